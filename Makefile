@@ -1,0 +1,38 @@
+# Each command sets up what it needs in .venv; the second time it starts at once.
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := setup.cfg pyproject.toml
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/.installed
+	$(BIN)/micrograd step
+
+test: .venv/.installed-test lint
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/.installed-test build/peers/micrograd
+	$(BIN)/python benchmarks/bench_eager.py --peer build/peers
+
+build/peers/micrograd:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target build/peers micrograd==0.1.0
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: $(SETUP) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/.installed-test: $(SETUP) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $@ .venv/.installed
+
+clean:
+	rm -rf .venv build out

@@ -1,0 +1,104 @@
+"""Checks on a run: is this gradient right, and where did this nan come from."""
+
+from __future__ import annotations
+
+import linecache
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from micrograd.engine import Value
+from micrograd.errors import AnomalyError, ArgumentTypeError, GradcheckError
+from micrograd.gradients import grad
+from micrograd.observers import Observer
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_LIBRARY = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "viz") + os.sep)
+
+
+def gradcheck(
+    fn: Callable[..., Value],
+    inputs: Sequence[Value | float],
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+) -> bool:
+    """Compare the gradient of `fn(*inputs)` with central differences.
+
+    True if every derivative `d` and its estimate `e = (fn(x + eps) - fn(x - eps)) / (2 eps)` have
+    |d - e| <= atol + rtol |e|; otherwise a GradcheckError that names the input and both numbers.
+    Names, defaults and meaning are those of `torch.autograd.gradcheck`.
+
+    >>> gradcheck(lambda x, y: x * y.sin(), [Value(2.0), Value(0.5)])
+    True
+    """
+    xs = [float(x) for x in inputs]
+    leaves = [Value(x) for x in xs]
+    output = fn(*leaves)
+    if not isinstance(output, Value):
+        raise ArgumentTypeError(f"fn must return a Value, got {type(output).__name__}")
+    for i, derivative in enumerate(grad(output, leaves)):
+        above, below = (
+            fn(*[Value(x + step * (i == j)) for j, x in enumerate(xs)]).data for step in (eps, -eps)
+        )
+        estimate = (above - below) / (2 * eps)
+        if not abs(derivative.data - estimate) <= atol + rtol * abs(estimate):
+            raise GradcheckError(
+                f"the derivative by input {i} (at {xs[i]!r}) is {derivative.data!r}, "
+                f"central differences give {estimate!r} (atol={atol:g}, rtol={rtol:g})"
+            )
+    return True
+
+
+class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
+    """Inside, the first nan or infinity, forward or backward, raises an AnomalyError.
+
+    The error names the operation, the values of its inputs and the line that made it. Slow: for
+    finding a fault, not for training.
+
+    >>> from micrograd import MicrogradError
+    >>> try:
+    ...     with detect_anomaly():
+    ...         Value(0.0).log() * 2
+    ... except MicrogradError as error:
+    ...     print(str(error).splitlines()[0])
+    log(0.0) is -inf
+    """
+
+    def made(self, node: Value) -> None:
+        """Check the result of an operation, and remember the line that asked for it."""
+        node._notes().origin = user_line()
+        if not math.isfinite(node.data):
+            raise AnomalyError(f"{_call(node)} is {node.data}\n  made at {_origin(node)}")
+
+    def pulled(self, node: Value) -> None:
+        """Check the gradients that an operation has just added to."""
+        for i, x in enumerate(node._inputs):
+            if not math.isfinite(x.grad):
+                raise AnomalyError(
+                    f"in the backward pass, input {i} of {_call(node)} = {node.data!r} got the "
+                    f"gradient {x.grad} (the gradient of the result is {node.grad!r})\n"
+                    f"  made at {_origin(node)}"
+                )
+
+
+def user_line() -> str:
+    """The innermost line of the call stack that is not the library's own: `file:line: text`."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_LIBRARY):
+        frame = frame.f_back
+    path, number = frame.f_code.co_filename, frame.f_lineno
+    return f"{path}:{number}: {linecache.getline(path, number).strip()}"
+
+
+def _origin(node: Value) -> str:
+    return node._notes().origin or "a line that ran before detect_anomaly was entered"
+
+
+def _call(node: Value) -> str:
+    operands = [repr(x.data) for x in node._inputs]
+    if node._static is not None:
+        operands.append(repr(node._static))
+    name = "a node made by hand" if node._row is None or not node._row.name else node._row.name
+    return f"{name}({', '.join(operands)})"

@@ -1,0 +1,35 @@
+"""What the library raises on purpose: a `MicrogradError` that is also the built-in it resembles."""
+
+from __future__ import annotations
+
+
+class MicrogradError(Exception):
+    """Base of every error that the library raises on purpose."""
+
+
+class ArgumentTypeError(MicrogradError, TypeError):
+    """An argument has the wrong type; the text names it, what it got and what it wanted."""
+
+
+class ArgumentValueError(MicrogradError, ValueError):
+    """An argument has the right type and a value that cannot be used."""
+
+
+class GraphError(MicrogradError, RuntimeError):
+    """A graph cannot be used as asked: a node without a derivative, a loss with no parameters."""
+
+
+class AnomalyError(MicrogradError, FloatingPointError):
+    """A nan or an infinity appeared while `detect_anomaly` was on."""
+
+
+class GradcheckError(MicrogradError, AssertionError):
+    """A gradient disagrees with central differences."""
+
+
+class LayoutError(MicrogradError, RuntimeError):
+    """No layout engine could draw the picture; the text says what to install or what failed."""
+
+
+class FontWarning(UserWarning):
+    """A raster or PDF picture holds characters for which the machine has no font."""

@@ -1,0 +1,56 @@
+"""Rows of the op table as functions of Values: those that are no operator and no method."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from micrograd.engine import More, Value, as_number, as_operand, make_node
+from micrograd.errors import ArgumentTypeError
+from micrograd.ops import OPS, Numbers
+
+
+def apply(name: str, *args: Value | float) -> Value:
+    """Apply a row of the op table to inputs and then, if it has one, its static parameter.
+
+    >>> apply("select", 1.0, Value(2.0), Value(3.0))
+    Value(data=2.0, grad=0.0)
+    """
+    row = OPS[name]
+    inputs = [as_operand(x) for x in args[: row.arity]]
+    static = [as_number(x, "the static parameter") for x in args[row.arity :]]
+    for x, given in zip(inputs, args, strict=False):
+        if x is NotImplemented:
+            raise ArgumentTypeError(
+                f"{name} takes Values and numbers, got {type(given).__name__}: {given!r:.80}"
+            )
+    data = row.f(*[x.data for x in inputs], *static)
+    if row.arity <= 2:
+        return make_node(row, data, *inputs, *[None] * (2 - row.arity), *static)
+    return make_node(row, data, None, more=More(inputs=tuple(inputs)))
+
+
+def maximum(a: Value | float, b: Value | float) -> Value:
+    """The larger one; nan if either is. A tie splits the gradient half and half, as in torch."""
+    return apply("maximum", a, b)
+
+
+def minimum(a: Value | float, b: Value | float) -> Value:
+    """The smaller one; nan if either is. A tie splits the gradient half and half, as in torch."""
+    return apply("minimum", a, b)
+
+
+class _Values:
+    """`m` for Values: computes and records."""
+
+    __slots__ = tuple(OPS)
+
+    def __init__(self) -> None:
+        for name in OPS:
+            setattr(self, name, partial(apply, name))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the op table has no row {name!r}")
+
+
+VALUES: Numbers = _Values()

@@ -1,0 +1,27 @@
+"""Networks: modules with torch's names on arrays, and Karpathy's on single Values."""
+
+from micrograd.nn.activations import Activation, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from micrograd.nn.layers import Linear, Sequential
+from micrograd.nn.losses import L1Loss, Loss, MSELoss
+from micrograd.nn.mlp import MLP, Layer, Neuron
+from micrograd.nn.module import Module
+from micrograd.nn.parameter import Parameter
+
+__all__ = [
+    "MLP",
+    "Activation",
+    "L1Loss",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "Loss",
+    "MSELoss",
+    "Module",
+    "Neuron",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+]

@@ -1,0 +1,77 @@
+"""Who watches nodes being made and pulled: nobody, in normal running.
+
+`no_grad`, `detect_anomaly` and the recording of a step are observers. The engine asks only whether
+`active` is empty, which costs nothing that can be measured. An observer sees the nodes of the
+thread that entered it, no others.
+"""
+
+from __future__ import annotations
+
+from contextlib import ContextDecorator
+from threading import get_ident
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from micrograd.engine import Value
+
+active: list[Observer] = []
+
+
+class Observer(ContextDecorator):
+    """Sees every node made, and every node through which a backward pass goes, while entered."""
+
+    thread: int
+
+    def __enter__(self) -> Self:
+        self.thread = get_ident()
+        active.append(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        active.remove(self)
+
+    def _recreate_cm(self) -> Self:
+        return type(self)()
+
+    def made(self, node: Value) -> None:
+        """`node` has just been computed."""
+
+    def pulled(self, node: Value) -> None:
+        """`node` has just added its share to the gradients of its inputs."""
+
+
+def tell_made(node: Value) -> None:
+    """Show a new node to the observers of this thread."""
+    thread = get_ident()
+    for observer in list(active):
+        if observer.thread == thread:
+            observer.made(node)
+
+
+def tell_pulled(node: Value) -> None:
+    """Show a node that has done its part of a backward pass to the observers of this thread."""
+    thread = get_ident()
+    for observer in list(active):
+        if observer.thread == thread:
+            observer.pulled(node)
+
+
+class no_grad(Observer):  # noqa: N801  (the name torch users know)
+    """Records nothing: what is computed inside is a leaf. A context and a decorator.
+
+    >>> from micrograd import Value, no_grad
+    >>> with no_grad():
+    ...     y = Value(2.0) * 3
+    >>> y, y._prev
+    (Value(data=6.0, grad=0.0), set())
+    """
+
+    def made(self, node: Value) -> None:
+        """Cut the node from its inputs."""
+        node._row = node._a = node._b = node._static = node._more = None
+
+
+def recording() -> bool:
+    """False inside `no_grad`."""
+    thread = get_ident()
+    return not any(isinstance(o, no_grad) and o.thread == thread for o in active)

@@ -1,0 +1,301 @@
+"""The op table: every scalar operation, one row, all its facts.
+
+Everything else is derived from the rows: the methods of `Value`, the backward pass, gradients of
+gradients, labels in the pictures, and the tests. To add an op, add a row.
+
+A derivative is written once, in terms of the table's own operations. `m` stands for the numbers
+that it runs on: `FLOATS` computes, `engine.VALUES` records (so that the result can be
+differentiated again). Division and functions go through `m`; `+ - *` are the same for both.
+
+>>> OPS["mul"].f(3.0, 4.0), OPS["mul"].vjp(FLOATS, 1.0, 12.0, 3.0, 4.0)
+(12.0, (4.0, 3.0))
+>>> FLOATS.div(1.0, 0.0), FLOATS.log(-1.0)
+(inf, nan)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One row of the table.
+
+    Functions take the inputs and then the static parameter, if the op has one (`x ** 3` has the
+    static parameter 3; it is a number, not an input, and has no derivative).
+    """
+
+    name: str
+    arity: int
+    f: Callable[..., float]  # on floats; IEEE results, never raises
+    vjp: Callable[..., tuple[Any, ...]]  # (m, g, y, *inputs) -> what each input's adjoint gains
+    symbol: str  # what `Value._op` shows; {0} is the static parameter
+    text: Callable[..., str]  # the operation on operands given as text, for labels
+    latex: Callable[..., str]
+    numpy: str  # expression on arrays
+    torch: str  # expression that tests compare with
+    domain: tuple[Interval, ...]  # where tests sample each input
+    kink: Callable[..., float] | None  # zero where there is no derivative
+    exact: bool  # correctly rounded by IEEE 754, so that all implementations agree to the bit
+    static_samples: tuple[float, ...]  # parameters to test with; empty if the op has none
+
+    @property
+    def has_static(self) -> bool:
+        """True if the op takes a static parameter."""
+        return bool(self.static_samples)
+
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        return _row_named, (self.name,)
+
+
+class Numbers(Protocol):
+    """Functions on one kind of number, one attribute an op: what a derivative calls `m`."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+OPS: dict[str, Op] = {}
+
+
+def _row_named(name: str) -> Op:
+    return OPS[name]
+
+
+def _op(
+    name: str,
+    arity: int,
+    f: Callable[..., float],
+    vjp: Callable[..., tuple[Any, ...]],
+    *,
+    infix: str | None = None,
+    symbol: str | None = None,
+    text: Callable[..., str] | None = None,
+    latex: Callable[..., str] | None = None,
+    numpy: str | None = None,
+    torch: str | None = None,
+    domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
+    kink: Callable[..., float] | None = None,
+    exact: bool = False,
+    static_samples: tuple[float, ...] = (),
+) -> Op:
+    """Add a row; what is left out follows from the name."""
+    slots = ", ".join(f"{{{i}}}" for i in range(arity + bool(static_samples)))
+    shown = symbol or infix or name
+    code = f"{{0}} {infix} {{1}}" if infix else None
+    OPS[name] = Op(
+        name,
+        arity,
+        f,
+        vjp,
+        shown,
+        text or (lambda *args: f"{shown}({', '.join(args)})"),
+        latex or (lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)"),
+        numpy or code or f"np.{name}({slots})",
+        torch or code or f"torch.{name}({slots})",
+        (domain,) * arity if isinstance(domain[0], float) else domain,
+        kink,
+        exact,
+        static_samples,
+    )
+    return OPS[name]
+
+
+# ---- IEEE results where Python raises ----------------------------------------------------------
+
+
+def _div(a: float, b: float) -> float:
+    try:
+        return a / b
+    except ZeroDivisionError:
+        if a == 0 or a != a:
+            return math.nan
+        return math.copysign(math.inf, a) * math.copysign(1.0, b)
+
+
+def _pow(a: float, b: float) -> float:
+    try:
+        return math.pow(a, b)
+    except OverflowError:
+        negative = a < 0 and math.fmod(b, 2.0) != 0
+    except ValueError:
+        if a != 0:
+            return math.nan
+        negative = math.copysign(1.0, a) < 0 and math.fabs(math.fmod(b, 2.0)) == 1
+    return -math.inf if negative else math.inf
+
+
+def _exp(x: float) -> float:
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+def _log(x: float) -> float:
+    if x > 0:
+        return math.log(x)
+    return -math.inf if x == 0 else math.nan
+
+
+def _sqrt(x: float) -> float:
+    return math.sqrt(x) if x >= 0 else math.nan
+
+
+def _sin(x: float) -> float:
+    return math.nan if math.isinf(x) else math.sin(x)
+
+
+def _cos(x: float) -> float:
+    return math.nan if math.isinf(x) else math.cos(x)
+
+
+def _sigmoid(x: float) -> float:
+    return 1.0 / (1.0 + _exp(-x))
+
+
+def _softplus(x: float) -> float:
+    return x if x > 20.0 else math.log1p(_exp(x))
+
+
+def _superscript(exponent: str) -> str:
+    if exponent.isdigit():
+        return exponent.translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"^{exponent}"
+
+
+def _sign(m: Numbers, x: Any) -> Any:
+    """-1, 0 or 1; 0 for nan, as torch.sgn has it."""
+    return m.less(0.0, x) - m.less(x, 0.0)
+
+
+# ---- arithmetic --------------------------------------------------------------------------------
+
+_op("add", 2, lambda a, b: a + b, lambda m, g, y, a, b: (g, g),
+    infix="+", exact=True,
+    text=lambda a, b: f"{a} + {b}", latex=lambda a, b: f"{a} + {b}")
+_op("sub", 2, lambda a, b: a - b, lambda m, g, y, a, b: (g, -g),
+    infix="-", exact=True,
+    text=lambda a, b: f"{a} − {b}", latex=lambda a, b: f"{a} - {b}")
+_op("mul", 2, lambda a, b: a * b, lambda m, g, y, a, b: (g * b, g * a),
+    infix="*", exact=True,
+    text=lambda a, b: f"{a} × {b}", latex=lambda a, b: rf"{a} \cdot {b}")
+_op("div", 2, _div, lambda m, g, y, a, b: (m.div(g, b), -g * m.div(m.div(a, b), b)),
+    infix="/", exact=True, domain=((-2.0, 2.0), (0.5, 2.0)),
+    text=lambda a, b: f"{a} / {b}", latex=lambda a, b: rf"\frac{{{a}}}{{{b}}}")
+_op("neg", 1, lambda a: -a, lambda m, g, y, a: (-g,),
+    symbol="-", exact=True, numpy="-{0}",
+    text=lambda a: f"-{a}", latex=lambda a: f"-{a}")
+
+
+def _pow_vjp(m: Numbers, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    by_base = m.select(m.equal(b, 0.0), 0.0, g * (b * m.pow(a, b - 1.0)))
+    flat = m.equal(a, 0.0) * m.less_equal(0.0, b)  # 0 ** b is 0 around every b > 0
+    return by_base, m.select(flat, 0.0, g * (y * m.log(a)))
+
+
+def _pow_static_vjp(m: Numbers, g: Any, y: Any, a: Any, k: float) -> tuple[Any]:
+    return (g * (k * m.pow_static(a, k - 1.0)),) if k else (0.0,)
+
+
+_op("pow", 2, _pow, _pow_vjp,
+    infix="**", domain=((0.5, 2.0), (-2.0, 2.0)), numpy="np.power({0}, {1})",
+    text=lambda a, b: f"{a}^{b}", latex=lambda a, b: f"{{{a}}}^{{{b}}}")
+_op("pow_static", 1, _pow, _pow_static_vjp,
+    symbol="**{0:g}", domain=(0.5, 2.0), static_samples=(2.0, 3.0, -1.0, 0.5, 1.0, 0.0),
+    numpy="np.power({0}, {1})", torch="{0} ** {1}",
+    text=lambda a, k: f"{a}{_superscript(k)}", latex=lambda a, k: f"{{{a}}}^{{{k}}}")
+
+# ---- comparisons: 1.0 or 0.0, constant on both sides of a jump -----------------------------------
+
+
+def _flat(m: Numbers, g: Any, y: Any, a: Any, b: Any) -> tuple[float, float]:
+    return 0.0, 0.0
+
+
+_op("less", 2, lambda a, b: 1.0 if a < b else 0.0, _flat,
+    symbol="<", exact=True, kink=lambda a, b: a - b,
+    numpy="np.less({0}, {1}) * 1.0", torch="torch.lt({0}, {1}).double()",
+    text=lambda a, b: f"[{a} < {b}]", latex=lambda a, b: rf"\left[{a} < {b}\right]")
+_op("less_equal", 2, lambda a, b: 1.0 if a <= b else 0.0, _flat,
+    symbol="<=", exact=True, kink=lambda a, b: a - b,
+    numpy="np.less_equal({0}, {1}) * 1.0", torch="torch.le({0}, {1}).double()",
+    text=lambda a, b: f"[{a} ≤ {b}]", latex=lambda a, b: rf"\left[{a} \le {b}\right]")
+_op("equal", 2, lambda a, b: 1.0 if a == b else 0.0, _flat,
+    symbol="==", exact=True, kink=lambda a, b: a - b,
+    numpy="np.equal({0}, {1}) * 1.0", torch="torch.eq({0}, {1}).double()",
+    text=lambda a, b: f"[{a} = {b}]", latex=lambda a, b: rf"\left[{a} = {b}\right]")
+
+# ---- choices: a masked gradient is a select, never g * 0 (inf * 0 is nan) ------------------------
+
+_op("select", 3, lambda c, a, b: a if c else b,
+    lambda m, g, y, c, a, b: (0.0, m.select(c, g, 0.0), m.select(c, 0.0, g)),
+    exact=True, kink=lambda c, a, b: c,
+    numpy="np.where(np.not_equal({0}, 0.0), {1}, {2})",
+    torch="torch.where({0} != 0, {1}, {2})",
+    text=lambda c, a, b: f"{a} if {c} else {b}",
+    latex=lambda c, a, b: rf"\begin{{cases}}{a}&{c}\\{b}&\text{{else}}\end{{cases}}")
+_op("maximum", 2, lambda a, b: a if a > b or a != a else b,
+    lambda m, g, y, a, b: (
+        m.select(m.less(a, b), 0.0, m.select(m.equal(a, b), 0.5 * g, g)),
+        m.select(m.less(b, a), 0.0, m.select(m.equal(a, b), 0.5 * g, g))),
+    symbol="max", exact=True, kink=lambda a, b: a - b,
+    latex=lambda a, b: rf"\max\left({a}, {b}\right)")
+_op("minimum", 2, lambda a, b: a if a < b or a != a else b,
+    lambda m, g, y, a, b: (
+        m.select(m.less(b, a), 0.0, m.select(m.equal(a, b), 0.5 * g, g)),
+        m.select(m.less(a, b), 0.0, m.select(m.equal(a, b), 0.5 * g, g))),
+    symbol="min", exact=True, kink=lambda a, b: a - b,
+    latex=lambda a, b: rf"\min\left({a}, {b}\right)")
+_op("abs", 1, math.fabs,
+    lambda m, g, y, x: (m.select(m.equal(_sign(m, x), 0.0), 0.0, g * _sign(m, x)),),
+    symbol="abs", exact=True, kink=lambda x: x,
+    text=lambda x: f"|{x}|", latex=lambda x: rf"\left|{x}\right|")
+_op("relu", 1, lambda x: 0.0 if x < 0.0 else x,
+    lambda m, g, y, x: (m.select(m.less_equal(y, 0.0), 0.0, g),),
+    symbol="ReLU", exact=True, kink=lambda x: x, numpy="np.maximum({0}, 0.0)",
+    latex=lambda x: rf"\max\left(0, {x}\right)")
+_op("leaky_relu", 1, lambda x, k: x if x > 0.0 else k * x,
+    lambda m, g, y, x, k: (m.select(m.less(0.0, x), g, k * g),),
+    symbol="LeakyReLU", exact=True, kink=lambda x: x, static_samples=(0.01, 0.2, 0.0, -0.5),
+    numpy="np.where({0} > 0.0, {0}, {1} * {0})",
+    torch="torch.nn.functional.leaky_relu({0}, {1})")
+
+# ---- transcendental ------------------------------------------------------------------------------
+
+_op("exp", 1, _exp, lambda m, g, y, x: (g * y,), latex=lambda x: f"e^{{{x}}}")
+_op("log", 1, _log, lambda m, g, y, x: (m.div(g, x),),
+    domain=(0.5, 3.0), latex=lambda x: rf"\ln\left({x}\right)")
+_op("sqrt", 1, _sqrt, lambda m, g, y, x: (m.div(g, 2.0 * y),),
+    domain=(0.5, 3.0), exact=True, text=lambda x: f"√({x})", latex=lambda x: rf"\sqrt{{{x}}}")
+_op("sin", 1, _sin, lambda m, g, y, x: (g * m.cos(x),))
+_op("cos", 1, _cos, lambda m, g, y, x: (g * -m.sin(x),))
+_op("tanh", 1, math.tanh, lambda m, g, y, x: (g * (1.0 - y * y),))
+_op("sigmoid", 1, _sigmoid, lambda m, g, y, x: (g * (1.0 - y) * y,),
+    numpy="1.0 / (1.0 + np.exp(-{0}))", latex=lambda x: rf"\sigma\left({x}\right)")
+_op("softplus", 1, _softplus,
+    lambda m, g, y, x: (m.select(m.less(20.0, x), g, g * m.sigmoid(x)),),
+    kink=lambda x: x - 20.0,
+    numpy="np.where({0} > 20.0, {0}, np.log1p(np.exp(np.minimum({0}, 20.0))))",
+    torch="torch.nn.functional.softplus({0})")
+
+
+class _Floats:
+    """`m` for Python floats."""
+
+    __slots__ = tuple(OPS)
+
+    def __init__(self) -> None:
+        for row in OPS.values():
+            setattr(self, row.name, row.f)
+
+    def __getattr__(self, name: str) -> Callable[..., float]:
+        raise AttributeError(f"the op table has no row {name!r}")
+
+
+FLOATS: Numbers = _Floats()

@@ -1,0 +1,139 @@
+"""`Optimizer`: parameter groups, and one step down a direction that a rule gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from micrograd.arrays import Tensor
+from micrograd.engine import Value
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.ops import FLOATS, Numbers
+
+Group = dict[str, Any]
+State = dict[str, Any]
+
+
+class Update(NamedTuple):
+    """What one step does to one scalar: `new = value.data - learning_rate * direction`."""
+
+    value: Value
+    learning_rate: float
+    direction: float
+    new: float
+    state: State
+
+
+class Optimizer:
+    """Base of all optimisers.
+
+    `params` are parameters or single Values, or dicts (groups) with the key "params" and options
+    that differ from the defaults, as in torch. A subclass gives `direction`, the rule.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
+        given = list(params)
+        if not given:
+            raise ArgumentValueError("params is empty: there is nothing to optimise")
+        groups = given if isinstance(given[0], dict) else [{"params": given}]
+        self.defaults = dict(defaults)
+        self.param_groups: list[Group] = []
+        self.state: dict[Value, State] = {}
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add parameters with options of their own."""
+        members = group["params"]
+        members = [members] if isinstance(members, Tensor | Value) else list(members)
+        known = {v for g in self.param_groups for v in _scalars(g["params"])}
+        for p in members:
+            if not isinstance(p, Tensor | Value):
+                raise ArgumentTypeError(f"params must be parameters, got {type(p).__name__}")
+            for v in _scalars([p]):
+                if v._row is not None:
+                    raise ArgumentValueError(
+                        "params must be leaves, got the result of an operation"
+                    )
+                if v in known:
+                    raise ArgumentValueError("params holds the same parameter twice")
+                known.add(v)
+        options = {**self.defaults, **group, "params": members}
+        self.check(options)
+        self.param_groups.append(options)
+
+    def check(self, options: Group) -> None:
+        """Raise an ArgumentValueError for options that make no sense."""
+        for name in ("lr", "weight_decay"):
+            if not options[name] >= 0:
+                raise ArgumentValueError(f"{name} must be 0 or more, got {options[name]!r}")
+
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+        """The direction to step against, from a parameter and its gradient; updates `state`.
+
+        Written for any kind of number, with `m` as in the op table.
+        """
+        raise NotImplementedError
+
+    def direction_text(self, options: Group) -> str:
+        """The rule in words for pictures, of g (the gradient) and the state; "g" if it is that."""
+        raise NotImplementedError
+
+    def updates(self) -> list[Update]:
+        """What `step` would do; changes nothing.
+
+        Parameters that no backward pass has reached are left out, as in torch.
+        """
+        plan = []
+        for options in self.param_groups:
+            for p in options["params"]:
+                if not any(v._reached for v in _scalars([p])):
+                    continue
+                for v in _scalars([p]):
+                    state = dict(self.state.get(v, ()))
+                    direction = self.direction(FLOATS, v.data, v.grad, state, options)
+                    new = v.data - options["lr"] * direction
+                    plan.append(Update(v, options["lr"], direction, new, state))
+        return plan
+
+    def apply(self, updates: Iterable[Update]) -> None:
+        """Carry out what `updates` planned."""
+        for update in updates:
+            update.value.data = update.new
+            if update.state:
+                self.state[update.value] = update.state
+
+    def step(self) -> None:
+        """Update every parameter once, from its gradient."""
+        self.apply(self.updates())
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for options in self.param_groups:
+            for v in _scalars(options["params"]):
+                v.zero_grad()
+
+    @property
+    def lr(self) -> float:
+        """The learning rate, of the first group; setting it sets that of every group."""
+        rate: float = self.param_groups[0]["lr"]
+        return rate
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        for options in self.param_groups:
+            self.check({**options, "lr": rate})
+        for options in self.param_groups:
+            options["lr"] = rate
+
+    def __repr__(self) -> str:
+        options = {k: v for k, v in self.param_groups[0].items() if k != "params"}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
+
+
+def _scalars(params: Iterable[Any]) -> Iterator[Value]:
+    for p in params:
+        if isinstance(p, Value):
+            yield p
+        else:
+            yield from p._values.flat

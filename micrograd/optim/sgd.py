@@ -1,0 +1,79 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from micrograd.errors import ArgumentValueError
+from micrograd.ops import Numbers
+from micrograd.optim.optimizer import Group, Optimizer, State
+
+
+class SGD(Optimizer):
+    """p = p - lr g; with momentum p = p - lr v, where v = momentum v + (1 - dampening) g.
+
+    Nesterov's form steps against g + momentum v. Weight decay adds weight_decay p to g. Names,
+    defaults and rule are those of `torch.optim.SGD`: the first v is g.
+
+    >>> from micrograd import Value
+    >>> p = Value(1.0)
+    >>> optimizer = SGD([p], lr=0.1)
+    >>> (p * p).backward()
+    >>> optimizer.step()
+    >>> p.data
+    0.8
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+            },
+        )
+
+    def check(self, options: Group) -> None:
+        """Raise an ArgumentValueError for options that make no sense."""
+        super().check(options)
+        if not options["momentum"] >= 0:
+            raise ArgumentValueError(f"momentum must be 0 or more, got {options['momentum']!r}")
+        if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
+            raise ArgumentValueError(
+                "nesterov needs momentum above 0 and dampening 0, got "
+                f"momentum={options['momentum']!r}, dampening={options['dampening']!r}"
+            )
+
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+        """The gradient, decayed and with momentum as the options say."""
+        if options["weight_decay"]:
+            g = g + options["weight_decay"] * p
+        momentum = options["momentum"]
+        if not momentum:
+            return g
+        v = g
+        if "momentum_buffer" in state:
+            v = momentum * state["momentum_buffer"] + (1 - options["dampening"]) * g
+        state["momentum_buffer"] = v
+        return g + momentum * v if options["nesterov"] else v
+
+    def direction_text(self, options: Group) -> str:
+        """The rule in words, for pictures."""
+        g = f"(g + {options['weight_decay']:g}·p)" if options["weight_decay"] else "g"
+        if not options["momentum"]:
+            return g
+        keep = "" if not options["dampening"] else f"{1 - options['dampening']:g}·"
+        v = f"{options['momentum']:g}·v + {keep}{g}"
+        return f"{g} + {options['momentum']:g}·({v})" if options["nesterov"] else v

@@ -1,0 +1,96 @@
+"""`Step`: one training step, kept whole, so that it can be printed, drawn and stepped through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.tables import step_tables
+from micrograd.tape import Tape
+
+Positions = NDArray[np.intp]  # where on the tape; -1 for what the loss does not depend on
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ParameterRecord:
+    """A parameter before and after: `after = before - learning_rate * direction`."""
+
+    name: str
+    positions: Positions
+    before: Floats
+    gradient: Floats | None  # None: no backward pass reached it, and it was not updated
+    learning_rate: float
+    direction: Floats  # what the optimiser made of the gradient; plain SGD takes it as it is
+    after: Floats
+
+
+@dataclass(frozen=True)
+class ModuleCall:
+    """One call of a module."""
+
+    name: str  # qualified, such as "layer1"
+    kind: str  # the module's class
+    inputs: Positions
+    output: Positions
+    parameters: dict[str, str]  # its own parameters: name in the module -> qualified name
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step; see `micrograd.record_step`.
+
+    Every intermediate value, local derivative and gradient is on the `tape`; `x`, `y`, `output`,
+    `ParameterRecord.positions` and `ModuleCall` say which is which.
+    """
+
+    tape: Tape
+    calls: tuple[ModuleCall, ...]
+    parameters: tuple[ParameterRecord, ...]
+    x: Positions
+    y: Positions
+    x_values: Floats
+    y_values: Floats
+    output: Positions
+    output_before: Floats
+    output_after: Floats
+    loss: float
+    loss_after: float
+    loss_name: str
+    loss_formula: str  # of one output, such as "(out − y)²"
+    loss_derivative: str
+    optimizer_name: str
+    rule: str  # the direction in words; "g" where it is the gradient itself
+    learning_rate: float
+
+    def parameter(self, name: str) -> ParameterRecord:
+        """The record of the parameter with that qualified name."""
+        return next(p for p in self.parameters if p.name == name)
+
+    def values(self, positions: Any) -> Floats:
+        """The forward values at positions on the tape; nan for -1."""
+        nodes = self.tape.nodes
+        flat = [nodes[i].value if i >= 0 else np.nan for i in np.ravel(positions)]
+        return np.array(flat, dtype=np.float64).reshape(np.shape(positions))
+
+    def gradients(self, positions: Any) -> Floats:
+        """The gradients at positions on the tape; nan where no backward pass came."""
+        nodes = self.tape.nodes
+        flat = [nodes[i].gradient if i >= 0 else None for i in np.ravel(positions)]
+        numbers = [np.nan if g is None else g for g in flat]
+        return np.array(numbers, dtype=np.float64).reshape(np.shape(positions))
+
+    @property
+    def samples(self) -> int:
+        """How many samples the batch has; 1 for an input without a batch axis."""
+        return self.x.shape[0] if self.x.ndim > 1 else 1
+
+    def __str__(self) -> str:
+        return self.tables()
+
+    def tables(self, language: str = "en") -> str:
+        """The step as tables: parameters, forward pass, gradients, updated parameters."""
+        return step_tables(self, language)

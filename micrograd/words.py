@@ -1,0 +1,89 @@
+"""The words of tables and pictures, in the languages that they come in."""
+
+from __future__ import annotations
+
+import math
+
+from micrograd.errors import ArgumentValueError
+
+LANGUAGES = ("en", "zh")
+
+_CHINESE = {
+    "network": "网络",
+    "one sample": "一个样本",
+    "{n} samples": "{n} 个样本",
+    "sample {i} of {n}": "第 {i} 个样本(共 {n} 个)",
+    "learning rate": "学习率",
+    "Initial parameters": "初始参数",
+    "Forward pass": "前向传播",
+    "Backward pass": "反向传播",
+    "gradient of the loss by each output": "损失对各输出的梯度",
+    "input": "输入",
+    "target": "目标值",
+    "output": "输出",
+    "loss": "损失",
+    "Output": "输出",
+    "Loss": "损失",
+    "Gradients": "梯度",
+    "Updated parameters": "更新后的参数",
+    "After the step": "更新之后",
+    "not reached": "未到达",
+    "value": "数值",
+    "new value": "更新后的数值",
+    "new": "更新后",
+    "gradient": "梯度",
+    "weight": "权重",
+    "weights": "权重",
+    "bias": "偏置",
+    "hidden neuron": "隐藏层神经元",
+    "output neuron": "输出神经元",
+    "forward value": "前向值",
+    "local derivative": "局部导数",
+    "gradient = upstream × local": "梯度 = 上游 × 局部",
+    "after one {name} step": "一步 {name} 之后",
+    "mean of {n}": "{n} 项的平均",
+    "sum over {n} samples": "{n} 个样本之和",
+    "gradients: whole batch": "梯度:整个批次",
+    "folded": "已折叠",
+    "{n} operations, folded": "{n} 个运算,已折叠",
+}
+
+
+def check_language(language: str) -> str:
+    """The language itself; an ArgumentValueError if there is no such one."""
+    if language not in LANGUAGES:
+        raise ArgumentValueError(
+            f"language must be one of {', '.join(LANGUAGES)}, got {language!r}"
+        )
+    return language
+
+
+def word(english: str, language: str, **fields: object) -> str:
+    """A word or phrase in a language, with its {fields} filled in.
+
+    >>> word("sample {i} of {n}", "en", i=1, n=4)
+    'sample 1 of 4'
+    """
+    return (english if language == "en" else _CHINESE[english]).format(**fields)
+
+
+def number(x: float) -> str:
+    """Four decimals, as the article prints; scientific where that would say nothing.
+
+    >>> number(0.63185), number(-2.0), number(3e-7), number(float("nan"))
+    ('0.6319', '-2.0000', '3.0000e-07', 'nan')
+    """
+    if not math.isfinite(x):
+        return str(x)
+    if x != 0 and not 5e-5 <= abs(x) < 1e7:
+        return f"{x:.4e}"
+    return f"{x + 0.0:.4f}"
+
+
+def short(x: float) -> str:
+    """A whole number without decimals, any other as `number` has it.
+
+    >>> short(2.0), short(0.63185)
+    ('2', '0.6319')
+    """
+    return f"{x + 0.0:.0f}" if x == round(x, 0) and abs(x) < 1e7 else number(x)
