@@ -15,6 +15,7 @@ from micrograd.errors import MicrogradError
 from micrograd.functions import maximum, minimum
 from micrograd.gradients import grad, hessian
 from micrograd.observers import no_grad
+from micrograd.train import record_step
 
 __all__ = [
     "FloatTensor",
@@ -28,5 +29,6 @@ __all__ = [
     "maximum",
     "minimum",
     "no_grad",
+    "record_step",
     "tensor",
 ]

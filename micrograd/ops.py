@@ -208,7 +208,9 @@ _op("pow", 2, _pow, _pow_vjp,
     text=lambda a, b: f"{a}^{b}", latex=lambda a, b: f"{{{a}}}^{{{b}}}")
 _op("pow_static", 1, _pow, _pow_static_vjp,
     symbol="**{0:g}", domain=(0.5, 2.0), static_samples=(2.0, 3.0, -1.0, 0.5, 1.0, 0.0),
-    numpy="np.power({0}, {1})", torch="{0} ** {1}",
+    numpy="np.power({0}, {1})",
+    # With a number, torch computes some exponents otherwise (0.5 as sqrt), off from IEEE at -0.0.
+    torch="torch.pow({0}, torch.tensor({1}, dtype=torch.float64))",
     text=lambda a, k: f"{a}{_superscript(k)}", latex=lambda a, k: f"{{{a}}}^{{{k}}}")
 
 # ---- comparisons: 1.0 or 0.0, constant on both sides of a jump -----------------------------------

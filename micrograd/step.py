@@ -27,13 +27,17 @@ class ParameterRecord:
     direction: Floats  # what the optimiser made of the gradient; plain SGD takes it as it is
     after: Floats
 
+    def shown_gradient(self) -> Floats:
+        """The gradient, nan where there is none."""
+        return np.full(self.before.shape, np.nan) if self.gradient is None else self.gradient
+
 
 @dataclass(frozen=True)
 class ModuleCall:
     """One call of a module."""
 
     name: str  # qualified, such as "layer1"
-    kind: str  # the module's class
+    kind: str  # the library's class that the module is, or is derived from
     inputs: Positions
     output: Positions
     parameters: dict[str, str]  # its own parameters: name in the module -> qualified name
@@ -82,6 +86,11 @@ class Step:
         flat = [nodes[i].gradient if i >= 0 else None for i in np.ravel(positions)]
         numbers = [np.nan if g is None else g for g in flat]
         return np.array(numbers, dtype=np.float64).reshape(np.shape(positions))
+
+    def layers(self) -> list[ModuleCall]:
+        """The calls of modules that compute something themselves, not of those around them."""
+        around = {call.name.rpartition(".")[0] for call in self.calls} | {"loss", "model"}
+        return [call for call in self.calls if call.name not in around]
 
     @property
     def samples(self) -> int:

@@ -34,7 +34,7 @@ def step_tables(step: Step, language: str = "en") -> str:
             say("Forward pass"),
             [
                 (f"x ({say('input')})", step.x_values),
-                *[(call.name, step.values(call.output)) for call in _layers(step)],
+                *[(call.name, step.values(call.output)) for call in step.layers()],
                 (f"y ({say('target')})", step.y_values),
             ],
         ),
@@ -42,7 +42,7 @@ def step_tables(step: Step, language: str = "en") -> str:
         f"{say('Loss')}\n  {step.loss!r}",
         _section(
             say("Backward pass") + ": " + say("gradient of the loss by each output"),
-            [(call.name, step.gradients(call.output)) for call in reversed(_layers(step))],
+            [(call.name, step.gradients(call.output)) for call in reversed(step.layers())],
         ),
         _section(
             say("Gradients"),
@@ -56,12 +56,6 @@ def step_tables(step: Step, language: str = "en") -> str:
         f"{say('Loss')}\n  {step.loss_after!r}",
     ]
     return "\n\n".join(sections)
-
-
-def _layers(step: Step) -> list[Any]:
-    """The calls of modules that compute something themselves, not of those around them."""
-    inside = {call.name.rpartition(".")[0] for call in step.calls} | {"loss", "model"}
-    return [call for call in step.calls if call.name not in inside]
 
 
 def _section(title: str, rows: list[tuple[str, Any]]) -> str:

@@ -122,13 +122,18 @@ def _parameter_record(
 def _module_call(call: Call, position: dict[Value, int], qualified: dict[int, str]) -> ModuleCall:
     return ModuleCall(
         name=call.name,
-        kind=type(call.module).__name__,
+        kind=_kind(call.module),
         inputs=_positions(_objects(call.inputs[0]), position),
         output=_positions(_objects(call.output), position),
         parameters={
             name: qualified[id(p)] for name, p in call.module.own_parameters() if id(p) in qualified
         },
     )
+
+
+def _kind(module: Module) -> str:
+    """The library's class that the module is, or is derived from."""
+    return next(c.__name__ for c in type(module).__mro__ if c.__module__.startswith("micrograd."))
 
 
 def _objects(values: Any) -> Objects:

@@ -12,7 +12,7 @@ _CHINESE = {
     "network": "网络",
     "one sample": "一个样本",
     "{n} samples": "{n} 个样本",
-    "sample {i} of {n}": "第 {i} 个样本(共 {n} 个)",
+    "sample {i} of {n}": "第 {i} 个样本（共 {n} 个）",
     "learning rate": "学习率",
     "Initial parameters": "初始参数",
     "Forward pass": "前向传播",
@@ -43,9 +43,10 @@ _CHINESE = {
     "after one {name} step": "一步 {name} 之后",
     "mean of {n}": "{n} 项的平均",
     "sum over {n} samples": "{n} 个样本之和",
-    "gradients: whole batch": "梯度:整个批次",
-    "folded": "已折叠",
-    "{n} operations, folded": "{n} 个运算,已折叠",
+    "gradients: whole batch": "梯度：整个批次",
+    "folded to layers": "已折叠为层",
+    "the {n} nearest of {all} nodes": "离结果最近的 {n} 个节点（共 {all} 个）",
+    "result": "结果",
 }
 
 

@@ -1,0 +1,166 @@
+"""A picture being put together: cards, wires and a caption, as a graph for a layout engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import graphviz
+
+from micrograd.step import Floats, Step
+from micrograd.words import short, word
+from viz.cards import Card
+from viz.figure import Figure
+from viz.markup import font
+from viz.palette import (
+    FONT,
+    FORWARD_WIRE,
+    GRADIENT_WIRE,
+    LOCAL,
+    NEURON_FRAME,
+    ROLES,
+    TEXT_SIZE,
+    TITLE_TEXT,
+    UPDATE,
+    WEIGHT_FRAME,
+    Role,
+)
+
+MOST_NUMBERS = 4  # of x or y in a caption
+
+
+class Drawing:
+    """Cards and wires of one picture, left to right, with a caption and the legend below.
+
+    `optimizer` is named in the legend where updated parameters are shown.
+    """
+
+    def __init__(self, name: str, caption: str, language: str, optimizer: str = "") -> None:
+        self.caption = caption
+        self._meanings = _meanings(optimizer, language)
+        self._roles: set[Role] = set()
+        self.graph = graphviz.Digraph(name)
+        self.graph.attr(
+            "graph",
+            bgcolor="transparent",
+            fontname=FONT,
+            labelloc="b",
+            nodesep="0.30",
+            pad="0.1",
+            rankdir="LR",
+            ranksep="0.55",
+            splines="spline",
+        )
+        self.graph.attr("node", fontname=FONT, shape="plain")
+        self.graph.attr("edge", arrowsize="0.8", fontname=FONT, penwidth="2.2")
+
+    def card(self, card: Card, graph: graphviz.Digraph | None = None) -> None:
+        """Add a card, to a cluster if one is given; its key is the node's name and id."""
+        self._roles.update(card.roles())
+        (graph or self.graph).node(card.key, card.label(self._meanings), id=card.key)
+
+    @contextmanager
+    def cluster(self, key: str, title: str) -> Iterator[graphviz.Digraph]:
+        """A dashed frame, with a title, around cards."""
+        with self.graph.subgraph(name=key) as frame:
+            frame.attr(
+                color=WEIGHT_FRAME,
+                fontcolor=WEIGHT_FRAME,
+                fontname=FONT,
+                fontsize="11",
+                label=f"<{font(title, WEIGHT_FRAME, 11)}>",
+                labeljust="l",
+                margin="8",
+                penwidth="1.2",
+                style="rounded,dashed",
+            )
+            yield frame
+
+    def forward(self, tail: str, out: str, head: str, into: str, thin: bool = False) -> None:
+        """A wire for a value, from the right of a row to the left of another."""
+        self.graph.edge(
+            f"{tail}:{out}:e",
+            f"{head}:{into}:w",
+            **{"class": "fwd"},
+            color=FORWARD_WIRE,
+            id=f"e-{tail}-{head}",
+            **_width(thin),
+        )
+
+    def backward(self, tail: str, out: str, head: str, into: str, thin: bool = False) -> None:
+        """A wire for a gradient, from the left of a row back to the right of another."""
+        self.graph.edge(
+            f"{tail}:{out}:w",
+            f"{head}:{into}:e",
+            **{"class": "bwd"},
+            color=GRADIENT_WIRE,
+            constraint="false",
+            id=f"e-{tail}-{head}",
+            style="dashed",
+            **_width(thin),
+        )
+
+    def link(self, tail: str, head: str, label: str = "") -> None:
+        """A wire for values, from card to card; a label is a local derivative."""
+        attributes = {"class": "fwd", "color": FORWARD_WIRE, "id": f"e-{tail}-{head}"}
+        if label:
+            self._roles.add(LOCAL)
+            attributes["label"] = _badge(label, LOCAL)
+        self.graph.edge(tail, head, **attributes)
+
+    def figure(self) -> Figure:
+        """The finished picture."""
+        shown = {role: words for role, words in self._meanings.items() if role in self._roles}
+        self.graph.attr("graph", label=_legend(self.caption, shown))
+        return Figure(self.graph.source, self.caption)
+
+
+def step_caption(step: Step, language: str, sample: int | None = None, note: str = "") -> str:
+    """What was trained on, and how; with `sample`, which sample of a batch is shown."""
+    n = step.samples
+    facts = []
+    if n == 1 or sample is not None:
+        which = word("sample {i} of {n}", language, i=(sample or 0) + 1, n=n)
+        facts.append(word("one sample", language) if n == 1 else which)
+        facts[0] += f"  x = {_numbers(step.x_values, n, sample or 0)}"
+        facts.append(f"y = {_numbers(step.y_values, n, sample or 0)}")
+    if n > 1:
+        batch = "gradients: whole batch" if sample is not None else "{n} samples"
+        facts.append(word(batch, language, n=n))
+    facts.append(f"{word('learning rate', language)} {step.learning_rate:g}")
+    if step.rule != "g":
+        facts.append(f"{step.optimizer_name}: {step.rule}")
+    return ", ".join(facts) + (f" ({note})" if note else "")
+
+
+def _meanings(optimizer: str, language: str) -> dict[Role, str]:
+    fields = {UPDATE: {"name": optimizer}}
+    return {role: word(role.meaning, language, **fields.get(role, {})) for role in ROLES}
+
+
+def _width(thin: bool) -> dict[str, str]:
+    return {"penwidth": "1.1", "arrowsize": "0.6"} if thin else {}
+
+
+def _numbers(values: Floats, samples: int, sample: int) -> str:
+    row = values.reshape(samples, -1)[sample]
+    shown = [short(float(x)) for x in row[:MOST_NUMBERS]] + ["…"] * (len(row) > MOST_NUMBERS)
+    return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
+
+
+def _legend(caption: str, words: Mapping[Role, str]) -> str:
+    cells = [_cell(NEURON_FRAME, font(caption, TITLE_TEXT, TEXT_SIZE, bold=True, longest=300))]
+    cells += [_cell(role.fill, font(said, role.text, 12)) for role, said in words.items()]
+    return (
+        '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="5">'
+        f"<TR>{''.join(cells)}</TR></TABLE>>"
+    )
+
+
+def _badge(label: str, role: Role) -> str:
+    cell = _cell(role.fill, font(label, role.text, 11, bold=True))
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="2"><TR>{cell}</TR></TABLE>>'
+
+
+def _cell(colour: str, content: str) -> str:
+    return f'<TD BGCOLOR="{colour}">{content}</TD>'

@@ -1,0 +1,62 @@
+"""`Figure`: a picture that is not laid out yet; it can be saved, and shows itself in a notebook."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from micrograd.errors import ArgumentValueError
+from micrograd.files import write_atomically
+from viz.fit_text import fit
+from viz.layout_engine import render
+
+FORMATS = ("svg", "png", "pdf", "dot")
+PNG_DOTS_PER_INCH = 144
+
+
+class Figure:
+    """A graph in the DOT language (`source`) with a title.
+
+    >>> figure = Figure("digraph { a -> b }", "two nodes")
+    >>> figure.svg().startswith("<svg")
+    True
+    """
+
+    def __init__(self, source: str, title: str) -> None:
+        self.source = source
+        self.title = title
+
+    def svg(self) -> str:
+        """The picture as SVG, for a page or a file; its text fits whatever fonts a reader has."""
+        return fit(render(self.source, "svg").decode(), self.title)
+
+    def content(self, format: str) -> bytes:
+        """The picture in a format: "svg", "png", "pdf" or "dot".
+
+        Raises an ArgumentValueError for another format and a LayoutError if no layout engine can
+        draw it. Warns (FontWarning) where a PNG or PDF lacks a font for its characters.
+        """
+        if format == "dot":
+            return self.source.encode()
+        if format == "svg":
+            return self.svg().encode()
+        if format == "png":
+            scaled = self.source.replace("{", f"{{\n\tgraph [dpi={PNG_DOTS_PER_INCH}]", 1)
+            return render(scaled, "png")
+        if format == "pdf":
+            return render(self.source, "pdf")
+        raise ArgumentValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture, in the format that the name ends in; whole or not at all."""
+        target = Path(path)
+        content = self.content(target.suffix.removeprefix(".").lower())
+        write_atomically(target, content)
+        return target
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.title}>"
