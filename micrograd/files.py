@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -13,16 +14,32 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     Raises an OSError if the folder cannot be written.
     """
     target = Path(path)
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    write_all(target.parent, {target.name: content})
+
+
+def write_all(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Write several files to a folder, all or none; returns their paths.
+
+    Everything is on the disk under other names before the first file gets its own.
+    """
+    written: list[tuple[str, Path]] = []
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, mode)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+        for name, content in contents.items():
+            target = folder / name
+            if target.is_dir():
+                raise IsADirectoryError(f"{target} is a directory")
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+            written.append((temporary, target))
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o666 & ~_umask())
+        for temporary, target in written:
+            os.replace(temporary, target)
+    finally:
+        for temporary, _ in written:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+    return [target for _, target in written]
 
 
 def _umask() -> int:

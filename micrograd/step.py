@@ -28,8 +28,10 @@ class ParameterRecord:
     after: Floats
 
     def shown_gradient(self) -> Floats:
-        """The gradient, nan where there is none."""
-        return np.full(self.before.shape, np.nan) if self.gradient is None else self.gradient
+        """The gradient, masked if there is none."""
+        if self.gradient is None:
+            return np.ma.masked_array(self.before, mask=True)
+        return self.gradient
 
 
 @dataclass(frozen=True)
@@ -75,17 +77,15 @@ class Step:
         return next(p for p in self.parameters if p.name == name)
 
     def values(self, positions: Any) -> Floats:
-        """The forward values at positions on the tape; nan for -1."""
+        """The forward values at positions on the tape; masked for -1."""
         nodes = self.tape.nodes
-        flat = [nodes[i].value if i >= 0 else np.nan for i in np.ravel(positions)]
-        return np.array(flat, dtype=np.float64).reshape(np.shape(positions))
+        return _masked([nodes[i].value if i >= 0 else None for i in np.ravel(positions)], positions)
 
     def gradients(self, positions: Any) -> Floats:
-        """The gradients at positions on the tape; nan where no backward pass came."""
+        """The gradients at positions on the tape; masked where no backward pass came."""
         nodes = self.tape.nodes
         flat = [nodes[i].gradient if i >= 0 else None for i in np.ravel(positions)]
-        numbers = [np.nan if g is None else g for g in flat]
-        return np.array(numbers, dtype=np.float64).reshape(np.shape(positions))
+        return _masked(flat, positions)
 
     def layers(self) -> list[ModuleCall]:
         """The calls of modules that compute something themselves, not of those around them."""
@@ -103,3 +103,12 @@ class Step:
     def tables(self, language: str = "en") -> str:
         """The step as tables: parameters, forward pass, gradients, updated parameters."""
         return step_tables(self, language)
+
+
+def _masked(numbers: list[float | None], like: Any) -> Floats:
+    missing = [x is None for x in numbers]
+    filled = [0.0 if x is None else x for x in numbers]
+    array = np.array(filled, dtype=np.float64).reshape(np.shape(like))
+    if not any(missing):
+        return array
+    return np.ma.masked_array(array, mask=np.reshape(missing, np.shape(like)))

@@ -75,10 +75,6 @@ def _block(array: Floats) -> list[str]:
     rows = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else np.atleast_2d(array)
     if array.ndim == 1 and array.size > 1:
         rows = rows.T
-    texts = [[_cell(float(x)) for x in row] for row in rows]
+    texts = [[number(x) for x in row] for row in rows]
     width = max((len(t) for row in texts for t in row), default=0)
     return ["  ".join(t.rjust(width) for t in row) for row in texts]
-
-
-def _cell(x: float) -> str:
-    return "–" if np.isnan(x) else number(x)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import numpy as np
 
 from micrograd.errors import ArgumentValueError
 
@@ -68,12 +71,17 @@ def word(english: str, language: str, **fields: object) -> str:
     return (english if language == "en" else _CHINESE[english]).format(**fields)
 
 
-def number(x: float) -> str:
+MISSING = "–"  # where no backward pass came
+
+
+def number(x: Any) -> str:
     """Four decimals, as the article prints; scientific where that would say nothing.
 
-    >>> number(0.63185), number(-2.0), number(3e-7), number(float("nan"))
-    ('0.6319', '-2.0000', '3.0000e-07', 'nan')
+    >>> number(0.63185), number(-2.0), number(3e-7), number(float("nan")), number(None)
+    ('0.6319', '-2.0000', '3.0000e-07', 'nan', '–')
     """
+    if x is None or x is np.ma.masked:
+        return MISSING
     if not math.isfinite(x):
         return str(x)
     if x != 0 and not 5e-5 <= abs(x) < 1e7:

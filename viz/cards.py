@@ -136,11 +136,12 @@ def plain(role: Role, content: str) -> tuple[Piece, ...]:
 
 
 def _title_row(title: str, subtitle: str) -> str:
-    small = f"{font('  ' + subtitle, SUBTITLE_TEXT, SMALL_SIZE)}" if subtitle else ""
+    parts = [font(title, TITLE_TEXT, TITLE_SIZE, bold=True)] if title else []
+    parts += [font(subtitle, SUBTITLE_TEXT, SMALL_SIZE)] if subtitle else []
+    gap = font("  ", SUBTITLE_TEXT, SMALL_SIZE)
     return (
-        '<TR><TD HEIGHT="4" CELLPADDING="0"></TD></TR><TR><TD CELLPADDING="4">'
-        f"{font('  ' + title, TITLE_TEXT, TITLE_SIZE, bold=True)}{small}"
-        f"{font('  ', SUBTITLE_TEXT, SMALL_SIZE)}</TD></TR>"
+        '<TR><TD HEIGHT="4" CELLPADDING="0"></TD></TR>'
+        f'<TR><TD CELLPADDING="4">{gap}{gap.join(parts)}{gap}</TD></TR>'
     )
 
 
@@ -211,16 +212,16 @@ def _matrices(key: str, matrices: Any, meanings: Mapping[Role, str]) -> str:
     """Side by side, with the headers above; wide ones below each other."""
     cells = []
     for i, (header, role, values) in enumerate(matrices.columns):
-        name = f"<TD>{font(header, SUBTITLE_TEXT, SMALL_SIZE)}</TD>"
+        name = f"<TD>{font(header, SUBTITLE_TEXT, SMALL_SIZE)}</TD>" if header else ""
         table = f"<TD>{matrix(values, role, _fill(f'{key}-{i}', role, meanings))}</TD>"
         cells.append((name, table))
     if any(
         values.ndim > 1 and values.shape[-1] > MOST_SIDE_BY_SIDE for *_, values in matrices.columns
     ):
-        rows = "".join(f"<TR>{name}</TR><TR>{table}</TR>" for name, table in cells)
+        lines = [line for cell in cells for line in cell]
     else:
-        names, tables = zip(*cells, strict=True)
-        rows = f"<TR>{''.join(names)}</TR><TR>{''.join(tables)}</TR>"
+        lines = ["".join(line) for line in zip(*cells, strict=True)]
+    rows = "".join(f"<TR>{line}</TR>" for line in lines if line)
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="1">{rows}</TABLE>'
 
 

@@ -70,6 +70,7 @@ class Drawing:
                 fontsize="11",
                 label=f"<{font(title, WEIGHT_FRAME, 11)}>",
                 labeljust="l",
+                labelloc="t",
                 margin="8",
                 penwidth="1.2",
                 style="rounded,dashed",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from micrograd.step import Floats
-from micrograd.words import number
+from micrograd.words import MISSING, number
 from viz.markup import font
 from viz.palette import Role
 
@@ -25,14 +27,14 @@ def matrix(values: Floats, role: Role, tag: str) -> str:
             for row in rows
         )
         return _table(tag, 4, cells)
-    finite = rows[np.isfinite(rows)]
+    finite = np.ma.compressed(np.ma.masked_invalid(rows))
     if rows.size > MOST_CELLS or not finite.size:
         return _table(tag, 4, _range(finite, role))
     return _heat_map(rows, float(np.abs(finite).max()), role, tag)
 
 
 def _number(x: float, role: Role) -> str:
-    return font("–" if np.isnan(x) else number(float(x)), role.text, 12, bold=True)
+    return font(number(x), role.text, 12, bold=True)
 
 
 def _table(tag: str, padding: int, rows: str) -> str:
@@ -44,7 +46,7 @@ def _table(tag: str, padding: int, rows: str) -> str:
 
 def _range(finite: Floats, role: Role) -> str:
     if not finite.size:
-        return f"<TR><TD>{font('–', role.text)}</TD></TR>"
+        return f"<TR><TD>{font(MISSING, role.text)}</TD></TR>"
     lines = (("min", finite.min()), ("mean", finite.mean()), ("max", finite.max()))
     return "".join(
         f'<TR><TD ALIGN="LEFT">{font(name, role.text, 11)}</TD>'
@@ -59,7 +61,7 @@ def _heat_map(rows: Floats, most: float, role: Role, tag: str) -> str:
     for row in rows:
         cells = "".join(
             f'<TD FIXEDSIZE="TRUE" WIDTH="{_CELL}" HEIGHT="{_CELL}" CELLPADDING="0" '
-            f'BGCOLOR="{_shade(float(x), most, role)}"></TD>'
+            f'BGCOLOR="{_shade(x, most, role)}"></TD>'
             for x in row
         )
         lines.append(f"<TR>{cells}</TR>")
@@ -68,8 +70,8 @@ def _heat_map(rows: Floats, most: float, role: Role, tag: str) -> str:
     return _table(tag, 0, "".join(lines) + key)
 
 
-def _shade(x: float, most: float, role: Role) -> str:
-    if not np.isfinite(x):
+def _shade(x: Any, most: float, role: Role) -> str:
+    if x is np.ma.masked or not np.isfinite(x):
         return "#FFFFFF"
     share = abs(x) / most if most else 0.0
     light, dark = _rgb(role.fill), _rgb(role.text if x >= 0 else NEGATIVE)

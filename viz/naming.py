@@ -12,7 +12,7 @@ from micrograd.tape import Tape
 from micrograd.words import short, word
 from viz.network import Network, Neuron, read
 
-UNNAMED = "( )"  # an operand that has no name of its own
+UNNAMED = "…"  # an operand that has no name of its own
 
 
 def label_names(tape: Tape) -> dict[int, str]:
@@ -69,14 +69,26 @@ def step_clusters(step: Step, language: str) -> dict[int, str]:
 
 
 def expression(tape: Tape, index: int, names: Mapping[int, str]) -> str:
-    """How a node is computed, with the names of its inputs: `W1[0] × x`; "" for a leaf."""
+    """How a node is computed, with the names of its inputs: `W1[0] × x`; "" for a leaf.
+
+    An input without a name is written out in its turn, but no deeper: `(out − y)²`.
+    """
+    return _expression(tape, index, names, 1)
+
+
+def _expression(tape: Tape, index: int, names: Mapping[int, str], depth: int) -> str:
     node = tape.nodes[index]
     if not node.inputs:
         return ""
     operands = []
     for i in node.inputs:
-        leaf = not tape.nodes[i].inputs
-        operands.append(names.get(i) or (short(tape.nodes[i].value) if leaf else UNNAMED))
+        operand = names.get(i)
+        if operand is None and not tape.nodes[i].inputs:
+            operand = short(tape.nodes[i].value)
+        elif operand is None:
+            operand = _expression(tape, i, names, depth - 1) if depth else UNNAMED
+            operand = f"({operand})" if " " in operand else operand
+        operands.append(operand)
     return node.text(operands)
 
 

@@ -20,7 +20,7 @@ class Scalar:
 
     name: str
     value: float
-    gradient: float
+    gradient: float | None
     learning_rate: float
     direction: float
     new: float
@@ -44,8 +44,8 @@ class Neuron(Unit):
     z_name: str
     z: float
     z_position: int
-    z_gradient: float
-    gradient: float  # of the loss by the activation
+    z_gradient: float | None
+    gradient: float | None  # of the loss by the activation
     activation: str  # row of the op table, "" for none
     activation_text: str  # "ReLU(z0)"
     slope: float  # of the activation at z
@@ -148,8 +148,8 @@ def _layer(
             z_name=z_name if op else name,
             z=node[z].value,
             z_position=z,
-            z_gradient=_number(node[z].gradient),
-            gradient=_number(node[a].gradient),
+            z_gradient=node[z].gradient,
+            gradient=node[a].gradient,
             activation=op,
             activation_text=node[a].text([z_name]) if op else "",
             slope=slope,
@@ -202,13 +202,9 @@ def _scalar(record: ParameterRecord, index: tuple[int, ...], name: str) -> Scala
     return Scalar(
         name=name,
         value=float(record.before[index]),
-        gradient=math.nan if record.gradient is None else float(record.gradient[index]),
+        gradient=None if record.gradient is None else float(record.gradient[index]),
         learning_rate=record.learning_rate,
         direction=float(record.direction[index]),
         new=float(record.after[index]),
         position=int(record.positions[index]),
     )
-
-
-def _number(gradient: float | None) -> float:
-    return math.nan if gradient is None else gradient

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -262,7 +261,7 @@ class _Diagram:
 
 def _rule(scalar: Scalar) -> tuple[Piece, ...]:
     """Small print of an update: old - learning rate × direction."""
-    if math.isnan(scalar.gradient):
+    if scalar.gradient is None:
         return ()
     step = f"{scalar.learning_rate:g} × {operand(number(scalar.direction))}"
     return plain(UPDATE, f"= {number(scalar.value)} − {step}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+import numpy as np
+
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, GraphError
 from micrograd.step import Step
 from micrograd.tape import Tape, take
-from micrograd.words import check_language, number, word
-from viz.cards import Card, Grid
+from micrograd.words import check_language, number, short, word
+from viz.cards import Card, Matrices
 from viz.drawing import Drawing, step_caption
 from viz.figure import Figure
 from viz.layers import layer_graph
@@ -112,8 +114,8 @@ def _draw(
 def _card(tape: Tape, i: int, names: Mapping[int, str], parameters: set[int]) -> Card:
     node = tape.nodes[i]
     how = expression(tape, i, names)
-    name = names.get(i, "")
+    name = names.get(i, "" if how else short(node.value))
     frame = NEURON_FRAME if node.inputs else WEIGHT_FRAME if i in parameters else DATA_FRAME
-    gradient = "–" if node.gradient is None else number(node.gradient)
-    numbers = Grid((("", FORWARD, (number(node.value),)), ("", GRADIENT, (gradient,))))
+    gradient = np.ma.masked_array([node.gradient or 0.0], mask=node.gradient is None)
+    numbers = Matrices((("", FORWARD, np.array([node.value])), ("", GRADIENT, gradient)))
     return Card(f"n{i}", name, f"= {how}" if name and how else how, (numbers,), frame)
