@@ -63,9 +63,15 @@ class TorchStep:
         self.loss = self.loss_function(self.output, self.y)
         self.loss.backward()
         self.gradients = {k: v.grad.clone() for k, v in self.parameters.items()}
+        self.z_gradients = [z.grad for z in self.z]
+        self.a_gradients = [a.grad for a in self.a]
         torch.optim.SGD(self.parameters.values(), lr=case.lr).step()
         self.output_after = self.forward(len(case.sizes) - 1)
         self.loss_after = self.loss_function(self.output_after, self.y)
+        self.after = {k: v.detach() for k, v in self.parameters.items()}
+        self.z = [z.detach() for z in self.z]
+        self.a = [a.detach() for a in self.a]
+        self.loss = self.loss.detach()
 
     def forward(self, depth):
         self.z, self.a = ([], []) if not self.z else (self.z, self.a)

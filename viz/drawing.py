@@ -11,7 +11,7 @@ from micrograd.step import Floats, Step
 from micrograd.words import short, word
 from viz.cards import Card
 from viz.figure import Figure
-from viz.markup import font
+from viz.markup import font, one_line
 from viz.palette import (
     FONT,
     FORWARD_WIRE,
@@ -26,6 +26,7 @@ from viz.palette import (
     Role,
 )
 
+LONGEST_CAPTION = 300  # characters
 MOST_NUMBERS = 4  # of x or y in a caption
 
 
@@ -36,7 +37,7 @@ class Drawing:
     """
 
     def __init__(self, name: str, caption: str, language: str, optimizer: str = "") -> None:
-        self.caption = caption
+        self.caption = one_line(caption, LONGEST_CAPTION)
         self._meanings = _meanings(optimizer, language)
         self._roles: set[Role] = set()
         self.graph = graphviz.Digraph(name)
@@ -150,7 +151,11 @@ def _numbers(values: Floats, samples: int, sample: int) -> str:
 
 
 def _legend(caption: str, words: Mapping[Role, str]) -> str:
-    cells = [_cell(NEURON_FRAME, font(caption, TITLE_TEXT, TEXT_SIZE, bold=True, longest=300))]
+    cells = [
+        _cell(
+            NEURON_FRAME, font(caption, TITLE_TEXT, TEXT_SIZE, bold=True, longest=LONGEST_CAPTION)
+        )
+    ]
     cells += [_cell(role.fill, font(said, role.text, 12)) for role, said in words.items()]
     return (
         '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="5">'

@@ -12,6 +12,16 @@ LONGEST = 100  # characters of one text; longer ones end in "…"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # by XML 1.0
 
 
+def one_line(content: str, longest: int = LONGEST) -> str:
+    """Text on one line, without the characters that XML forbids, and shortened.
+
+    >>> one_line("a\\nb"), one_line("abcdef", 4)
+    ('a b', 'abc…')
+    """
+    line = _FORBIDDEN.sub("�", " ".join(content.split("\n")))
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
 def text(content: str, longest: int = LONGEST) -> str:
     r"""Any text, made safe for a label: shortened, without what XML forbids, escaped.
 
@@ -20,10 +30,7 @@ def text(content: str, longest: int = LONGEST) -> str:
     >>> text('<script> & "x"')
     '&lt;script&gt; &amp; &quot;x&quot;'
     """
-    line = _FORBIDDEN.sub("�", " ".join(content.split("\n")))
-    if len(line) > longest:
-        line = line[: longest - 1] + "…"
-    return html.escape(line).replace("\\", "&#92;&#92;") or " "
+    return html.escape(one_line(content, longest)).replace("\\", "&#92;&#92;") or " "
 
 
 def font(

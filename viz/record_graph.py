@@ -12,6 +12,7 @@ from micrograd.engine import Value
 from micrograd.files import write_atomically
 from micrograd.walk import topological_order
 from viz.figure import Figure
+from viz.markup import one_line
 
 
 def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
@@ -75,7 +76,7 @@ class Dot(graphviz.Digraph):  # type: ignore[misc]
         """Write the source to a file, and the picture beside it; returns the picture's path."""
         ending = format or self.format
         picture = self.pipe(ending)
-        source = Path(self.save(filename, directory))
+        source = Path(self.save(filename, directory=directory))
         target = source.with_name(f"{source.name}.{ending}")
         write_atomically(target, picture)
         if cleanup:
@@ -86,6 +87,6 @@ class Dot(graphviz.Digraph):  # type: ignore[misc]
 
 
 def _escape(label: str) -> str:
-    """Text within a record: its own signs escaped, and Graphviz's backslashes too."""
-    line = " ".join(label.split("\n"))[:100]
+    """Text within a record: its own signs escaped, Graphviz's backslashes and entities too."""
+    line = one_line(label).replace("&", "&amp;")
     return "".join(f"\\{c}" if c in "\\{}|<> " else c for c in line)

@@ -1,0 +1,42 @@
+"""Reading pictures back: what stands in which band of which card."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+from viz.palette import SMALL_SIZE
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+class Picture:
+    """An SVG that `viz` made."""
+
+    def __init__(self, figure):
+        self.root = ElementTree.fromstring(figure.svg())
+        self.groups = {g.get("id"): g for g in self.root.iter(f"{SVG}g") if g.get("id")}
+
+    def texts(self, key):
+        """All texts of a band, a card or a wire, in order."""
+        return [_content(t) for t in self.groups[key].iter(f"{SVG}text")]
+
+    def numbers(self, key):
+        """The bold numbers of a band, in order; nan where there is "–"."""
+        bold = [t for t in self.groups[key].iter(f"{SVG}text") if t.get("font-weight") == "bold"]
+        return [float("nan") if _content(t) == "–" else float(_content(t)) for t in bold]
+
+    def small_print(self, key):
+        """The lines of small print of a band, from top to bottom."""
+        lines = {}
+        for t in self.groups[key].iter(f"{SVG}text"):
+            if float(t.get("font-size")) == SMALL_SIZE:
+                lines.setdefault(float(t.get("y")), []).append(_content(t))
+        return ["".join(lines[y]) for y in sorted(lines)]
+
+    def all_text(self):
+        """Every text of the picture."""
+        return [_content(t) for t in self.root.iter(f"{SVG}text")]
+
+
+def _content(text):
+    return (text.text or "").replace("\N{NO-BREAK SPACE}", " ")
