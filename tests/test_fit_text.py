@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from micrograd.errors import ArgumentValueError
-from viz.fit_text import SANS_SERIF, fit
-from viz.text_lengths import add_text_lengths
-from viz.text_metrics import character_width, text_width
+from viz.layout.fit_text import SANS_SERIF, fit
+from viz.layout.text_lengths import add_text_lengths
+from viz.layout.text_metrics import character_width, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "{http://www.w3.org/1999/xlink}"

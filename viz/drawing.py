@@ -151,11 +151,8 @@ def _numbers(values: Floats, samples: int, sample: int) -> str:
 
 
 def _legend(caption: str, words: Mapping[Role, str]) -> str:
-    cells = [
-        _cell(
-            NEURON_FRAME, font(caption, TITLE_TEXT, TEXT_SIZE, bold=True, longest=LONGEST_CAPTION)
-        )
-    ]
+    title = font(caption, TITLE_TEXT, TEXT_SIZE, bold=True, longest=LONGEST_CAPTION)
+    cells = [_cell(NEURON_FRAME, title)]
     cells += [_cell(role.fill, font(said, role.text, 12)) for role, said in words.items()]
     return (
         '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="5">'

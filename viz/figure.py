@@ -8,7 +8,7 @@ from typing import Any
 
 from micrograd.errors import ArgumentValueError
 from micrograd.files import write_atomically
-from viz.fit_text import fit
+from viz.layout.fit_text import fit
 from viz.layout_engine import render
 
 FORMATS = ("svg", "png", "pdf", "dot")

@@ -7,8 +7,8 @@ The engines, in the order in which they are looked for:
 3. `dot` on PATH,
 4. `graphviz-pure`, a port to Rust, which writes SVG and PNG only.
 
-An SVG picture is laid out with a blank font of Helvetica's widths and says for each text how wide
-the engine took it to be; see `viz.fit_text`. PNG and PDF are drawn with the machine's own fonts.
+An SVG picture is laid out with a blank font of Helvetica's widths, and says for each text how wide
+the engine took it to be; see `viz.layout.fit_text`. PNG and PDF are drawn with the machine's fonts.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from html import unescape
 from pathlib import Path
 
 from micrograd.errors import ArgumentValueError, FontWarning, LayoutError
-from viz.engine_process import run
-from viz.font_warning import missing_font_message
-from viz.fonts import font_folders, write_host_configuration, write_layout_configuration
-from viz.picture_check import is_whole
-from viz.text_lengths import add_text_lengths
+from viz.layout.engine_process import run
+from viz.layout.font_warning import missing_font_message
+from viz.layout.fonts import font_folders, write_host_configuration, write_layout_configuration
+from viz.layout.picture_check import is_whole
+from viz.layout.text_lengths import add_text_lengths
 
 _FORMATS = ("svg", "png", "pdf")
 _VARIABLE = "MICROGRAD_DOT"
 _ADVICE = "pip install pygraphviz"
-_CHILD = Path(__file__).with_name("_draw_child.py")
+_CHILD = Path(__file__).parent / "layout" / "draw_child.py"
 _PROBE = "digraph { a }"
 _PROBE_SECONDS = 20.0
 _UNKNOWN_FORMAT = re.compile(r'Format: "\w+" not recognized')

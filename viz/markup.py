@@ -15,7 +15,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def one_line(content: str, longest: int = LONGEST) -> str:
     """Text on one line, without the characters that XML forbids, and shortened.
 
-    >>> one_line("a\\nb"), one_line("abcdef", 4)
+    >>> one_line("a" + chr(10) + "b"), one_line("abcdef", 4)
     ('a b', 'abc…')
     """
     line = _FORBIDDEN.sub("�", " ".join(content.split("\n")))

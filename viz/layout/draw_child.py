@@ -12,6 +12,7 @@ import sys
 
 
 def main(folders: str, *formats: str) -> None:
+    """Draw the graph on standard input in each format; `folders` are where packages may be."""
     sys.path.extend(folder for folder in folders.split(os.pathsep) if folder)
     from pygraphviz import AGraph
     from pygraphviz import graphviz as library

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from viz.layout_font import blank_font
+from viz.layout.font_file import blank_font
 
 _HOST_CONFIGURATION = "/etc/fonts/fonts.conf"
 _SYSTEM_FOLDERS = (

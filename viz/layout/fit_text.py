@@ -11,7 +11,7 @@ from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
 from micrograd.errors import ArgumentValueError
-from viz.text_metrics import text_width
+from viz.layout.text_metrics import text_width
 
 SANS_SERIF = (
     "Helvetica, Arial, 'Liberation Sans', Arimo, 'Nimbus Sans', 'DejaVu Sans Condensed', "

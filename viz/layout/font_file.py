@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 from functools import cache
 
-from viz.text_metrics import COMMON, UNITS_PER_EM, WIDE, character_width
+from viz.layout.text_metrics import COMMON, UNITS_PER_EM, WIDE, character_width
 
 FAMILY = "Helvetica"
 _ASCENT = 905
