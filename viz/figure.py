@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from viz.layout_engine import render
 
 FORMATS = ("svg", "png", "pdf", "dot")
 PNG_DOTS_PER_INCH = 144
+NOTEBOOK_WIDTH = 800  # pixels; a wider picture fills the width that a notebook has
+
+_OWN_SIZE = re.compile(r'width="(?P<width>[\d.]+)" height="[\d.]+"')
 
 
 class Figure:
@@ -56,7 +60,12 @@ class Figure:
         return target
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        """The picture for a notebook, which shows SVG as an image of the picture's own size."""
+        svg = self.svg()
+        size = _OWN_SIZE.search(svg)
+        if size is not None and float(size["width"]) > NOTEBOOK_WIDTH:
+            svg = svg.replace(size[0], 'width="100%"', 1)
+        return {"image/svg+xml": svg, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.title}>"

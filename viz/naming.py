@@ -87,7 +87,8 @@ def _expression(tape: Tape, index: int, names: Mapping[int, str], depth: int) ->
             operand = short(tape.nodes[i].value)
         elif operand is None:
             operand = _expression(tape, i, names, depth - 1) if depth else UNNAMED
-            operand = f"({operand})" if " " in operand else operand
+            enclosed = node.text([UNNAMED] * len(node.inputs)).endswith(f"({UNNAMED})")
+            operand = f"({operand})" if " " in operand and not enclosed else operand
         operands.append(operand)
     return node.text(operands)
 
