@@ -1,0 +1,44 @@
+"""What the README says is so: its code runs, and its picture is the one that is drawn today."""
+
+import contextlib
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import viz
+from micrograd import article, nn, optim, record_step
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 3
+    printed = io.StringIO()
+    names = {}
+    with contextlib.redirect_stdout(printed):
+        for block in blocks:
+            exec(block, names)
+    assert printed.getvalue().startswith("4.0 0.0\n")
+    assert "layer2.bias" in printed.getvalue()
+    assert (tmp_path / "graph.svg").exists()
+
+
+def texts(svg):
+    return [t.text for t in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_picture_is_todays():
+    model = article.network()
+    sgd = optim.SGD(model.parameters(), lr=article.LEARNING_RATE)
+    step = record_step(model, nn.MSELoss(), sgd, article.X, article.Y)
+    kept = (ROOT / "docs" / "gradient_diagram.svg").read_text(encoding="utf-8")
+    assert texts(kept) == texts(viz.gradient_diagram(step).svg())
+
+
+def test_every_file_that_is_named_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists()
