@@ -17,7 +17,7 @@ from micrograd.elements import Objects, as_objects, filled, values_of
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, GraphError
 from micrograd.observers import recording
-from micrograd.ops import OPS
+from micrograd.ops import BY_HAND, OPS
 from micrograd.printing import array_text
 
 Floats = NDArray[np.float64]
@@ -27,14 +27,15 @@ Combine = Callable[["Tensor", Any], "Tensor"]
 def tensor(data: Any, *, requires_grad: bool = False, dtype: object = None) -> Tensor:
     """An array of Values from numbers, Values, nested lists of them, or arrays.
 
-    `dtype` is accepted for the sake of torch scripts; numbers are always float64. Raises an
-    ArgumentValueError for ragged lists, an ArgumentTypeError for what is not a number.
+    `dtype` is accepted for the sake of torch scripts; numbers are always float64. An array that
+    holds given Values requires gradients. Raises an ArgumentValueError for ragged lists, an
+    ArgumentTypeError for what is not a number.
 
     >>> x = tensor([[2.0, 3.0]])
     >>> x.shape, (x * x).sum()
     ((1, 2), tensor(13.))
     """
-    return Tensor(_elements(data), requires_grad)
+    return Tensor(_elements(data), requires_grad or _holds_values(data))
 
 
 def FloatTensor(data: Any) -> Tensor:  # noqa: N802  (the name torch users know)
@@ -66,6 +67,17 @@ def _elements(data: Any) -> Objects:
     if isinstance(data, list | tuple) and any(isinstance(x, Tensor) for x in data):
         return np.stack([_elements(x) for x in data])
     return values_of(data)
+
+
+def _holds_values(data: Any) -> bool:
+    """Whether there are Values, or arrays that require gradients, among the data."""
+    if isinstance(data, Tensor):
+        return data.requires_grad
+    if isinstance(data, list | tuple):
+        return any(map(_holds_values, data))
+    if isinstance(data, np.ndarray):
+        return data.dtype == object and any(isinstance(x, Value) for x in data.flat)
+    return isinstance(data, Value)
 
 
 def _method(name: str) -> Callable[[Tensor], Tensor]:
@@ -264,6 +276,7 @@ class Tensor:
             return
         for v, x in zip(self._values.flat, self._numbers(new, "grad").flat, strict=True):
             v.grad = float(x)
+            v._mark = BY_HAND  # zeros that were set are a gradient, too
 
     def backward(self) -> None:
         """`Value.backward` of the only element."""
@@ -275,11 +288,7 @@ class Tensor:
 
     def _tracked(self, values: Any, *others: Any) -> Tensor:
         """The result of an operation on this array and `others`."""
-        tracked = any(
-            x.requires_grad if isinstance(x, Tensor) else isinstance(x, Value)
-            for x in (self, *others)
-        )
-        return Tensor(as_objects(values), tracked and recording())
+        return Tensor(as_objects(values), _holds_values((self, *others)) and recording())
 
     __add__, __radd__ = _elementwise(np.add)
     __sub__, __rsub__ = _elementwise(np.subtract)

@@ -12,6 +12,7 @@ from micrograd.engine import Value
 from micrograd.errors import AnomalyError, ArgumentTypeError, GradcheckError
 from micrograd.gradients import grad
 from micrograd.observers import Observer
+from micrograd.ops import BY_HAND
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _LIBRARY = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "viz") + os.sep)
@@ -72,13 +73,13 @@ class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
         if not math.isfinite(node.data):
             raise AnomalyError(f"{_call(node)} is {node.data}\n  made at {_origin(node)}")
 
-    def pulled(self, node: Value) -> None:
+    def pulled(self, node: Value, gradient: float, of_inputs: list[float]) -> None:
         """Check the gradients that an operation has just added to."""
-        for i, x in enumerate(node._inputs):
-            if not math.isfinite(x.grad):
+        for i, gained in enumerate(of_inputs):
+            if not math.isfinite(gained):
                 raise AnomalyError(
                     f"in the backward pass, input {i} of {_call(node)} = {node.data!r} got the "
-                    f"gradient {x.grad} (the gradient of the result is {node.grad!r})\n"
+                    f"gradient {gained} (the gradient of the result is {gradient!r})\n"
                     f"  made at {_origin(node)}"
                 )
 
@@ -100,5 +101,5 @@ def _call(node: Value) -> str:
     operands = [repr(x.data) for x in node._inputs]
     if node._static is not None:
         operands.append(repr(node._static))
-    name = "a node made by hand" if node._row is None or not node._row.name else node._row.name
-    return f"{name}({', '.join(operands)})"
+    name = node._op if node._row is None or node._row is BY_HAND else node._row.name
+    return f"{name or 'a node made by hand'}({', '.join(operands)})"

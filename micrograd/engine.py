@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from micrograd import observers
 from micrograd.errors import ArgumentTypeError
-from micrograd.ops import FLOATS, OPS, Op
+from micrograd.ops import BY_HAND, FLOATS, OPS, Op
 from micrograd.walk import prepare_backward
 
 Unary = Callable[["Value"], "Value"]
@@ -218,7 +219,7 @@ class Value:
     def _backward(self) -> Callable[[], None]:
         """Adds this node's share to the gradients of its inputs; may be set by hand."""
         hook = None if self._more is None else self._more.hook
-        return hook or self._pull
+        return hook or partial(self._pull, self._row, self._inputs, self._static)
 
     @_backward.setter
     def _backward(self, hook: Callable[[], None]) -> None:
@@ -226,13 +227,12 @@ class Value:
         notes.op, notes.inputs, notes.hook = self._op, self._inputs, hook
         self._row, self._a, self._b, self._static = BY_HAND, None, None, None
 
-    def _pull(self) -> None:
-        row = self._row
+    def _pull(self, row: Op | None, inputs: tuple[Value, ...], static: float | None) -> None:
+        # Row and inputs are arguments: a hand-written `_backward` may call the one it replaced.
         if row is None or row is BY_HAND:
             return
-        inputs = self._inputs
-        static = () if self._static is None else (self._static,)
-        shares = row.vjp(FLOATS, self.grad, self.data, *[x.data for x in inputs], *static)
+        parameter = () if static is None else (static,)
+        shares = row.vjp(FLOATS, self.grad, self.data, *[x.data for x in inputs], *parameter)
         for x, share in zip(inputs, shares, strict=True):
             x.grad += share
             x._mark = x._mark or BY_HAND
@@ -261,7 +261,7 @@ class Value:
         if observers.active:
             for node in reversed(order):
                 node._backward()
-                observers.tell_pulled(node)
+                observers.tell_pulled(node, node.grad, [x.grad for x in node._inputs])
             return
         v: Any  # every attribute is there: these are operations
         for v in reversed(order):
@@ -270,8 +270,10 @@ class Value:
                 share_a, share_b = vjp(FLOATS, v.grad, v.data, a.data, b.data)
                 a.grad += share_a
                 b.grad += share_b
-            elif a is not None and v._static is None:
-                (share_a,) = vjp(FLOATS, v.grad, v.data, a.data)
+            elif a is not None:
+                k = v._static
+                static = () if k is None else (k,)
+                (share_a,) = vjp(FLOATS, v.grad, v.data, a.data, *static)
                 a.grad += share_a
             else:
                 v._backward()
@@ -295,12 +297,6 @@ class More:
         self.scope: Any = None  # the module, and the unit of it, that made the node
         self.origin = ""  # the user's source line
 
-
-# The row of a node made by hand: its symbol, inputs and derivative are in the node.
-BY_HAND = Op(
-    "by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", text=lambda: "",
-    latex=lambda: "", numpy="", torch="", domain=(), kink=None, exact=False, static_samples=(),
-)  # fmt: skip
 
 _new = object.__new__
 

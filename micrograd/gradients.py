@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.engine import BY_HAND, Value
+from micrograd import observers
+from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, GraphError
 from micrograd.functions import VALUES
-from micrograd.ops import FLOATS
+from micrograd.ops import BY_HAND, FLOATS
 from micrograd.walk import topological_order
 
 
@@ -42,6 +43,9 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
             continue
         for x, share in zip(v._inputs, _shares(v, adjoints[v], create_graph), strict=True):
             adjoints[x] = adjoints[x] + share if x in adjoints else share
+        if observers.active:
+            gained = [float(adjoints[x]) for x in v._inputs]
+            observers.tell_pulled(v, float(adjoints[v]), gained)
     results = [adjoints.get(v, 0.0) for v in wanted]
     return [g if isinstance(g, Value) else Value(g) for g in results]
 

@@ -24,7 +24,9 @@ class Observer(ContextDecorator):
 
     def __enter__(self) -> Self:
         self.thread = get_ident()
-        active.append(self)
+        # Before every no_grad, which cuts nodes off: the others see them whole.
+        place = next((i for i, o in enumerate(active) if isinstance(o, no_grad)), len(active))
+        active.insert(place, self)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -36,8 +38,8 @@ class Observer(ContextDecorator):
     def made(self, node: Value) -> None:
         """`node` has just been computed."""
 
-    def pulled(self, node: Value) -> None:
-        """`node` has just added its share to the gradients of its inputs."""
+    def pulled(self, node: Value, gradient: float, of_inputs: list[float]) -> None:
+        """`node`, whose gradient is known, has just added its share to those of its inputs."""
 
 
 def tell_made(node: Value) -> None:
@@ -48,12 +50,12 @@ def tell_made(node: Value) -> None:
             observer.made(node)
 
 
-def tell_pulled(node: Value) -> None:
+def tell_pulled(node: Value, gradient: float, of_inputs: list[float]) -> None:
     """Show a node that has done its part of a backward pass to the observers of this thread."""
     thread = get_ident()
     for observer in list(active):
         if observer.thread == thread:
-            observer.pulled(node)
+            observer.pulled(node, gradient, of_inputs)
 
 
 class no_grad(Observer):  # noqa: N801  (the name torch users know)

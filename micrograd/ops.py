@@ -63,8 +63,15 @@ class Numbers(Protocol):
 OPS: dict[str, Op] = {}
 
 
+# The row of a node made by hand: its symbol, inputs and derivative are in the node.
+BY_HAND = Op(
+    "by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", text=lambda: "",
+    latex=lambda: "", numpy="", torch="", domain=(), kink=None, exact=False, static_samples=(),
+)
+
+
 def _row_named(name: str) -> Op:
-    return OPS[name]
+    return BY_HAND if name == BY_HAND.name else OPS[name]
 
 
 def _op(
@@ -264,7 +271,7 @@ _op("relu", 1, lambda x: 0.0 if x < 0.0 else x,
     latex=lambda x: rf"\max\left(0, {x}\right)")
 _op("leaky_relu", 1, lambda x, k: x if x > 0.0 else k * x,
     lambda m, g, y, x, k: (m.select(m.less(0.0, x), g, k * g),),
-    symbol="LeakyReLU", exact=True, kink=lambda x: x, static_samples=(0.01, 0.2, 0.0, -0.5),
+    symbol="LeakyReLU", exact=True, kink=lambda x: x, static_samples=(0.01, 0.2, 0.0, -0.5, 1.5),
     numpy="np.where({0} > 0.0, {0}, {1} * {0})",
     torch="torch.nn.functional.leaky_relu({0}, {1})")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from micrograd.engine import BY_HAND, Value
-from micrograd.ops import FLOATS, OPS
+from micrograd.engine import Value
+from micrograd.ops import BY_HAND, FLOATS, OPS
 from micrograd.recording import Scope
 from micrograd.walk import topological_order
 

@@ -46,10 +46,10 @@ def prepare_backward(root: Value) -> list[Value]:
     mark = root._mark = object()
     order: list[Any] = []
     unfinished: dict[Value, Iterator[Value]] = {}  # where nodes with many inputs were left
-    stack: list[Any] = [root]
-    push, pop, done = stack.append, stack.pop, order.append
-    while stack:
-        v = stack[-1]
+    above: list[Any] = []  # the way from the root to v
+    push, pop, done = above.append, above.pop, order.append
+    v: Any = root
+    while True:
         a = v._a
         if a is None:
             for x in unfinished.setdefault(v, iter(v._inputs)):
@@ -57,25 +57,31 @@ def prepare_backward(root: Value) -> list[Value]:
                     x._mark = mark
                     if x._row is not None:
                         x.grad = 0.0
-                        push(x)
+                        push(v)
+                        v = x
                         break
             else:
                 done(v)
-                pop()
+                if not above:
+                    return order
+                v = pop()
             continue
         if a._mark is not mark:
             a._mark = mark
             if a._row is not None:
                 a.grad = 0.0
-                push(a)
+                push(v)
+                v = a
                 continue
         b = v._b
         if b is not None and b._mark is not mark:
             b._mark = mark
             if b._row is not None:
                 b.grad = 0.0
-                push(b)
+                push(v)
+                v = b
                 continue
         done(v)
-        pop()
-    return order
+        if not above:
+            return order
+        v = pop()

@@ -12,9 +12,9 @@ import pytest
 
 from micrograd.errors import FontWarning
 from viz.layout.font_coverage import Coverage, coverage
+from viz.layout.font_file import blank_font
 from viz.layout.fonts import font_folders
 from viz.layout_engine import find_engine, render
-from viz.layout.font_file import blank_font
 
 GRAPH = 'digraph { a [label="one & two" fontname=Helvetica]; a -> b }'
 

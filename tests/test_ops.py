@@ -112,12 +112,16 @@ def test_value_and_gradient_at_the_edges_are_torchs(row: Op, static: Static) -> 
         assert_agree(grads, slopes, f"gradient of {row.name}{inputs}")
 
 
+def at_the_kink(row: Op) -> list[tuple[float, ...]]:
+    pool = sorted({*EDGES[3:], 0.5, -0.5, math.nextafter(20.0, 0.0), math.nextafter(20.0, 30.0)})
+    found = [xs for xs in itertools.product(pool, repeat=row.arity) if row.kink(*xs) == 0]
+    assert found, "the edges do not hit the kink: add a number that does"
+    return found
+
+
 @kinked_rows
 def test_value_and_gradient_at_the_kink_are_torchs(row: Op, static: Static) -> None:
-    pool = sorted({*EDGES[3:], 0.5, -0.5, math.nextafter(20.0, 0.0), math.nextafter(20.0, 30.0)})
-    kinks = [xs for xs in itertools.product(pool, repeat=row.arity) if row.kink(*xs) == 0]
-    assert kinks, "the edges do not hit the kink: add a number that does"
-    for inputs, g in itertools.product(kinks, (1.0, -3.0)):
+    for inputs, g in itertools.product(at_the_kink(row), (1.0, -3.0)):
         mine, theirs = ours(row, inputs, static, g), torchs(row, inputs, static, g)
         assert_agree(mine[0], theirs[0], f"{row.name}{inputs}")
         assert_agree(mine[1], theirs[1], f"gradient of {row.name}{inputs}")
@@ -127,7 +131,7 @@ def test_value_and_gradient_at_the_kink_are_torchs(row: Op, static: Static) -> N
 def test_an_infinite_gradient_is_zero_where_it_is_masked(row: Op, static: Static) -> None:
     if static == (0.0,):
         return  # a factor 0 given by the user is no mask: 0 * inf is nan, in torch too
-    for inputs, g in itertools.product(samples(row), (INF, -INF)):
+    for inputs, g in itertools.product([*samples(row), *at_the_kink(row)], (INF, -INF)):
         y = row.f(*inputs, *static)
         local = row.vjp(FLOATS, 1.0, y, *inputs, *static)
         grads = row.vjp(FLOATS, g, y, *inputs, *static)

@@ -77,7 +77,7 @@ def agree(a: float, b: float, scale: float) -> bool:
     return abs(a - b) <= TOLERANCE * scale < math.inf
 
 
-@pytest.mark.parametrize(("tame", "allowed"), [(True, 0.0), (False, 0.05)])
+@pytest.mark.parametrize(("tame", "allowed"), [(True, 0.0), (False, 0.1)])
 def test_value_and_gradients_are_torchs(tame: bool, allowed: float) -> None:
     """Left out are a few programs in which a rounding error, or 0 times inf, decides.
 

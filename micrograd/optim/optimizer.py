@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from micrograd.arrays import Tensor
-from micrograd.engine import Value
+from micrograd.engine import Value, as_number
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.ops import FLOATS, Numbers
 
@@ -32,6 +32,10 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
+        if isinstance(params, Tensor | Value) or not isinstance(params, Iterable):
+            raise ArgumentTypeError(
+                f"params must be a sequence of parameters, got {type(params).__name__}"
+            )
         given = list(params)
         if not given:
             raise ArgumentValueError("params is empty: there is nothing to optimise")
@@ -64,9 +68,7 @@ class Optimizer:
 
     def check(self, options: Group) -> None:
         """Raise an ArgumentValueError for options that make no sense."""
-        for name in ("lr", "weight_decay"):
-            if not options[name] >= 0:
-                raise ArgumentValueError(f"{name} must be 0 or more, got {options[name]!r}")
+        check_not_negative(options, "lr", "weight_decay")
 
     def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
         """The direction to step against, from a parameter and its gradient; updates `state`.
@@ -89,11 +91,12 @@ class Optimizer:
             for p in options["params"]:
                 if not any(v._reached for v in _scalars([p])):
                     continue
+                rate = float(options["lr"])  # NumPy's floats would make all data NumPy's
                 for v in _scalars([p]):
                     state = dict(self.state.get(v, ()))
-                    direction = self.direction(FLOATS, v.data, v.grad, state, options)
-                    new = v.data - options["lr"] * direction
-                    plan.append(Update(v, options["lr"], direction, new, state))
+                    direction = float(self.direction(FLOATS, v.data, v.grad, state, options))
+                    new = v.data - rate * direction
+                    plan.append(Update(v, rate, direction, new, state))
         return plan
 
     def apply(self, updates: Iterable[Update]) -> None:
@@ -129,6 +132,13 @@ class Optimizer:
     def __repr__(self) -> str:
         options = {k: v for k, v in self.param_groups[0].items() if k != "params"}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
+
+
+def check_not_negative(options: Group, *names: str) -> None:
+    """Raise an error about the first of these options that is not a number from 0."""
+    for name in names:
+        if not as_number(options[name], name) >= 0:
+            raise ArgumentValueError(f"{name} must be 0 or more, got {options[name]!r}")
 
 
 def _scalars(params: Iterable[Any]) -> Iterator[Value]:

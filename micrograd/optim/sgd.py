@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from micrograd.engine import as_number
 from micrograd.errors import ArgumentValueError
 from micrograd.ops import Numbers
-from micrograd.optim.optimizer import Group, Optimizer, State
+from micrograd.optim.optimizer import Group, Optimizer, State, check_not_negative
 
 
 class SGD(Optimizer):
@@ -48,8 +49,8 @@ class SGD(Optimizer):
     def check(self, options: Group) -> None:
         """Raise an ArgumentValueError for options that make no sense."""
         super().check(options)
-        if not options["momentum"] >= 0:
-            raise ArgumentValueError(f"momentum must be 0 or more, got {options['momentum']!r}")
+        check_not_negative(options, "momentum")
+        as_number(options["dampening"], "dampening")
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ArgumentValueError(
                 "nesterov needs momentum above 0 and dampening 0, got "
