@@ -31,7 +31,13 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "softplus": nn.Softplus,
 }
 LOSSES: Mapping[str, Callable[[], nn.Loss]] = {"mse": nn.MSELoss, "l1": nn.L1Loss}
-OPTIMIZERS: Mapping[str, Callable[..., optim.Optimizer]] = {"sgd": optim.SGD}
+OPTIMIZERS: Mapping[str, Callable[..., optim.Optimizer]] = {
+    "sgd": optim.SGD,
+    "adagrad": optim.Adagrad,
+    "rmsprop": optim.RMSprop,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+}
 
 
 class Network(nn.Module):

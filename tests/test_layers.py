@@ -20,7 +20,8 @@ LAYERS = [
     "errors", "ops", "observers", "walk", "engine", "functions", "gradients", "checks",
     "elements", "printing", "arrays", "recording", "tape", "words", "files", "tables", "step",
     "nn.parameter", "nn.module", "nn.init", "nn.activations", "nn.layers", "nn.losses", "nn.mlp",
-    "nn", "optim.optimizer", "optim.sgd", "optim", "article", "train",
+    "nn", "optim.state", "optim.optimizer", "optim.sgd", "optim.adagrad", "optim.rmsprop",
+    "optim.adam", "optim.lr_scheduler", "optim", "data", "article", "train",
 ]  # fmt: skip
 ORDER = [f"micrograd.{name}" for name in LAYERS] + ["micrograd", "micrograd.cli"]
 ORDER.append("micrograd.__main__")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from micrograd.arrays import Tensor
 from micrograd.engine import Value, as_number
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.ops import FLOATS, Numbers
-
-Group = dict[str, Any]
-State = dict[str, Any]
+from micrograd.optim.state import Group, State, checked_state, gathered, scalars, spread
 
 
 class Update(NamedTuple):
@@ -50,11 +48,11 @@ class Optimizer:
         """Add parameters with options of their own."""
         members = group["params"]
         members = [members] if isinstance(members, Tensor | Value) else list(members)
-        known = {v for g in self.param_groups for v in _scalars(g["params"])}
+        known = {v for g in self.param_groups for v in scalars(g["params"])}
         for p in members:
             if not isinstance(p, Tensor | Value):
                 raise ArgumentTypeError(f"params must be parameters, got {type(p).__name__}")
-            for v in _scalars([p]):
+            for v in scalars([p]):
                 if v._row is not None:
                     raise ArgumentValueError(
                         "params must be leaves, got the result of an operation"
@@ -89,10 +87,10 @@ class Optimizer:
         plan = []
         for options in self.param_groups:
             for p in options["params"]:
-                if not any(v._reached for v in _scalars([p])):
+                if not any(v._reached for v in scalars([p])):
                     continue
                 rate = float(options["lr"])  # NumPy's floats would make all data NumPy's
-                for v in _scalars([p]):
+                for v in scalars([p]):
                     state = dict(self.state.get(v, ()))
                     direction = float(self.direction(FLOATS, v.data, v.grad, state, options))
                     new = v.data - rate * direction
@@ -113,8 +111,35 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for options in self.param_groups:
-            for v in _scalars(options["params"]):
+            for v in scalars(options["params"]):
                 v.zero_grad()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Options and state as plain data, parameters numbered in order, as in torch."""
+        members = [p for options in self.param_groups for p in options["params"]]
+        number = {id(p): i for i, p in enumerate(members)}
+        groups = [
+            {**options, "params": [number[id(p)] for p in options["params"]]}
+            for options in self.param_groups
+        ]
+        state = {i: gathered(p, self.state) for i, p in enumerate(members)}
+        return {"state": {i: s for i, s in state.items() if s}, "param_groups": groups}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Take options and state from a `state_dict`; on any error the optimiser is as before.
+
+        Raises an ArgumentValueError if its groups or shapes are not those of this optimiser.
+        """
+        groups, state = checked_state(saved, self.param_groups)
+        members = [p for options in self.param_groups for p in options["params"]]
+        new: dict[Value, State] = {}
+        for i, p in enumerate(members):
+            new |= spread(p, state.get(i, {}), f"state[{i}]")
+        for options, group in zip(self.param_groups, groups, strict=True):
+            self.check({**options, **group})
+        for options, group in zip(self.param_groups, groups, strict=True):
+            options.update({**group, "params": options["params"]})
+        self.state = new
 
     @property
     def lr(self) -> float:
@@ -141,9 +166,6 @@ def check_not_negative(options: Group, *names: str) -> None:
             raise ArgumentValueError(f"{name} must be 0 or more, got {options[name]!r}")
 
 
-def _scalars(params: Iterable[Any]) -> Iterator[Value]:
-    for p in params:
-        if isinstance(p, Value):
-            yield p
-        else:
-            yield from p._values.flat
+def decayed(p: Any, g: Any, options: Group) -> Any:
+    """The gradient with weight decay: g + weight_decay p."""
+    return g + options["weight_decay"] * p if options["weight_decay"] else g

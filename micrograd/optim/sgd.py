@@ -8,7 +8,8 @@ from typing import Any
 from micrograd.engine import as_number
 from micrograd.errors import ArgumentValueError
 from micrograd.ops import Numbers
-from micrograd.optim.optimizer import Group, Optimizer, State, check_not_negative
+from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
+from micrograd.optim.state import Group, State
 
 
 class SGD(Optimizer):
@@ -59,8 +60,7 @@ class SGD(Optimizer):
 
     def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
         """The gradient, decayed and with momentum as the options say."""
-        if options["weight_decay"]:
-            g = g + options["weight_decay"] * p
+        g = decayed(p, g, options)
         momentum = options["momentum"]
         if not momentum:
             return g

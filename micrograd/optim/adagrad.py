@@ -1,0 +1,64 @@
+"""Adagrad: steps that shrink with all the gradients that a parameter has had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from micrograd.ops import Numbers
+from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
+from micrograd.optim.state import Group, State
+
+
+class Adagrad(Optimizer):
+    """p = p - lr g / (√s + eps), where s = s + g².
+
+    Names, defaults and rule are those of `torch.optim.Adagrad`; `lr_decay` divides the step t by
+    1 + (t - 1) lr_decay. Source: Duchi, Hazan and Singer, JMLR 12 (2011).
+
+    >>> from micrograd import Value
+    >>> p = Value(1.0)
+    >>> optimizer = Adagrad([p], lr=0.1)
+    >>> (p * p).backward()
+    >>> optimizer.step()
+    >>> round(p.data, 9)
+    0.9
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "lr_decay": lr_decay,
+                "weight_decay": weight_decay,
+                "initial_accumulator_value": initial_accumulator_value,
+                "eps": eps,
+            },
+        )
+
+    def check(self, options: Group) -> None:
+        """Raise an ArgumentValueError for options that make no sense."""
+        super().check(options)
+        check_not_negative(options, "lr_decay", "initial_accumulator_value", "eps")
+
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+        """The gradient, divided by the root of the sum of its squares so far."""
+        g = decayed(p, g, options)
+        before = state.get("step", 0.0)
+        total = state.get("sum", options["initial_accumulator_value"]) + g * g
+        state["step"], state["sum"] = before + 1.0, total
+        scaled = m.div(g, m.sqrt(total) + options["eps"])
+        return m.div(scaled, 1.0 + before * options["lr_decay"]) if options["lr_decay"] else scaled
+
+    def direction_text(self, options: Group) -> str:
+        """The rule in words, for pictures."""
+        return "g / √(sum of g²)"

@@ -1,0 +1,113 @@
+"""Adam and AdamW: momentum and scaling at once, both corrected for having started at 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from micrograd.errors import ArgumentValueError
+from micrograd.ops import Numbers
+from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
+from micrograd.optim.state import Group, State
+
+
+class Adam(Optimizer):
+    """p = p - lr m̂ / (√v̂ + eps), where m̂ and v̂ are running means of g and g², corrected.
+
+    m = β₁ m + (1 - β₁) g and v = β₂ v + (1 - β₂) g²; after t steps m̂ = m / (1 - β₁ᵗ) and
+    v̂ = v / (1 - β₂ᵗ). `amsgrad` takes the largest v so far. Names, defaults and rule are those of
+    `torch.optim.Adam`. Source: Kingma and Ba, ICLR 2015.
+
+    >>> from micrograd import Value
+    >>> p = Value(1.0)
+    >>> optimizer = Adam([p], lr=0.1)
+    >>> (p * p).backward()
+    >>> optimizer.step()
+    >>> round(p.data, 6)
+    0.9
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
+            },
+        )
+
+    def check(self, options: Group) -> None:
+        """Raise an ArgumentValueError for options that make no sense."""
+        super().check(options)
+        check_not_negative(options, "eps")
+        betas = options["betas"]
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ArgumentValueError(f"betas must be two numbers from 0 to below 1, got {betas!r}")
+
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+        """The corrected mean of the gradients over the root of that of their squares."""
+        return self._scaled_mean(m, decayed(p, g, options), state, options)
+
+    def _scaled_mean(self, m: Numbers, g: Any, state: State, options: Group) -> Any:
+        beta1, beta2 = options["betas"]
+        t = state["step"] = state.get("step", 0.0) + 1.0
+        mean = state.get("exp_avg", 0.0)
+        mean = state["exp_avg"] = mean + (1 - beta1) * (g - mean)
+        square = beta2 * state.get("exp_avg_sq", 0.0) + (1 - beta2) * (g * g)
+        state["exp_avg_sq"] = square
+        if options["amsgrad"]:
+            square = state["max_exp_avg_sq"] = m.maximum(state.get("max_exp_avg_sq", 0.0), square)
+        root = m.div(m.sqrt(square), m.sqrt(1.0 - m.pow(beta2, t)))
+        return m.div(m.div(mean, root + options["eps"]), 1.0 - m.pow(beta1, t))
+
+    def direction_text(self, options: Group) -> str:
+        """The rule in words, for pictures."""
+        return "mean of g / √(mean of g²)"
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: p also shrinks by lr weight_decay p.
+
+    Names, defaults and rule are those of `torch.optim.AdamW`. Source: Loshchilov and Hutter,
+    ICLR 2019.
+
+    >>> from micrograd import Value
+    >>> p = Value(1.0)
+    >>> optimizer = AdamW([p], lr=0.1, weight_decay=0.5)
+    >>> (p * p).backward()
+    >>> optimizer.step()
+    >>> round(p.data, 6)
+    0.85
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
+
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+        """Adam's direction, and the parameter itself by weight_decay."""
+        scaled = self._scaled_mean(m, g, state, options)
+        return scaled + options["weight_decay"] * p if options["weight_decay"] else scaled
+
+    def direction_text(self, options: Group) -> str:
+        """The rule in words, for pictures."""
+        decay = options["weight_decay"]
+        return super().direction_text(options) + (f" + {decay:g}·p" if decay else "")

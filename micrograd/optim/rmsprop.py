@@ -1,0 +1,77 @@
+"""RMSprop: steps that are scaled by a running mean of squared gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from micrograd.ops import Numbers
+from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
+from micrograd.optim.state import Group, State
+
+
+class RMSprop(Optimizer):
+    """p = p - lr g / (√v + eps), where v = alpha v + (1 - alpha) g².
+
+    `centered` takes the variance, v minus the square of the mean gradient, in place of v;
+    `momentum` steps against b = momentum b + g / (√v + eps). Names, defaults and rule are those of
+    `torch.optim.RMSprop`. Source: Hinton, lecture 6e of "Neural Networks for Machine Learning".
+
+    >>> from micrograd import Value
+    >>> p = Value(1.0)
+    >>> optimizer = RMSprop([p], lr=0.1, alpha=0.75)
+    >>> (p * p).backward()
+    >>> optimizer.step()
+    >>> round(p.data, 6)
+    0.8
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "alpha": alpha,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "momentum": momentum,
+                "centered": centered,
+            },
+        )
+
+    def check(self, options: Group) -> None:
+        """Raise an ArgumentValueError for options that make no sense."""
+        super().check(options)
+        check_not_negative(options, "eps", "momentum", "alpha")
+
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+        """The gradient, divided by the root of the running mean of its squares."""
+        g = decayed(p, g, options)
+        alpha = options["alpha"]
+        v = state["square_avg"] = alpha * state.get("square_avg", 0.0) + (1 - alpha) * (g * g)
+        if options["centered"]:
+            mean = state.get("grad_avg", 0.0)
+            mean = state["grad_avg"] = mean + (1 - alpha) * (g - mean)
+            v = v - mean * mean
+        scaled = m.div(g, m.sqrt(v) + options["eps"])
+        if not options["momentum"]:
+            return scaled
+        buffer = options["momentum"] * state.get("momentum_buffer", 0.0) + scaled
+        state["momentum_buffer"] = buffer
+        return buffer
+
+    def direction_text(self, options: Group) -> str:
+        """The rule in words, for pictures."""
+        scaled = "g / √(running mean of g²)"
+        if options["centered"]:
+            scaled = "g / √(running variance of g)"
+        return f"{options['momentum']:g}·b + {scaled}" if options["momentum"] else scaled

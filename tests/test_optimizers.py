@@ -1,0 +1,179 @@
+"""Adagrad, RMSprop, Adam, AdamW and the schedules against torch, over 100 steps."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_optim import assert_same_parameters, losses, twins
+
+from micrograd import MicrogradError, Value, optim
+from micrograd.optim import lr_scheduler
+
+GRID: dict[str, dict[str, tuple[Any, ...]]] = {
+    "Adagrad": {
+        "lr_decay": (0, 0.1),
+        "weight_decay": (0, 0.01),
+        "initial_accumulator_value": (0, 0.5),
+        "eps": (1e-10, 1e-3),
+    },
+    "RMSprop": {
+        "alpha": (0.99, 0.5),
+        "eps": (1e-8, 1e-3),
+        "weight_decay": (0, 0.01),
+        "momentum": (0, 0.9),
+        "centered": (False, True),
+    },
+    "Adam": {
+        "betas": ((0.9, 0.999), (0.5, 0.9), (0.0, 0.0)),
+        "eps": (1e-8, 1e-3),
+        "weight_decay": (0, 0.01),
+        "amsgrad": (False, True),
+    },
+    "AdamW": {
+        "betas": ((0.9, 0.999), (0.5, 0.9)),
+        "weight_decay": (0, 0.01, 0.3),
+        "amsgrad": (False, True),
+    },
+}
+COMBINATIONS = [
+    (name, dict(zip(grid, values, strict=True)))
+    for name, grid in GRID.items()
+    for values in itertools.product(*grid.values())
+]
+
+
+@pytest.mark.parametrize(("name", "options"), COMBINATIONS, ids=str)
+def test_parameters_after_100_steps_are_torchs(name: str, options: dict[str, Any]) -> None:
+    mine, theirs = twins()
+    ours = getattr(optim, name)(mine.parameters(), lr=0.01, **options)
+    reference = getattr(torch.optim, name)(theirs.parameters(), lr=0.01, **options)
+    before = mine.state_dict()
+    for _ in zip(range(100), losses(mine, theirs), strict=False):
+        ours.step()
+        reference.step()
+        ours.zero_grad()
+        reference.zero_grad()
+    assert_same_parameters(mine, theirs)
+    assert any(np.abs(p - before[k]).max() > 0.01 for k, p in mine.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["SGD", *GRID])
+def test_defaults_are_torchs(name: str) -> None:
+    ours = getattr(optim, name)([Value(1.0)]).defaults
+    theirs = getattr(torch.optim, name)([torch.zeros(1)]).defaults
+    assert ours == {key: theirs[key] for key in ours}
+
+
+SCHEDULES = {
+    "StepLR": {"step_size": 3, "gamma": 0.5},
+    "ExponentialLR": {"gamma": 0.9},
+    "CosineAnnealingLR": {"T_max": 7, "eta_min": 0.01},
+    "LambdaLR": {"lr_lambda": lambda epoch: 1 / (1 + epoch)},
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_are_torchs(name: str) -> None:
+    ours = optim.SGD([{"params": [Value(1.0)], "lr": 0.3}, {"params": [Value(2.0)]}], lr=0.1)
+    p, q = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    theirs = torch.optim.SGD([{"params": [p], "lr": 0.3}, {"params": [q]}], lr=0.1)
+    mine = getattr(lr_scheduler, name)(ours, **SCHEDULES[name])
+    reference = getattr(torch.optim.lr_scheduler, name)(theirs, **SCHEDULES[name])
+    for _ in range(7):
+        assert mine.get_last_lr() == pytest.approx(reference.get_last_lr(), rel=1e-12)
+        theirs.step()
+        mine.step()
+        reference.step()
+
+
+@pytest.mark.parametrize("name", ["SGD", *GRID])
+def test_training_goes_on_from_a_state_dict_as_if_nothing_had_been(name: str) -> None:
+    options = {"momentum": 0.9} if name == "SGD" else {}
+    mine, peer = twins()
+    first = getattr(optim, name)(mine.parameters(), lr=0.01, **options)
+    batches = losses(mine, peer)
+    for _ in range(5):
+        next(batches)
+        first.step()
+        first.zero_grad()
+    other, other_peer = twins()
+    other.load_state_dict(mine.state_dict())
+    second = getattr(optim, name)(other.parameters(), lr=0.5, **options)
+    second.load_state_dict(first.state_dict())
+    assert second.lr == 0.01
+    for model, optimizer, stream in ((mine, first, batches), (other, second, None)):
+        stream = losses(model, peer if model is mine else other_peer)
+        for _ in range(5):
+            optimizer.zero_grad()
+            next(stream)
+            optimizer.step()
+    for key, numbers in mine.state_dict().items():
+        assert (numbers == other.state_dict()[key]).all()
+
+
+def test_state_has_torchs_names_and_shapes() -> None:
+    mine, theirs = twins()
+    ours = optim.Adam(mine.parameters(), amsgrad=True)
+    reference = torch.optim.Adam(theirs.parameters(), amsgrad=True)
+    next(losses(mine, theirs))
+    ours.step()
+    reference.step()
+    a, b = ours.state_dict()["state"], reference.state_dict()["state"]
+    assert a.keys() == b.keys()
+    for i in a:
+        assert a[i].keys() == b[i].keys()
+        for key in a[i]:
+            np.testing.assert_allclose(a[i][key], b[i][key].numpy(), rtol=1e-12)
+
+
+BAD_STATES = [
+    None,
+    {},
+    {"state": {}, "param_groups": []},
+    {"state": {}, "param_groups": [{"params": [0]}]},
+    {"state": {0: {"momentum_buffer": [1.0]}}, "param_groups": [{"params": [0, 1, 2, 3]}]},
+    {"state": {}, "param_groups": [{"params": [0, 1, 2, 3], "lr": -1.0}]},
+    {"state": {"x": {}}, "param_groups": [{"params": [0, 1, 2, 3]}]},
+]
+
+
+@pytest.mark.parametrize("bad", BAD_STATES, ids=range(len(BAD_STATES)))
+def test_a_bad_state_dict_changes_nothing(bad: Any) -> None:
+    mine, theirs = twins()
+    sgd = optim.SGD(mine.parameters(), lr=0.1, momentum=0.9)
+    next(losses(mine, theirs))
+    sgd.step()
+    before = repr(sgd.state_dict())
+    with pytest.raises(MicrogradError):
+        sgd.load_state_dict(bad)
+    assert repr(sgd.state_dict()) == before
+
+
+BAD_OPTIONS = [
+    ("Adagrad", {"lr_decay": -1}),
+    ("Adagrad", {"eps": math.nan}),
+    ("RMSprop", {"alpha": -0.1}),
+    ("RMSprop", {"momentum": -1}),
+    ("Adam", {"betas": (0.9, 1.0)}),
+    ("Adam", {"betas": (0.9,)}),
+    ("AdamW", {"weight_decay": -1}),
+    ("Adam", {"lr": "fast"}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), BAD_OPTIONS, ids=str)
+def test_bad_options_are_named(name: str, options: dict[str, Any]) -> None:
+    with pytest.raises(MicrogradError, match=next(iter(options))):
+        getattr(optim, name)([Value(1.0)], **options)
+
+
+@pytest.mark.parametrize(("name", "options"), [("StepLR", {"step_size": 0}),
+                                                ("CosineAnnealingLR", {"T_max": 0})])  # fmt: skip
+def test_bad_schedules_are_named(name: str, options: dict[str, Any]) -> None:
+    with pytest.raises(MicrogradError, match=next(iter(options))):
+        getattr(lr_scheduler, name)(optim.SGD([Value(1.0)]), **options)
