@@ -8,6 +8,9 @@
 6.0
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from micrograd.arrays import FloatTensor, Tensor, tensor
 from micrograd.checks import detect_anomaly, gradcheck
 from micrograd.engine import Value
@@ -15,20 +18,55 @@ from micrograd.errors import MicrogradError
 from micrograd.functions import maximum, minimum
 from micrograd.gradients import grad, hessian
 from micrograd.observers import no_grad
-from micrograd.train import record_step
+
+if TYPE_CHECKING:
+    from micrograd import data as data
+    from micrograd import nn as nn
+    from micrograd import optim as optim
+    from micrograd.loop import History, fit
+    from micrograd.nn.init import manual_seed
+    from micrograd.saving import load, save
+    from micrograd.train import record_step
 
 __all__ = [
     "FloatTensor",
+    "History",
     "MicrogradError",
     "Tensor",
     "Value",
     "detect_anomaly",
+    "fit",
     "grad",
     "gradcheck",
     "hessian",
+    "load",
+    "manual_seed",
     "maximum",
     "minimum",
     "no_grad",
     "record_step",
+    "save",
     "tensor",
 ]
+
+# Loaded when first asked for, so that `import micrograd` stays light.
+_LATER = {
+    "History": "micrograd.loop",
+    "data": "",
+    "fit": "micrograd.loop",
+    "load": "micrograd.saving",
+    "manual_seed": "micrograd.nn.init",
+    "nn": "",
+    "optim": "",
+    "record_step": "micrograd.train",
+    "save": "micrograd.saving",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'micrograd' has no attribute {name!r}")
+    home = _LATER[name]
+    value = getattr(import_module(home), name) if home else import_module(f"micrograd.{name}")
+    globals()[name] = value
+    return value

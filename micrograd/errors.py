@@ -27,6 +27,10 @@ class GradcheckError(MicrogradError, AssertionError):
     """A gradient disagrees with central differences."""
 
 
+class TrainingError(MicrogradError, FloatingPointError):
+    """Training cannot go on: the loss is no longer a finite number."""
+
+
 class LayoutError(MicrogradError, RuntimeError):
     """No layout engine could draw the picture; the text says what to install or what failed."""
 

@@ -68,6 +68,7 @@ class Step:
     loss_name: str
     loss_formula: str  # of one output, such as "(out − y)²"
     loss_derivative: str
+    loss_terms: int  # how many losses `loss` is the mean of
     optimizer_name: str
     rule: str  # the direction in words; "g" where it is the gradient itself
     learning_rate: float

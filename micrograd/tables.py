@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -59,13 +60,19 @@ def step_tables(step: Step, language: str = "en") -> str:
 
 
 def _section(title: str, rows: list[tuple[str, Any]]) -> str:
-    width = max((len(name) for name, _ in rows), default=0) + 2
+    width = max((_width(name) for name, _ in rows), default=0) + 2
     lines = [title]
     for name, cells in rows:
         block = [cells] if isinstance(cells, str) else _block(cells)
         for i, line in enumerate(block):
-            lines.append(f"  {name if i == 0 else '':{width}}{line}")
+            head = name if i == 0 else ""
+            lines.append(f"  {head}{' ' * (width - _width(head))}{line}")
     return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal; Chinese characters take two."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _block(array: Floats) -> list[str]:

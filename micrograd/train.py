@@ -11,6 +11,7 @@ from micrograd.arrays import Tensor, tensor
 from micrograd.elements import Objects, as_objects
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.nn.losses import Loss
 from micrograd.nn.module import AnyParameter, Module
 from micrograd.observers import no_grad
 from micrograd.optim.optimizer import Optimizer, Update
@@ -85,6 +86,7 @@ def record_step(
         loss_name=type(loss).__name__ if isinstance(loss, Module) else loss.__name__,
         loss_formula=getattr(loss, "formula", "loss(out, y)"),
         loss_derivative=getattr(loss, "derivative", "∂L/∂out"),
+        loss_terms=loss.terms(_objects(output).shape) if isinstance(loss, Loss) else 1,
         optimizer_name=type(optimizer).__name__,
         rule=optimizer.direction_text(optimizer.param_groups[0]),
         learning_rate=optimizer.lr,

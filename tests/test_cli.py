@@ -167,13 +167,3 @@ def test_earlier_files_stay_when_a_later_run_fails(tmp_path):
     done = run("step", "--lr", "0.5", cwd=tmp_path, MICROGRAD_DOT=sys.executable)
     assert done.returncode == 2
     assert before == {name: (tmp_path / "out" / name).read_bytes() for name in FILES}
-
-
-def test_help_names_every_option(capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["step", "--help"])
-    assert stop.value.code == 0
-    text = capsys.readouterr().out
-    for option in ("sizes", "x", "y", "lr", "activation", "loss", "optimizer", "parameters",
-                   "seed", "language", "out"):  # fmt: skip
-        assert f"--{option} " in text

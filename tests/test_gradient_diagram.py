@@ -143,6 +143,22 @@ def test_momentum_is_in_the_small_print():
     assert any("SGD: 0.9·v + g" in t for t in texts)
 
 
+def test_the_loss_card_says_what_the_mean_is_over():
+    for loss, shown in ((nn.MSELoss(), "mean of 6"), (nn.MSELoss("sum"), None)):
+        case = Case("terms", sizes=[2, 2], samples=3)
+        sgd = optim.SGD(case.model.parameters(), lr=0.1)
+        picture = Picture(gradient_diagram(record_step(case.model, loss, sgd, case.x, case.y)))
+        texts = " ".join(picture.texts("a_L-fwd") + picture.texts("a_L-loc"))
+        assert ("2(out0 − y)/6" in texts) == (shown is not None)
+        assert shown is None or shown in texts
+    case = Case("classes", sizes=[2, 3], samples=4)
+    sgd = optim.SGD(case.model.parameters(), lr=0.1)
+    step = record_step(case.model, nn.CrossEntropyLoss(), sgd, case.x, [0, 1, 2, 1])
+    picture = Picture(gradient_diagram(step))
+    assert "mean of 4" in picture.texts("a_L-fwd")
+    assert picture.numbers("a_L-fwd") == pytest.approx([0.0, step.loss], abs=5.1e-5)
+
+
 def test_a_large_network_is_folded_and_says_so():
     step = Case(3, sizes=[20, 20, 1], samples=1).step()
     figure = gradient_diagram(step)

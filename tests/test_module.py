@@ -114,6 +114,114 @@ def test_sequential_refuses_what_is_no_module() -> None:
     assert isinstance(caught.value, MicrogradError)
 
 
+# ---- the tree of modules -------------------------------------------------------------------------
+
+
+def shared(library: Any) -> Any:
+    """A module under two names, weights under two names, a Sequential with one module twice."""
+
+    class Tied(library.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = library.Linear(2, 2)
+            self.b = self.a
+            self.c = library.Linear(2, 2, bias=False)
+            self.c.weight = self.a.weight
+            act = library.Tanh()
+            self.row = library.Sequential(act, library.Linear(2, 2), act)
+
+    return Tied()
+
+
+@pytest.mark.parametrize("make", [network, shared])
+def test_the_tree_is_torchs(make: Any) -> None:
+    mine, theirs = make(nn), make(torch.nn)
+    for method in ("named_children", "named_modules", "named_parameters"):
+        names = [name for name, _ in getattr(mine, method)()]
+        assert names == [name for name, _ in getattr(theirs, method)()]
+    for method in ("children", "modules"):
+        kinds = [type(module).__name__ for module in getattr(mine, method)()]
+        assert kinds == [type(module).__name__ for module in getattr(theirs, method)()]
+    assert list(mine.state_dict()) == list(theirs.state_dict())
+    assert repr(mine) == repr(theirs)
+    assert len(mine.row) == len(theirs.row)
+    assert [type(m).__name__ for m in mine.row] == [type(m).__name__ for m in theirs.row]
+    assert repr(mine.row[1:]) == repr(theirs.row[1:])
+    assert mine.row[-1] is mine.row[2]
+    visited: list[list[str]] = [[], []]
+    assert mine.apply(lambda m: visited[0].append(type(m).__name__)) is mine
+    theirs.apply(lambda m: visited[1].append(type(m).__name__))
+    assert visited[0] == visited[1]
+
+
+def test_a_module_that_is_there_twice_runs_twice() -> None:
+    act = nn.LeakyReLU(0.5)
+    assert nn.Sequential(act, act)(tensor([-4.0])).tolist() == [-1.0]
+
+
+def test_training_and_evaluation() -> None:
+    for library in (nn, torch.nn):
+        model = network(library)
+        assert all(m.training for m in model.modules())
+        assert model.eval() is model
+        assert not any(m.training for m in model.modules())
+        assert model.block.train() is model.block
+        assert [name for name, m in model.named_modules() if m.training] == [
+            "block", "block.second", "block.first", "block.act",
+        ]  # fmt: skip
+        assert model.train(False).train() is model
+        assert all(m.training for m in model.modules())
+    for wrong in (1, None, "yes"):
+        with pytest.raises(TypeError, match="mode must be True or False, got") as caught:
+            network(nn).train(wrong)
+        assert isinstance(caught.value, MicrogradError)
+
+
+def test_a_module_can_refuse_to_train() -> None:
+    class Frozen(nn.Linear):
+        def train(self, mode: bool = True) -> Any:
+            return super().train(False)
+
+    model = nn.Sequential(Frozen(1, 1), nn.Tanh()).train()
+    assert [m.training for m in model] == [False, True]
+
+
+def test_repr_shows_settings_and_modules_as_torch_does() -> None:
+    def make(library: Any, text: str, module: bool) -> Any:
+        class Custom(library.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                if module:
+                    self.act = library.Sequential(library.Tanh())
+
+            def extra_repr(self) -> str:
+                return text
+
+        return Custom()
+
+    for text in ("", "one=1", "one=1\ntwo=2"):
+        for module in (False, True):
+            assert repr(make(nn, text, module)) == repr(make(torch.nn, text, module))
+
+
+def test_forgetting_to_call_the_base_works() -> None:
+    class Forgetful(nn.Module):
+        def __init__(self) -> None:
+            self.layer = nn.Linear(1, 1)
+            self.act = nn.ReLU()
+
+        def forward(self, x: Any) -> Any:
+            return self.act(self.layer(x))
+
+    model = Forgetful()
+    assert model.training
+    assert not model.eval().layer.training
+    assert [n for n, _ in model.named_modules()] == ["", "layer", "act"]
+    assert "(layer): Linear" in repr(model.apply(lambda m: None))
+    model.load_state_dict(model.state_dict())
+    assert model([[1.0]]).shape == (1, 1)
+
+
 # ---- state_dict ----------------------------------------------------------------------------------
 
 
@@ -136,6 +244,39 @@ def test_a_state_of_torch_or_of_lists_loads() -> None:
     assert mine.block.first.weight.tolist() == theirs.block.first.weight.tolist()
     mine.load_state_dict({k: v.tolist() for k, v in theirs.state_dict().items()})
     assert mine.layer2.bias.tolist() == theirs.layer2.bias.tolist()
+
+
+def test_a_state_of_torch_with_shared_weights_loads() -> None:
+    mine, theirs = shared(nn), shared(torch.nn).double()
+    mine.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    assert mine.c.weight.tolist() == theirs.c.weight.tolist()
+    state = {k: torch.tensor(v) for k, v in mine.state_dict().items()}
+    assert str(theirs.load_state_dict(state)) == "<All keys matched successfully>"
+
+
+def test_a_state_of_a_module_that_knows_its_parent() -> None:
+    model = nn.Sequential(nn.Linear(1, 1))
+    model[0].parent = model
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+    model.load_state_dict(model.state_dict())
+
+
+def test_a_state_that_is_not_strict() -> None:
+    model = nn.Linear(2, 1)
+    before = model.bias.tolist()
+    model.load_state_dict({"weight": [[1.0, 2.0]], "other": "x"}, strict=False)
+    assert model.weight.tolist() == [[1.0, 2.0]]
+    assert model.bias.tolist() == before
+    with pytest.raises(MicrogradError, match=r"weight must have the shape \(1, 2\), got \(2,\)"):
+        model.load_state_dict({"bias": [5.0], "weight": [3.0, 4.0]}, strict=False)
+    assert model.bias.tolist() == before
+
+
+def test_an_error_about_many_names_is_short() -> None:
+    state = dict.fromkeys(range(100_000), 1.0)
+    with pytest.raises(MicrogradError, match=r"unknown: 0, 1, .* and 99980 more$") as caught:
+        nn.Linear(1, 1).load_state_dict(state)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from micrograd import MicrogradError, Value, nn, tensor
+from micrograd import MicrogradError, Value, hessian, manual_seed, nn, no_grad, tensor
 
 RNG_SHAPES = [(4, 3), (1, 3), (3,), (2, 5, 3)]
 
@@ -53,7 +53,9 @@ def test_linear_is_torchs(shape: tuple[int, ...], bias: bool) -> None:
 def test_linear_sums_from_left_to_right_and_then_adds_the_bias() -> None:
     layer = nn.Linear(3, 1)
     layer.load_state_dict({"weight": [[1e16, 1.0, -1e16]], "bias": [1.0]})
-    assert layer(tensor([[1.0, 1.0, 1.0]])).item() == ((1e16 + 1.0) - 1e16) + 1.0
+    y = layer(tensor([[1.0, 1.0, 1.0]]))
+    assert y.item() == ((1e16 + 1.0) - 1e16) + 1.0
+    assert y._values.item()._inputs[1] is layer.bias._values[0]
 
 
 def test_linear_takes_lists_arrays_and_empty_batches() -> None:
@@ -93,6 +95,20 @@ def test_the_initial_distribution_is_torchs() -> None:
     random.seed(0)
     assert nn.Linear(16, 250).weight.tolist() == weights.tolist()
     assert nn.Linear(16, 250).weight.tolist() != weights.tolist()
+
+
+def test_manual_seed_seeds_what_draws_the_weights() -> None:
+    manual_seed(3)
+    first = nn.Linear(2, 2).weight.tolist(), nn.MLP(2, [2]).state_dict()["layers.0.neurons.0.w.0"]
+    manual_seed(np.int64(3))
+    assert nn.Linear(2, 2).weight.tolist() == first[0]
+    assert nn.MLP(2, [2]).state_dict()["layers.0.neurons.0.w.0"] == first[1]
+    random.seed(3)
+    assert nn.Linear(2, 2).weight.tolist() == first[0]
+    for wrong in (1.5, "1", None):
+        with pytest.raises(TypeError, match="n must be a whole number, got ") as caught:
+            manual_seed(wrong)
+        assert isinstance(caught.value, MicrogradError)
 
 
 def test_a_network_is_torchs() -> None:
@@ -144,6 +160,74 @@ def test_activations_are_torchs(mine: nn.Activation, theirs: Callable[..., Any])
     assert not mine(tensor([1.0])).requires_grad
     if isinstance(theirs, torch.nn.Module):
         assert repr(mine) == repr(theirs)
+
+
+SHAPES_AND_AXES = [
+    ((4, 3), 1), ((4, 3), 0), ((4, 3), -1), ((4, 3), -2), ((2, 3, 4), 1), ((2, 3, 4), 0),
+    ((5,), 0), ((1,), 0), ((3, 1), 1), ((), 0), ((), -1), ((0, 3), 1), ((0, 3), 0), ((3, 0), 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "dim"), SHAPES_AND_AXES)
+def test_softmax_is_torchs(shape: tuple[int, ...], dim: int) -> None:
+    rng = np.random.default_rng(0)
+    compare_softmax(rng.normal(0, 5, shape), dim)
+    assert repr(nn.Softmax(dim)) == repr(torch.nn.Softmax(dim))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [1e300, -1e300, 0.0],
+        [800.0, 800.0, -800.0],
+        [-1000.0, -1001.0, -1002.0],
+        [2.0, 2.0, 2.0],
+        [0.0, -np.inf, 1.0],
+        [np.nan, 1.0, 2.0],
+        [np.inf, 1.0, 2.0],
+        [-np.inf, -np.inf, -np.inf],
+    ],
+)
+def test_softmax_of_huge_numbers_ties_and_infinities(row: list[float]) -> None:
+    compare_softmax(np.array([row, row]), 1)
+
+
+def compare_softmax(numbers: Any, dim: int) -> None:
+    x, t = tensor(numbers, requires_grad=True), torch.tensor(numbers, requires_grad=True)
+    y, expected = nn.Softmax(dim)(x), torch.nn.Softmax(dim)(t)
+    assert y.shape == tuple(expected.shape)
+    np.testing.assert_allclose(y.numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-14)
+    if not y.numel():
+        return
+    assert y.requires_grad
+    weights = np.random.default_rng(1).normal(size=y.shape)
+    (y * weights).sum().backward()
+    (expected * torch.tensor(weights)).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-12, atol=1e-14)
+
+
+def test_softmax_has_second_derivatives_at_a_tie() -> None:
+    row = [Value(1.0), Value(1.0), Value(0.5)]
+    t = torch.tensor([1.0, 1.0, 0.5], dtype=torch.float64)
+    weights = [1.0, -2.0, 3.0]
+    y = (nn.Softmax(0)(row) * weights).sum()
+    expected = torch.autograd.functional.hessian(
+        lambda t: (torch.softmax(t, 0) * torch.tensor(weights)).sum(), t
+    )
+    mine = np.array(hessian(y._only("y"), row), dtype=float)
+    assert np.allclose(mine, expected.numpy(), rtol=1e-12, atol=1e-13)
+
+
+def test_softmax_refuses_an_axis_that_is_none() -> None:
+    for shape, dim in (((2, 3), 2), ((2, 3), -3), ((), 1)):
+        with pytest.raises(ValueError, match=r"dim must be from -\d to \d for the shape") as caught:
+            nn.Softmax(dim)(np.ones(shape))
+        assert isinstance(caught.value, MicrogradError)
+    with pytest.raises(TypeError, match="dim must be a whole number, got '1'"):
+        nn.Softmax("1")
+    assert not nn.Softmax(0)([1.0, 2.0]).requires_grad
+    with no_grad():
+        assert not nn.Softmax(0)(nn.Parameter([1.0, 2.0])).requires_grad
 
 
 LOSSES = [(nn.MSELoss, torch.nn.MSELoss), (nn.L1Loss, torch.nn.L1Loss)]

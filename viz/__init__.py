@@ -1,5 +1,10 @@
 """Pictures of what `micrograd` did: three views of one recorded graph."""
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from viz.figure import Figure
 from viz.layers import layer_graph
 from viz.neurons import gradient_diagram
@@ -7,3 +12,10 @@ from viz.operations import op_graph
 from viz.record_graph import draw_dot, trace
 
 __all__ = ["Figure", "draw_dot", "gradient_diagram", "layer_graph", "op_graph", "trace"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`viz.curves`, imported when it is first asked for, since it needs matplotlib."""
+    if name == "curves":
+        return importlib.import_module("viz.curves")
+    raise AttributeError(f"module 'viz' has no attribute {name!r}")

@@ -233,7 +233,7 @@ class _Diagram:
 
     def _loss(self) -> Card:
         outputs = self.network.layers[-1]
-        n = len(outputs) * self.step.samples
+        n = self.step.loss_terms
         many = len(outputs) > 1
         targets = [
             Row(f"y{i}" if many else "y", number(y)) for i, y in enumerate(self.network.targets)

@@ -1,8 +1,15 @@
 """Networks: modules with torch's names on arrays, and Karpathy's on single Values."""
 
-from micrograd.nn.activations import Activation, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from micrograd.nn.activations import Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from micrograd.nn.layers import Linear, Sequential
-from micrograd.nn.losses import L1Loss, Loss, MSELoss
+from micrograd.nn.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HingeLoss,
+    L1Loss,
+    Loss,
+    MSELoss,
+)
 from micrograd.nn.mlp import MLP, Layer, Neuron
 from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
@@ -10,6 +17,9 @@ from micrograd.nn.parameter import Parameter
 __all__ = [
     "MLP",
     "Activation",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "HingeLoss",
     "L1Loss",
     "Layer",
     "LeakyReLU",
@@ -22,6 +32,7 @@ __all__ = [
     "ReLU",
     "Sequential",
     "Sigmoid",
+    "Softmax",
     "Softplus",
     "Tanh",
 ]

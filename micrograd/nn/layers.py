@@ -94,10 +94,16 @@ class Sequential(Module):
         return x
 
     def __iter__(self) -> Iterator[Module]:
-        return self.children()
+        return (module for _, module in self._places())
 
     def __len__(self) -> int:
-        return len(list(self.children()))
+        return sum(1 for _ in self)
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
+    def __getitem__(self, index: int | slice) -> Module:
+        """One module; for a slice, a Sequential of several with the names that they had."""
+        if not isinstance(index, slice):
+            return list(self._places())[index][1]
+        row = Sequential()
+        for name, module in list(self._places())[index]:
+            setattr(row, name, module)
+        return row

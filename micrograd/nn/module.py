@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from micrograd.nn.parameter import Parameter
 from micrograd.recording import recorder
 
 AnyParameter = Parameter | Value
+
+_NAMES_SHOWN = 20  # in an error
 
 
 class Module:
@@ -34,6 +36,9 @@ class Module:
     ['layer1.weight', 'layer1.bias']
     """
 
+    # Of the class, so that a subclass whose `__init__` forgets `super().__init__()` has it too.
+    training: bool = True
+
     def __call__(self, *inputs: Any) -> Any:
         """Run `forward`; while a step is recorded, in a scope of the module's name."""
         recording = recorder()
@@ -47,8 +52,8 @@ class Module:
 
     # ---- what belongs to the module --------------------------------------------------------------
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly below this one; those of a list are called `name.0` and so on."""
+    def _places(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below this one, one that has two names with both of them."""
         for name, attribute in vars(self).items():
             if isinstance(attribute, Module):
                 yield name, attribute
@@ -57,8 +62,16 @@ class Module:
                     if isinstance(item, Module):
                         yield f"{name}.{i}", item
 
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below this one, each once; `name.0` and so on those of a list."""
+        seen: set[int] = set()
+        for name, module in self._places():
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
     def children(self) -> Iterator[Module]:
-        """The modules directly below this one."""
+        """The modules directly below this one, each once."""
         return (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
@@ -72,6 +85,48 @@ class Module:
                 yield name, module
                 below = [(_join(name, part), child) for part, child in module.named_children()]
                 stack.extend(reversed(below))
+
+    def modules(self) -> Iterator[Module]:
+        """The module itself and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def apply(self, fn: Callable[[Module], object]) -> Self:
+        """Call `fn` with every module below this one and then with this one; returns the module.
+
+        >>> from micrograd import nn
+        >>> _ = nn.Sequential(nn.Tanh(), nn.ReLU()).apply(lambda m: print(type(m).__name__))
+        Tanh
+        ReLU
+        Sequential
+        """
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Set `training` of this module and of all below it; returns the module.
+
+        It means something to modules that compute differently in training. Raises an
+        ArgumentTypeError unless `mode` is a bool.
+
+        >>> from micrograd import nn
+        >>> model = nn.Sequential(nn.Linear(1, 1)).eval()
+        >>> model.training, model[0].training
+        (False, False)
+        """
+        if not isinstance(mode, bool):
+            raise ArgumentTypeError(f"mode must be True or False, got {mode!r:.80}")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self) -> Self:
+        """`train(False)`."""
+        return self.train(False)
+
+    # ---- parameters ------------------------------------------------------------------------------
 
     def own_parameters(self) -> Iterator[tuple[str, AnyParameter]]:
         """The parameters of this module itself, not of those below it."""
@@ -102,45 +157,73 @@ class Module:
 
     # ---- saving and restoring --------------------------------------------------------------------
 
+    def _named_state(self) -> Iterator[tuple[str, AnyParameter]]:
+        """The parameters by name, one that has two names with both of them, as in torch."""
+        stack: list[tuple[str, Module, frozenset[int]]] = [("", self, frozenset())]
+        while stack:
+            name, module, above = stack.pop()
+            if id(module) in above:
+                continue
+            for part, parameter in module.own_parameters():
+                yield _join(name, part), parameter
+            within = above | {id(module)}
+            below = [(_join(name, part), child, within) for part, child in module._places()]
+            stack.extend(reversed(below))
+
     def state_dict(self) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-        """The numbers of every parameter, by qualified name."""
+        """The numbers of every parameter, by qualified name; new arrays.
+
+        A parameter with two names (shared weights) is there with both.
+        """
         return {
             name: np.array(p.data) if isinstance(p, Value) else p.numpy()
-            for name, p in self.named_parameters()
+            for name, p in self._named_state()
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Set every parameter from `state`; on any error the model is as before.
 
-        Raises an ArgumentValueError if a name is missing or unknown or a shape differs.
+        Raises an ArgumentValueError if a shape differs or, unless `strict` is False, if a name is
+        missing or unknown; an ArgumentTypeError if `state` is not a mapping.
         """
         if not isinstance(state, Mapping):
             raise ArgumentTypeError(f"state must be a mapping, got {type(state).__name__}")
-        parameters = dict(self.named_parameters())
-        missing, unknown = sorted(parameters.keys() - state), sorted(state.keys() - parameters)
-        if missing or unknown:
+        parameters = dict(self._named_state())
+        missing = sorted(parameters.keys() - state)
+        unknown = sorted(state.keys() - parameters, key=str)
+        if strict and (missing or unknown):
             raise ArgumentValueError(
-                f"the model has {', '.join(parameters)}; "
-                f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
+                f"the model has {_listed(parameters)}; "
+                f"missing: {_listed(missing)}; unknown: {_listed(unknown)}"
             )
-        new = {name: _checked(name, state[name], p) for name, p in parameters.items()}
-        for name, p in parameters.items():
+        present = {name: p for name, p in parameters.items() if name in state}
+        new = {name: _checked(name, state[name], p) for name, p in present.items()}
+        for name, p in present.items():
             p.data = float(new[name]) if isinstance(p, Value) else new[name]
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {child!r}" for name, child in self.named_children()]
-        if not lines:
-            return f"{type(self).__name__}({self.extra_repr()})"
-        text = "\n".join(lines).replace("\n", "\n  ")
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        below = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._places()]
+        if len(lines) + len(below) == 0 or (len(lines) == 1 and not below):
+            return f"{type(self).__name__}({extra})"
+        text = "\n  ".join(lines + below)
         return f"{type(self).__name__}(\n  {text}\n)"
 
     def extra_repr(self) -> str:
-        """What `repr` shows between the brackets of a module with no modules below it."""
+        """What `repr` shows of the module's settings."""
         return ""
 
 
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
+
+
+def _listed(names: Collection[object]) -> str:
+    """The first names and how many more there are."""
+    shown = ", ".join(map(str, list(names)[:_NAMES_SHOWN])) or "none"
+    rest = len(names) - _NAMES_SHOWN
+    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def _checked(name: str, new: Any, parameter: AnyParameter) -> np.ndarray[Any, Any]:

@@ -1,0 +1,82 @@
+"""`micrograd train`: the article's 4-layer network on its data."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from typing import Any
+
+from micrograd import article, nn
+from micrograd.commands.arguments import add_out, finite, folder, whole, write_and_say
+from micrograd.comparison import SIZES
+from micrograd.data import DataLoader
+from micrograd.data import article as article_data
+from micrograd.errors import ArgumentValueError
+from micrograd.loop import History, fit
+
+WITH_MOMENTUM = ("sgd", "rmsprop")
+MOST_LINES = 11  # of the table of losses
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options."""
+    train = commands.add_parser(
+        "train",
+        help="train the article's 4-layer network on its data",
+        description="Train the article's 3 → 5 → 5 → 3 → 1 network on its data, "
+        "y = x0² + 2 x1 - 0.5 x2 + 0.1 noise, and draw the losses.",
+        allow_abbrev=False,
+    )
+    train.set_defaults(run=run)
+    option = train.add_argument
+    option("--optimizer", choices=list(article.OPTIMIZERS), default="sgd")
+    option("--lr", type=finite, default=0.05, help="learning rate (%(default)s)")
+    option("--momentum", type=finite, default=0.0, help="of sgd and rmsprop (%(default)s)")
+    option("--batch-size", type=whole, metavar="N", help="samples a step; all, if not given")
+    option("--epochs", type=whole, default=20, metavar="N", help="(%(default)s)")
+    option("--samples", type=whole, default=800, metavar="N", help="(%(default)s)")
+    option("--test-samples", type=whole, default=200, metavar="N", help="(%(default)s)")
+    option("--activation", choices=list(article.ACTIVATIONS), default="relu")
+    option("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
+    add_out(train)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train, print the losses and draw them."""
+    from viz import curves
+
+    n = options.samples
+    x, y = article_data(n + options.test_samples, options.seed)
+    random.seed(options.seed)
+    model = article.Network(SIZES, options.activation)
+    rule = {"lr": options.lr}
+    if options.momentum:
+        if options.optimizer not in WITH_MOMENTUM:
+            raise ArgumentValueError(f"{options.optimizer} has no momentum; --momentum is for sgd")
+        rule["momentum"] = options.momentum
+    optimizer = article.OPTIMIZERS[options.optimizer](model.parameters(), **rule)
+    with folder(options.out) as target:
+        history = fit(
+            model,
+            nn.MSELoss(),
+            optimizer,
+            DataLoader(x[:n], y[:n], options.batch_size, seed=options.seed),
+            options.epochs,
+            validation=DataLoader(x[n:], y[n:], shuffle=False),
+        )
+        print(_losses(history))
+        runs = {"training": history, "validation": History(losses=history.validation)}
+        figure = curves.loss_curves(runs)
+        names = ("loss_curve.svg", "loss_curve.png")
+        write_and_say(target, {name: figure.content(name[-3:]) for name in names})
+
+
+def _losses(history: History) -> str:
+    """A table of at most a few lines: the losses of epochs spread over the training."""
+    last = history.epochs - 1
+    shown = sorted({round(k * last / (MOST_LINES - 1)) for k in range(MOST_LINES)})
+    lines = [f"{'epoch':>5}  {'training loss':>13}  {'validation loss':>15}"]
+    lines += [f"{k + 1:5}  {history.losses[k]:13.6f}  {history.validation[k]:15.6f}" for k in shown]
+    if history.stopped:
+        lines.append(history.stopped)
+    return "\n".join(lines)

@@ -1,0 +1,188 @@
+"""`fit`: the training loop, with progress, history, validation and early stopping."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from micrograd.arrays import Tensor
+from micrograd.errors import ArgumentTypeError, ArgumentValueError, TrainingError
+from micrograd.nn.module import Module
+from micrograd.observers import no_grad
+from micrograd.optim.optimizer import Optimizer
+
+Batch = tuple[Tensor, Tensor]
+LossFunction = Callable[[Any, Any], Any]
+
+NOT_COMPILED = "this version has no compiler: every step ran eagerly"
+
+
+@dataclass
+class History:
+    """What happened in training.
+
+    `losses` and `validation` have one number an epoch, `batch_losses` one a step, before its
+    update. An epoch's loss is the mean over its samples. `learning_rates` is the rate of each
+    epoch. `stopped` says why training ended early, and is empty if it did not. `compiled` is True
+    if the steps ran compiled, or the reason why not.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    batch_losses: list[float] = field(default_factory=list)
+    learning_rates: list[float] = field(default_factory=list)
+    stopped: str = ""
+    compiled: bool | str = NOT_COMPILED
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were finished."""
+        return len(self.losses)
+
+    def __repr__(self) -> str:
+        loss = f", loss {self.losses[-1]:.6g}" if self.losses else ""
+        stopped = f", {self.stopped}" if self.stopped else ""
+        return f"<History: {self.epochs} epochs{loss}{stopped}>"
+
+
+def fit(
+    model: Module,
+    loss: LossFunction,
+    optimizer: Optimizer,
+    loader: Iterable[Batch],
+    epochs: int,
+    progress: bool = True,
+    *,
+    validation: Iterable[Batch] | None = None,
+    patience: int | None = None,
+    callbacks: Sequence[Callable[[History], object]] = (),
+) -> History:
+    """Train a model and return what happened.
+
+    `loader` and `validation` give batches (x, y), again for each epoch, as a `DataLoader` does.
+    With `patience`, training stops when the validation loss (the training loss, if there is no
+    validation) has not fallen below its best for so many epochs, and the model gets its best
+    parameters back. Each callback is called with the history after every epoch; returning True
+    stops training. A schedule is one: `callbacks=[lambda history: schedule.step()]`.
+
+    Ctrl-C ends training after the step that it came in; the model stays usable and the history so
+    far is returned. A loss that is nan or infinite raises a TrainingError and is not stepped on.
+
+    >>> from micrograd import nn, optim
+    >>> from micrograd.data import DataLoader
+    >>> model = nn.Linear(1, 1)
+    >>> sgd = optim.SGD(model.parameters(), lr=0.1)
+    >>> loader = DataLoader([[0.0], [1.0]], [[1.0], [3.0]], seed=0)
+    >>> history = fit(model, nn.MSELoss(), sgd, loader, epochs=200, progress=False)
+    >>> history.epochs, history.losses[-1] < 1e-3
+    (200, True)
+    """
+    _check(model, optimizer, epochs, patience)
+    history = History()
+    best = (math.inf, model.state_dict(), 0)
+    bar = _bar(epochs) if progress else None
+    try:
+        for epoch in range(epochs):
+            history.learning_rates.append(optimizer.lr)
+            history.losses.append(_epoch(model, loss, optimizer, loader, history))
+            if validation is not None:
+                history.validation.append(evaluate(model, loss, validation))
+            watched = (history.validation or history.losses)[-1]
+            if watched < best[0]:
+                best = (watched, model.state_dict(), epoch)
+            if bar is not None:
+                bar.set_postfix_str(f"loss {history.losses[-1]:.4g}", refresh=False)
+                bar.update()
+            answers = [callback(history) for callback in callbacks]
+            if any(answer is True for answer in answers):
+                history.stopped = f"stopped by a callback after epoch {epoch + 1}"
+            elif patience is not None and epoch - best[2] >= patience:
+                model.load_state_dict(best[1])
+                history.stopped = f"no better for {patience} epochs; best was epoch {best[2] + 1}"
+            if history.stopped:
+                break
+    except KeyboardInterrupt:
+        history.stopped = f"interrupted in epoch {history.epochs + 1}"
+    finally:
+        if bar is not None:
+            bar.close()
+    return history
+
+
+def evaluate(model: Module, loss: LossFunction, batches: Iterable[Batch]) -> float:
+    """The mean loss over all samples, without recording anything.
+
+    >>> from micrograd import nn, tensor
+    >>> evaluate(nn.ReLU(), nn.MSELoss(), [(tensor([[2.0]]), tensor([[5.0]]))])
+    9.0
+    """
+    total, samples = 0.0, 0
+    with no_grad():
+        for x, y in batches:
+            total += float(loss(model(x), y)) * len(x)
+            samples += len(x)
+    return total / samples if samples else math.nan
+
+
+def _epoch(
+    model: Module,
+    loss: LossFunction,
+    optimizer: Optimizer,
+    loader: Iterable[Batch],
+    history: History,
+) -> float:
+    total, samples = 0.0, 0
+    for x, y in loader:
+        optimizer.zero_grad()
+        result = loss(model(x), y)
+        number = float(result)
+        if not math.isfinite(number):
+            raise _diverged(number, history)
+        result.backward()
+        updates = optimizer.updates()
+        try:
+            optimizer.apply(updates)
+        except KeyboardInterrupt:
+            optimizer.apply(updates)  # the parameters are those of a whole step
+            raise
+        history.batch_losses.append(number)
+        total += number * len(x)
+        samples += len(x)
+    if not samples:
+        raise ArgumentValueError("loader gave no batches")
+    return total / samples
+
+
+def _diverged(number: float, history: History) -> TrainingError:
+    last = f"the step before had {history.batch_losses[-1]:.4g}" if history.batch_losses else ""
+    why = (
+        "the learning rate may be too large"
+        if history.batch_losses
+        else "the data or the initial parameters may hold nan or very large numbers"
+    )
+    return TrainingError(
+        f"the loss is {number} in epoch {history.epochs + 1}, step {len(history.batch_losses) + 1}"
+        f"{'; ' + last if last else ''}: {why}; micrograd.detect_anomaly() finds the operation"
+    )
+
+
+def _check(model: Any, optimizer: Any, epochs: Any, patience: Any) -> None:
+    if not isinstance(model, Module):
+        raise ArgumentTypeError(f"model must be a Module, got {type(model).__name__}")
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentTypeError(f"optimizer must be an Optimizer, got {type(optimizer).__name__}")
+    for name, number, least in (("epochs", epochs, 0), ("patience", patience or 1, 1)):
+        if not isinstance(number, int | np.integer) or number < least:
+            raise ArgumentValueError(f"{name} must be a whole number from {least}, got {number!r}")
+
+
+def _bar(epochs: int) -> Any:
+    """A bar in a terminal; in a notebook a widget, where the widgets are installed."""
+    name = "tqdm.auto" if find_spec("ipywidgets") else "tqdm"
+    return importlib.import_module(name).tqdm(total=epochs, unit="epoch")

@@ -1,0 +1,251 @@
+"""The training loop against torch, and all that can interrupt it."""
+
+import itertools
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from micrograd import MicrogradError, article, fit, nn, optim, tensor
+from micrograd.data import DataLoader
+from micrograd.data import article as article_data
+from micrograd.errors import TrainingError
+from micrograd.loop import evaluate
+
+SIZES = (3, 5, 5, 3, 1)
+
+
+def twins(seed=0):
+    """The article's 4-layer network in both libraries, with the same initial weights."""
+    random.seed(seed)
+    model = article.Network(SIZES)
+    layers = []
+    for a, b in itertools.pairwise(SIZES):
+        layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
+    peer = torch.nn.Sequential(*layers[:-1]).double()
+    for ours, theirs in zip(model.parameters(), peer.parameters(), strict=True):
+        theirs.data = torch.tensor(ours.numpy())
+    return model, peer
+
+
+def same_parameters(model, peer):
+    for ours, theirs in zip(model.parameters(), peer.parameters(), strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=0, atol=1e-10)
+
+
+def torch_step(peer, optimizer, x, y):
+    optimizer.zero_grad()
+    loss = torch.nn.functional.mse_loss(peer(torch.tensor(x)), torch.tensor(y))
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def test_50_steps_of_batch_descent_are_torchs():
+    x, y = article_data(100, seed=1)
+    model, peer = twins()
+    loader = DataLoader(x, y, shuffle=False)
+    sgd = optim.SGD(model.parameters(), lr=0.05)
+    history = fit(model, nn.MSELoss(), sgd, loader, epochs=50, progress=False)
+    reference = torch.optim.SGD(peer.parameters(), lr=0.05)
+    losses = [torch_step(peer, reference, x, y) for _ in range(50)]
+    np.testing.assert_allclose(history.losses, losses, rtol=0, atol=1e-10)
+    assert history.batch_losses == history.losses
+    same_parameters(model, peer)
+
+
+def test_3_epochs_of_mini_batches_in_the_same_order_are_torchs():
+    x, y = article_data(70, seed=2)
+    model, peer = twins(1)
+    loader = DataLoader(x, y, batch_size=16, seed=3)
+    adam = optim.Adam(model.parameters(), lr=0.01)
+    history = fit(model, nn.MSELoss(), adam, loader, epochs=3, progress=False)
+    reference = torch.optim.Adam(peer.parameters(), lr=0.01)
+    orders = DataLoader(x, y, batch_size=16, seed=3)
+    losses = []
+    for _ in range(3):
+        losses += [torch_step(peer, reference, a.numpy(), b.numpy()) for a, b in orders]
+    assert len(losses) == 3 * 5
+    np.testing.assert_allclose(history.batch_losses, losses, rtol=0, atol=1e-10)
+    weights = np.array([16, 16, 16, 16, 6])
+    means = (np.reshape(losses, (3, 5)) * weights).sum(1) / 70
+    np.testing.assert_allclose(history.losses, means, rtol=1e-10)
+    same_parameters(model, peer)
+
+
+def line(noise=0.0, seed=0):
+    """A model of one weight and one bias, and samples of y = 2x + 1."""
+    random.seed(seed)
+    model = nn.Linear(1, 1)
+    x = np.linspace(-1, 1, 12).reshape(-1, 1)
+    y = 2 * x + 1 + noise * np.random.default_rng(seed).standard_normal(x.shape)
+    return model, x, y
+
+
+def test_validation_is_measured_after_each_epoch():
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    held_out = DataLoader(x + 0.5, 2 * x + 2, shuffle=False)
+    seen = []
+    history = fit(
+        model, nn.MSELoss(), sgd, DataLoader(x, y, 4, seed=0), 5, progress=False,
+        validation=held_out,
+        callbacks=[lambda history: seen.append(evaluate(model, nn.MSELoss(), held_out))],
+    )  # fmt: skip
+    assert history.validation == seen
+    assert len(seen) == 5
+
+
+def test_evaluate_weighs_samples_not_batches():
+    model, x, y = line()
+    whole = evaluate(model, nn.MSELoss(), DataLoader(x, y, shuffle=False))
+    parts = evaluate(model, nn.MSELoss(), DataLoader(x, y, 5, shuffle=False))
+    assert parts == pytest.approx(whole, rel=1e-12)
+    assert model.weight.grad is None
+
+
+def test_patience_stops_and_gives_the_best_parameters_back():
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    states = []
+
+    def worsen(history):
+        states.append(model.state_dict())
+        if history.epochs == 4:
+            sgd.lr = 1.5
+
+    history = fit(model, nn.MSELoss(), sgd, DataLoader(x, y, shuffle=False), 50, progress=False,
+                  patience=2, callbacks=[worsen])  # fmt: skip
+    assert history.epochs < 50
+    assert "no better for 2 epochs" in history.stopped
+    best = int(np.argmin(history.losses))
+    for name, numbers in model.state_dict().items():
+        assert (numbers == states[best][name]).all()
+
+
+def test_a_callback_stops():
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    history = fit(model, nn.MSELoss(), sgd, DataLoader(x, y), 50, progress=False,
+                  callbacks=[lambda history: history.epochs == 3])  # fmt: skip
+    assert history.epochs == 3
+    assert "callback after epoch 3" in history.stopped
+
+
+def test_a_schedule_is_a_callback():
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    schedule = optim.lr_scheduler.StepLR(sgd, step_size=2, gamma=0.5)
+    history = fit(model, nn.MSELoss(), sgd, DataLoader(x, y), 5, progress=False,
+                  callbacks=[lambda history: schedule.step()])  # fmt: skip
+    assert history.learning_rates == [0.1, 0.1, 0.05, 0.05, 0.025]
+
+
+def test_a_diverging_loss_is_an_error_that_says_when_and_the_model_is_finite():
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=1e30)
+    with pytest.raises(TrainingError, match=r"epoch \d+, step \d+.*learning rate.*too large"):
+        fit(model, nn.MSELoss(), sgd, DataLoader(x, y), 100, progress=False)
+    assert all(math.isfinite(p) for a in model.state_dict().values() for p in a.flat)
+
+
+def test_nan_in_the_data_is_not_blamed_on_the_rate():
+    model, x, y = line()
+    x[3] = math.nan
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(TrainingError, match=r"epoch 1, step 1.*may hold nan"):
+        fit(model, nn.MSELoss(), sgd, DataLoader(x, y), 5, progress=False)
+
+
+class Interrupting(nn.MSELoss):
+    """Ctrl-C, the n-th time."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.left = n
+
+    def forward(self, output, target):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return super().forward(output, target)
+
+
+def test_ctrl_c_returns_the_history_and_leaves_whole_steps():
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    history = fit(model, Interrupting(8), sgd, DataLoader(x, y, 4, seed=1), 50, progress=False)
+    assert history.stopped == "interrupted in epoch 3"
+    assert (history.epochs, len(history.batch_losses)) == (2, 7)
+    again, *_ = line()
+    sgd = optim.SGD(again.parameters(), lr=0.1)
+    loader = iter(itertools.chain.from_iterable(itertools.repeat(DataLoader(x, y, 4, seed=1))))
+    for a, b in itertools.islice(loader, 7):
+        sgd.zero_grad()
+        nn.MSELoss()(again(a), b).backward()
+        sgd.step()
+    for name, numbers in model.state_dict().items():
+        assert (numbers == again.state_dict()[name]).all()
+
+
+def test_ctrl_c_within_an_update_finishes_it(monkeypatch):
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    apply, planned = sgd.apply, []
+
+    def half(updates):
+        if not planned:
+            planned.extend(updates)
+            apply(planned[:1])
+            raise KeyboardInterrupt
+        apply(updates)
+
+    monkeypatch.setattr(sgd, "apply", half)
+    fit(model, nn.MSELoss(), sgd, DataLoader(x, y), 5, progress=False)
+    assert [update.value.data for update in planned] == [update.new for update in planned]
+
+
+def test_the_bar_shows_epochs_and_loss(capfd):
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    fit(model, nn.MSELoss(), sgd, DataLoader(x, y), 3)
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "3/3" in printed.err
+    assert "loss" in printed.err
+
+
+def test_history_says_whether_it_compiled():
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    history = fit(model, nn.MSELoss(), sgd, DataLoader(x, y), 0, progress=False)
+    assert history.compiled is True or len(history.compiled) > 10
+    assert (history.epochs, history.losses) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": -1}, "epochs must be"),
+        ({"epochs": 1.5}, "epochs must be"),
+        ({"patience": 0.5}, "patience must be"),
+        ({"model": lambda x: x}, "model must be a Module"),
+        ({"optimizer": None}, "optimizer must be an Optimizer"),
+        ({"loader": []}, "loader gave no batches"),
+        ({"loader": [(tensor([[1.0, 2.0]]), tensor([[1.0]]))]}, "rows of 1 numbers"),
+    ],
+)
+def test_bad_arguments(changes, message):
+    model, x, y = line()
+    arguments = {
+        "model": model,
+        "loss": nn.MSELoss(),
+        "optimizer": optim.SGD(model.parameters(), lr=0.1),
+        "loader": DataLoader(x, y),
+        "epochs": 1,
+        "progress": False,
+    }
+    with pytest.raises(MicrogradError, match=message):
+        fit(**{**arguments, **changes})

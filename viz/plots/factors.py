@@ -1,0 +1,80 @@
+"""How large the steps of adaptive optimisers are, as a factor on the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.engine import Value
+from micrograd.optim import SGD, Adagrad, RMSprop
+from viz.plots.style import Plot, check_count, ink, legend_below, look
+from viz.plots.valley import Rule
+from viz.plots.words import words
+
+Floats = NDArray[np.float64]
+
+SLOPES = (10.0, 0.1)  # of L in a and in b
+RULES: Mapping[str, Rule] = {
+    "SGD": partial(SGD, lr=0.1),
+    "Adagrad": partial(Adagrad, lr=0.1),
+    "RMSprop": partial(RMSprop, lr=0.1, alpha=0.9),
+}
+
+
+def step_sizes(steps: int = 100) -> Plot:
+    """The effective step size of SGD, Adagrad and RMSprop (alpha 0.9), for two parameters.
+
+    The loss is L = 10 a + 0.1 b, so one gradient is always 10 and the other always 0.1. The
+    factor |Δp| / (lr |g|), without unit, is how far a step goes for each unit of gradient and of
+    learning rate. Both adaptive rules make it 100 times larger for the parameter with the small
+    gradient. Adagrad's falls towards 0 as 1/√t, since it divides by the sum of all squares;
+    RMSprop's settles at 1/|g|, since it divides by a running mean. The gradients are computed by
+    `Value`, the steps by `micrograd.optim`.
+
+    Raises an ArgumentValueError if `steps` is not a whole number from 1.
+
+    >>> figure = step_sizes(steps=4)
+    >>> figure.axes[1].lines[0].get_ydata().round(4).tolist()
+    [0.1, 0.0707, 0.0577, 0.05]
+    """
+    check_count("steps", steps)
+    figure = Plot(3.4)
+    with look():
+        panels = figure.subplots(1, len(RULES), sharey=True)
+        for axes, (name, rule) in zip(panels, RULES.items(), strict=True):
+            for i, factors in enumerate(step_factors(rule, steps)):
+                axes.plot(
+                    np.arange(1, steps + 1),
+                    factors,
+                    color=ink(i).color,
+                    linestyle=ink(i).line,
+                    linewidth=2,
+                    marker=ink(i).marker,
+                    markevery=(i * steps // 10, max(1, steps // 5)),
+                    markersize=5,
+                    label=words("gradient of", slope=SLOPES[i]),
+                )
+            axes.set_yscale("log")
+            axes.set_title(words(f"factors {name}"))
+            axes.set_xlabel(words("step"))
+        panels[0].set_ylabel(words("factor"))
+        figure.suptitle(words("factors title"))
+        legend_below(figure, panels[0].lines)
+    return figure
+
+
+def step_factors(rule: Rule, steps: int) -> Floats:
+    """|Δp| / (lr |g|) of both parameters, a row each, in every step."""
+    parameters = [Value(0.0), Value(0.0)]
+    optimizer = rule(parameters)
+    factors = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        a, b = parameters
+        (SLOPES[0] * a + SLOPES[1] * b).backward()
+        factors.append([abs(u.direction / u.value.grad) for u in optimizer.updates()])
+        optimizer.step()
+    return np.array(factors).T

@@ -1,0 +1,217 @@
+"""What all plots share: one look, and a figure that shows and saves itself."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib.style
+from matplotlib.axis import Axis
+from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
+
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.files import write_atomically
+from micrograd.loop import History
+
+WIDTH = 7.2  # inches: a page without its margins
+SCREEN_DOTS_PER_INCH = 100
+FILE_DOTS_PER_INCH = 200
+LEGEND_CHARACTERS = 104  # in one line of the page's width
+LEGEND_HANDLE = 12  # characters that a line and its gaps take
+LEGEND_ROW = 0.19  # inches
+NAME_CHARACTERS = 60
+
+PLAIN_DECADES = 3  # a longer log axis has powers of ten
+
+RAW = 0.7  # line widths in points
+BOLD = 2.0
+
+# Without a date, a picture is the same bytes each time it is made.
+NO_DATE = {"svg": {"Date": None}, "png": {}, "pdf": {"CreationDate": None}}
+
+LOOK = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelsize": 10,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "figure.dpi": SCREEN_DOTS_PER_INCH,
+    "figure.titlesize": 12,
+    "font.size": 10,
+    "grid.color": "#DDE3E8",
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "legend.handlelength": 3,
+    "svg.hashsalt": "micrograd",
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+}
+
+
+class Ink(NamedTuple):
+    """How one run is drawn wherever it appears."""
+
+    color: str
+    line: str | tuple[int, tuple[float, ...]]
+    marker: str
+
+
+# The colours of Okabe and Ito, which colour-blind readers can tell apart, without the yellow that
+# vanishes on white. After them the colours come again, with other lines.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1)),
+    (0, (6, 1.5, 1.5, 1.5)),
+    (0, (9, 2)),
+)
+MARKERS = "os^Dv<>P"
+
+
+def ink(i: int) -> Ink:
+    """The colour, line and marker of the run number `i`."""
+    return Ink(COLORS[i % len(COLORS)], LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
+
+
+def look() -> AbstractContextManager[None]:
+    """The rc context of all plots: matplotlib's defaults and `LOOK`, not the user's settings."""
+    return matplotlib.style.context(["default", LOOK])
+
+
+class Plot(Figure):
+    """A matplotlib figure that shows itself in a notebook, with or without `%matplotlib inline`.
+
+    It belongs to no window and is not registered in pyplot: it goes with its last reference.
+    """
+
+    def __init__(self, height: float) -> None:
+        with look():
+            super().__init__(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasAgg(self)
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw on a renderer, in the plots' own look whatever the rcParams are by then."""
+        with look():
+            super().draw(renderer)
+
+    def content(self, format: str) -> bytes:
+        """The picture in a format, "svg", "png" or "pdf"; the same bytes for the same input.
+
+        Raises an ArgumentValueError for another format.
+        """
+        if format not in NO_DATE:
+            raise ArgumentValueError(f"format must be one of {', '.join(NO_DATE)}, got {format!r}")
+        file = io.BytesIO()
+        with look():
+            self.savefig(
+                file, format=format, dpi=FILE_DOTS_PER_INCH, metadata=dict(NO_DATE[format])
+            )
+        return file.getvalue()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture, in the format that the name ends in; whole or not at all."""
+        target = Path(path)
+        content = self.content(target.suffix.removeprefix(".").lower())
+        write_atomically(target, content)
+        return target
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """The picture for a notebook, with the size to show it in."""
+        width, height = self.get_size_inches()
+        size = {
+            "width": round(width * SCREEN_DOTS_PER_INCH),
+            "height": round(height * SCREEN_DOTS_PER_INCH),
+        }
+        return self.content("png"), size
+
+
+def whole_ticks(axis: Axis) -> None:
+    """Ticks at whole numbers, for epochs."""
+    axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+
+
+def log_ticks(axis: Axis) -> None:
+    """Readable ticks for a log axis whose limits are set: plain numbers unless it is long."""
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    if decades > PLAIN_DECADES:
+        return
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+    if decades > 1:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    else:
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axis.set_minor_locator(NullLocator())
+
+
+def literal(name: str) -> str:
+    """A name as matplotlib shows it unchanged: no mathematics, no hidden label, not too long."""
+    short = name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
+    text = short.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
+def legend_below(figure: Figure, handles: Sequence[Any]) -> None:
+    """A legend under the axes, where it covers nothing, in as many columns as fit.
+
+    The figure grows with its rows, so that the axes keep their size.
+    """
+    labels = [str(handle.get_label()) for handle in handles]
+    longest = max(len(label) for label in labels)
+    columns = max(1, min(len(labels), LEGEND_CHARACTERS // (longest + LEGEND_HANDLE)))
+    rows = math.ceil(len(labels) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (rows - 1))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def key(label: str, **properties: Any) -> Line2D:
+    """An entry of a legend that stands for several lines."""
+    return Line2D([], [], label=label, **properties)
+
+
+def check_histories(histories: Any) -> None:
+    """Raise an error unless it is a mapping from names to histories, with a run at least."""
+    if not isinstance(histories, Mapping):
+        raise ArgumentTypeError(
+            "histories must be a dict from names to what fit() returned, "
+            f"got {type(histories).__name__}"
+        )
+    if not histories:
+        raise ArgumentValueError("histories is empty: there is no run to draw")
+    for name, history in histories.items():
+        if not isinstance(name, str):
+            raise ArgumentTypeError(f"the name of a run must be a str, got {name!r:.80}")
+        if not isinstance(history, History):
+            raise ArgumentTypeError(
+                f"histories[{name!r}] must be a History, got {type(history).__name__}"
+            )
+        if not history.losses:
+            raise ArgumentValueError(
+                f"histories[{name!r}] has no losses: no epoch of it was finished"
+            )
+
+
+def check_count(name: str, count: Any, least: int = 1) -> None:
+    """Raise an ArgumentValueError unless it is a whole number from `least`."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+        raise ArgumentValueError(f"{name} must be a whole number from {least}, got {count!r}")
