@@ -1,14 +1,14 @@
 """Eager speed and memory: this engine, PyPI's micrograd 0.1.0, and torch on scalar tensors.
 
     pip install --no-deps --target build/peers micrograd==0.1.0
-    taskset -c 1 python benchmarks/bench_eager.py --peer build/peers
+    python benchmarks/bench_eager.py --peer build/peers
 
 The workload is the sum of 5,000 terms relu(w x + b) as a balanced tree: parameters made once, x raw
 floats, forward and backward again and again as in training, the gradients set to zero in between.
 Each engine has a process of its own, so that it pays for its own garbage and for nothing else's;
 the processes take turns, five steps at a time, and one waits while another runs. The unit is the
-mean of five steps, in processor time, so that full collections count where they fall. `cyclic` is
-how many objects a step leaves to the cycle collector.
+mean of five steps, in processor time, so that full collections count where they fall. `bytes` is
+memory a node, `cyclic` how many objects a step leaves to the cycle collector.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import gc
 import importlib.util
 import itertools
 import multiprocessing
+import os
 import platform
 import random
 import subprocess
@@ -109,7 +110,7 @@ class Workload:
         return sum((i + 1) * float(p.grad or 0.0) for i, p in enumerate(self.w + self.b))
 
     def bytes(self) -> float:
-        """Python's memory for an operation, with its gradient."""
+        """Python's memory for a node with its gradient; a raw float in an operation is one, too."""
         self.zero()
         gc.collect()
         tracemalloc.start()
@@ -117,7 +118,7 @@ class Workload:
         loss.backward()
         used = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        return used / OPERATIONS
+        return used / (OPERATIONS + TERMS)
 
     def garbage(self) -> int:
         """How many objects one step leaves to the cycle collector."""
@@ -228,9 +229,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
                 f"  {name:14}{median(theirs):9.2f}{median(theirs) / median(ours):7.1f}"
                 f"{min(theirs):9.2f}{min(theirs) / min(ours):7.1f}"
             )
-    lines.append(
-        f"{'':16}{'bytes/op':>9}{'cyclic':>9}   chain of {CHAIN:,}: build, backward, free, s"
-    )
+    lines.append(f"{'':16}{'bytes':>9}{'cyclic':>9}   chain of {CHAIN:,}: build, backward, free, s")
     for engine, name in ENGINES.items():
         r = results[engine]
         memory = "-" if engine == "torch" else f"{r['bytes']:.0f}"  # torch's is not Python's
@@ -249,6 +248,8 @@ def main() -> None:
     if not (Path(arguments.peer) / "micrograd" / "engine.py").is_file():
         parser.error(f"--peer {arguments.peer}: no micrograd/engine.py there; pip install "
                      f"--no-deps --target {arguments.peer} micrograd==0.1.0")  # fmt: skip
+    if hasattr(os, "sched_setaffinity"):  # one core for all, where the system lets us choose
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     results = measure(arguments.peer, arguments.rounds)
     print(f"{datetime.date.today()}, Python {platform.python_version()}, {processor()}")
     print(f"{TERMS:,} terms relu(w x + b), {OPERATIONS:,} operations, forward and backward")

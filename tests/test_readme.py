@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     printed = io.StringIO()
     names = {}
     with contextlib.redirect_stdout(printed):
@@ -24,7 +24,7 @@ def test_the_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
             exec(block, names)
     assert printed.getvalue().startswith("4.0 0.0\n")
     assert "layer2.bias" in printed.getvalue()
-    assert (tmp_path / "graph.svg").exists()
+    assert {"graph.svg", "loss.svg", "network.json"} <= {p.name for p in tmp_path.iterdir()}
 
 
 def texts(svg):
@@ -35,10 +35,12 @@ def test_the_picture_is_todays():
     model = article.network()
     sgd = optim.SGD(model.parameters(), lr=article.LEARNING_RATE)
     step = record_step(model, nn.MSELoss(), sgd, article.X, article.Y)
-    kept = (ROOT / "docs" / "gradient_diagram.svg").read_text(encoding="utf-8")
-    assert texts(kept) == texts(viz.gradient_diagram(step).svg())
+    for name, language in (("gradient_diagram", "en"), ("gradient_diagram.zh-CN", "zh")):
+        kept = (ROOT / "docs" / f"{name}.svg").read_text(encoding="utf-8")
+        assert texts(kept) == texts(viz.gradient_diagram(step, language=language).svg())
 
 
 def test_every_file_that_is_named_is_there():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
+    chinese = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", README + chinese):
         assert (ROOT / target).exists()
