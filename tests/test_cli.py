@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from refusals import check_refused
 
 from micrograd import article
 from micrograd.cli import main
@@ -103,16 +104,8 @@ BAD = {
 
 @pytest.mark.parametrize("arguments", BAD.values(), ids=BAD)
 def test_bad_input(arguments, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("micrograd")
-    assert printed.err.count("\n") == 1
-    assert os.listdir(tmp_path) == ["file"]
+    check_refused(arguments, tmp_path, monkeypatch, capsys)
 
 
 BAD_FILES = {
@@ -133,15 +126,8 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES)
 def test_bad_parameter_files(content, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "p.json").write_bytes(content.encode("utf-8", "surrogateescape"))
-    with pytest.raises(SystemExit) as stop:
-        main(["step", "--parameters", "p.json"])
-    assert stop.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1
-    assert os.listdir(tmp_path) == ["p.json"]
+    check_refused(["step", "--parameters", "p.json"], tmp_path, monkeypatch, capsys)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
