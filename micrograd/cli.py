@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", FontWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _Shown()
             options.run(options)
     except MicrogradError as error:
         parser.error(str(error))
@@ -37,8 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"micrograd: warning: {message}", file=sys.stderr)
+class _Shown:
+    """Shows each warning once, in one line."""
+
+    def __init__(self) -> None:
+        self.messages: set[str] = set()
+
+    def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in self.messages:
+            self.messages.add(str(message))
+            print(f"micrograd: warning: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,6 +12,8 @@ from micrograd.article import Network
 from micrograd.data import DataLoader, article
 from micrograd.errors import ArgumentValueError
 from micrograd.loop import History, fit
+from micrograd.tables import columns
+from micrograd.words import check_language, word
 
 SIZES = (3, 5, 5, 3, 1)  # the article's 4-layer network
 MINI_BATCH = 32
@@ -76,10 +78,12 @@ def compare(
     return histories
 
 
-def comparison_table(histories: dict[str, History], samples: int) -> str:
+def comparison_table(histories: dict[str, History], samples: int, language: str = "en") -> str:
     """A line a method: steps taken, and the losses it came to."""
+    check_language(language)
     batch_sizes = {method.name: method.batch_size or samples for method in METHODS}
-    rows = [("method", "batch size", "steps", "training loss", "validation loss")]
+    heads = ("method", "batch size", "steps", "training loss", "validation loss")
+    rows = [tuple(word(head, language) for head in heads)]
     for name, history in histories.items():
         rows.append(
             (
@@ -90,11 +94,4 @@ def comparison_table(histories: dict[str, History], samples: int) -> str:
                 f"{history.validation[-1]:.4f}",
             )
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    return "\n".join(columns(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
@@ -60,19 +61,37 @@ def step_tables(step: Step, language: str = "en") -> str:
 
 
 def _section(title: str, rows: list[tuple[str, Any]]) -> str:
-    width = max((_width(name) for name, _ in rows), default=0) + 2
+    width = max((text_width(name) for name, _ in rows), default=0) + 2
     lines = [title]
     for name, cells in rows:
         block = [cells] if isinstance(cells, str) else _block(cells)
         for i, line in enumerate(block):
             head = name if i == 0 else ""
-            lines.append(f"  {head}{' ' * (width - _width(head))}{line}")
+            lines.append(f"  {head}{' ' * (width - text_width(head))}{line}")
     return "\n".join(lines)
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Columns of a terminal; Chinese characters take two."""
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def columns(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """A line a row, its cells in columns: the first `left` at the left, the others at the right.
+
+    >>> columns([("方法", "步数"), ("Adam", "1")])
+    ['方法  步数', 'Adam     1']
+    """
+    widths = [max(map(text_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        gaps = [" " * (width - text_width(cell)) for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            cell + gap if i < left else gap + cell
+            for i, (cell, gap) in enumerate(zip(row, gaps, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def _block(array: Floats) -> list[str]:

@@ -50,6 +50,14 @@ _CHINESE = {
     "folded to layers": "已折叠为层",
     "the {n} nearest of {all} nodes": "离结果最近的 {n} 个节点（共 {all} 个）",
     "result": "结果",
+    "epoch": "轮次",
+    "training": "训练",
+    "validation": "验证",
+    "training loss": "训练损失",
+    "validation loss": "验证损失",
+    "method": "方法",
+    "batch size": "批次大小",
+    "steps": "步数",
 }
 
 

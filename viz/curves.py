@@ -1,8 +1,9 @@
 """Plots of training and of optimisers, as matplotlib figures (the extra `plot`).
 
 Every function returns a `Plot`, a `matplotlib.figure.Figure` that shows itself in a notebook and
-has `save("name.svg|png|pdf")`. Importing this module without matplotlib raises a `PlotError`, a
-MicrogradError that is also an ImportError.
+has `save("name.svg|png|pdf")`. With `language="zh"` its words are Chinese; on a machine without a
+font for them that is a FontWarning. Importing this module without matplotlib raises a `PlotError`,
+a MicrogradError that is also an ImportError.
 """
 
 from __future__ import annotations

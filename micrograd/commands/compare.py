@@ -8,6 +8,7 @@ from typing import Any
 
 from micrograd.commands.arguments import add_out, folder, whole, write_and_say
 from micrograd.comparison import METHODS, SEED, compare, comparison_table
+from micrograd.words import LANGUAGES
 
 
 def add(commands: Any) -> None:
@@ -25,6 +26,7 @@ def add(commands: Any) -> None:
     option("--samples", type=whole, default=800, metavar="N", help="(%(default)s)")
     option("--test-samples", type=whole, default=200, metavar="N", help="(%(default)s)")
     option("--seed", type=int, default=SEED, metavar="N", help="(%(default)s)")
+    option("--language", choices=LANGUAGES, default="en", help="(%(default)s)")
     add_out(parser)
 
 
@@ -34,6 +36,7 @@ def run(options: argparse.Namespace) -> None:
 
     from viz import curves
 
+    language = options.language
     with folder(options.out) as target:
         with tqdm(total=len(METHODS), unit="method", file=sys.stderr) as bar:
             histories = compare(
@@ -43,15 +46,16 @@ def run(options: argparse.Namespace) -> None:
                 options.seed,
                 done=lambda name: bar.update(),
             )
-        print(comparison_table(histories, options.samples))
+        print(comparison_table(histories, options.samples, language))
         figures = {
-            "comparison": curves.comparison(histories),
+            "comparison": curves.comparison(histories, language=language),
             "batch_and_stochastic": curves.loss_curves(
                 {name: histories[name] for name in ("batch", "mini-batch", "stochastic")},
                 steps=True,
+                language=language,
             ),
-            "optimizer_paths": curves.optimizer_paths(),
-            "step_sizes": curves.step_sizes(),
+            "optimizer_paths": curves.optimizer_paths(language=language),
+            "step_sizes": curves.step_sizes(language=language),
         }
         write_and_say(
             target,

@@ -13,6 +13,8 @@ from micrograd.data import DataLoader
 from micrograd.data import article as article_data
 from micrograd.errors import ArgumentValueError
 from micrograd.loop import History, fit
+from micrograd.tables import columns
+from micrograd.words import LANGUAGES, word
 
 WITH_MOMENTUM = ("sgd", "rmsprop")
 MOST_LINES = 11  # of the table of losses
@@ -38,6 +40,7 @@ def add(commands: Any) -> None:
     option("--test-samples", type=whole, default=200, metavar="N", help="(%(default)s)")
     option("--activation", choices=list(article.ACTIVATIONS), default="relu")
     option("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
+    option("--language", choices=LANGUAGES, default="en", help="(%(default)s)")
     add_out(train)
 
 
@@ -45,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
     """Train, print the losses and draw them."""
     from viz import curves
 
-    n = options.samples
+    n, language = options.samples, options.language
     x, y = article_data(n + options.test_samples, options.seed)
     random.seed(options.seed)
     model = article.Network(SIZES, options.activation)
@@ -64,19 +67,26 @@ def run(options: argparse.Namespace) -> None:
             options.epochs,
             validation=DataLoader(x[n:], y[n:], shuffle=False),
         )
-        print(_losses(history))
-        runs = {"training": history, "validation": History(losses=history.validation)}
-        figure = curves.loss_curves(runs)
+        print(_losses(history, language))
+        runs = {
+            word("training", language): history,
+            word("validation", language): History(losses=history.validation),
+        }
+        figure = curves.loss_curves(runs, language=language)
         names = ("loss_curve.svg", "loss_curve.png")
         write_and_say(target, {name: figure.content(name[-3:]) for name in names})
 
 
-def _losses(history: History) -> str:
+def _losses(history: History, language: str) -> str:
     """A table of at most a few lines: the losses of epochs spread over the training."""
     last = history.epochs - 1
     shown = sorted({round(k * last / (MOST_LINES - 1)) for k in range(MOST_LINES)})
-    lines = [f"{'epoch':>5}  {'training loss':>13}  {'validation loss':>15}"]
-    lines += [f"{k + 1:5}  {history.losses[k]:13.6f}  {history.validation[k]:15.6f}" for k in shown]
+    heads = ("epoch", "training loss", "validation loss")
+    rows = [tuple(word(head, language) for head in heads)]
+    rows += [
+        (str(k + 1), f"{history.losses[k]:.6f}", f"{history.validation[k]:.6f}") for k in shown
+    ]
+    lines = columns(rows, left=0)
     if history.stopped:
         lines.append(history.stopped)
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from micrograd.engine import Value
 from micrograd.optim import SGD, Adagrad, RMSprop
+from micrograd.words import check_language
 from viz.plots.style import Plot, check_count, ink, legend_below, look
 from viz.plots.valley import Rule
 from viz.plots.words import words
@@ -24,7 +25,7 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def step_sizes(steps: int = 100) -> Plot:
+def step_sizes(steps: int = 100, *, language: str = "en") -> Plot:
     """The effective step size of SGD, Adagrad and RMSprop (alpha 0.9), for two parameters.
 
     The loss is L = 10 a + 0.1 b, so one gradient is always 10 and the other always 0.1. The
@@ -32,17 +33,19 @@ def step_sizes(steps: int = 100) -> Plot:
     learning rate. Both adaptive rules make it 100 times larger for the parameter with the small
     gradient. Adagrad's falls towards 0 as 1/√t, since it divides by the sum of all squares;
     RMSprop's settles at 1/|g|, since it divides by a running mean. The gradients are computed by
-    `Value`, the steps by `micrograd.optim`.
+    `Value`, the steps by `micrograd.optim`. The words are in `language`, "en" or "zh".
 
-    Raises an ArgumentValueError if `steps` is not a whole number from 1.
+    Raises an ArgumentValueError if `steps` is not a whole number from 1, or there is no such
+    language.
 
     >>> figure = step_sizes(steps=4)
     >>> figure.axes[1].lines[0].get_ydata().round(4).tolist()
     [0.1, 0.0707, 0.0577, 0.05]
     """
+    check_language(language)
     check_count("steps", steps)
-    figure = Plot(3.4)
-    with look():
+    figure = Plot(3.4, language)
+    with look(language):
         panels = figure.subplots(1, len(RULES), sharey=True)
         for axes, (name, rule) in zip(panels, RULES.items(), strict=True):
             for i, factors in enumerate(step_factors(rule, steps)):
@@ -55,13 +58,13 @@ def step_sizes(steps: int = 100) -> Plot:
                     marker=ink(i).marker,
                     markevery=(i * steps // 10, max(1, steps // 5)),
                     markersize=5,
-                    label=words("gradient of", slope=SLOPES[i]),
+                    label=words("gradient of", language, slope=SLOPES[i]),
                 )
             axes.set_yscale("log")
-            axes.set_title(words(f"factors {name}"))
-            axes.set_xlabel(words("step"))
-        panels[0].set_ylabel(words("factor"))
-        figure.suptitle(words("factors title"))
+            axes.set_title(words(f"factors {name}", language))
+            axes.set_xlabel(words("step", language))
+        panels[0].set_ylabel(words("factor", language))
+        figure.suptitle(words("factors title", language))
         legend_below(figure, panels[0].lines)
     return figure
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from micrograd.errors import ArgumentValueError
 from micrograd.loop import History
+from micrograd.words import check_language
 from viz.plots.style import (
     BOLD,
     RAW,
@@ -38,48 +39,59 @@ SHARE_OF_MEAN = 20  # a mean is over at most one of so many parts of all steps
 LOW_SHARE = 5.0  # percent of single steps that may fall below a log axis
 
 
-def loss_curves(histories: Mapping[str, History], steps: bool = False, log: bool = True) -> Plot:
+def loss_curves(
+    histories: Mapping[str, History],
+    steps: bool = False,
+    log: bool = True,
+    *,
+    language: str = "en",
+) -> Plot:
     """The losses of several runs side by side, by name.
 
     Each point is the mean loss of an epoch, in the unit of the loss. With `steps`, each single
     step's batch loss is drawn as a thin line, against the data seen before that step in epochs
     (so that stochastic and batch descent share one axis), and its running mean as a bold one. The
     mean is centred and spans an epoch, or a twentieth of the run if that is less. `log` makes the
-    loss axis logarithmic; of single steps the lowest 5 % may then lie below the picture.
+    loss axis logarithmic; of single steps the lowest 5 % may then lie below the picture. The words
+    are in `language`, "en" or "zh".
 
     A loss that is nan or beyond ±1e100, or on a log axis below 1e-100 (0 is), leaves a gap, and
     the legend says how many there are. Raises an ArgumentTypeError for what is not a dict of
-    histories, and an ArgumentValueError if it is empty or a run has no losses.
+    histories, and an ArgumentValueError if it is empty, a run has no losses, or there is no such
+    language.
 
     >>> from micrograd.loop import History
     >>> figure = loss_curves({"SGD": History([4.0, 2.0, 1.0]), "Adam": History([4.0, 1.0, 0.5])})
     >>> figure.axes[0].get_title(loc="left")
     'Loss in each epoch'
     """
+    check_language(language)
     check_histories(histories)
-    figure = Plot(4.2)
-    with look():
+    figure = Plot(4.2, language)
+    with look(language):
         axes = figure.subplots()
         draw = draw_steps if steps else draw_epochs
-        handles = draw(axes, histories, log)
-        axes.set_title(_title(histories, steps), fontsize=12)
+        handles = draw(axes, histories, log, language)
+        axes.set_title(_title(histories, steps, language), fontsize=12)
         legend_below(figure, handles)
     return figure
 
 
-def _title(histories: Mapping[str, History], steps: bool) -> str:
+def _title(histories: Mapping[str, History], steps: bool, language: str) -> str:
     if steps:
-        return words("steps title")
+        return words("steps title", language)
     if len(histories) == 1:
-        return words("one loss title", name=literal(next(iter(histories))))
-    return words("losses title")
+        return words("one loss title", language, name=literal(next(iter(histories))))
+    return words("losses title", language)
 
 
-def draw_epochs(axes: Axes, histories: Mapping[str, History], log: bool) -> list[Line2D]:
+def draw_epochs(
+    axes: Axes, histories: Mapping[str, History], log: bool, language: str
+) -> list[Line2D]:
     """One line a run, loss against epochs finished; returns the lines, labelled."""
     lines = []
     for i, (name, history) in enumerate(histories.items()):
-        losses, gaps = drawable(history.losses, log)
+        losses, gaps = drawable(history.losses, log, language)
         style = ink(i)
         lines += axes.plot(
             np.arange(1, len(losses) + 1),
@@ -92,13 +104,15 @@ def draw_epochs(axes: Axes, histories: Mapping[str, History], log: bool) -> list
             markersize=5,
             label=" ".join([literal(name), *gaps]),
         )
-    axes.set_xlabel(words("epoch"))
+    axes.set_xlabel(words("epoch", language))
     whole_ticks(axes.xaxis)
-    _loss_axis(axes, log)
+    _loss_axis(axes, log, language)
     return lines
 
 
-def draw_steps(axes: Axes, histories: Mapping[str, History], log: bool) -> list[Line2D]:
+def draw_steps(
+    axes: Axes, histories: Mapping[str, History], log: bool, language: str
+) -> list[Line2D]:
     """A thin line of steps and a bold running mean a run; returns the lines for the legend."""
     handles = []
     shown: list[Floats] = []
@@ -106,16 +120,16 @@ def draw_steps(axes: Axes, histories: Mapping[str, History], log: bool) -> list[
     for i, (name, history) in enumerate(histories.items()):
         if not history.batch_losses:
             raise ArgumentValueError(f"histories[{name!r}] has no batch_losses: no step was made")
-        losses, gaps = drawable(history.batch_losses, log)
+        losses, gaps = drawable(history.batch_losses, log, language)
         per_epoch = steps_per_epoch(history)
         seen = np.arange(len(losses)) / per_epoch
         window = mean_window(len(losses), per_epoch)
         color = ink(i).color
-        said = words("every step", name=literal(name))
+        said = words("every step", language, name=literal(name))
         bold = losses
         if window > 1:
             noisy = True
-            said = words("mean of steps", name=literal(name), n=window)
+            said = words("mean of steps", language, name=literal(name), n=window)
             bold = running_mean(losses, window)
             thin = axes.plot(seen, losses, color=color, linewidth=RAW, alpha=0.35, zorder=2)
             thin[0].set_rasterized(len(losses) > MOST_VECTOR_POINTS)
@@ -132,13 +146,17 @@ def draw_steps(axes: Axes, histories: Mapping[str, History], log: bool) -> list[
             zorder=3,
         )
         shown += [bold[np.isfinite(bold)], _without_lowest(losses[np.isfinite(losses)])]
-    axes.set_xlabel(words("data seen"))
+    axes.set_xlabel(words("data seen", language))
     whole_ticks(axes.xaxis)
     points = np.concatenate(shown)
-    _loss_axis(axes, log, points.min() / 1.3 if points.size else None)
+    _loss_axis(axes, log, language, points.min() / 1.3 if points.size else None)
     if noisy:
         handles.append(
-            key(words("each step on log" if log else "each step"), color="#5B6770", linewidth=RAW)
+            key(
+                words("each step on log" if log else "each step", language),
+                color="#5B6770",
+                linewidth=RAW,
+            )
         )
     return handles
 
@@ -156,18 +174,18 @@ def _marked(n_points: int, i: int) -> tuple[int, int]:
     return i * 5 * distance // MARKED % distance, distance
 
 
-def _loss_axis(axes: Axes, log: bool, bottom: float | None = None) -> None:
+def _loss_axis(axes: Axes, log: bool, language: str, bottom: float | None = None) -> None:
     if log:
         axes.set_yscale("log")
         if bottom is not None:
             axes.set_ylim(bottom=bottom)
         log_ticks(axes.yaxis)
-        axes.set_ylabel(words("loss (log scale)"))
+        axes.set_ylabel(words("loss (log scale)", language))
     else:
-        axes.set_ylabel(words("loss"))
+        axes.set_ylabel(words("loss", language))
 
 
-def drawable(losses: Sequence[float], log: bool) -> tuple[Floats, list[str]]:
+def drawable(losses: Sequence[float], log: bool, language: str) -> tuple[Floats, list[str]]:
     """The losses with nan where nothing can be drawn, and notes that say so."""
     numbers = np.array(losses, dtype=np.float64)
     too_large = ~(np.abs(numbers) <= HIGHEST)
@@ -175,7 +193,7 @@ def drawable(losses: Sequence[float], log: bool) -> tuple[Floats, list[str]]:
     too_small = (numbers < LOWEST) & log
     numbers[too_small] = np.nan
     counts = {"too large": too_large.sum(), "too small": too_small.sum()}
-    notes = [f"({words(key, n=n, all=len(numbers))})" for key, n in counts.items() if n]
+    notes = [f"({words(key, language, n=n, all=len(numbers))})" for key, n in counts.items() if n]
     return numbers, notes
 
 

@@ -12,6 +12,7 @@ from micrograd.errors import ArgumentTypeError, ArgumentValueError, MicrogradErr
 from micrograd.nn.mlp import Neuron
 from micrograd.nn.module import Module
 from micrograd.observers import no_grad
+from micrograd.words import check_language
 from viz.plots.style import Plot, check_count, key, legend_below, look
 from viz.plots.words import words
 
@@ -25,17 +26,24 @@ MOST_OBLONG = 3  # a plane that is longer than this has axes of different scales
 MARGIN = 0.15  # of the range of the samples
 
 
-def decision_regions(model: Module, X: Any, y: Any, resolution: int = 60) -> Plot:  # noqa: N803
+def decision_regions(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    resolution: int = 60,
+    *,
+    language: str = "en",
+) -> Plot:
     """The regions of two classes in the plane, the boundary between them, and the samples.
 
     `model` gives each sample one score, whose sign is the class: it is called on an array of rows
     and returns one column, or, if it is made of Karpathy's neurons, on each sample as a list of
     numbers and returns one Value. `X` has the shape (n, 2). `y`, (n, 1) or (n,), holds the two
     classes: the greater one is that of the scores above 0. The score is computed at `resolution` ×
-    `resolution` points of the plane.
+    `resolution` points of the plane. The words are in `language`, "en" or "zh".
 
     Raises an ArgumentTypeError if the model is not a Module, and an ArgumentValueError if X, y or
-    the scores have other shapes, or there are more than two classes.
+    the scores have other shapes, there are more than two classes, or there is no such language.
 
     >>> from micrograd import nn
     >>> model = nn.Linear(2, 1)
@@ -43,6 +51,7 @@ def decision_regions(model: Module, X: Any, y: Any, resolution: int = 60) -> Plo
     >>> figure.axes[0].get_xlabel()
     'feature x₀'
     """
+    check_language(language)
     if not isinstance(model, Module):
         raise ArgumentTypeError(f"model must be a Module, got {type(model).__name__}")
     check_count("resolution", resolution, least=2)
@@ -53,14 +62,14 @@ def decision_regions(model: Module, X: Any, y: Any, resolution: int = 60) -> Plo
     plane = scores(model, np.column_stack([x0.ravel(), x1.ravel()])).reshape(x0.shape)
     right = ((scores(model, samples) > 0) == (classes == labels[1])).sum()
     shape = float(np.ptp(up) / np.ptp(across))
-    figure = Plot(PANEL_WIDTH * min(max(shape, 0.4), 1.2) + 1.2)
-    with look():
+    figure = Plot(PANEL_WIDTH * min(max(shape, 0.4), 1.2) + 1.2, language)
+    with look(language):
         axes = figure.subplots()
         low, high = (f(plane[np.isfinite(plane)], initial=0.0) for f in (np.min, np.max))
         axes.contourf(x0, x1, plane, levels=[low - 1, 0, high + 1], colors=FILLS)
         if low < 0 < high:
             axes.contour(x0, x1, plane, levels=[0], colors="black", linewidths=1.5)
-        handles: list[Any] = [key(words("boundary"), color="black", linewidth=1.5)]
+        handles: list[Any] = [key(words("boundary", language), color="black", linewidth=1.5)]
         for label, color, marker in zip(labels, INKS, MARKERS, strict=True):
             members = samples[classes == label]
             handles += axes.plot(
@@ -71,11 +80,11 @@ def decision_regions(model: Module, X: Any, y: Any, resolution: int = 60) -> Plo
                 markersize=5.5,
                 markeredgecolor="white",
                 markeredgewidth=0.6,
-                label=words("class", label=label),
+                label=words("class", language, label=label),
             )
-        axes.set_title(words("regions title", right=right, all=len(samples)), fontsize=12)
-        axes.set_xlabel(words("first feature"))
-        axes.set_ylabel(words("second feature"), labelpad=8)
+        axes.set_title(words("regions title", language, right=right, all=len(samples)), fontsize=12)
+        axes.set_xlabel(words("first feature", language))
+        axes.set_ylabel(words("second feature", language), labelpad=8)
         axes.set_aspect("equal" if MOST_OBLONG > shape > 1 / MOST_OBLONG else "auto")
         axes.grid(visible=False)
         legend_below(figure, handles)

@@ -27,6 +27,8 @@ from matplotlib.ticker import (
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.files import write_atomically
 from micrograd.loop import History
+from micrograd.tables import text_width
+from viz.plots.fonts import families, said_once, warn_of_boxes
 
 WIDTH = 7.2  # inches: a page without its margins
 SCREEN_DOTS_PER_INCH = 100
@@ -92,25 +94,29 @@ def ink(i: int) -> Ink:
     return Ink(COLORS[i % len(COLORS)], LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
 
 
-def look() -> AbstractContextManager[None]:
+def look(language: str = "en") -> AbstractContextManager[None]:
     """The rc context of all plots: matplotlib's defaults and `LOOK`, not the user's settings."""
-    return matplotlib.style.context(["default", LOOK])
+    fonts = {} if language == "en" else {"font.family": families(language)}
+    return matplotlib.style.context(["default", LOOK | fonts])
 
 
 class Plot(Figure):
     """A matplotlib figure that shows itself in a notebook, with or without `%matplotlib inline`.
 
-    It belongs to no window and is not registered in pyplot: it goes with its last reference.
+    It belongs to no window and is not registered in pyplot: it goes with its last reference. Warns
+    (FontWarning) where the machine has no font for the language of its words.
     """
 
-    def __init__(self, height: float) -> None:
-        with look():
+    def __init__(self, height: float, language: str = "en") -> None:
+        self._language = language
+        warn_of_boxes(language, stacklevel=3)
+        with look(language):
             super().__init__(figsize=(WIDTH, height), layout="constrained")
         FigureCanvasAgg(self)
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw on a renderer, in the plots' own look whatever the rcParams are by then."""
-        with look():
+        with look(self._language), said_once(self._language):
             super().draw(renderer)
 
     def content(self, format: str) -> bytes:
@@ -121,7 +127,7 @@ class Plot(Figure):
         if format not in NO_DATE:
             raise ArgumentValueError(f"format must be one of {', '.join(NO_DATE)}, got {format!r}")
         file = io.BytesIO()
-        with look():
+        with look(self._language):
             self.savefig(
                 file, format=format, dpi=FILE_DOTS_PER_INCH, metadata=dict(NO_DATE[format])
             )
@@ -177,7 +183,7 @@ def legend_below(figure: Figure, handles: Sequence[Any]) -> None:
     The figure grows with its rows, so that the axes keep their size.
     """
     labels = [str(handle.get_label()) for handle in handles]
-    longest = max(len(label) for label in labels)
+    longest = max(text_width(label) for label in labels)
     columns = max(1, min(len(labels), LEGEND_CHARACTERS // (longest + LEGEND_HANDLE)))
     rows = math.ceil(len(labels) / columns)
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (rows - 1))

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from micrograd.engine import Value, as_number
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
+from micrograd.words import check_language
 from viz.plots.style import Plot, check_count, ink, key, legend_below, literal, look
 from viz.plots.words import words
 
@@ -44,6 +46,8 @@ def optimizer_paths(
     valley: tuple[float, float] = (0.2, 20.0),
     start: tuple[float, float] = (-9.0, 1.5),
     steps: int = 60,
+    *,
+    language: str = "en",
 ) -> Plot:
     """The paths of optimisers on the contours of L(a, b) = (c1 a² + c2 b²) / 2.
 
@@ -53,7 +57,7 @@ def optimizer_paths(
     zigzag out and gathers speed along the valley. `valley` is (c1, c2), both above 0, and `start`
     the first (a, b). Each optimiser has a panel of its own, all with the same axes, and the last
     panel has the losses of all. The gradients are computed by `Value`, the steps by
-    `micrograd.optim`.
+    `micrograd.optim`. The words are in `language`, "en" or "zh"; names stay as they are.
 
     Raises an ArgumentValueError or ArgumentTypeError for arguments that cannot be used.
 
@@ -63,12 +67,13 @@ def optimizer_paths(
     >>> a.round(3).tolist()
     [-9.0, -8.91, -8.821, -8.733, -8.645, -8.559]
     """
+    check_language(language)
     rules = RULES if optimizers is None else optimizers
     _check(rules, valley, start, steps)
     paths = {name: descent(rule, valley, start, steps) for name, rule in rules.items()}
     rows = math.ceil((len(paths) + 1) / COLUMNS)
-    figure = Plot(1.1 + ROW_HEIGHT * rows)
-    with look():
+    figure = Plot(1.1 + ROW_HEIGHT * rows, language)
+    with look(language):
         grid = GridSpec(rows, COLUMNS, figure=figure)
         first = figure.add_subplot(grid[0, 0])
         for i, (name, path) in enumerate(paths.items()):
@@ -76,22 +81,25 @@ def optimizer_paths(
             axes = first if i == 0 else figure.add_subplot(place, sharex=first, sharey=first)
             _contours(axes, valley, start, paths.values())
             _path(axes, path, i)
-            axes.set_title(_result(name, path, valley), fontsize=9)
+            axes.set_title(_result(name, path, valley, language), fontsize=9)
             axes.set_xlabel("a")
             axes.set_ylabel("b", rotation=0)
         last = len(paths)
-        _losses(figure.add_subplot(grid[last // COLUMNS, last % COLUMNS :]), paths, valley)
-        figure.suptitle(words("paths title", c1=valley[0], c2=valley[1]))
-        legend_below(
-            figure,
-            [
-                key(words("start"), color=START_COLOR, linestyle="", marker="X", markersize=8),
-                key(words("minimum"), color=START_COLOR, linestyle="", marker="*", markersize=10),
-                key(words("one step"), color=START_COLOR, linewidth=1, marker="o", markersize=3.5),
-                key(words("same loss"), color=CONTOUR_COLOR, linewidth=0.8),
-            ],
-        )
+        below = figure.add_subplot(grid[last // COLUMNS, last % COLUMNS :])
+        _losses(below, paths, valley, language)
+        figure.suptitle(words("paths title", language, c1=valley[0], c2=valley[1]))
+        legend_below(figure, _keys(language))
     return figure
+
+
+def _keys(language: str) -> list[Line2D]:
+    dark: dict[str, Any] = {"color": START_COLOR}
+    return [
+        key(words("start", language), **dark, linestyle="", marker="X", markersize=8),
+        key(words("minimum", language), **dark, linestyle="", marker="*", markersize=10),
+        key(words("one step", language), **dark, linewidth=1, marker="o", markersize=3.5),
+        key(words("same loss", language), color=CONTOUR_COLOR, linewidth=0.8),
+    ]
 
 
 def descent(
@@ -148,11 +156,11 @@ def _path(axes: Axes, path: Floats, i: int) -> None:
     axes.plot(0, 0, color=START_COLOR, marker="*", markersize=10, zorder=4)
 
 
-def _result(name: str, path: Floats, valley: tuple[float, float]) -> str:
+def _result(name: str, path: Floats, valley: tuple[float, float], language: str) -> str:
     losses = _path_losses(path, valley)
     if not losses[-1] <= losses[0]:
-        return words("path diverged", name=literal(name))
-    return words("path result", name=literal(name), loss=losses[-1], n=len(path) - 1)
+        return words("path diverged", language, name=literal(name))
+    return words("path result", language, name=literal(name), loss=losses[-1], n=len(path) - 1)
 
 
 def _path_losses(path: Floats, valley: tuple[float, float]) -> Floats:
@@ -163,7 +171,9 @@ def _path_losses(path: Floats, valley: tuple[float, float]) -> Floats:
     return np.where((ratios > LOWEST) & (ratios < HIGHEST), losses, np.nan)
 
 
-def _losses(axes: Axes, paths: Mapping[str, Floats], valley: tuple[float, float]) -> None:
+def _losses(
+    axes: Axes, paths: Mapping[str, Floats], valley: tuple[float, float], language: str
+) -> None:
     for i, path in enumerate(paths.values()):
         style = ink(i)
         axes.plot(
@@ -176,8 +186,8 @@ def _losses(axes: Axes, paths: Mapping[str, Floats], valley: tuple[float, float]
             markersize=4.5,
         )
     axes.set_yscale("log")
-    axes.set_title(words("loss of all"), fontsize=9)
-    axes.set_xlabel(words("step"))
+    axes.set_title(words("loss of all", language), fontsize=9)
+    axes.set_xlabel(words("step", language))
     axes.set_ylabel("L", rotation=0)
 
 

@@ -1,0 +1,45 @@
+"""The plots that tests of `viz.curves` look at."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from micrograd import nn
+from micrograd.data import moons
+from micrograd.loop import History
+from viz import curves
+
+
+def history(seed: int = 0, epochs: int = 6, per_epoch: int = 10) -> History:
+    """A run whose losses fall, with noise from step to step."""
+    rng = np.random.default_rng(seed)
+    falling = 5.0 * 0.98 ** np.arange(epochs * per_epoch)
+    batches = falling * rng.uniform(0.5, 1.5, epochs * per_epoch)
+    losses = batches.reshape(epochs, per_epoch).mean(axis=1)
+    return History(losses.tolist(), [], batches.tolist(), [0.1] * epochs)
+
+
+RUNS = {"SGD": history(0), "Adam": history(1)}
+
+
+def figures(**options):
+    """A function for each plot, by name; the options are for all."""
+    rows, y = moons(20, seed=0)
+    model = nn.Linear(2, 1)
+    return {
+        "loss": lambda: curves.loss_curves(RUNS, **options),
+        "one loss": lambda: curves.loss_curves({"SGD": RUNS["SGD"]}, **options),
+        "linear": lambda: curves.loss_curves(RUNS, log=False, **options),
+        "steps": lambda: curves.loss_curves(RUNS, steps=True, **options),
+        "paths": lambda: curves.optimizer_paths(steps=8, **options),
+        "factors": lambda: curves.step_sizes(steps=8, **options),
+        "regions": lambda: curves.decision_regions(model, rows, y, resolution=8, **options),
+        "comparison": lambda: curves.comparison(RUNS, **options),
+    }
+
+
+FIGURES = figures()
+
+
+def legend_texts(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
