@@ -1,4 +1,7 @@
-"""The article's scripts run with only their imports changed, and print what torch prints."""
+"""Scripts as the article writes them: with only the imports changed they print what torch prints.
+
+They are written anew from what the article uses, not copied from it.
+"""
 
 import re
 import subprocess

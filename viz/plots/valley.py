@@ -54,7 +54,9 @@ def optimizer_paths(
     `optimizers` maps names to functions that make an optimiser from a list of two Values; without
     it, five rules with rates that suit the default valley: plain descent has to take a rate small
     enough for the steep direction b, zigzags there, and creeps along a; momentum averages the
-    zigzag out and gathers speed along the valley. `valley` is (c1, c2), both above 0, and `start`
+    zigzag out and gathers speed along the valley. The default valley is long (1:100) so that this
+    is seen: in one of 1:20, plain descent at rate 0.09 ends lower than momentum 0.9 at the rates
+    that were tried. `valley` is (c1, c2), both above 0, and `start`
     the first (a, b). Each optimiser has a panel of its own, all with the same axes, and the last
     panel has the losses of all. The gradients are computed by `Value`, the steps by
     `micrograd.optim`. The words are in `language`, "en" or "zh"; names stay as they are.
