@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from micrograd.arrays import FloatTensor, Tensor, tensor
 from micrograd.checks import detect_anomaly, gradcheck
 from micrograd.engine import Value
-from micrograd.errors import MicrogradError
+from micrograd.errors import CompileError, MicrogradError
 from micrograd.functions import maximum, minimum
 from micrograd.gradients import grad, hessian
 from micrograd.observers import no_grad
@@ -23,17 +23,20 @@ if TYPE_CHECKING:
     from micrograd import data as data
     from micrograd import nn as nn
     from micrograd import optim as optim
+    from micrograd.compiler.compiled import compile  # noqa: A004  (the contract's name)
     from micrograd.loop import History, fit
     from micrograd.nn.init import manual_seed
     from micrograd.saving import load, save
     from micrograd.train import record_step
 
 __all__ = [
+    "CompileError",
     "FloatTensor",
     "History",
     "MicrogradError",
     "Tensor",
     "Value",
+    "compile",
     "detect_anomaly",
     "fit",
     "grad",
@@ -52,6 +55,7 @@ __all__ = [
 # Loaded when first asked for, so that `import micrograd` stays light.
 _LATER = {
     "History": "micrograd.loop",
+    "compile": "micrograd.compiler.compiled",
     "data": "",
     "fit": "micrograd.loop",
     "load": "micrograd.saving",

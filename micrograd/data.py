@@ -106,12 +106,17 @@ class DataLoader:
         return math.floor(n) if self.drop_last else math.ceil(n)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for x, y in self.arrays():
+            yield tensor(x), tensor(y)
+
+    def arrays(self) -> Iterator[tuple[Floats, Floats]]:
+        """The batches as NumPy arrays, as compiled steps take them."""
         order = list(range(len(self.X)))
         if self.shuffle:
             self._rng.shuffle(order)
         for k in range(len(self)):
             batch = order[k * self.batch_size : (k + 1) * self.batch_size]
-            yield tensor(self.X[batch]), tensor(self.y[batch])
+            yield self.X[batch], self.y[batch]
 
 
 def _samples(name: str, data: Any) -> Floats:

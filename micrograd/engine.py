@@ -30,7 +30,7 @@ def _unary(name: str) -> Unary:
     f = row.f
 
     def method(self: Value) -> Value:
-        return make_node(row, f(self.data), self)
+        return make_node(row, f(self._data), self)
 
     method.__name__ = name
     method.__doc__ = row.text("x")
@@ -44,13 +44,13 @@ def _binary(name: str) -> tuple[Binary, Binary]:
 
     def method(self: Value, other: Value | float) -> Value:
         if type(other) is Value:
-            return make_node(row, f(self.data, other.data), self, other)
+            return make_node(row, f(self._data, other._data), self, other)
         b = as_operand(other)
-        return b if b is NotImplemented else make_node(row, f(self.data, b.data), self, b)
+        return b if b is NotImplemented else make_node(row, f(self._data, b._data), self, b)
 
     def reflected(self: Value, other: Value | float) -> Value:
         a = as_operand(other)
-        return a if a is NotImplemented else make_node(row, f(a.data, self.data), a, self)
+        return a if a is NotImplemented else make_node(row, f(a._data, self._data), a, self)
 
     method.__name__ = reflected.__name__ = name
     method.__doc__ = row.text("x", "y")
@@ -64,7 +64,7 @@ def _unary_static(name: str) -> Callable[[Value, Real | float], Value]:
 
     def method(self: Value, static: Real | float) -> Value:
         k = as_number(static, "the static parameter")
-        return make_node(row, row.f(self.data, k), self, None, k)
+        return make_node(row, row.f(self._data, k), self, None, k)
 
     return method
 
@@ -93,7 +93,8 @@ class Value:
     """
 
     # `_row`: the row of the op table, None for a leaf. The inputs are `_a` and `_b`, or in `_more`
-    # where they are not one or two. `_static`: the row's static parameter. `_mark`: the token of
+    # where they are not one or two. `_static`: the row's static parameter; in a leaf, its number if
+    # the leaf stands for a plain number of an expression. `_mark`: the token of
     # the last backward pass that came here, None if none did. `_more`: what few nodes have.
     __slots__ = ("_a", "_b", "_mark", "_more", "_row", "_static", "data", "grad")
 
@@ -118,10 +119,15 @@ class Value:
         sigmoid: Method
         softplus: Method
 
+        @property
+        def _data(self) -> float: ...
+        @_data.setter
+        def _data(self, x: float) -> None: ...
+
     def __init__(
         self, data: float, _children: Sequence[Value] = (), _op: str = "", label: str = ""
     ) -> None:
-        self.data = as_number(data, "data")
+        self._data = as_number(data, "data")
         self.grad = 0.0
         self._row = self._a = self._b = self._static = self._mark = self._more = None
         if _children or _op:
@@ -129,6 +135,8 @@ class Value:
             self._more = More(inputs=tuple(_children), op=_op)
         if label:
             self.label = label
+        if observers.active:
+            observers.tell_leaf(self)
 
     __add__, __radd__ = _binary("add")
     __sub__, __rsub__ = _binary("sub")
@@ -232,7 +240,7 @@ class Value:
         if row is None or row is BY_HAND:
             return
         parameter = () if static is None else (static,)
-        shares = row.vjp(FLOATS, self.grad, self.data, *[x.data for x in inputs], *parameter)
+        shares = row.vjp(FLOATS, self.grad, self._data, *[x._data for x in inputs], *parameter)
         for x, share in zip(inputs, shares, strict=True):
             x.grad += share
             x._mark = x._mark or BY_HAND
@@ -267,13 +275,13 @@ class Value:
         for v in reversed(order):
             vjp, a, b = v._row.vjp, v._a, v._b
             if b is not None:
-                share_a, share_b = vjp(FLOATS, v.grad, v.data, a.data, b.data)
+                share_a, share_b = vjp(FLOATS, v.grad, v._data, a._data, b._data)
                 a.grad += share_a
                 b.grad += share_b
             elif a is not None:
                 k = v._static
                 static = () if k is None else (k,)
-                (share_a,) = vjp(FLOATS, v.grad, v.data, a.data, *static)
+                (share_a,) = vjp(FLOATS, v.grad, v._data, a._data, *static)
                 a.grad += share_a
             else:
                 v._backward()
@@ -314,12 +322,28 @@ def as_number(x: Any, name: str) -> float:
         return math.inf if x > 0 else -math.inf  # type: ignore[operator]
 
 
+# The number as the engine reads and writes it. `data` is the same slot under the name that users
+# know, which the compiler watches while it traces.
+Value._data = Value.__dict__["data"]  # type: ignore[method-assign]
+
+
 def make_leaf(data: float) -> Value:
     """`Value(data)` for what is a float already, in a third of the time."""
     v = _new(Value)
-    v.data = data
+    v._data = data
     v.grad = 0.0
     v._row = v._a = v._b = v._static = v._mark = v._more = None
+    if observers.active:
+        observers.tell_leaf(v)
+    return v
+
+
+def make_operand(data: float) -> Value:
+    """A leaf for a plain number in an expression; `_static` tells it from other leaves."""
+    v = _new(Value)
+    v._data = v._static = data
+    v.grad = 0.0
+    v._row = v._a = v._b = v._mark = v._more = None
     return v
 
 
@@ -333,7 +357,7 @@ def make_node(
 ) -> Value:
     """A recorded operation with the result `data`; more than two inputs are in `more`."""
     v = _new(Value)
-    v.data = data
+    v._data = data
     v.grad = 0.0
     v._row = row
     v._a = a
@@ -349,7 +373,7 @@ def make_node(
 def as_operand(x: Any) -> Any:
     """A Value as it is, a number as a leaf; NotImplemented for anything else."""
     if type(x) is float:
-        return make_leaf(x)
+        return make_operand(x)
     if isinstance(x, Value):
         return x
-    return make_leaf(as_number(x, "operand")) if isinstance(x, Real) else NotImplemented
+    return make_operand(as_number(x, "operand")) if isinstance(x, Real) else NotImplemented

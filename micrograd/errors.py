@@ -27,6 +27,10 @@ class GradcheckError(MicrogradError, AssertionError):
     """A gradient disagrees with central differences."""
 
 
+class CompileError(MicrogradError, RuntimeError):
+    """A program cannot be compiled faithfully; the text gives the reason and the user's line."""
+
+
 class TrainingError(MicrogradError, FloatingPointError):
     """Training cannot go on: the loss is no longer a finite number."""
 

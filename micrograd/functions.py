@@ -24,7 +24,7 @@ def apply(name: str, *args: Value | float) -> Value:
             raise ArgumentTypeError(
                 f"{name} takes Values and numbers, got {type(given).__name__}: {given!r:.80}"
             )
-    data = row.f(*[x.data for x in inputs], *static)
+    data = row.f(*[x._data for x in inputs], *static)
     if row.arity <= 2:
         return make_node(row, data, *inputs, *[None] * (2 - row.arity), *static)
     return make_node(row, data, None, more=More(inputs=tuple(inputs)))

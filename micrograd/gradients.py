@@ -37,17 +37,22 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
             raise ArgumentTypeError(
                 f"grad takes a Value and a sequence of Values, got {type(v).__name__}: {v!r:.80}"
             )
-    adjoints: dict[Value, Any] = {output: Value(1.0) if create_graph else 1.0}
+    adjoints: dict[int, Any] = {id(output): Value(1.0) if create_graph else 1.0}
     for v in reversed(topological_order(output)):
-        if v._row is None or v not in adjoints:
+        g = adjoints.get(id(v))
+        if v._row is None or g is None:
             continue
-        for x, share in zip(v._inputs, _shares(v, adjoints[v], create_graph), strict=True):
-            adjoints[x] = adjoints[x] + share if x in adjoints else share
+        for x, share in zip(v._inputs, _shares(v, g, create_graph), strict=True):
+            adjoints[id(x)] = adjoints[id(x)] + share if id(x) in adjoints else share
         if observers.active:
-            gained = [float(adjoints[x]) for x in v._inputs]
-            observers.tell_pulled(v, float(adjoints[v]), gained)
-    results = [adjoints.get(v, 0.0) for v in wanted]
+            gained = [_number(adjoints[id(x)]) for x in v._inputs]
+            observers.tell_pulled(v, _number(g), gained)
+    results = [adjoints.get(id(v), 0.0) for v in wanted]
     return [g if isinstance(g, Value) else Value(g) for g in results]
+
+
+def _number(adjoint: Value | float) -> float:
+    return adjoint._data if isinstance(adjoint, Value) else adjoint
 
 
 def hessian(output: Value, inputs: Sequence[Value]) -> list[list[Value]]:

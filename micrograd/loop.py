@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.arrays import Tensor
-from micrograd.errors import ArgumentTypeError, ArgumentValueError, TrainingError
+from micrograd.arrays import Tensor, tensor
+from micrograd.compiler.compiled import compile  # noqa: A004  (the contract's name)
+from micrograd.data import DataLoader
+from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError, TrainingError
 from micrograd.nn.module import Module
 from micrograd.observers import no_grad
 from micrograd.optim.optimizer import Optimizer
@@ -20,7 +22,7 @@ from micrograd.optim.optimizer import Optimizer
 Batch = tuple[Tensor, Tensor]
 LossFunction = Callable[[Any, Any], Any]
 
-NOT_COMPILED = "this version has no compiler: every step ran eagerly"
+NOT_WANTED = "compiled=False was given"
 
 
 @dataclass
@@ -38,7 +40,7 @@ class History:
     batch_losses: list[float] = field(default_factory=list)
     learning_rates: list[float] = field(default_factory=list)
     stopped: str = ""
-    compiled: bool | str = NOT_COMPILED
+    compiled: bool | str = NOT_WANTED
 
     @property
     def epochs(self) -> int:
@@ -62,6 +64,7 @@ def fit(
     validation: Iterable[Batch] | None = None,
     patience: int | None = None,
     callbacks: Sequence[Callable[[History], object]] = (),
+    compiled: bool = True,
 ) -> History:
     """Train a model and return what happened.
 
@@ -70,6 +73,10 @@ def fit(
     validation) has not fallen below its best for so many epochs, and the model gets its best
     parameters back. Each callback is called with the history after every epoch; returning True
     stops training. A schedule is one: `callbacks=[lambda history: schedule.step()]`.
+
+    Steps run compiled where `micrograd.compile` can: the first batch of each shape is traced, and
+    `History.compiled` says whether that worked, or why not. Compiled steps leave `.grad` alone.
+    With `compiled=False` every step is eager.
 
     Ctrl-C ends training after the step that it came in; the model stays usable and the history so
     far is returned. A loss that is nan or infinite raises a TrainingError and is not stepped on.
@@ -85,14 +92,15 @@ def fit(
     """
     _check(model, optimizer, epochs, patience)
     history = History()
+    steps = _Steps(model, loss, optimizer, history, compiled)
     best = (math.inf, model.state_dict(), 0)
     bar = _bar(epochs) if progress else None
     try:
         for epoch in range(epochs):
             history.learning_rates.append(optimizer.lr)
-            history.losses.append(_epoch(model, loss, optimizer, loader, history))
+            history.losses.append(_epoch(steps, loader, history))
             if validation is not None:
-                history.validation.append(evaluate(model, loss, validation))
+                history.validation.append(steps.evaluate(validation))
             watched = (history.validation or history.losses)[-1]
             if watched < best[0]:
                 best = (watched, model.state_dict(), epoch)
@@ -130,27 +138,76 @@ def evaluate(model: Module, loss: LossFunction, batches: Iterable[Batch]) -> flo
     return total / samples if samples else math.nan
 
 
-def _epoch(
-    model: Module,
-    loss: LossFunction,
-    optimizer: Optimizer,
-    loader: Iterable[Batch],
-    history: History,
-) -> float:
-    total, samples = 0.0, 0
-    for x, y in loader:
-        optimizer.zero_grad()
-        result = loss(model(x), y)
+class _Steps:
+    """Steps and losses of batches: compiled until that fails, and then eager for good."""
+
+    def __init__(
+        self,
+        model: Module,
+        loss: LossFunction,
+        optimizer: Optimizer,
+        history: History,
+        compiled: bool,
+    ) -> None:
+        self.model, self.loss, self.optimizer, self.history = model, loss, optimizer, history
+        self._compiled = None
+        if compiled:
+            self._compiled = compile(self._loss_of, optimizer=optimizer)
+            history.compiled = True
+
+    def _loss_of(self, x: Any, y: Any) -> Any:
+        x, y = (a if isinstance(a, Tensor) else tensor(a) for a in (x, y))
+        return self.loss(self.model(x), y)
+
+    def batches(self, loader: Iterable[Batch]) -> Iterable[Any]:
+        """The batches of a loader, as arrays if that saves making Values of them."""
+        if self._compiled is not None and isinstance(loader, DataLoader):
+            return loader.arrays()
+        return loader
+
+    def step(self, x: Any, y: Any) -> float:
+        """The loss of a batch, and one update; a loss that is not finite raises and updates not."""
+        if self._compiled is not None:
+            try:
+                number: float = self._compiled.attempt(x, y)
+                if number == number:
+                    return number
+            except CompileError as error:
+                self._give_up(error)
+        self.optimizer.zero_grad()
+        result = self._loss_of(x, y)
         number = float(result)
         if not math.isfinite(number):
-            raise _diverged(number, history)
+            raise _diverged(number, self.history)
         result.backward()
-        updates = optimizer.updates()
+        updates = self.optimizer.updates()
         try:
-            optimizer.apply(updates)
+            self.optimizer.apply(updates)
         except KeyboardInterrupt:
-            optimizer.apply(updates)  # the parameters are those of a whole step
+            self.optimizer.apply(updates)  # the parameters are those of a whole step
             raise
+        return number
+
+    def evaluate(self, batches: Iterable[Batch]) -> float:
+        """The mean loss over all samples."""
+        if self._compiled is not None:
+            try:
+                losses = [(self._compiled(x, y), len(x)) for x, y in self.batches(batches)]
+                total = sum(n for _, n in losses)
+                return sum(loss * n for loss, n in losses) / total if total else math.nan
+            except CompileError as error:
+                self._give_up(error)
+        return evaluate(self.model, self.loss, batches)
+
+    def _give_up(self, error: CompileError) -> None:
+        self._compiled = None
+        self.history.compiled = str(error)
+
+
+def _epoch(steps: _Steps, loader: Iterable[Batch], history: History) -> float:
+    total, samples = 0.0, 0
+    for x, y in steps.batches(loader):
+        number = steps.step(x, y)
         history.batch_losses.append(number)
         total += number * len(x)
         samples += len(x)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from micrograd.engine import Value
 
-active: list[Observer] = []
+active: tuple[Observer, ...] = ()  # replaced, never changed: it may be walked meanwhile
 
 
 class Observer(ContextDecorator):
@@ -25,18 +25,24 @@ class Observer(ContextDecorator):
     def __enter__(self) -> Self:
         self.thread = get_ident()
         # Before every no_grad, which cuts nodes off: the others see them whole.
+        global active
         place = next((i for i, o in enumerate(active) if isinstance(o, no_grad)), len(active))
-        active.insert(place, self)
+        active = (*active[:place], self, *active[place:])
         return self
 
     def __exit__(self, *error: object) -> None:
-        active.remove(self)
+        global active
+        last = max(i for i, o in enumerate(active) if o is self)
+        active = (*active[:last], *active[last + 1 :])
 
     def _recreate_cm(self) -> Self:
         return type(self)()
 
     def made(self, node: Value) -> None:
         """`node` has just been computed."""
+
+    def leaf(self, leaf: Value) -> None:
+        """`leaf` has just been made, by itself and not as a plain number of an expression."""
 
     def pulled(self, node: Value, gradient: float, of_inputs: list[float]) -> None:
         """`node`, whose gradient is known, has just added its share to those of its inputs."""
@@ -45,15 +51,23 @@ class Observer(ContextDecorator):
 def tell_made(node: Value) -> None:
     """Show a new node to the observers of this thread."""
     thread = get_ident()
-    for observer in list(active):
+    for observer in active:
         if observer.thread == thread:
             observer.made(node)
+
+
+def tell_leaf(leaf: Value) -> None:
+    """Show a new leaf to the observers of this thread."""
+    thread = get_ident()
+    for observer in active:
+        if observer.thread == thread:
+            observer.leaf(leaf)
 
 
 def tell_pulled(node: Value, gradient: float, of_inputs: list[float]) -> None:
     """Show a node that has done its part of a backward pass to the observers of this thread."""
     thread = get_ident()
-    for observer in list(active):
+    for observer in active:
         if observer.thread == thread:
             observer.pulled(node, gradient, of_inputs)
 

@@ -21,6 +21,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 Interval = tuple[float, float]
+# A sum of products: each has a coefficient and one or two factors. A factor is an input, or a row's
+# name with its own inputs.
+Terms = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Op:
     text: Callable[..., str]  # the operation on operands given as text, for labels
     latex: Callable[..., str]
     numpy: str  # expression on arrays
+    terms: Callable[..., Terms | None]  # (*inputs[, static]) -> the op as a sum of products
+    llvm: Callable[..., Any]  # (m, *inputs[, static]) on m's instructions, see `backends.llvm`
     torch: str  # expression that tests compare with
     domain: tuple[Interval, ...]  # where tests sample each input
     kink: Callable[..., float] | None  # zero where there is no derivative
@@ -66,7 +71,8 @@ OPS: dict[str, Op] = {}
 # The row of a node made by hand: its symbol, inputs and derivative are in the node.
 BY_HAND = Op(
     "by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", text=lambda: "",
-    latex=lambda: "", numpy="", torch="", domain=(), kink=None, exact=False, static_samples=(),
+    latex=lambda: "", numpy="", terms=lambda: None,
+    llvm=lambda m: math.nan, torch="", domain=(), kink=None, exact=False, static_samples=(),
 )
 
 
@@ -85,6 +91,8 @@ def _op(
     text: Callable[..., str] | None = None,
     latex: Callable[..., str] | None = None,
     numpy: str | None = None,
+    terms: Callable[..., Terms | None] | None = None,
+    llvm: Callable[..., Any] | None = None,
     torch: str | None = None,
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
     kink: Callable[..., float] | None = None,
@@ -104,6 +112,8 @@ def _op(
         text or (lambda *args: f"{shown}({', '.join(args)})"),
         latex or (lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)"),
         numpy or code or f"np.{name}({slots})",
+        terms or (lambda *args: None),
+        llvm or (lambda m, *inputs: getattr(m, name)(*inputs)),
         torch or code or f"torch.{name}({slots})",
         (domain,) * arity if isinstance(domain[0], float) else domain,
         kink,
@@ -184,19 +194,25 @@ def _sign(m: Numbers, x: Any) -> Any:
 # ---- arithmetic --------------------------------------------------------------------------------
 
 _op("add", 2, lambda a, b: a + b, lambda m, g, y, a, b: (g, g),
-    infix="+", exact=True,
+    infix="+", exact=True, terms=lambda a, b: ((1.0, a), (1.0, b)),
+    llvm=lambda m, a, b: m.fadd(a, b),
     text=lambda a, b: f"{a} + {b}", latex=lambda a, b: f"{a} + {b}")
 _op("sub", 2, lambda a, b: a - b, lambda m, g, y, a, b: (g, -g),
-    infix="-", exact=True,
+    infix="-", exact=True, terms=lambda a, b: ((1.0, a), (-1.0, b)),
+    llvm=lambda m, a, b: m.fsub(a, b),
     text=lambda a, b: f"{a} − {b}", latex=lambda a, b: f"{a} - {b}")
 _op("mul", 2, lambda a, b: a * b, lambda m, g, y, a, b: (g * b, g * a),
-    infix="*", exact=True,
+    infix="*", exact=True, terms=lambda a, b: ((1.0, a, b),),
+    llvm=lambda m, a, b: m.fmul(a, b),
     text=lambda a, b: f"{a} × {b}", latex=lambda a, b: rf"{a} \cdot {b}")
 _op("div", 2, _div, lambda m, g, y, a, b: (m.div(g, b), -g * m.div(m.div(a, b), b)),
     infix="/", exact=True, domain=((-2.0, 2.0), (0.5, 2.0)),
+    terms=lambda a, b: ((1.0, a, ("pow_static", b, -1.0)),),
+    llvm=lambda m, a, b: m.fdiv(a, b),
     text=lambda a, b: f"{a} / {b}", latex=lambda a, b: rf"\frac{{{a}}}{{{b}}}")
 _op("neg", 1, lambda a: -a, lambda m, g, y, a: (-g,),
-    symbol="-", exact=True, numpy="-{0}",
+    symbol="-", exact=True, numpy="-{0}", terms=lambda a: ((-1.0, a),),
+    llvm=lambda m, a: m.fneg(a),
     text=lambda a: f"-{a}", latex=lambda a: f"-{a}")
 
 
@@ -210,12 +226,31 @@ def _pow_static_vjp(m: Numbers, g: Any, y: Any, a: Any, k: float) -> tuple[Any]:
     return (g * (k * m.pow_static(a, k - 1.0)),) if k else (0.0,)
 
 
+def _pow_static_llvm(m: Any, a: Any, k: float) -> Any:
+    """Products and roots where they are within 2 units in the last place; they are much faster."""
+    if k in (0.0, 1.0, 2.0, 3.0):
+        return (1.0, a, m.fmul(a, a), m.fmul(m.fmul(a, a), a))[int(k)]
+    if k in (-1.0, -2.0):
+        inverse = m.fdiv(1.0, a)
+        return inverse if k == -1 else m.fmul(inverse, inverse)
+    if k not in (0.5, 1.5, -0.5, -1.5):
+        return m.pow(a, k)
+    a = m.fadd(a, 0.0)  # the power of -0.0 is that of 0.0
+    root = m.sqrt(a)
+    if k > 0:
+        y = root if k == 0.5 else m.fmul(a, root)
+    else:
+        y = m.fdiv(1.0 if k == -0.5 else m.fdiv(1.0, a), root)
+    return m.select(m.fcmp("oeq", a, -math.inf), math.inf if k > 0 else 0.0, y)
+
+
 _op("pow", 2, _pow, _pow_vjp,
     infix="**", domain=((0.5, 2.0), (-2.0, 2.0)), numpy="np.power({0}, {1})",
     text=lambda a, b: f"{a}^{b}", latex=lambda a, b: f"{{{a}}}^{{{b}}}")
 _op("pow_static", 1, _pow, _pow_static_vjp,
     symbol="**{0:g}", domain=(0.5, 2.0), static_samples=(2.0, 3.0, -1.0, 0.5, 1.0, 0.0),
-    numpy="np.power({0}, {1})",
+    terms=lambda a, k: ((1.0, a, a),) if k == 2 else ((1.0, a),) if k == 1 else None,
+    numpy="np.power({0}, {1})", llvm=_pow_static_llvm,
     # With a number, torch computes some exponents otherwise (0.5 as sqrt), off from IEEE at -0.0.
     torch="torch.pow({0}, torch.tensor({1}, dtype=torch.float64))",
     text=lambda a, k: f"{a}{_superscript(k)}", latex=lambda a, k: f"{{{a}}}^{{{k}}}")
@@ -229,14 +264,17 @@ def _flat(m: Numbers, g: Any, y: Any, a: Any, b: Any) -> tuple[float, float]:
 
 _op("less", 2, lambda a, b: 1.0 if a < b else 0.0, _flat,
     symbol="<", exact=True, kink=lambda a, b: a - b,
+    llvm=lambda m, a, b: m.select(m.fcmp("olt", a, b), 1.0, 0.0),
     numpy="np.less({0}, {1}) * 1.0", torch="torch.lt({0}, {1}).double()",
     text=lambda a, b: f"[{a} < {b}]", latex=lambda a, b: rf"\left[{a} < {b}\right]")
 _op("less_equal", 2, lambda a, b: 1.0 if a <= b else 0.0, _flat,
     symbol="<=", exact=True, kink=lambda a, b: a - b,
+    llvm=lambda m, a, b: m.select(m.fcmp("ole", a, b), 1.0, 0.0),
     numpy="np.less_equal({0}, {1}) * 1.0", torch="torch.le({0}, {1}).double()",
     text=lambda a, b: f"[{a} ≤ {b}]", latex=lambda a, b: rf"\left[{a} \le {b}\right]")
 _op("equal", 2, lambda a, b: 1.0 if a == b else 0.0, _flat,
     symbol="==", exact=True, kink=lambda a, b: a - b,
+    llvm=lambda m, a, b: m.select(m.fcmp("oeq", a, b), 1.0, 0.0),
     numpy="np.equal({0}, {1}) * 1.0", torch="torch.eq({0}, {1}).double()",
     text=lambda a, b: f"[{a} = {b}]", latex=lambda a, b: rf"\left[{a} = {b}\right]")
 
@@ -246,6 +284,7 @@ _op("select", 3, lambda c, a, b: a if c else b,
     lambda m, g, y, c, a, b: (0.0, m.select(c, g, 0.0), m.select(c, 0.0, g)),
     exact=True, kink=lambda c, a, b: c,
     numpy="np.where(np.not_equal({0}, 0.0), {1}, {2})",
+    llvm=lambda m, c, a, b: m.select(m.fcmp("une", c, 0.0), a, b),
     torch="torch.where({0} != 0, {1}, {2})",
     text=lambda c, a, b: f"{a} if {c} else {b}",
     latex=lambda c, a, b: rf"\begin{{cases}}{a}&{c}\\{b}&\text{{else}}\end{{cases}}")
@@ -263,19 +302,29 @@ _op("minimum", 2, lambda a, b: a if a < b or a != a else b,
     latex=lambda a, b: rf"\min\left({a}, {b}\right)")
 _op("abs", 1, math.fabs,
     lambda m, g, y, x: (m.select(m.equal(_sign(m, x), 0.0), 0.0, g * _sign(m, x)),),
-    symbol="abs", exact=True, kink=lambda x: x,
+    symbol="abs", exact=True, kink=lambda x: x, llvm=lambda m, x: m.fabs(x),
     text=lambda x: f"|{x}|", latex=lambda x: rf"\left|{x}\right|")
 _op("relu", 1, lambda x: 0.0 if x < 0.0 else x,
     lambda m, g, y, x: (m.select(m.less_equal(y, 0.0), 0.0, g),),
     symbol="ReLU", exact=True, kink=lambda x: x, numpy="np.maximum({0}, 0.0)",
+    llvm=lambda m, x: m.select(m.fcmp("olt", x, 0.0), 0.0, x),
     latex=lambda x: rf"\max\left(0, {x}\right)")
 _op("leaky_relu", 1, lambda x, k: x if x > 0.0 else k * x,
     lambda m, g, y, x, k: (m.select(m.less(0.0, x), g, k * g),),
     symbol="LeakyReLU", exact=True, kink=lambda x: x, static_samples=(0.01, 0.2, 0.0, -0.5, 1.5),
     numpy="np.where({0} > 0.0, {0}, {1} * {0})",
+    llvm=lambda m, x, k: m.select(m.fcmp("ogt", x, 0.0), x, m.fmul(k, x)),
     torch="torch.nn.functional.leaky_relu({0}, {1})")
 
 # ---- transcendental ------------------------------------------------------------------------------
+
+
+
+def _sigmoid_llvm(m: Any, x: Any) -> Any:
+    e = m.exp(m.fneg(m.fabs(x)))
+    whole = m.select(m.fcmp("olt", x, 0.0), e, 1.0)
+    return m.fma(m.fneg(whole), m.fdiv(e, m.fadd(e, 1.0)), whole)
+
 
 _op("exp", 1, _exp, lambda m, g, y, x: (g * y,), latex=lambda x: f"e^{{{x}}}")
 _op("log", 1, _log, lambda m, g, y, x: (m.div(g, x),),
@@ -286,10 +335,12 @@ _op("sin", 1, _sin, lambda m, g, y, x: (g * m.cos(x),))
 _op("cos", 1, _cos, lambda m, g, y, x: (g * -m.sin(x),))
 _op("tanh", 1, math.tanh, lambda m, g, y, x: (g * (1.0 - y * y),))
 _op("sigmoid", 1, _sigmoid, lambda m, g, y, x: (g * (1.0 - y) * y,),
+    llvm=_sigmoid_llvm,
     numpy="1.0 / (1.0 + np.exp(-{0}))", latex=lambda x: rf"\sigma\left({x}\right)")
 _op("softplus", 1, _softplus,
     lambda m, g, y, x: (m.select(m.less(20.0, x), g, g * m.sigmoid(x)),),
     kink=lambda x: x - 20.0,
+    llvm=lambda m, x: m.select(m.fcmp("ogt", x, 20.0), x, m.log1p(m.exp(x))),
     numpy="np.where({0} > 20.0, {0}, np.log1p(np.exp(np.minimum({0}, 20.0))))",
     torch="torch.nn.functional.softplus({0})")
 

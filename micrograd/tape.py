@@ -74,7 +74,7 @@ def _node(v: Value, position: dict[Value, int]) -> Node:
         op="" if row is None or row is BY_HAND else row.name,
         symbol=v._op,
         inputs=tuple(position[x] for x in inputs),
-        static=v._static,
+        static=v._static if row is not None else None,
         value=float(v.data),
         gradient=float(v.grad) if v._reached else None,
         local=tuple(float(d) for d in local),

@@ -19,13 +19,13 @@ def topological_order(root: Value) -> list[Value]:
     [2.0, 4.0, 6.0]
     """
     order: list[Value] = []
-    seen = {root}
+    seen = {id(root)}  # by identity: a number that the compiler traces has no hash
     stack = [(root, iter(root._inputs))]
     while stack:
         node, inputs = stack[-1]
         for x in inputs:
-            if x not in seen:
-                seen.add(x)
+            if id(x) not in seen:
+                seen.add(id(x))
                 stack.append((x, iter(x._inputs)))
                 break
         else:

@@ -40,6 +40,7 @@ def add(commands: Any) -> None:
     option("--test-samples", type=whole, default=200, metavar="N", help="(%(default)s)")
     option("--activation", choices=list(article.ACTIVATIONS), default="relu")
     option("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
+    option("--eager", action="store_true", help="do not compile the steps")
     option("--language", choices=LANGUAGES, default="en", help="(%(default)s)")
     add_out(train)
 
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
             DataLoader(x[:n], y[:n], options.batch_size, seed=options.seed),
             options.epochs,
             validation=DataLoader(x[n:], y[n:], shuffle=False),
+            compiled=not options.eager,
         )
         print(_losses(history, language))
         runs = {

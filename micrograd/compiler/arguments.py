@@ -1,0 +1,162 @@
+"""What a compiled function is called with: its shape, its numbers, and stand-ins for a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from micrograd.arrays import Tensor
+from micrograd.compiler.tracing import Index, Read, Tracer
+from micrograd.elements import filled
+from micrograd.engine import Value
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
+
+FLOAT, INTEGER, STATIC = "float", "int", "static"
+Shape = tuple[Hashable, ...]
+
+
+def shape_of(arguments: tuple[Any, ...]) -> Shape:
+    """What a program depends on: the arguments' structure, sorts of number and static values."""
+    return tuple(_shape(x, f"argument {k}") for k, x in enumerate(arguments))
+
+
+def _shape(x: Any, name: str) -> Hashable:
+    if isinstance(x, np.ndarray):
+        sort = {"f": FLOAT, "i": INTEGER, "u": INTEGER, "b": INTEGER}.get(x.dtype.kind)
+        if sort is None:
+            raise ArgumentTypeError(f"{name} must hold numbers, got an array of {x.dtype}")
+        return "array", sort, x.shape
+    if isinstance(x, Tensor):
+        return "tensor", FLOAT, x.shape
+    if isinstance(x, bool):
+        return STATIC, x
+    if isinstance(x, Value):
+        raise ArgumentTypeError(
+            f"{name} holds a Value; arguments are numbers, and what is trained is met by itself"
+        )
+    if isinstance(x, Integral):
+        return INTEGER
+    if isinstance(x, Real):
+        return FLOAT
+    if isinstance(x, list | tuple):
+        parts = [_shape(item, name) for item in x]
+        if len(parts) > 1 and parts.count(parts[0]) == len(parts):
+            return type(x).__name__, len(parts), parts[0]
+        return type(x).__name__, tuple(parts)
+    raise ArgumentTypeError(
+        f"{name} must be a number or nested lists or arrays of numbers, got {type(x).__name__}"
+    )
+
+
+def is_integral(shape: Hashable) -> bool:
+    """Whether all numbers of an argument are integers."""
+    return set(_sorts(shape)) == {INTEGER}
+
+
+def _sorts(shape: Hashable) -> Iterator[str]:
+    if isinstance(shape, str):
+        yield shape
+    elif isinstance(shape, tuple) and shape[0] in ("array", "tensor"):
+        yield shape[1]
+    elif isinstance(shape, tuple) and shape[0] in ("list", "tuple"):
+        for part in shape[1:] if len(shape) == 3 else shape[1]:
+            if not isinstance(part, int):
+                yield from _sorts(part)
+
+
+def flat(x: Any, dtype: Any) -> np.ndarray:
+    """The numbers of an argument, in one contiguous array."""
+    if isinstance(x, Tensor):
+        return np.array([v._data for v in x._values.flat], dtype)
+    if isinstance(x, np.ndarray):
+        return np.ascontiguousarray(x, dtype).reshape(-1)
+    numbers: list[Any] = []
+    stack = [x]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list | tuple):
+            stack.extend(reversed(item))
+        elif isinstance(item, np.ndarray | Tensor):
+            numbers.extend(flat(item, dtype).tolist())
+        elif not isinstance(item, bool):
+            numbers.append(item)
+    return np.array(numbers, dtype)
+
+
+@dataclass(slots=True)
+class StandIns:
+    """Traced arguments, and what their numbers are called."""
+
+    arguments: tuple[Any, ...]
+    values: list[float]  # of the inputs, numbered through all arguments
+    space: list[str]
+    at: list[int]
+    ids: list[int]  # of the run-time integers, numbered through all arguments
+    ids_space: list[str]
+    ids_at: list[int]
+
+
+def stand_ins(arguments: tuple[Any, ...], shape: Shape, tracer: Tracer) -> StandIns:
+    """The arguments with a Read in the place of every number."""
+    made = StandIns((), [], [], [], [], [], [])
+    whole = []
+    for k, (x, sort) in enumerate(zip(arguments, shape, strict=True)):
+        integral = is_integral(sort)
+        numbers = iter(flat(x, np.int64 if integral else np.float64).tolist())
+        reads = _reads(numbers, k, integral, made, tracer)
+        whole.append(_rebuilt(x, partial(next, reads)))
+    made.arguments = tuple(whole)
+    return made
+
+
+def _reads(
+    numbers: Iterator[Any], k: int, integral: bool, made: StandIns, tracer: Tracer
+) -> Iterator[Read]:
+    for at, number in enumerate(numbers):
+        read = object.__new__(Index if integral else Read)
+        Value.__init__(read, float(number))
+        tracer.inputs[id(read)] = len(made.values)
+        tracer.leaves.append(read)
+        made.values.append(float(number))
+        made.space.append(f"input{k}")
+        made.at.append(at)
+        if integral:
+            made.ids.append(int(number))
+            made.ids_space.append(f"ids{k}")
+            made.ids_at.append(at)
+        yield read
+
+
+def _rebuilt(x: Any, read: Callable[[], Read]) -> Any:
+    if isinstance(x, np.ndarray | Tensor):
+        values = filled(tuple(x.shape), [read() for _ in range(int(np.prod(x.shape)))])
+        return Tensor(values) if isinstance(x, Tensor) else values
+    if isinstance(x, list | tuple):
+        parts = [_rebuilt(item, read) for item in x]
+        return parts if isinstance(x, list) else tuple(parts)
+    return x if isinstance(x, bool) else read()
+
+
+def first_samples(arguments: tuple[Any, ...]) -> tuple[int, tuple[Any, ...]]:
+    """The number of samples, and the first of each argument; all must have as many."""
+    sizes = []
+    for k, x in enumerate(arguments):
+        if not isinstance(x, np.ndarray | list | tuple | Tensor) or np.ndim(x) == 0:
+            raise ArgumentValueError(
+                f"argument {k} must have a leading axis, the batch, got {type(x).__name__}"
+            )
+        sizes.append(len(x))
+    if not sizes or min(sizes) != max(sizes) or not sizes[0]:
+        raise ArgumentValueError(f"the arguments must be equally many samples, got {sizes}")
+    samples = []
+    for k, x in enumerate(arguments):
+        shapes = {_shape(sample, f"argument {k}") for sample in x} if type(x) is list else {0}
+        if len(shapes) > 1:
+            raise ArgumentValueError(f"the samples of argument {k} are not of one shape")
+        samples.append(x[0])
+    return sizes[0], tuple(samples)

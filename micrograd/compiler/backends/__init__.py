@@ -1,0 +1,57 @@
+"""What runs programs: one module or package a backend, each with `load(program, dtype)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Executable(Protocol):
+    """A program, ready to run on arrays of its own precision."""
+
+    source: str  # the text that runs
+    work: NDArray[Any]  # its own, from program.work; may be longer
+    run: Callable[
+        [], float
+    ]  # the loss; nan if it or a checked number is not finite: no update then
+
+    def point(self, space: str, array: NDArray[Any]) -> None:
+        """Use this array for a space other than work, from the next run on.
+
+        "parameters" and "state" are written in place; arguments may be copied.
+
+        A ValueError says that there is no such space, or that the array is not C-contiguous or not
+        of the space's type and size.
+        """
+        ...
+
+
+def aligned(size: int, dtype: Any) -> NDArray[Any]:
+    """Zeros that start at a multiple of 64 bytes."""
+    item = np.dtype(dtype).itemsize
+    raw = np.zeros(size + 64 // item, dtype)
+    start = -raw.ctypes.data % 64 // item
+    return raw[start : start + size]
+
+
+def space_type(space: str, dtype: Any) -> np.dtype[Any]:
+    """The type of the numbers in a space of a program of that precision."""
+    return np.dtype(np.int64 if space.startswith("ids") else dtype)
+
+
+def checked_array(
+    space: str, array: NDArray[Any], sizes: dict[str, int], dtype: Any
+) -> NDArray[Any]:
+    """The array, if it may be used for that space; a ValueError if not."""
+    if space not in sizes:
+        raise ValueError(f"no space {space!r}; there are {', '.join(sizes) or 'none'}")
+    expected = space_type(space, dtype)
+    if array.dtype != expected or array.size != sizes[space] or not array.flags.c_contiguous:
+        raise ValueError(
+            f"{space} must be {sizes[space]} of {expected}, C-contiguous, "
+            f"got {array.size} of {array.dtype}"
+        )
+    return array

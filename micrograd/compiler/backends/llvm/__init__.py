@@ -1,0 +1,5 @@
+"""Programs as machine code, by way of LLVM; needs the `jit` extra."""
+
+from micrograd.compiler.backends.llvm.load import LlvmExecutable, load
+
+__all__ = ["LlvmExecutable", "load"]

@@ -1,0 +1,214 @@
+"""Contractions and maxima: register tiles of accumulators, vectors along one axis.
+
+The vectors lie along an axis of the result ("columns"), or along a reduced one ("rows": the lanes
+are added up in the end). A tile is a block of results that are worked out together, so that what is
+loaded serves several of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from micrograd.compiler.backends.llvm import elementwise
+from micrograd.compiler.backends.llvm.functions import Arithmetic
+from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
+from micrograd.compiler.backends.llvm.tiling import Axis, plan
+from micrograd.compiler.program import Access, Contraction, Maximum
+
+Index = tuple[int, ...]  # of a result in its tile
+Loop = tuple[Axis, int, int]  # its step and its trips
+Inner = Callable[[Place, list[str]], list[str]]
+
+
+def emit(body: Body, kernel: Contraction | Maximum, place: Place) -> None:
+    """Write a reduction whose spaces are numbers of pointers."""
+    chosen = plan(kernel, body.lanes, body.registers)
+    for blocks in itertools.product(*(_blocks(axis, size) for axis, size in chosen.tile)):
+        at = place
+        loops = [(axis, 1, axis.extent) for axis in chosen.outer]
+        for axis, start, trips, size in blocks:
+            at = at.moved(body, axis.number, str(start), 1)
+            loops.append((axis, size, trips))
+        axes = [axis for axis, *_ in blocks]
+        sizes = [size for *_, size in blocks]
+        reduced = [(axis, 1, axis.extent) for axis in chosen.reduced]
+        tile = _Tile(body, kernel, axes, sizes, chosen.vector, chosen.unroll, reduced)
+        _nest(body, loops, at, [], 1, tile.emit)
+
+
+def _blocks(axis: Axis, size: int) -> Iterator[tuple[Axis, int, int, int]]:
+    """An axis in blocks: where they start, how many there are, their size."""
+    trips, rest = divmod(axis.extent, size)
+    if trips:
+        yield axis, 0, trips, size
+    if rest:
+        yield axis, trips * size, 1, rest
+
+
+def _nest(
+    body: Body, loops: Sequence[Loop], at: Place, carried: list[str], lanes: int, inner: Inner
+) -> list[str]:
+    """Loops around `inner`, and what it carries."""
+    if not loops:
+        return inner(at, carried)
+    axis, step, trips = loops[0]
+
+    def once(index: str, values: list[str]) -> list[str]:
+        return _nest(
+            body, loops[1:], at.moved(body, axis.number, index, step), values, lanes, inner
+        )
+
+    return body.repeat(trips, lanes, carried, once)
+
+
+class _Tile:
+    """The results of one tile, for each of its places."""
+
+    def __init__(
+        self,
+        body: Body,
+        kernel: Contraction | Maximum,
+        axes: list[Axis],
+        sizes: list[int],
+        vector: Axis | None,
+        unroll: int,
+        reduced: list[Loop],
+    ) -> None:
+        self._body = body
+        self._kernel = kernel
+        self._axes = axes
+        self._vector = vector
+        self._unroll = unroll
+        self._reduced = reduced
+        self._results = list(itertools.product(*map(range, sizes)))
+        self._lanes = 1 if vector is None else body.lanes
+        self._m = Arithmetic(body, self._lanes)
+        self._neutral = -math.inf if isinstance(kernel, Maximum) else 0.0
+
+    def emit(self, at: Place, _: list[str]) -> list[str]:
+        """Write the results at one place."""
+        vector = self._vector
+        if vector is None:
+            self._columns(at, Segment(0, 1, (1,)))
+        elif not vector.out:
+            self._rows(at, vector)
+        else:
+            for part in segments(vector.extent, self._lanes, self._unroll):
+                size = len(part.active) * self._lanes
+
+                def step(
+                    index: str, _: list[str], part: Segment = part, size: int = size
+                ) -> list[str]:
+                    self._columns(at.moved(self._body, vector.number, index, size), part)
+                    return []
+
+                self._body.repeat(part.trips, 1, [], step)
+        return []
+
+    def _columns(self, at: Place, part: Segment) -> None:
+        """Results whose lanes are neighbours in the result."""
+        count = len(part.active)
+        sums = _nest(
+            self._body,
+            self._reduced,
+            at,
+            self._start(count),
+            self._lanes,
+            lambda inside, values: self._add(inside, part, values, count),
+        )
+        for n, result in enumerate(self._results):
+            for k, active in enumerate(part.active):
+                first = part.start + k * self._lanes
+                self._finish(sums[n * count + k], self._m, at, result, first, active)
+
+    def _rows(self, at: Place, vector: Axis) -> None:
+        """Results whose lanes are summed in the end."""
+        body, lanes = self._body, self._lanes
+        parts = segments(vector.extent, lanes, self._unroll)
+        count = max(len(part.active) for part in parts)
+
+        def along(inside: Place, values: list[str]) -> list[str]:
+            for part in parts:
+                size = len(part.active) * lanes
+
+                def step(
+                    index: str, carried: list[str], part: Segment = part, size: int = size
+                ) -> list[str]:
+                    moved = inside.moved(body, vector.number, index, size)
+                    return self._add(moved, part, carried, count)
+
+                values = body.repeat(part.trips, lanes, values, step)
+            return values
+
+        sums = _nest(body, self._reduced, at, self._start(count), lanes, along)
+        one = Arithmetic(body, 1)
+        for n, result in enumerate(self._results):
+            total = sums[n * count]
+            for x in sums[n * count + 1 : (n + 1) * count]:
+                total = self._combine(total, x)
+            largest = isinstance(self._kernel, Maximum)
+            reduced = self._m.largest(total) if largest else self._m.sum(total)
+            self._finish(reduced, one, at, result, 0, 1)
+
+    def _start(self, count: int) -> list[str]:
+        return [self._m.text(self._neutral)] * (len(self._results) * count)
+
+    def _add(self, at: Place, part: Segment, values: list[str], count: int) -> list[str]:
+        """One step of the reduction, for all results of the tile and all vectors of the part."""
+        loaded: dict[tuple[Access, int], str] = {}
+
+        def get(access: Access, result: Index, k: int) -> str:
+            pointer, offset, stride = self._where(at, access, result, part.start + k * self._lanes)
+            key = (access, offset)
+            if key not in loaded:
+                loaded[key] = self._body.load(
+                    pointer, offset, stride, self._lanes, part.active[k], self._neutral
+                )
+            return loaded[key]
+
+        values = list(values)
+        kernel = self._kernel
+        for n, result in enumerate(self._results):
+            for k in range(len(part.active)):
+                x = get(kernel.u, result, k)
+                total = values[n * count + k]
+                if isinstance(kernel, Contraction) and kernel.v is not None:
+                    values[n * count + k] = self._m.fma(x, get(kernel.v, result, k), total)
+                else:
+                    values[n * count + k] = self._combine(total, x)
+        return values
+
+    def _combine(self, a: str, b: str) -> str:
+        return self._m.maximum(a, b) if isinstance(self._kernel, Maximum) else self._m.fadd(a, b)
+
+    def _where(self, at: Place, access: Access, result: Index, along: int) -> tuple[str, int, int]:
+        """The pointer, the offset and the stride of a vector."""
+        offset = access.base
+        for i, axis in zip(result, self._axes, strict=True):
+            offset += i * access.strides[axis.number]
+        stride = 0 if self._vector is None else access.strides[self._vector.number]
+        return at.pointer(access), offset + along * stride, stride
+
+    def _finish(
+        self, x: str, m: Arithmetic, at: Place, result: Index, along: int, active: int
+    ) -> None:
+        """Scale a result, add it to what is there, run what comes after it, and store it."""
+        kernel, body = self._kernel, self._body
+
+        def where(access: Access) -> tuple[str, int, int]:
+            return self._where(at, access, result, along)
+
+        if isinstance(kernel, Maximum):
+            body.store(x, *where(kernel.out), m.lanes, active)
+            return
+        c = kernel.coefficient
+        if kernel.accumulate:
+            before = body.load(*where(kernel.out), m.lanes, active)
+            x = m.fadd(before, x) if c == 1.0 else m.fma(x, c, before)
+        elif c != 1.0:
+            x = m.fmul(x, c)
+        if kernel.kept and all(s.out != kernel.out for s in kernel.after):
+            body.store(x, *where(kernel.out), m.lanes, active)
+        elementwise.run(body, kernel.after, {kernel.out: x}, m.lanes, active, where)

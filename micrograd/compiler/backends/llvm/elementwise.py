@@ -1,0 +1,164 @@
+"""Element-wise kernels: vectors along one axis, loops over the others.
+
+Where a short axis is woven into the vectors' axis, as the features of samples that lie one after
+the other, its numbers are worked out together, from whole vectors that are then sorted apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from micrograd.compiler.backends.llvm.functions import Arithmetic
+from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
+from micrograd.compiler.program import TERM, Access, Elementwise, Statement
+from micrograd.ops import OPS
+
+STATEMENTS_OF_A_TRIP = 8  # of a loop, times the vectors that each works on
+WEFT = 8  # the longest axis that is woven into another
+
+
+def emit(body: Body, kernel: Elementwise, place: Place) -> None:
+    """Write a kernel whose spaces are numbers of pointers."""
+    axis = vector_axis(kernel, body.lanes)
+    weft = None if axis is None else woven(kernel, axis)
+    outer = [i for i in range(len(kernel.extents)) if i not in (axis, weft)]
+
+    def row(at: Place) -> None:
+        if axis is None:
+            run(body, kernel.statements, {}, 1, 1, lambda a: (at.pointer(a), a.base, 0))
+            return
+        unroll = max(1, min(4, STATEMENTS_OF_A_TRIP // len(kernel.statements)))
+        for part in segments(kernel.extents[axis], body.lanes, unroll if weft is None else 1):
+            _emit_part(body, kernel, at, axis, part, weft)
+
+    def nest(level: int, at: Place) -> None:
+        if level == len(outer):
+            row(at)
+            return
+
+        def step(index: str, _: list[str]) -> list[str]:
+            nest(level + 1, at.moved(body, outer[level], index, 1))
+            return []
+
+        body.repeat(kernel.extents[outer[level]], 1, [], step)
+
+    nest(0, place)
+
+
+def _emit_part(
+    body: Body, kernel: Elementwise, at: Place, axis: int, part: Segment, weft: int | None
+) -> None:
+    size = len(part.active) * body.lanes
+    apart = {} if weft is None else _apart(kernel, axis, weft)
+
+    def step(index: str, _: list[str]) -> list[str]:
+        moved = at.moved(body, axis, index, size)
+        for k, active in enumerate(part.active):
+            first = part.start + k * body.lanes
+            sorted_apart = {
+                a: body.load_woven(moved.pointer(a), a.base + first * n, n, active)
+                for a, n in apart.items()
+            }
+            for i in range(1 if weft is None else kernel.extents[weft]):
+
+                def where(a: Access, first: int = first, i: int = i) -> tuple[str, int, int]:
+                    offset = a.base + first * a.strides[axis]
+                    if weft is not None:
+                        offset += i * a.strides[weft]
+                    return moved.pointer(a), offset, a.strides[axis]
+
+                registers = {a: vectors[i] for a, vectors in sorted_apart.items()}
+                run(body, kernel.statements, registers, body.lanes, active, where)
+        return []
+
+    body.repeat(part.trips, 1, [], step)
+
+
+def woven(kernel: Elementwise, axis: int) -> int | None:
+    """The axis that is woven into this one in some operand, if one is."""
+    for weft, n in enumerate(kernel.extents):
+        if weft != axis and 2 <= n <= WEFT and _apart(kernel, axis, weft):
+            return weft
+    return None
+
+
+def _apart(kernel: Elementwise, axis: int, weft: int) -> dict[Access, int]:
+    """The operands into whose axis the other is woven, and its extent."""
+    n = kernel.extents[weft]
+    written = {s.out for s in kernel.statements}
+    return {
+        a: n
+        for s in kernel.statements
+        for a in s.inputs
+        if a.strides[axis] == n and a.strides[weft] == 1 and a not in written
+    }
+
+
+def run(
+    body: Body,
+    statements: Sequence[Statement],
+    registers: dict[Access, str],
+    lanes: int,
+    active: int,
+    where: Callable[[Access], tuple[str, int, int]],
+) -> None:
+    """The statements on one vector; `where` gives an access's pointer, offset and stride."""
+    m = Arithmetic(body, lanes)
+
+    def get(access: Access) -> str:
+        if access not in registers:
+            registers[access] = body.load(*where(access), lanes, active)
+        return registers[access]
+
+    for s in statements:
+        inputs = [get(access) for access in s.inputs]
+        added = get(s.out) if s.accumulate else None
+        registers[s.out] = compute(m, s, inputs, added)
+    for access in {s.out: None for s in statements if s.kept}:
+        body.store(registers[access], *where(access), lanes, active)
+
+
+def vector_axis(kernel: Elementwise, lanes: int) -> int | None:
+    """The axis along which vectors cost least; None if single numbers do."""
+    accesses = _traffic(kernel)
+    size = math.prod(kernel.extents)
+    cheapest, axis = size * (len(accesses) + len(kernel.statements)), None
+    for i, n in enumerate(kernel.extents):
+        cost = len(kernel.statements)
+        weft = woven(kernel, i)
+        apart = {} if weft is None else _apart(kernel, i, weft)
+        for access in accesses:
+            cost += 1 if access.strides[i] in (0, 1) or access in apart else 2 * lanes
+        cost *= size // n * -(-n // lanes)
+        if cost < cheapest:
+            cheapest, axis = cost, i
+    return axis
+
+
+def _traffic(kernel: Elementwise) -> list[Access]:
+    """What is loaded, and what is stored: not what stays in registers."""
+    read: set[Access] = set()
+    made: set[Access] = set()
+    for s in kernel.statements:
+        read.update(access for access in s.inputs if access not in made)
+        if s.accumulate and s.out not in made:
+            read.add(s.out)
+        made.add(s.out)
+    return [*read, *{s.out for s in kernel.statements if s.kept}]
+
+
+def compute(m: Arithmetic, s: Statement, inputs: Sequence[str], added: str | None) -> str:
+    """The value of a statement, from those of its inputs and of what it adds to."""
+    if s.row != TERM:
+        static = () if s.static is None else (s.static,)
+        return m.text(OPS[s.row].llvm(m, *inputs, *static))
+    c = s.coefficient
+    if not inputs:
+        return m.text(c) if added is None else m.fadd(added, c)
+    if added is not None and c == 1.0 and len(inputs) == 2:
+        return m.fma(inputs[0], inputs[1], added)
+    product = inputs[0] if len(inputs) == 1 else m.fmul(inputs[0], inputs[1])
+    if added is None:
+        return product if c == 1.0 else m.fmul(product, c)
+    return m.fadd(added, product) if c == 1.0 else m.fma(product, c, added)

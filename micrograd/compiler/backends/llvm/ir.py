@@ -1,0 +1,271 @@
+"""LLVM's text: the body of a function, with its loops, addresses, loads and stores.
+
+Values are strings, the names that LLVM's text gives them. A vector has `lanes` numbers, as many as
+a register of the machine; the last of a row may have fewer active lanes, which are then the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from micrograd.compiler.program import Access
+
+Step = Callable[[str, list[str]], Sequence[str]]  # (index, what is carried) -> that, one on
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """A type of number: its name, and that of the integers as long as it."""
+
+    name: str
+    integer: str
+    suffix: str  # in the names of intrinsics
+    bytes: int
+
+    def constant(self, x: float) -> str:
+        """The number as LLVM writes it: the bits of the double that it is rounded to."""
+        with np.errstate(over="ignore"):
+            rounded = np.float32(x) if self.bytes == 4 else x
+        return f"0x{np.float64(rounded).view(np.uint64):016X}"
+
+
+DOUBLE = Precision("double", "i64", "f64", 8)
+FLOAT = Precision("float", "i32", "f32", 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The vector registers of a machine."""
+
+    vector_bytes: int
+    registers: int
+
+
+class Body:
+    """The lines of a function; values get the names %1, %2 and so on, blocks L1, L2."""
+
+    def __init__(self, precision: Precision, machine: Machine, declarations: set[str]) -> None:
+        self.precision = precision
+        self.lanes = machine.vector_bytes // precision.bytes
+        self.registers = machine.registers
+        self.declarations = declarations
+        self.lines: list[str] = ["entry:"]
+        self._block = "entry"
+        self._count = 0
+
+    def value(self, text: str) -> str:
+        """A new value, which is what the instruction gives."""
+        self._count += 1
+        name = f"%v{self._count}"
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def line(self, text: str) -> None:
+        """An instruction without a value."""
+        self.lines.append(f"  {text}")
+
+    def type(self, lanes: int) -> str:
+        """A number, or a vector of so many."""
+        return self.precision.name if lanes == 1 else f"<{lanes} x {self.precision.name}>"
+
+    def constant(self, x: float, lanes: int) -> str:
+        """The same number in all lanes."""
+        bits = self.precision.constant(x)
+        return bits if lanes == 1 else f"splat ({self.precision.name} {bits})"
+
+    def call(self, result: str, name: str, *arguments: tuple[str, str], flags: str = "") -> str:
+        """Call an intrinsic or a library function on arguments, each a type and a value."""
+        types = ", ".join(kind for kind, _ in arguments)
+        self.declarations.add(f"declare {result} @{name}({types})")
+        given = ", ".join(f"{kind} {x}" for kind, x in arguments)
+        return self.value(f"call {flags}{result} @{name}({given})")
+
+    # ---- loops ---------------------------------------------------------------------------------
+
+    def repeat(self, trips: int | str, lanes: int, carried: Sequence[str], step: Step) -> list[str]:
+        """Run `step` at the indices below `trips`, at least once; what it carries are vectors."""
+        if trips == 1:
+            return list(step("0", list(carried)))
+        self._count += 1
+        number = self._count
+        before, loop, after = self._block, f"L{number}", f"X{number}"
+        index = f"%i{number}"
+        inside = [f"%c{number}.{k}" for k in range(len(carried))]
+        self.lines += [f"  br label %{loop}", f"{loop}:"]
+        header = len(self.lines)
+        self.lines += [""] * (1 + len(carried))
+        self._block = loop
+        results = list(step(index, inside))
+        following = self.value(f"add nuw nsw i64 {index}, 1")
+        more = self.value(f"icmp ult i64 {following}, {trips}")
+        self.lines += [f"  br i1 {more}, label %{loop}, label %{after}", f"{after}:"]
+        last, self._block = self._block, after
+        self.lines[header] = f"  {index} = phi i64 [ 0, %{before} ], [ {following}, %{last} ]"
+        kind = self.type(lanes)
+        for k, (name, first, result) in enumerate(zip(inside, carried, results, strict=True), 1):
+            edges = f"[ {first}, %{before} ], [ {result}, %{last} ]"
+            self.lines[header + k] = f"  {name} = phi {kind} {edges}"
+        return results
+
+    # ---- memory --------------------------------------------------------------------------------
+
+    def moved(self, pointer: str, index: str, stride: int, kind: str = "") -> str:
+        """The pointer moved by `index · stride` numbers."""
+        if stride == 0 or index == "0":
+            return pointer
+        offset = index
+        if index.isdigit():
+            offset = str(int(index) * stride)
+        elif stride != 1:
+            offset = self.value(f"mul nsw i64 {index}, {stride}")
+        return self.value(
+            f"getelementptr {kind or self.precision.name}, ptr {pointer}, i64 {offset}"
+        )
+
+    def load(
+        self, pointer: str, offset: int, stride: int, lanes: int, active: int, rest: float = 0.0
+    ) -> str:
+        """The numbers at `offset + stride · lane`; `rest` in the lanes that are not active."""
+        if lanes == 1 or stride == 0:
+            x = self._load_one(pointer, offset)
+            return x if lanes == 1 else self.spread(x, lanes)
+        kind = self.type(lanes)
+        if stride == 1:
+            place = self.moved(pointer, str(offset), 1)
+            if active == lanes:
+                return self.value(f"load {kind}, ptr {place}, align {self.precision.bytes}")
+            return self.call(
+                kind,
+                f"llvm.masked.load.v{lanes}{self.precision.suffix}.p0",
+                ("ptr", place),
+                ("i32", str(self.precision.bytes)),
+                (f"<{lanes} x i1>", mask(active, lanes)),
+                (kind, self.constant(rest, lanes)),
+            )
+        vector = "poison" if active == lanes else self.constant(rest, lanes)
+        for lane in range(active):
+            x = self._load_one(pointer, offset + lane * stride)
+            vector = self.insert(vector, x, lane, lanes)
+        return vector
+
+    def load_woven(self, pointer: str, offset: int, count: int, active: int) -> list[str]:
+        """As many vectors as `count`, of which the first has every count-th number, and so on."""
+        lanes = self.lanes
+        rows = []
+        for k in range(count):
+            here = max(0, min(lanes, active * count - k * lanes))
+            rows.append(
+                self.load(pointer, offset + k * lanes, 1, lanes, here) if here else "poison"
+            )
+        vectors = []
+        for first in range(count):
+            places = [divmod(first + count * lane, lanes) for lane in range(lanes)]
+            vector = rows[0]
+            for k in range(1, count):
+                chosen: list[int | None] = []
+                for lane, (row, place) in enumerate(places):
+                    before = place if k == 1 else lane
+                    chosen.append(None if row > k else lanes + place if row == k else before)
+                vector = self.shuffle(vector, rows[k], chosen, lanes)
+            vectors.append(vector)
+        return vectors
+
+    def store(
+        self, x: str, pointer: str, offset: int, stride: int, lanes: int, active: int
+    ) -> None:
+        """Write the active lanes to `offset + stride · lane`."""
+        kind, align = self.type(lanes), self.precision.bytes
+        if lanes == 1 or (stride == 1 and active == lanes):
+            place = self.moved(pointer, str(offset), 1)
+            self.line(f"store {kind} {x}, ptr {place}, align {align}")
+        elif stride == 1:
+            place = self.moved(pointer, str(offset), 1)
+            name = f"llvm.masked.store.v{lanes}{self.precision.suffix}.p0"
+            self.declarations.add(f"declare void @{name}({kind}, ptr, i32, <{lanes} x i1>)")
+            chosen = f"<{lanes} x i1> {mask(active, lanes)}"
+            self.line(f"call void @{name}({kind} {x}, ptr {place}, i32 {align}, {chosen})")
+        else:
+            for lane in range(active):
+                one = self.extract(x, lane, lanes)
+                self.store(one, pointer, offset + lane * stride, 0, 1, 1)
+
+    def _load_one(self, pointer: str, offset: int) -> str:
+        place = self.moved(pointer, str(offset), 1)
+        kind = self.precision.name
+        return self.value(f"load {kind}, ptr {place}, align {self.precision.bytes}")
+
+    # ---- lanes ---------------------------------------------------------------------------------
+
+    def spread(self, x: str, lanes: int) -> str:
+        """The number in all lanes."""
+        one = self.insert("poison", x, 0, lanes)
+        kind = self.type(lanes)
+        zeros = f"<{lanes} x i32> zeroinitializer"
+        return self.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
+
+    def insert(self, vector: str, x: str, lane: int, lanes: int) -> str:
+        """The vector with one lane replaced."""
+        number = f"{self.precision.name} {x}"
+        return self.value(f"insertelement {self.type(lanes)} {vector}, {number}, i64 {lane}")
+
+    def extract(self, vector: str, lane: int, lanes: int) -> str:
+        """One lane of a vector."""
+        return self.value(f"extractelement {self.type(lanes)} {vector}, i64 {lane}")
+
+    def shuffle(self, a: str, b: str, chosen: Sequence[int | None], lanes: int) -> str:
+        """The chosen lanes of a, then b; None where it does not matter."""
+        places = ", ".join("i32 poison" if i is None else f"i32 {i}" for i in chosen)
+        kind = self.type(lanes)
+        return self.value(f"shufflevector {kind} {a}, {kind} {b}, <{len(chosen)} x i32> <{places}>")
+
+
+def mask(active: int, lanes: int) -> str:
+    """The first lanes."""
+    return f"<{', '.join(['i1 1'] * active + ['i1 0'] * (lanes - active))}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a kernel is: a pointer for each number that its accesses have for spaces."""
+
+    pointers: tuple[str, ...]
+    strides: tuple[tuple[int, ...], ...]  # of each, those of all the accesses through it
+
+    def pointer(self, access: Access) -> str:
+        """The pointer from which an access is an offset."""
+        return self.pointers[int(access.space)]
+
+    def moved(self, body: Body, axis: int, index: str, step: int) -> Place:
+        """The place `index · step` further along an axis."""
+        pointers = (
+            body.moved(pointer, index, strides[axis] * step)
+            for pointer, strides in zip(self.pointers, self.strides, strict=True)
+        )
+        return Place(tuple(pointers), self.strides)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of an axis: from `start`, so many trips of so many vectors of active lanes."""
+
+    start: int
+    trips: int
+    active: tuple[int, ...]
+
+
+def segments(n: int, lanes: int, unroll: int) -> list[Segment]:
+    """The axis in vectors, up to `unroll` of them at a time; the last may not be full."""
+    full, tail = divmod(n, lanes)
+    rest = (tail,) if tail else ()
+    if full <= unroll:
+        return [Segment(0, 1, (lanes,) * full + rest)]
+    even = max(k for k in range(1, unroll + 1) if full % k == 0)
+    together = even if 2 * even > unroll else unroll
+    trips, left = divmod(full, together)
+    result = [Segment(0, trips, (lanes,) * together)]
+    if left or rest:
+        result.append(Segment(trips * together * lanes, 1, (lanes,) * left + rest))
+    return result

@@ -1,0 +1,144 @@
+"""Kernels that look addresses or choices up in integers, and the check for what is not finite."""
+
+from __future__ import annotations
+
+import math
+
+from micrograd.compiler.backends.llvm.functions import Arithmetic
+from micrograd.compiler.backends.llvm.ir import Body, Segment, segments
+from micrograd.compiler.backends.llvm.regular import Alike
+from micrograd.compiler.program import OneHot, Ragged
+
+UNROLL = 4
+
+
+def emit_gather(body: Body, count: int, lanes: int) -> None:
+    """Copy `%n · count` numbers, from %source at the addresses in %index to %out.
+
+    So many lanes at a time have addresses one after the other.
+    """
+
+    def step(i: str, _: list[str]) -> list[str]:
+        index = body.moved("%index", i, count, "i64")
+        out = body.moved("%out", i, count)
+        for k in range(0, count, lanes):
+            address = body.value(f"load i64, ptr {body.moved(index, str(k), 1, 'i64')}")
+            x = body.load(body.moved("%source", address, 1), 0, 1, lanes, lanes)
+            body.store(x, out, k, 1, lanes, lanes)
+        return []
+
+    body.repeat("%n", 1, [], step)
+
+
+def emit_ragged(body: Body, kernel: Ragged, alike: Alike) -> None:
+    """Reduce %n groups of rows: %out, %u_source, %u, %v_source, %v and %start are pointers.
+
+    A number, %c, is the coefficient.
+    """
+    lanes = alike.rows
+    m = Arithmetic(body, lanes)
+    largest = kernel.reduction == "max"
+
+    def numbers(source: str, index: str, j: str, stride: int) -> str:
+        place = body.moved(index, j, 1, "i64")
+        address = body.value(f"load i64, ptr {place}")
+        return body.load(body.moved(source, address, 1), 0, stride, lanes, lanes)
+
+    def group(i: str, _: list[str]) -> list[str]:
+        start = body.moved("%start", i, lanes, "i64")
+        first = body.value(f"load i64, ptr {start}")
+        end = body.value(f"load i64, ptr {body.moved(start, '1', 1, 'i64')}")
+        count = body.value(f"sub nuw nsw i64 {end}, {first}")
+
+        def step(j: str, total: list[str]) -> list[str]:
+            place = body.value(f"add nuw nsw i64 {first}, {j}")
+            x = numbers("%u_source", "%u", place, alike.u)
+            if kernel.v is not None:
+                return [m.fma(x, numbers("%v_source", "%v", place, alike.v), total[0])]
+            return [m.maximum(total[0], x) if largest else m.fadd(total[0], x)]
+
+        (total,) = body.repeat(count, lanes, [m.text(-math.inf if largest else 0.0)], step)
+        out = body.moved("%out", i, lanes)
+        c = "%c" if lanes == 1 else body.spread("%c", lanes)
+        if kernel.accumulate:
+            total = m.fma(total, c, body.load(out, 0, 1, lanes, lanes))
+        else:
+            total = m.fmul(total, c)
+        body.store(total, out, 0, 1, lanes, lanes)
+        return []
+
+    body.repeat("%n", 1, [], group)
+
+
+def emit_one_hot(body: Body, kernel: OneHot) -> None:
+    """Compare %ids with the indices of their axis: in vectors where those lie side by side."""
+    outer = [i for i in range(len(kernel.extents)) if i != kernel.axis]
+    n, stride = kernel.extents[kernel.axis], kernel.out.strides[kernel.axis]
+    lanes = body.lanes if stride == 1 and n > 1 else 1
+
+    def compare(place: str, chosen: str, index: str, part: Segment) -> list[str]:
+        size = len(part.active) * lanes
+        place = body.moved(place, index, stride * size)
+        done = body.value(f"mul nsw i64 {index}, {size}")
+        relative = body.value(f"sub nsw i64 {chosen}, {done}")
+        kind = "i64" if lanes == 1 else f"<{lanes} x i64>"
+        wanted = relative
+        if lanes > 1:
+            one = body.value(f"insertelement {kind} poison, i64 {relative}, i64 0")
+            zeros = f"<{lanes} x i32> zeroinitializer"
+            wanted = body.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
+        m = Arithmetic(body, lanes)
+        for k, active in enumerate(part.active):
+            first = part.start + k * lanes
+            choices = [str(first + lane) for lane in range(lanes)]
+            listed = f"<{', '.join(f'i64 {c}' for c in choices)}>" if lanes > 1 else choices[0]
+            equal = body.value(f"icmp eq {kind} {wanted}, {listed}")
+            x = m.select(equal, 1.0, 0.0)
+            body.store(x, place, first * stride, stride, lanes, active)
+        return []
+
+    def nest(level: int, place: str, identity: str) -> list[str]:
+        if level == len(outer):
+            chosen = body.value(f"load i64, ptr {identity}")
+            for part in segments(n, lanes, UNROLL):
+
+                def along(index: str, _: list[str], part: Segment = part) -> list[str]:
+                    return compare(place, chosen, index, part)
+
+                body.repeat(part.trips, 1, [], along)
+            return []
+        axis = outer[level]
+
+        def step(index: str, _: list[str]) -> list[str]:
+            moved = body.moved(place, index, kernel.out.strides[axis])
+            return nest(
+                level + 1, moved, body.moved(identity, index, kernel.ids.strides[axis], "i64")
+            )
+
+        return body.repeat(kernel.extents[axis], 1, [], step)
+
+    nest(0, "%out", "%ids")
+
+
+def emit_finite(body: Body, n: int) -> None:
+    """Return whether the n numbers at %p are finite: 0 times any of them is 0 then."""
+    m = Arithmetic(body, body.lanes)
+    parts = segments(n, body.lanes, UNROLL)
+    sums = [m.text(0.0)] * max(len(part.active) for part in parts)
+    for part in parts:
+        size = len(part.active) * body.lanes
+
+        def step(index: str, sums: list[str], part: Segment = part, size: int = size) -> list[str]:
+            place = body.moved("%p", index, size)
+            sums = list(sums)
+            for k, active in enumerate(part.active):
+                x = body.load(place, part.start + k * body.lanes, 1, body.lanes, active)
+                sums[k] = m.fma(x, 0.0, sums[k])
+            return sums
+
+        sums = body.repeat(part.trips, body.lanes, sums, step)
+    total = sums[0]
+    for x in sums[1:]:
+        total = m.fadd(total, x)
+    finite = Arithmetic(body, 1).fcmp("ord", m.sum(total), 0.0)
+    body.line(f"ret i1 {finite}")

@@ -1,0 +1,112 @@
+"""A module of LLVM's: functions, and the parts of a program that call them one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from micrograd.compiler.backends.llvm.ir import Body, Machine, Precision
+from micrograd.compiler.program import Integers
+
+LONG = 300  # lines of a function, from which the next call goes to another: LLVM likes them short
+ATTRIBUTES = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
+
+
+class Module:
+    """What is written so far.
+
+    Addresses of arrays are in a global table, `spaces`: those of the spaces by name, then those of
+    tables of integers.
+    """
+
+    def __init__(self, precision: Precision, machine: Machine, spaces: Sequence[str]) -> None:
+        self.precision = precision
+        self.lanes = machine.vector_bytes // precision.bytes
+        self._machine = machine
+        self.integers: list[Integers] = []
+        self._places = {space: place for place, space in enumerate(spaces)}
+        self._tables: dict[int, str] = {}
+        self._declarations: set[str] = set()
+        self._functions: list[str] = []
+        self._names: dict[Hashable, str] = {}
+        self._parts: list[str] = []
+        self._loaded: dict[str, str] = {}
+        self.part = self._body()
+
+    def function(
+        self, key: Hashable, parameters: str, write: Callable[[Body], None], result: str = "void"
+    ) -> str:
+        """The name of the function of that key, which is written if it is new."""
+        if key not in self._names:
+            name = self._names[key] = f"kernel{len(self._names)}"
+            body = self._body()
+            write(body)
+            self._define(name, parameters, body, result)
+        return self._names[key]
+
+    def call(self, name: str, *arguments: str) -> None:
+        """Call a function of kernels, in the part that is being written."""
+        self.part.line(f"call void @{name}({', '.join(arguments)})")
+
+    def address(self, space: str, offset: int = 0) -> str:
+        """A pointer to a number of a space, in the part that is being written."""
+        if space not in self._loaded:
+            self._loaded[space] = self.part.value(
+                f"load ptr, ptr {table_entry(self._places[space])}"
+            )
+        kind = "i64" if space.startswith("ids") else ""
+        return self.part.moved(self._loaded[space], str(offset), 1, kind)
+
+    def integer_table(self, values: Integers, offset: int = 0) -> str:
+        """A pointer to a table of integers, which is noted if it is new."""
+        if id(values) not in self._tables:
+            name = self._tables[id(values)] = f"table {len(self.integers)}"
+            self._places[name] = len(self._places)
+            self.integers.append(values)
+        return self.part.moved(self.address(self._tables[id(values)]), str(offset), 1, "i64")
+
+    def split(self) -> None:
+        """Go on in another part, if this one is long."""
+        if len(self.part.lines) > LONG:
+            self._end_part()
+
+    def calls_of_parts(self) -> list[str]:
+        """The lines that run all that was written since they were last asked for."""
+        self._end_part()
+        names, self._parts = self._parts, []
+        return [f"  call void @{name}()" for name in names]
+
+    def text(self, run: Sequence[str]) -> str:
+        """The whole module; `run` is the body of the function of that name."""
+        table = f"[{len(self._places)} x ptr]"
+        return "\n".join(
+            [
+                f"@spaces = global {table} zeroinitializer",
+                *sorted(self._declarations),
+                *self._functions,
+                "define double @run() #0 {",
+                *run,
+                "}",
+                ATTRIBUTES,
+                "",
+            ]
+        )
+
+    def _body(self) -> Body:
+        return Body(self.precision, self._machine, self._declarations)
+
+    def _define(self, name: str, parameters: str, body: Body, result: str) -> None:
+        end = ["  ret void"] if result == "void" else []
+        head = f"define internal {result} @{name}({parameters}) noinline #0 {{"
+        self._functions.append("\n".join([head, *body.lines, *end, "}"]))
+
+    def _end_part(self) -> None:
+        if len(self.part.lines) > 1:
+            name = f"part{len(self._functions)}"
+            self._define(name, "", self.part, "void")
+            self._parts.append(name)
+        self.part, self._loaded = self._body(), {}
+
+
+def table_entry(place: int) -> str:
+    """Where the table has the address of an array."""
+    return f"getelementptr (ptr, ptr @spaces, i64 {place})"

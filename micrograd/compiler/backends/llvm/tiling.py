@@ -1,0 +1,115 @@
+"""How a reduction is worked out: which axis is in vectors, which results form a tile."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from micrograd.compiler.program import Contraction, Maximum
+
+LATENCY = 8  # sums that must be under way for the machine's adders to be busy
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis of a reduction: its number, its extent and the strides of the operands."""
+
+    number: int
+    extent: int
+    out: int  # 0 if the axis is reduced
+    u: int
+    v: int
+
+    @property
+    def even(self) -> bool:
+        """True if vectors of the operands can be loaded along the axis at once."""
+        return {self.u, self.v} in ({0, 1}, {1})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to work out a reduction."""
+
+    outer: tuple[Axis, ...]
+    tile: tuple[tuple[Axis, int], ...]  # axes of the result, and the size of the tile along them
+    vector: Axis | None
+    unroll: int  # vectors at a time
+    reduced: tuple[Axis, ...]  # but for the vectors' axis
+
+
+def axes_of(kernel: Contraction | Maximum) -> list[Axis]:
+    """The axes of a reduction."""
+    nothing = (0,) * len(kernel.extents)
+    v = kernel.v.strides if isinstance(kernel, Contraction) and kernel.v else nothing
+    columns = zip(kernel.extents, kernel.out.strides, kernel.u.strides, v, strict=True)
+    return [Axis(number, *column) for number, column in enumerate(columns)]
+
+
+def plan(kernel: Contraction | Maximum, lanes: int, registers: int) -> Plan:
+    """How to work out a reduction with so many registers of so many lanes."""
+    axes = axes_of(kernel)
+    vector = _vector_axis(axes, lanes)
+    outer = [axis for axis in axes if axis.out and axis is not vector]
+    if isinstance(kernel, Contraction) and kernel.v is not None:
+        tile, unroll = _tile(outer, vector, lanes, registers)
+    else:
+        tile, unroll = (), 1 if vector is None else min(4, -(-vector.extent // lanes))
+    in_tile = [axis for axis, _ in tile]
+    reduced = [axis for axis in axes if not axis.out and axis is not vector]
+    return Plan(
+        tuple(axis for axis in outer if axis not in in_tile),
+        tile,
+        vector,
+        unroll,
+        tuple(sorted(reduced, key=lambda axis: axis.extent)),
+    )
+
+
+def _vector_axis(axes: list[Axis], lanes: int) -> Axis | None:
+    columns = [a for a in axes if a.out == 1 and {a.u, a.v} <= {0, 1}]
+    rows = [a for a in axes if not a.out and a.even]
+    column = max(columns, key=lambda a: a.extent, default=None)
+    row = max(rows, key=lambda a: a.extent, default=None)
+    if column and row and column.extent < lanes and row.extent >= 4 * column.extent:
+        return row
+    return column or row
+
+
+def _tile(
+    axes: list[Axis], vector: Axis | None, lanes: int, registers: int
+) -> tuple[tuple[tuple[Axis, int], ...], int]:
+    """The tile that loads least for each product, within the registers."""
+    vectors = 1 if vector is None else -(-vector.extent // lanes)
+    without_u = max((a for a in axes if not a.u), key=_extent, default=None)
+    without_v = max((a for a in axes if not a.v and a is not without_u), key=_extent, default=None)
+    best, chosen, unroll = math.inf, (1, 1), 1
+    along_u, along_v = bool(vector and vector.u), bool(vector and vector.v)
+    for p in _sizes(without_u):
+        for q in _sizes(without_v):
+            for k in range(1, min(4, vectors) + 1):
+                u, v = q * (k if along_u else 1), p * (k if along_v else 1)
+                products = p * q * k
+                if products + min(u, v) + 1 > registers:
+                    continue
+                cost = max(products, u + v, LATENCY) / products
+                cost *= _waste(without_u, p) * _waste(without_v, q) * (1 + 0.001 * products)
+                if cost < best:
+                    best, chosen, unroll = cost, (p, q), k
+    tile = []
+    for axis, size in zip((without_u, without_v), chosen, strict=True):
+        if axis is not None and size > 1:
+            tile.append((axis, size))
+    return tuple(tile), unroll
+
+
+def _extent(axis: Axis) -> int:
+    return axis.extent
+
+
+def _sizes(axis: Axis | None) -> range:
+    return range(1, 1 + min(8, axis.extent if axis else 1))
+
+
+def _waste(axis: Axis | None, size: int) -> float:
+    """How much more the blocks of an axis cost than if all were full."""
+    return 1.0 if axis is None else -(-axis.extent // size) * size / axis.extent

@@ -1,0 +1,82 @@
+"""The leaves that a function can reach: in its closure, its globals, its object, its defaults."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from micrograd.arrays import Tensor
+from micrograd.engine import Value
+
+
+def leaves_of(fn: Callable[..., Any]) -> list[Value]:
+    """Every leaf in reach, containers in order, each once.
+
+    >>> table = [Value(1.0), Value(2.0)]
+    >>> len(leaves_of(lambda i: table[i]))
+    2
+    """
+    return [x for x in _in_reach(fn) if isinstance(x, Value) and x._row is None]
+
+
+def lengths_of(fn: Callable[..., Any]) -> set[int]:
+    """The lengths of the lists and arrays in reach: how large a table may be.
+
+    >>> table = [Value(1.0), Value(2.0)]
+    >>> lengths_of(lambda i: table[i])
+    {2}
+    """
+    lists = (x for x in _in_reach(fn) if isinstance(x, list | tuple | np.ndarray | Tensor))
+    return {len(x) for x in lists if isinstance(x, list | tuple) or x.ndim}
+
+
+def _in_reach(fn: Callable[..., Any]) -> Iterator[Any]:
+    """Every object in reach that may hold Values, and the Values, once each."""
+    seen: set[int] = set()
+    stack: list[Any] = list(reversed(_roots(fn)))
+    while stack:
+        x = stack.pop()
+        if id(x) in seen or isinstance(x, type | str | bytes | int | float):
+            continue
+        seen.add(id(x))
+        yield x
+        if isinstance(x, Value):
+            continue
+        if isinstance(x, Tensor):
+            stack.extend(reversed(list(x._values.flat)))
+        elif isinstance(x, np.ndarray):
+            if x.dtype == object:
+                stack.extend(reversed(list(x.flat)))
+        elif isinstance(x, list | tuple | set | frozenset):
+            stack.extend(reversed(list(x)))
+        elif isinstance(x, dict):
+            stack.extend(reversed(list(x.values())))
+        elif inspect.isfunction(x) or inspect.ismethod(x):
+            stack.extend(reversed(_roots(x)))
+        elif not inspect.ismodule(x) and hasattr(x, "__dict__"):
+            stack.extend(reversed(list(vars(x).values())))
+
+
+def _roots(fn: Any) -> list[Any]:
+    roots: list[Any] = []
+    if inspect.ismethod(fn):
+        roots.append(fn.__self__)
+        fn = fn.__func__
+    if not inspect.isfunction(fn):
+        call = type(fn).__dict__.get("__call__")
+        return [*roots, fn, *(_roots(call) if inspect.isfunction(call) else [])]
+    roots += [cell.cell_contents for cell in fn.__closure__ or () if _filled(cell)]
+    names = fn.__code__.co_names
+    roots += [fn.__globals__[name] for name in names if name in fn.__globals__]
+    return roots + list(fn.__defaults__ or ()) + list((fn.__kwdefaults__ or {}).values())
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True

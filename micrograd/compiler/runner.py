@@ -1,0 +1,162 @@
+"""A program with the arrays that it runs on, and the tests that these are still the right ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.arguments import flat
+from micrograd.compiler.backends import Executable
+from micrograd.compiler.fusion import fuse
+from micrograd.compiler.memory import Memory
+from micrograd.compiler.pipeline import Built
+from micrograd.compiler.program import Program, spaces_read
+from micrograd.compiler.store import Store
+from micrograd.compiler.traced import Traced
+
+
+class Runner:
+    """Runs one program; `memory` is that of the optimiser if the program makes steps."""
+
+    def __init__(
+        self,
+        built: Built,
+        traced: Traced,
+        backend: str,
+        dtype: str,
+        store: Store,
+        memory: Memory | None,
+    ) -> None:
+        self.built = built
+        self.traced = traced
+        start = perf_counter()
+        self.executable = load(built.program, backend, dtype)
+        self.backend_milliseconds = 1e3 * (perf_counter() - start)
+        self.run = self.executable.run
+        self._in_place = backend == "llvm"
+        self._store, self._memory = store, memory
+        self._versions = (store.version, 0 if memory is None else memory.version)
+        self.executable.point("parameters", store.numbers)
+        if memory is not None:
+            self.executable.point("state", memory.numbers)
+            self._groups = [dict(group) for group in memory.optimizer.param_groups]
+            memory.present[built.used] = True
+        read = spaces_read(built.program)
+        self._spaces: list[tuple[str, int, Any]] = []
+        for name in sorted(read):
+            if name.startswith(("input", "ids")):
+                sort = np.int64 if name.startswith("ids") else dtype
+                self._spaces.append((name, int(name.strip("inputds")), np.dtype(sort)))
+        self._held: tuple[Any, ...] | None = None  # arguments that need not be looked at again
+        self._shapes: tuple[Any, ...] = ()
+        self._watched: list[tuple[np.ndarray, bytes]] = []  # integers, and what they were
+
+    def fits(self) -> bool:
+        """Whether parameters, state and options are where and what they were."""
+        store, memory = self._store, self._memory
+        if memory is None:
+            return store.version == self._versions[0]
+        optimizer = memory.optimizer
+        return (
+            optimizer.state is memory
+            and memory._loose is None
+            and optimizer.param_groups == self._groups
+            and (store.version, memory.version) == self._versions
+        )
+
+    def follow(self) -> bool:
+        """Take over new learning rates; False if something else has changed, too."""
+        memory = self._memory
+        if memory is None or memory.optimizer.state is not memory:
+            return self.fits()
+        memory.refresh()
+        memory.settle()
+        if (self._store.version, memory.version) != self._versions:
+            return False
+        self._groups = [dict(group) for group in memory.optimizer.param_groups]
+        memory.present[self.built.used] = True
+        return True
+
+    def holds(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether these are the arguments of the last run, whose contents are read again."""
+        held = self._held
+        if held is None or len(held) != len(inputs):
+            return False
+        for x, y, shape in zip(inputs, held, self._shapes, strict=False):
+            if x is not y or (shape is not None and x.shape != shape):
+                return False
+        return all(x.tobytes() == before for x, before in self._watched)
+
+    def take(self, inputs: tuple[Any, ...], final: bool) -> None:
+        """Run on these arguments; `final` if the program is not to be checked again."""
+        copied: list[tuple[str, np.ndarray]] = []
+        repeatable = final and not any(isinstance(x, list | tuple) for x in inputs)
+        self._watched = []
+        for name, k, dtype in self._spaces:
+            x = inputs[k]
+            numbers = flat(x, dtype)
+            self.executable.point(name, numbers)
+            if isinstance(x, np.ndarray):
+                if x.dtype != dtype or not x.flags.c_contiguous:
+                    repeatable = False
+                elif not self._in_place:
+                    copied.append((name, numbers))
+            elif not isinstance(x, float | int | bool):
+                repeatable = False
+            if name.startswith("ids") and isinstance(x, np.ndarray):
+                self._watched.append((x, x.tobytes()))
+        self._held = inputs if repeatable else None
+        self._shapes = tuple(getattr(x, "shape", None) for x in inputs)
+        self.run = self._copying(copied) if copied else self.executable.run
+
+    def _copying(self, copied: list[tuple[str, np.ndarray]]) -> Callable[[], float]:
+        executable = self.executable
+
+        def run() -> float:
+            for name, numbers in copied:
+                executable.point(name, numbers)
+            return executable.run()
+
+        return run
+
+    def note_chosen(self) -> None:
+        """Note which parameters, of those that integers choose, the last step has updated."""
+        if self._memory is not None and len(self.built.chosen):
+            was_reached = self.executable.work[self.built.reached] != 0
+            self._memory.present[self.built.chosen[was_reached]] = True
+
+    def result(self, loss: float) -> Any:
+        """The loss, with aux if the function has one."""
+        if not self.traced.has_aux:
+            return loss
+        return loss, self.traced.rebuild(self.executable.work[self.built.outputs].tolist())
+
+    def gradient(self, places: np.ndarray) -> np.ndarray:
+        """The derivatives by the parameters at these places; 0 for those it does not know."""
+        first, size = self.built.gradients, self.built.program.sizes["parameters"]
+        inside = places < size
+        gradient = np.zeros(len(places))
+        gradient[inside] = self.executable.work[first + places[inside]]
+        return gradient
+
+
+def chosen(backend: str) -> str:
+    """The backend that "auto" stands for here; others are themselves."""
+    if backend == "auto":
+        return "llvm" if find_spec("llvmlite") is not None else "numpy"
+    return backend
+
+
+def load(program: Program, backend: str, dtype: str) -> Executable:
+    """The program, ready to run."""
+    if backend == "llvm":
+        from micrograd.compiler.backends.llvm import load as load_llvm
+
+        return load_llvm(fuse(program), dtype)
+    from micrograd.compiler.backends.numpy import load as load_numpy
+
+    return load_numpy(program, dtype)

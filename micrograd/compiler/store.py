@@ -1,0 +1,90 @@
+"""Where compiled parameters live: one array for all programs and for `p.data`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from micrograd.engine import Value
+
+_slot: Any = Value.__dict__["data"]
+
+
+def aligned(count: int, dtype: Any = np.float64) -> np.ndarray:
+    """Zeros that start at a multiple of 64 bytes, as the kernels load them."""
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(count + 64 // size, dtype)
+    skip = (-raw.ctypes.data % 64) // size
+    return raw[skip : skip + count]
+
+
+class Stored(Value):
+    """A leaf whose number is in a store; everything else is as in any Value."""
+
+    __slots__ = ()
+
+    @property
+    def data(self) -> float:
+        """The number, as the last step left it."""
+        store, place = _slot.__get__(self)
+        return float(store.numbers[place])
+
+    @data.setter
+    def data(self, x: float) -> None:
+        store, place = _slot.__get__(self)
+        store.numbers[place] = x
+
+    _data = data
+
+    def __reduce__(self) -> Any:
+        return Value, (self._data,)
+
+
+class Store:
+    """The numbers of some leaves, in one array that grows.
+
+    `version` changes when the array moves; what held its address must take the new one.
+    """
+
+    def __init__(self, dtype: str = "float64") -> None:
+        self.dtype = dtype
+        self.values: list[Value] = []
+        self.numbers: np.ndarray = aligned(0, dtype)
+        self.version = 0
+
+    def take(self, leaves: Sequence[Value]) -> None:
+        """Move leaves into the store, those of another store with all that is in it."""
+        new: list[Value] = []
+        for v in leaves:
+            home = store_of(v)
+            if home is not self:
+                new += [v] if home is None else home.values
+        new = list(dict.fromkeys(new))
+        if not new:
+            return
+        numbers = aligned(len(self.values) + len(new), self.dtype)
+        numbers[: len(self.values)] = self.numbers
+        numbers[len(self.values) :] = [v._data for v in new]
+        first = len(self.values)
+        self.numbers = numbers
+        self.values += new
+        self.version += 1
+        for place, v in enumerate(new, start=first):
+            former = store_of(v)
+            if former is not None:
+                former.version += 1
+            _slot.__set__(v, (self, place))
+            v.__class__ = Stored
+
+
+def store_of(v: Value) -> Store | None:
+    """The store that a leaf is in."""
+    return _slot.__get__(v)[0] if isinstance(v, Stored) else None
+
+
+def place_of(v: Value) -> int:
+    """Its place there."""
+    place: int = _slot.__get__(v)[1]
+    return place

@@ -1,0 +1,337 @@
+"""Running a scalar program once and writing down what it computes.
+
+The program runs on ordinary Values and the engine records as always. What the engine does not
+record is how numbers leave it: `v.data`, `float(v)`, a comparison. While a trace is on, `.data`
+gives a `Read`, a stand-in for the number that keeps its place in the graph. Arithmetic on Reads is
+part of the program; whatever would turn one into a plain number (a branch, `float`, an f-string)
+raises a CompileError that names the user's line, because the answer would hold for one run only.
+
+Only the thread that traces sees any of this.
+"""
+
+from __future__ import annotations
+
+import builtins
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import RLock, get_ident
+from typing import Any, NoReturn
+
+import numpy as np
+
+from micrograd import observers
+from micrograd.checks import user_line
+from micrograd.compiler.store import Stored
+from micrograd.engine import More, Value, as_operand, make_node
+from micrograd.errors import CompileError
+from micrograd.functions import apply
+from micrograd.observers import Observer, no_grad
+from micrograd.ops import FLOATS, OPS, Op
+
+# Rows that only a trace has: a number read from a node, and the largest of several.
+DETACH = Op(**{**{f: getattr(OPS["neg"], f) for f in Op.__dataclass_fields__}, "name": "detach"})
+LARGEST = Op(**{**{f: getattr(OPS["neg"], f) for f in Op.__dataclass_fields__}, "name": "largest"})
+
+_lock = RLock()
+_tracers: list[Tracer] = []  # innermost last; all of the thread that holds the lock
+
+
+def current() -> Tracer | None:
+    """The trace that is on in this thread."""
+    if _tracers and _tracers[-1].thread == get_ident():
+        return _tracers[-1]
+    return None
+
+
+def refuse(reason: str) -> NoReturn:
+    """Raise a CompileError about the line that is being traced."""
+    raise CompileError(f"cannot be compiled: {reason}\n  at {user_line()}")
+
+
+class Read(Value):
+    """A number that a traced program reads: known to the program only as a number."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        refuse("a branch depends on traced data, and could go the other way in the next run")
+
+    def __float__(self) -> float:
+        refuse("a traced number is turned into a float, which would be a constant of the program")
+
+    def __int__(self) -> int:
+        refuse("a traced number is turned into an int, which would be a constant of the program")
+
+    def __index__(self) -> int:
+        refuse("a traced number indexes a list, which would choose for this run only")
+
+    def __round__(self, digits: int | None = None) -> float:
+        refuse("a traced number is rounded, which would be a constant of the program")
+
+    __trunc__ = __floor__ = __ceil__ = __round__
+
+    def __format__(self, spec: str) -> str:
+        refuse("a traced number is turned into text, which would be of this run only")
+
+    def __hash__(self) -> int:
+        refuse("a traced number is looked up, which would choose for this run only")
+
+    def __eq__(self, other: object) -> Any:
+        return _compared("equal", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        equal = _compared("equal", self, other)
+        return equal if equal is NotImplemented else _compared("equal", equal, 0.0)
+
+    def __lt__(self, other: Any) -> Any:
+        return _compared("less", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _compared("less", other, self)
+
+    def __le__(self, other: Any) -> Any:
+        return _compared("less_equal", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _compared("less_equal", other, self)
+
+    def __str__(self) -> str:
+        refuse("a traced number is turned into text, which would be of this run only")
+
+    def __repr__(self) -> str:
+        return f"<traced number, here {self._data!r}>"
+
+
+class Index(Read):
+    """A run-time integer: also an index of lists."""
+
+    __slots__ = ()
+
+    def __index__(self) -> int:
+        tracer = current()
+        if tracer is not None:
+            tracer.indexed = True
+        return int(self._data)
+
+
+class Truth(Read):
+    """The answer of a comparison: 1.0 or 0.0 to the program."""
+
+    __slots__ = ()
+
+
+def _compared(name: str, a: Any, b: Any) -> Any:
+    if not all(isinstance(x, Value | float | int | np.number | np.bool_) for x in (a, b)):
+        return NotImplemented
+    numbers = [x.data if isinstance(x, Value) else float(x) for x in (a, b)]
+    answer = apply(name, *numbers)
+    answer.__class__ = Truth
+    return answer
+
+
+def as_read(v: Any) -> Any:
+    """A node that is a number to the program, with no derivative of its own."""
+    if type(v) is Value:
+        v.__class__ = Read
+    return v
+
+
+def _closed(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of Value whose result is a Read, unless a Value takes part."""
+
+    def closed(self: Read, *others: Any) -> Any:
+        result = method(self, *others)
+        if any(isinstance(x, Value) and not isinstance(x, Read) for x in others):
+            return result
+        return as_read(result)
+
+    closed.__name__ = method.__name__
+    closed.__doc__ = method.__doc__
+    return closed
+
+
+_OPERATORS = ("add", "sub", "mul", "truediv", "pow")
+_METHODS = [f"__{side}{name}__" for name in _OPERATORS for side in ("", "r")]
+_METHODS += ["__neg__", "__abs__", "leaky_relu"]
+_METHODS += [row.name for row in OPS.values() if row.arity == 1 and hasattr(Value, row.name)]
+for _name in _METHODS:
+    setattr(Read, _name, _closed(getattr(Value, _name)))
+
+
+def _no_row(operator: str) -> Callable[..., NoReturn]:
+    def method(self: Read, *others: Any) -> NoReturn:
+        refuse(f"the operator {operator} on a traced number is no row of the op table")
+
+    return method
+
+
+_NO_ROW = {"mod": "%", "floordiv": "//", "divmod": "divmod", "matmul": "@", "and": "&", "or": "|",
+           "xor": "^", "lshift": "<<", "rshift": ">>"}  # fmt: skip
+for _name, _operator in _NO_ROW.items():
+    setattr(Read, f"__{_name}__", _no_row(_operator))
+    setattr(Read, f"__r{_name}__", _no_row(_operator))
+Read.__invert__ = _no_row("~")  # type: ignore[operator]
+
+
+class Tracer(Observer):
+    """What the program does, while entered."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Value] = []
+        self.leaves: list[Value] = []  # made by the program
+        self.inputs: dict[int, int] = {}  # id of a traced argument: its number
+        self.sources: dict[int, Value] = {}  # id of a leaf that repeats a number: whose
+        self.stopped: list[Value] = []  # nodes made inside `no_grad`
+        self.indexed = False  # whether an integer chose from a list
+        self.stop_at = -1  # the node whose line is wanted
+        self.line = ""
+
+    def made(self, node: Value) -> None:
+        """Write down an operation."""
+        nodes = self.nodes
+        if len(nodes) == self.stop_at:
+            self.line = user_line()
+        if len(observers.active) > 1 and self._is_cut():
+            # `no_grad` is about to turn the node into a leaf: keep what it was in another.
+            whole = make_twin(node)
+            nodes.append(whole)
+            self.stopped.append(whole)
+            self.leaves.append(node)
+            self.sources[id(node)] = whole
+            return
+        nodes.append(node)
+
+    def leaf(self, leaf: Value) -> None:
+        """Write down a leaf that the program makes."""
+        self.leaves.append(leaf)
+
+    def _is_cut(self) -> bool:
+        return any(isinstance(o, no_grad) and o.thread == self.thread for o in observers.active)
+
+    def read(self, v: Value) -> Any:
+        """What `v.data` is to the program."""
+        if isinstance(v, Read):
+            return v
+        if v._row is None and v._static is not None:
+            return v._data
+        return as_read(make_node(DETACH, v._data, v))
+
+
+def make_twin(node: Value) -> Value:
+    """Another node of the same operation."""
+    twin = object.__new__(Value)
+    for slot in ("_data", *(name for name in Value.__slots__ if name != "data")):
+        setattr(twin, slot, getattr(node, slot, None))
+    return twin
+
+
+@contextmanager
+def tracing() -> Iterator[Tracer]:
+    """Trace what this thread does inside. One trace at a time; other threads notice nothing."""
+    with _lock:
+        tracer = Tracer()
+        patched = not _tracers
+        with tracer:
+            _tracers.append(tracer)
+            kept = _watch() if patched else []
+            try:
+                yield tracer
+            finally:
+                for owner, name, value in kept:
+                    setattr(owner, name, value)
+                _tracers.remove(tracer)
+
+
+def _watch() -> list[tuple[Any, str, Any]]:
+    """Put watched versions in place; returns what to put back."""
+    wanted: list[tuple[Any, str, Any]] = [
+        (Value, "data", _watched_data(Value.__dict__["data"])),
+        (Stored, "data", _watched_data(Stored.__dict__["data"])),
+        (Value, "__init__", _watched_init(Value.__init__)),
+        (Value, "_backward", _watched_hook(Value.__dict__["_backward"])),
+        (Value, "backward", _watched_backward(Value.backward)),
+        (builtins, "max", _watched_choice(builtins.max, largest)),
+        (builtins, "min", _watched_choice(builtins.min, smallest)),
+    ]
+    kept = [(owner, name, owner.__dict__[name]) for owner, name, _ in wanted]
+    for owner, name, value in wanted:
+        setattr(owner, name, value)
+    return kept
+
+
+def _watched_data(slot: Any) -> property:
+    def get(v: Value) -> Any:
+        tracer = current()
+        return slot.__get__(v) if tracer is None else tracer.read(v)
+
+    def put(v: Value, x: Any) -> None:
+        if current() is not None:
+            refuse("the program sets `.data`; a step is the optimiser's to make")
+        slot.__set__(v, x)
+
+    return property(get, put)
+
+
+def _watched_init(init: Callable[..., None]) -> Callable[..., None]:
+    def watched(self: Value, data: Any, *args: Any, **kwargs: Any) -> None:
+        tracer = current()
+        if tracer is None or not isinstance(data, Read):
+            init(self, data, *args, **kwargs)
+            return
+        init(self, data._data, *args, **kwargs)
+        tracer.sources[id(self)] = data
+
+    return watched
+
+
+def _watched_hook(hook: property) -> property:
+    def put(v: Value, function: Callable[[], None]) -> None:
+        if current() is not None:
+            refuse("a hand-written _backward has no expression to compile")
+        hook.__set__(v, function)
+
+    return property(hook.__get__, put)
+
+
+def _watched_backward(backward: Callable[[Value], None]) -> Callable[[Value], None]:
+    def watched(self: Value) -> None:
+        if current() is not None:
+            refuse("the program calls backward(); the compiler does that. Return the loss")
+        backward(self)
+
+    return watched
+
+
+def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Any:
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or current() is None:
+            return choice(*args, **kwargs)
+        one = len(args) == 1 and isinstance(args[0], Iterable)
+        given = list(args[0]) if one else list(args)
+        if any(isinstance(x, Read) for x in given):
+            return traced(given)
+        return choice(given) if one else choice(*args)
+
+    return watched
+
+
+def largest(numbers: list[Any]) -> Any:
+    """The largest of several numbers, Reads among them, as one node."""
+    inputs = tuple(as_operand(x) for x in numbers)
+    data = inputs[0]._data
+    for x in inputs[1:]:
+        data = FLOATS.maximum(data, x._data)
+    return as_read(make_node(LARGEST, data, None, more=More(inputs=inputs)))
+
+
+def smallest(numbers: list[Any]) -> Any:
+    """The smallest of several numbers, Reads among them."""
+    return -largest([-x for x in numbers])
+
+
+def random_states() -> tuple[Any, ...]:
+    """The states of the random generators that everybody shares, to see whether they were used."""
+    state = np.random.get_state(legacy=False)
+    words = state["state"]
+    return random.getstate(), words["pos"], words["key"].tobytes()

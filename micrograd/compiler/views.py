@@ -1,0 +1,159 @@
+"""How a group reads its operands, as arrays: shapes from lists of indices, by factoring them.
+
+A matrix is found, not declared: 4,000 neurons that read rows of three weights, five rows in turn,
+read a 5×3 matrix. What has no such axes is gathered, or ragged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from micrograd.compiler.forward import Forward
+from micrograd.compiler.graph import CONSTANT, INPUT, NONE, PARAMETER, Ids
+from micrograd.compiler.layout import Axes, factor
+from micrograd.compiler.schedule import Terms
+
+PARAMETERS, CONSTANTS, RESULT = "parameters", "constants", "result"
+GATHERED, RAGGED, WINDOWS = "gathered", "ragged", "windows"
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Nodes as an operand reads them.
+
+    `space` is where they are: PARAMETERS, CONSTANTS, RESULT or the name of an argument's space;
+    `group` is that of a result. `places` are addresses there, in C order of the shape.
+    """
+
+    space: str
+    shape: Shape
+    places: Ids
+    form: str = ""
+    group: int = NONE
+    lanes: bool = False
+    along: frozenset[int] = frozenset()  # the axes of the loop on which it depends
+    choice: bool = False  # one-hot rows: what stands for a run-time integer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """The loop of a class of terms: the sizes of its axes, and those that are summed."""
+
+    extents: Shape
+    summed: frozenset[int]
+    views: tuple[View, ...]
+
+    @property
+    def result(self) -> Shape:
+        """The shape of what comes out."""
+        return tuple(n for i, n in enumerate(self.extents) if i not in self.summed)
+
+
+class Places:
+    """The space of every node and its address there."""
+
+    def __init__(
+        self, forward: Forward, parameters: Ids, inputs: tuple[list[str], list[int]],
+        ids: tuple[list[str], list[int]], shapes: Mapping[str, Shape],
+    ) -> None:  # fmt: skip
+        g, leaves = forward.graph, forward.leaves
+        self.forward = forward
+        self.address = np.zeros(len(g), np.int64)
+        self.space = np.full(len(g), RESULT, object)
+        self.shapes: dict[object, Shape] = dict(shapes)
+        self.choices = leaves.hot.shape[1] if leaves.hot.size else 0
+        for group in forward.groups:
+            self.address[group.nodes] = np.arange(len(group.nodes))
+        constants = np.nonzero(g.kind == CONSTANT)[0]
+        self.address[constants], self.space[constants] = constants, CONSTANTS
+        self._put(leaves.parameters, np.full(len(leaves.parameters), PARAMETERS), parameters)
+        self._put(leaves.inputs, inputs[0], inputs[1])
+        for slot, row in enumerate(leaves.hot):
+            count = len(row)
+            at = ids[1][slot] * self.choices + np.arange(count)
+            self._put(row, np.full(count, ids[0][slot]), at)
+
+    def _put(self, nodes: Ids, spaces: object, at: object) -> None:
+        have = nodes >= 0
+        self.space[nodes[have]] = np.asarray(spaces, object)[have]
+        self.address[nodes[have]] = np.asarray(at, np.int64)[have]
+
+    def reading(self, count: int, operands: list[Ids], terms: Terms | None = None) -> Reading:
+        """How `count` nodes read these operands: (nodes, terms a node) each, or flat if ragged."""
+        if terms is not None and terms.node is not None:
+            views = tuple(self._view(x, None, (RAGGED,) * (x.size > 1)) for x in operands)
+            return Reading((count, -1), frozenset({1}), views)
+        width = operands[0].size // count if operands else 1
+        out = np.repeat(np.arange(count), width)
+        addresses = [self.address[x.ravel()] for x in operands]
+        mixed = [len(set(self.space[x.ravel()].tolist())) > 1 for x in operands]
+        axes, gathered = _affine(out, addresses, mixed)
+        extents = tuple(size for size, _ in axes)
+        summed = frozenset(i for i, (_, strides) in enumerate(axes) if strides[0] == 0)
+        views = tuple(
+            self._view(x, [(size, s[j + 1]) for size, s in axes], (GATHERED,) * gathered[j])
+            for j, x in enumerate(operands)
+        )
+        return Reading(extents, summed, views)
+
+    def _view(self, ids: Ids, axes: list[tuple[int, int]] | None, form: tuple[str, ...]) -> View:
+        nodes = ids.ravel()
+        spaces = sorted(set(self.space[nodes].tolist()))
+        group = self.forward.groups[self.forward.of[nodes[0]]]
+        lanes = group.lanes
+        of = int(self.forward.of[nodes[0]]) if spaces == [RESULT] else NONE
+        address = self.address[nodes]
+        choice = spaces[0].startswith("ids")
+        if axes is None:
+            return View(
+                "+".join(spaces), (len(nodes),), address, form[0] if form else "", of, lanes
+            )
+        along = frozenset(i for i, (_, stride) in enumerate(axes) if stride)
+        order = sorted(along, key=lambda i: (-abs(axes[i][1]), i))
+        sizes = [n for n, _ in axes]
+        grid = address.reshape(sizes)[tuple(slice(None) if i in along else 0 for i in
+                                            range(len(axes)))]  # fmt: skip
+        kept = sorted(along)
+        places = np.transpose(grid, [kept.index(i) for i in order]).ravel()
+        shape = tuple(axes[i][0] for i in order)
+        if not form and len(np.unique(places)) < len(places):
+            form = (WINDOWS,)
+        whole = self._whole(spaces, group.kind, of, places)
+        if whole is not None and not form:
+            shape = whole
+        if choice:
+            shape, places = self._chosen(shape, places)
+        return View(
+            "+".join(spaces), shape, places, form[0] if form else "", of, lanes, along, choice
+        )
+
+    def _whole(self, spaces: list[str], kind: int, of: int, places: Ids) -> Shape | None:
+        """The shape of the array that is read from its beginning to its end, if one is."""
+        if len(spaces) > 1 or kind in (PARAMETER, CONSTANT):
+            return None
+        shape = self.shapes.get(spaces[0] if kind == INPUT else of)
+        if shape is None or not np.array_equal(places, np.arange(int(np.prod(shape)))):
+            return None
+        return shape
+
+    def _chosen(self, shape: Shape, places: Ids) -> tuple[Shape, Ids]:
+        """The integers that one-hot rows stand for."""
+        slots = list(dict.fromkeys((places // self.choices).tolist()))
+        return (len(slots),) if len(slots) > 1 else (), np.array(slots)
+
+
+def _affine(out: Ids, addresses: list[Ids], mixed: list[bool]) -> tuple[Axes, list[bool]]:
+    """The axes of a loop, and which operands have to be gathered for it."""
+    gathered = [m or factor([out, x]) is None for m, x in zip(mixed, addresses, strict=True)]
+    for again in (gathered, [True] * len(addresses)):
+        straight = np.arange(len(out))
+        rows = [straight if g else x for g, x in zip(again, addresses, strict=True)]
+        axes = factor([out, *rows])
+        if axes is not None:
+            return axes, again
+    raise AssertionError("an output that is not affine")

@@ -1,0 +1,282 @@
+"""The backends against the interpreter, on programs drawn at random and on every row's edges."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from random_kernels import random_program, random_spaces
+
+from micrograd.compiler import interpret
+from micrograd.compiler.backends import Executable, numpy
+from micrograd.compiler.fusion import fuse
+from micrograd.compiler.program import (
+    TERM,
+    Access,
+    Contraction,
+    Elementwise,
+    Maximum,
+    Program,
+    Statement,
+)
+from micrograd.compiler.verify import check
+from micrograd.ops import OPS, Op
+
+llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
+from micrograd.compiler.backends.llvm.ir import Machine  # noqa: E402
+
+NAN, INF = math.nan, math.inf
+EDGES = (NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 1e300, -1e300, 5e-324, 0.5, 20.0, 20.5, -3.0, 710.0)
+LOADS = {"numpy": numpy.load, "llvm": llvm.load}
+Load = Callable[[Program, str], Executable]
+every_backend = pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
+both_precisions = pytest.mark.parametrize("dtype", ["float64", "float32"])
+
+
+def run_on(load: Load, program: Program, spaces: dict[str, np.ndarray], dtype: str) -> float:
+    """Run once, on `spaces`, to which work is added."""
+    executable = load(program, dtype)
+    for space in program.sizes:
+        executable.point(space, spaces[space])
+    loss = executable.run()
+    spaces["work"] = executable.work[: len(program.work)]
+    return loss
+
+
+def interpreted(program: Program, spaces: dict[str, np.ndarray], dtype: str) -> float:
+    spaces["work"] = program.work.astype(dtype)
+    with np.errstate(all="ignore"):
+        return interpret.run(program, spaces)
+
+
+def assert_close(spaces: dict, expected: dict, dtype: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        tolerance = 1e-9 if dtype == "float64" else 2e-3
+        scale = max(1.0, float(np.abs(expected[name]).max()))
+        np.testing.assert_allclose(
+            spaces[name], expected[name], rtol=tolerance, atol=1e-2 * tolerance * scale
+        )
+
+
+@both_precisions
+@pytest.mark.parametrize("seed", range(24))
+def test_backends_agree_with_the_interpreter(seed: int, dtype: str) -> None:
+    program = random_program(seed)
+    check(program)
+    expected = random_spaces(seed, dtype)
+    loss = interpreted(program, expected, dtype)
+    for load in LOADS.values():
+        spaces = random_spaces(seed, dtype)
+        assert run_on(load, program, spaces, dtype) == pytest.approx(loss, rel=1e-4)
+        assert_close(spaces, expected, dtype, ("work", "parameters", "state"))
+
+
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_the_compiled_fused_program_is_the_program(seed: int) -> None:
+    program = random_program(seed, kernels=8)
+    expected, spaces = (random_spaces(seed, "float64") for _ in range(2))
+    interpreted(program, expected, "float64")
+    run_on(llvm.load, fuse(program), spaces, "float64")
+    assert_close(spaces, expected, "float64", ("parameters", "state"))
+
+
+@pytest.mark.parametrize("machine", [Machine(32, 16), Machine(16, 16), Machine(16, 32)])
+def test_text_for_other_machines(machine: Machine) -> None:
+    for seed in range(300, 306):
+        program = random_program(seed)
+        expected, spaces = (random_spaces(seed, "float64") for _ in range(2))
+        interpreted(program, expected, "float64")
+        run_on(lambda p, dtype: llvm.load(p, dtype, machine), program, spaces, "float64")
+        assert_close(spaces, expected, "float64", ("work", "parameters", "state"))
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5, 8, 9, 31, 64, 100])
+@both_precisions
+def test_woven_axes(samples: int, dtype: str) -> None:
+    for features in range(2, 10):
+        size = features * samples
+        target, source = Access("work", 0, (samples, 1)), Access("input0", 0, (1, features))
+        kernel = Elementwise((features, samples), (Statement(TERM, target, (source,)),))
+        spaces = {"input0": np.arange(size).astype(dtype)}
+        run_on(
+            llvm.load,
+            Program((kernel,), 1, np.zeros(size + 1), {"input0": size}, size, ()),
+            spaces,
+            dtype,
+        )
+        expected = spaces["input0"].reshape(samples, features).T
+        np.testing.assert_array_equal(spaces["work"][:size].reshape(features, samples), expected)
+
+
+def matrix_product(m: int, n: int, k: int, layout: str, accumulate: bool) -> Program:
+    """A product of two matrices at 0 and m·k of an input, each as it is or transposed."""
+    strides_u = (k, 0, 1) if layout[0] == "n" else (1, 0, m)
+    strides_v = (0, 1, n) if layout[1] == "n" else (0, k, 1)
+    kernel = Contraction(
+        (m, n, k),
+        Access("work", 1, (n, 1, 0)),
+        Access("input0", 0, strides_u),
+        Access("input0", m * k, strides_v),
+        0.5,
+        accumulate,
+    )
+    work = np.linspace(1.0, 2.0, m * n + 1)
+    return Program((kernel,), 1, work, {"input0": m * k + k * n}, 0, ())
+
+
+@every_backend
+@pytest.mark.parametrize("layout", ["nn", "nt", "tn", "tt"])
+def test_matrix_products(load: Load, layout: str) -> None:
+    sizes = [(1, 1, 1), (5, 7, 3), (11, 13, 17), (16, 16, 16), (8, 27, 9), (64, 4, 31), (3, 1, 65)]
+    for (m, n, k), accumulate in itertools.product(sizes, (False, True)):
+        program = matrix_product(m, n, k, layout, accumulate)
+        given = np.random.default_rng(0).normal(size=m * k + k * n)
+        u, v = given[: m * k], given[m * k :]
+        u = u.reshape(m, k) if layout[0] == "n" else u.reshape(k, m).T
+        v = v.reshape(k, n) if layout[1] == "n" else v.reshape(n, k).T
+        expected = 0.5 * u @ v + accumulate * program.work[1:].reshape(m, n)
+        spaces = {"input0": given}
+        run_on(load, program, spaces, "float64")
+        np.testing.assert_allclose(
+            spaces["work"][1:].reshape(m, n), expected, rtol=1e-9, atol=1e-12
+        )
+
+
+def row_program(row: Op, static: float | None, count: int) -> Program:
+    inputs = tuple(Access(f"input{i}", 0, (1,)) for i in range(row.arity))
+    statement = Statement(row.name, Access("work", 1, (1,)), inputs, static)
+    sizes = {f"input{i}": count for i in range(row.arity)}
+    return Program((Elementwise((count,), (statement,)),), 1, np.zeros(count + 1), sizes, 0, ())
+
+
+def points(row: Op) -> list[tuple[float, ...]]:
+    """Every combination of the edges, and samples of the row's domain."""
+    rng = np.random.default_rng(2)
+    sampled = [tuple(rng.uniform(low, high) for low, high in row.domain) for _ in range(50)]
+    return [*itertools.product(EDGES, repeat=row.arity), *sampled]
+
+
+@every_backend
+@both_precisions
+@pytest.mark.parametrize(
+    ("row", "static"),
+    [
+        pytest.param(row, k, id=f"{row.name}({'' if k is None else k})")
+        for row in OPS.values()
+        for k in (row.static_samples or (None,))
+    ],
+)
+def test_every_row_is_what_the_table_says(
+    load: Load, row: Op, static: float | None, dtype: str
+) -> None:
+    with np.errstate(over="ignore"):
+        inputs = [np.array(x).astype(dtype) for x in zip(*points(row), strict=True)]
+    spaces = {f"input{i}": x for i, x in enumerate(inputs)}
+    run_on(load, row_program(row, static, len(inputs[0])), spaces, dtype)
+    parameter = () if static is None else (static,)
+    exact = [row.f(*map(float, x), *parameter) for x in zip(*inputs, strict=True)]
+    with np.errstate(over="ignore"):
+        expected = np.array(exact).astype(dtype)
+    found = spaces["work"][1:]
+    least = 1e-300 if dtype == "float64" else 1e-37
+    tolerance = 1e-14 if dtype == "float64" else 1e-6
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=least)
+
+
+@every_backend
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 31, 64, 100])
+def test_a_maximum_is_nan_if_any_number_is(load: Load, n: int) -> None:
+    kernel = Maximum((3, n), Access("work", 0, (1, 0)), Access("input0", 0, (n, 1)))
+    program = Program((kernel,), 1, np.zeros(4), {"input0": 3 * n}, 3, ())
+    given = -np.arange(1.0, 3 * n + 1)
+    given[n + n // 2] = NAN
+    given[2 * n :] = -INF
+    spaces = {"input0": given}
+    run_on(load, program, spaces, "float64")
+    np.testing.assert_array_equal(spaces["work"][:3], [-1.0, NAN, -INF])
+
+
+def update_program(loss: Statement, size: int = 20) -> Program:
+    """A loss from input0, numbers to check from input1, and the parameters made twice as large."""
+    one, two, three = (Access("work", base, (1,)) for base in (0, 8, 40))
+    parameters = Access("parameters", 0, (1,))
+    kernels = (
+        Elementwise((1,), (replace(loss, out=one),)),
+        Elementwise((size,), (Statement(TERM, two, (Access("input1", 0, (1,)),)),)),
+        Elementwise((size,), (Statement(TERM, three, (parameters,), coefficient=2.0),)),
+        Elementwise((size,), (Statement(TERM, parameters, (three,)),)),
+    )
+    sizes = {"parameters": size, "input0": 1, "input1": size}
+    return Program(kernels, 2, np.zeros(60), sizes, 0, ((8, size),))
+
+
+@every_backend
+@both_precisions
+@pytest.mark.parametrize("bad", [NAN, INF, -INF])
+def test_nothing_is_updated_if_a_number_is_not_finite(load: Load, dtype: str, bad: float) -> None:
+    program = update_program(Statement(TERM, Access("", 0, (0,)), (Access("input0", 0, (0,)),)))
+    executable = load(program, dtype)
+    loss, checked, parameters = (np.ones(n, dtype) for n in (1, 20, 20))
+    executable.point("parameters", parameters)
+    for place in range(20):
+        checked[place] = bad
+        executable.point("input0", loss)
+        executable.point("input1", checked)
+        assert math.isnan(executable.run())
+        assert (parameters == 1).all()
+        checked[place] = 1.0
+    loss[0] = bad
+    executable.point("input0", loss)
+    executable.point("input1", checked)
+    assert math.isnan(executable.run())
+    assert (parameters == 1).all()
+    loss[0] = 3.5
+    executable.point("input0", loss)
+    assert executable.run() == 3.5
+    assert (parameters == 2).all()
+
+
+@every_backend
+def test_point_uses_the_array_itself_and_refuses_what_does_not_fit(load: Load) -> None:
+    program = update_program(Statement(TERM, Access("", 0, (0,)), (), coefficient=1.0))
+    executable = load(program, "float64")
+    first, second = np.ones((4, 5)), np.ones(20)
+    executable.point("parameters", first)
+    executable.run()
+    executable.point("parameters", second)
+    executable.run()
+    executable.run()
+    assert (first == 2).all()
+    assert (second == 4).all()
+    for space, array in [
+        ("input7", np.ones(1)),
+        ("work", np.ones(60)),
+        ("parameters", np.ones(20, np.float32)),
+        ("parameters", np.ones(19)),
+        ("parameters", np.ones(40)[::2]),
+    ]:
+        with pytest.raises(ValueError, match=space):
+            executable.point(space, array)
+
+
+@every_backend
+def test_the_source_is_text_that_the_program_alone_decides(load: Load) -> None:
+    one, two = (load(random_program(3), "float64") for _ in range(2))
+    assert one.source == two.source
+    assert one.source.isascii()
+    assert one.work.ctypes.data % 64 == 0
+
+
+def test_kernels_alike_but_for_their_places_share_a_function() -> None:
+    kernels = tuple(
+        Contraction(
+            (9, 9), Access("work", 9 * i, (1, 0)), Access("input0", i, (9, 1)), None, 1.0, False
+        )
+        for i in range(10)
+    )
+    program = Program(kernels, 10, np.zeros(91), {"input0": 91}, 90, ())
+    assert llvm.load(program, "float64").source.count("define internal void @kernel") == 1

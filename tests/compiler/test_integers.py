@@ -1,0 +1,83 @@
+"""Integers that are known at run time only, above all as indices of Python lists."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from checks_of_compiled import right_or_refused
+from programs_to_compile import table, values
+
+import micrograd
+
+ROWS = values(random.Random(29), 7, 2)
+LEAVES = [v for row in ROWS for v in row]
+TOKENS = [([0, 1, 2],), ([3, 3, 3],), ([2, 3, 5],), ([6, 0, 6],), ([4, 5, 4],), ([1, 6, 3],)]
+
+
+def total(rows):
+    return sum((a - 0.3) * (b + 1) for a, b in rows) * 1.0
+
+
+SHUFFLED = [ROWS[i] for i in (0, 1, 2, 5, 4, 3, 6)]
+SHARED = [ROWS[i] for i in (0, 1, 2, 3, 2, 5, 0)]
+PADDED = [*ROWS[:5], [0.5, 0.25], ROWS[6]]
+LONGER = [*ROWS[:6], ROWS[0] + ROWS[6]]
+SCALES = [1.0, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0]
+ID_PROGRAMS: dict[str, Callable[..., Any]] = {
+    "rows": lambda ids: total(ROWS[i] for i in ids),
+    "rows in another order": lambda ids: total(SHUFFLED[i] for i in ids),
+    "rows that are shared": lambda ids: total(SHARED[i] for i in ids),
+    "a row of constants": lambda ids: total(PADDED[i] for i in ids),
+    "a longer row": lambda ids: sum(sum(v * v for v in LONGER[i]) for i in ids),
+    "numbers": lambda ids: sum(ROWS[0][0] * SCALES[i] for i in ids),
+    "the row before": lambda ids: total(ROWS[i - 1] for i in ids),
+    "the remainder": lambda ids: total(ROWS[i % 3] for i in ids),
+    "the square": lambda ids: total(ROWS[min(i * i, 6)] for i in ids),
+    "from the end": lambda ids: total(ROWS[-i - 1] for i in ids),
+    "row and column": lambda ids: sum(ROWS[i][j % 2] * k for i, j, k in [ids]),
+    "index and factor": lambda ids: total([ROWS[i][0], ROWS[i][1] * i] for i in ids),
+    "as numbers": lambda ids: ROWS[0][0] * ids[0] + ROWS[0][1] / (1 + ids[1] + ids[2]),
+    "a power": lambda ids: ROWS[0][0] ** ids[0] + ROWS[0][1],
+    "how often": lambda ids: sum((ROWS[0][0] * k for k in range(ids[0])), ROWS[0][1]),
+    "a slice": lambda ids: total(ROWS[: ids[0] + 1]),
+    "a branch": lambda ids: total(ROWS[1 if i == 3 else i] for i in ids),
+    "a comparison": lambda ids: total(ROWS[i if i < 4 else 0] for i in ids),
+    "one equal to the next": lambda ids: ROWS[0][0] * (2.0 if ids[0] == ids[1] else 3.0),
+    "a set": lambda ids: ROWS[0][0] * len(set(ids)),
+    "a dict": lambda ids: sum(ROWS[0][0] * {i: i * i for i in range(7)}[i] for i in ids),
+    "a dict of rows": lambda ids: total(dict(enumerate(ROWS))[i] for i in ids),
+    "membership": lambda ids: ROWS[0][0] * (2.0 if 3 in ids else 3.0),
+    "the largest": lambda ids: total([ROWS[max(ids)]]),
+    "sorted": lambda ids: sum(ROWS[i][0] * k for k, i in enumerate(sorted(ids))),
+    "text": lambda ids: ROWS[0][0] * float(str(ids[0])),
+    "an array": lambda ids: total(np.array(ROWS, dtype=object)[i] for i in ids),
+}
+MUST_COMPILE = {"rows"}
+
+
+@pytest.mark.parametrize("name", ID_PROGRAMS)
+def test_run_time_integers_are_right_or_refused(name: str, backend: str) -> None:
+    for p, x in zip(LEAVES, table(random.Random(31), 1, len(LEAVES))[0], strict=True):
+        p.data = x
+    refused = right_or_refused(ID_PROGRAMS[name], LEAVES, TOKENS, backend)
+    assert not (refused and name in MUST_COMPILE)
+
+
+@pytest.mark.parametrize("bad", [7, 99, 10**9, -8, -(10**9), 2**62])
+def test_an_integer_out_of_range_is_an_error(bad: int, backend: str) -> None:
+    f = micrograd.compile(ID_PROGRAMS["rows"], parameters=LEAVES, backend=backend)
+    for first in ([0, 1, 2], [4, 4, 6]):
+        f(first)
+    for ids in ([1, 2, bad], [bad, 0, 0]):
+        for call in (f, f.value_and_grad):
+            with pytest.raises((IndexError, micrograd.MicrogradError)):
+                call(ids)
+
+
+def test_a_negative_integer_counts_from_the_end_or_is_refused(backend: str) -> None:
+    calls = [([0, 1, 2],), ([4, -1, 2],), ([-7, 3, -2],)]
+    right_or_refused(ID_PROGRAMS["rows"], LEAVES, calls, backend)

@@ -1,0 +1,82 @@
+"""The elementary functions of the LLVM backend: how far off, in units in the last place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from micrograd.compiler.program import Access, Elementwise, Program, Statement
+
+llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
+pytestmark = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 60, reason="no numbers longer than float64 to compare with"
+)
+
+ONE = np.longdouble(1)
+
+
+def softplus(x: Any) -> Any:
+    return np.where(x > 20, x, np.log1p(np.exp(np.minimum(x, ONE * 20))))
+
+
+FUNCTIONS: dict[str, tuple[Callable[[Any], Any], float, float, float | None]] = {
+    "exp": (np.exp, -746.0, 710.0, None),
+    "log": (np.log, 0.0, 1e3, None),
+    "tanh": (np.tanh, -20.0, 20.0, None),
+    "sigmoid": (lambda x: ONE / (ONE + np.exp(-x)), -745.0, 45.0, None),
+    "softplus": (softplus, -745.0, 25.0, None),
+    "pow_static(3)": (lambda x: x**3, -1e100, 1e100, 3.0),
+    "pow_static(-2)": (lambda x: ONE / x**2, -1e160, 1e160, -2.0),
+    "pow_static(0.5)": (np.sqrt, 0.0, 1e300, 0.5),
+    "pow_static(1.5)": (lambda x: x * np.sqrt(x), 0.0, 1e200, 1.5),
+    "pow_static(-0.5)": (lambda x: ONE / np.sqrt(x), 0.0, 1e300, -0.5),
+    "pow_static(-1.5)": (lambda x: ONE / x / np.sqrt(x), 0.0, 1e205, -1.5),
+}
+
+
+def points(low: float, high: float, dtype: type, count: int = 150_000) -> np.ndarray:
+    """Evenly spread ones, and ones of every size, down to the least there is."""
+    rng = np.random.default_rng(5)
+    limits = np.finfo(dtype)
+    high = min(high, float(limits.max) / 4)
+    low = max(low, -float(limits.max) / 4)
+    sizes = np.exp2(rng.uniform(np.log2(float(limits.smallest_subnormal)), np.log2(high), count))
+    signs = rng.choice([-1.0, 1.0], count) if low < 0 else np.ones(count)
+    near = rng.uniform(max(low, -4.0), min(high, 4.0), count)
+    everywhere = [rng.uniform(low, high, count), near, np.clip(sizes * signs, low, high)]
+    return np.concatenate(everywhere).astype(dtype)
+
+
+def errors(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """In units of the last place of the exact number."""
+    dtype = found.dtype
+    with np.errstate(over="ignore"):
+        unit = np.spacing(np.abs(exact).astype(dtype))
+    least = np.finfo(dtype).smallest_subnormal
+    unit = np.where(np.isfinite(unit), np.maximum(unit, least), np.finfo(dtype).max)
+    same = found == exact.astype(dtype)
+    return np.where(same, 0, np.abs(found.astype(np.longdouble) - exact) / unit)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_within_two_units_in_the_last_place(name: str, dtype: type) -> None:
+    function, low, high, static = FUNCTIONS[name]
+    x = points(low, high, dtype)
+    statement = Statement(
+        name.partition("(")[0], Access("work", 8, (1,)), (Access("input0", 0, (1,)),), static
+    )
+    kernel = Elementwise((len(x),), (statement,))
+    program = Program((kernel,), 1, np.zeros(len(x) + 8), {"input0": len(x)}, 0, ())
+    executable = llvm.load(program, np.dtype(dtype).name)
+    executable.point("input0", x)
+    executable.run()
+    found = executable.work[8 : 8 + len(x)]
+    with np.errstate(all="ignore"):
+        exact = function(x.astype(np.longdouble))
+        off = errors(found, exact)
+    worst = int(np.argmax(off))
+    assert off[worst] < 2, f"{off[worst]:.2f} at {x[worst]!r}: {found[worst]!r}"
