@@ -41,6 +41,9 @@ class Observer(ContextDecorator):
     def made(self, node: Value) -> None:
         """`node` has just been computed."""
 
+    def cut(self, node: Value) -> None:
+        """`node` has been computed inside `no_grad` and is about to become a leaf."""
+
     def leaf(self, leaf: Value) -> None:
         """`leaf` has just been made, by itself and not as a plain number of an expression."""
 
@@ -84,6 +87,9 @@ class no_grad(Observer):  # noqa: N801  (the name torch users know)
 
     def made(self, node: Value) -> None:
         """Cut the node from its inputs."""
+        for observer in active:
+            if observer.thread == self.thread:
+                observer.cut(node)
         node._row = node._a = node._b = node._static = node._more = None
 
 

@@ -119,6 +119,7 @@ class Compiled:
         self._traces: OrderedDict[Shape, Traced] = OrderedDict()
         self._stepper: Runner | None = None  # of the last step
         self._newest: Runner | None = None
+        self._new: Traced | None = None  # traced in this call: not to be verified yet
 
     # ---- running -------------------------------------------------------------------------------
 
@@ -147,7 +148,7 @@ class Compiled:
 
     def attempt(self, *inputs: Any) -> float:
         """The loss and one step; nan, and nothing has changed, where `step` would go on eagerly."""
-        if self.optimizer is None or self.exact or not self._starts_exactly():
+        if self.optimizer is None or self.exact or not self._starts_exactly(inputs):
             return math.nan
         runner = self._runner(STEP, inputs)
         loss = runner.run()
@@ -164,7 +165,7 @@ class Compiled:
         if runner is None or not (runner.holds(inputs) and runner.fits()):
             if self.optimizer is None:
                 raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
-            if self.exact or not self._starts_exactly():
+            if self.exact or not self._starts_exactly(inputs):
                 return eager_step(self.fn, inputs, self.batch, self.optimizer)
             runner = self._stepper = self._runner(STEP, inputs)
             loss = runner.run()
@@ -177,8 +178,9 @@ class Compiled:
             return eager_step(self.fn, inputs, self.batch, self.optimizer)
         return runner.result(loss) if runner.traced.has_aux else loss
 
-    def _starts_exactly(self) -> bool:
+    def _starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
         """False if the rule's first step is not one from a state of zeros, and is yet to come."""
+        self._traced(inputs)  # before parameters are in a store, where Python reads them slowly
         memory = self._memory()
         return memory.started or all(rule.exact_start for rule in memory.rules)
 
@@ -193,7 +195,7 @@ class Compiled:
         """The program for these arguments, pointed at them."""
         key = mode, shape_of(inputs)
         traced = self._traces.get(self._sample(inputs)[2])
-        if traced is not None and not self._agrees(traced, inputs):
+        if traced is not None and traced is not self._new and not self._agrees(traced, inputs):
             self._traces.clear()
             self._runners.clear()
         runner = self._runners.get(key)
@@ -202,7 +204,7 @@ class Compiled:
             if len(self._runners) > MOST_PROGRAMS:
                 self._runners.popitem(last=False)
         self._runners.move_to_end(key)
-        self._newest = runner
+        self._newest, self._new = runner, None
         runner.take(inputs, final=runner.traced.verified)
         return runner
 
@@ -244,7 +246,7 @@ class Compiled:
         _, sample, shape = self._sample(inputs)
         traced = self._traces.get(shape)
         if traced is None:
-            traced = self._traces[shape] = self._source().trace(sample, shape)
+            traced = self._new = self._traces[shape] = self._source().trace(sample, shape)
             if len(self._traces) > MOST_PROGRAMS:
                 self._traces.popitem(last=False)
             self._meet(traced)

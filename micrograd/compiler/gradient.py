@@ -20,8 +20,8 @@ from micrograd.compiler.graph import (
     Lanes,
     Mask,
     Symbols,
-    levels,
-    reach,
+    used_by,
+    users_of,
 )
 from micrograd.compiler.normal import inlined
 from micrograd.ops import OPS
@@ -31,7 +31,7 @@ def reached(g: Graph, loss: int) -> Mask:
     """The nodes that the loss is computed from, as far as derivatives flow."""
     seed = np.zeros(len(g), bool)
     seed[loss] = True
-    return reach(g, seed, levels(g), False, ~g.stop)
+    return used_by(g, seed, ~g.stop)
 
 
 def gradient(g: Graph, loss: int, wanted: Ids, lanes: Mask, outputs: Ids) -> tuple[Graph, Ids]:
@@ -40,7 +40,7 @@ def gradient(g: Graph, loss: int, wanted: Ids, lanes: Mask, outputs: Ids) -> tup
     `lanes` marks the nodes that have a value for each lane: what they give to the adjoint of a
     node that has one value is summed over the lanes. `outputs` must keep their meaning.
     """
-    active = reach(g, g.kind == PARAMETER, levels(g), True, ~g.stop) & reached(g, loss)
+    active = users_of(g, g.kind == PARAMETER, ~g.stop) & reached(g, loss)
     nodes = np.nonzero(active)[0]
     adjoint = np.full(len(g), NONE)
     adjoint[nodes] = len(g) + np.arange(len(nodes))
@@ -52,20 +52,11 @@ def gradient(g: Graph, loss: int, wanted: Ids, lanes: Mask, outputs: Ids) -> tup
         builder.add_terms(adjoint[[loss]], NONE, NONE, 1.0)
     _through_sums(g, active, shares)
     _through_rows(g, active, shares)
-    shares.hand_over()
-    whole = _with_zeros(builder.graph())
+    shares.hand_over(adjoint[nodes])
+    whole = builder.unsorted()
     candidates = np.arange(len(whole)) >= first_new
     kept = np.concatenate([outputs, adjoint[wanted][adjoint[wanted] >= 0]])
     return inlined(whole, candidates, kept), adjoint[wanted]
-
-
-def _with_zeros(g: Graph) -> Graph:
-    """Sums to which nothing was given are the number 0."""
-    given = np.bincount(g.node, minlength=len(g))
-    empty = np.nonzero((g.kind == SUM) & (given == 0))[0]
-    builder = Builder(g)
-    builder.add_terms(empty, NONE, NONE, 0.0)
-    return builder.graph()
 
 
 class _Shares:
@@ -82,12 +73,14 @@ class _Shares:
         """The user gives `c · u · v` to the adjoint of `to`."""
         self._parts.append((to, user, u, v, c))
 
-    def hand_over(self) -> None:
-        """Write all shares down as terms."""
+    def hand_over(self, adjoints: Ids) -> None:
+        """Write all shares down as terms; an adjoint that was given nothing is 0."""
         if not self._parts:
+            self.builder.add_terms(adjoints, NONE, NONE, 0.0)
             return
         to, user, u, v, c = (np.concatenate(x) for x in zip(*self._parts, strict=True))
         target = self.adjoint[to]
+        self.builder.add_terms(np.setdiff1d(adjoints, target), NONE, NONE, 0.0)
         over_lanes = self.in_lanes[user] & ~self.lanes[to]
         if over_lanes.any():
             # Its own node for what is summed over the lanes, which the adjoint then adds up.

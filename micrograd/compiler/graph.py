@@ -131,19 +131,38 @@ def spans(start: Ids, count: Ids) -> Ids:
     return np.repeat(start - offset, count) + np.arange(count.sum())
 
 
-def reach(g: Graph, seed: Mask, level: NDArray[np.int32], forward: bool, through: Mask) -> Mask:
-    """The nodes that the seeds lead to (or that lead to them), along nodes in `through`."""
+def users_of(g: Graph, seed: Mask, through: Mask) -> Mask:
+    """The seeds, and the nodes that are computed from them along nodes in `through`."""
     users, used = edges(g)
-    origin, goal = (used, users) if forward else (users, used)
-    key = level[origin] if forward else -level[origin]
-    order = np.argsort(key, kind="stable")
-    origin, goal, key = origin[order], goal[order], key[order]
-    cuts = np.concatenate([[0], np.nonzero(np.diff(key))[0] + 1, [len(key)]])
+    order = np.argsort(used, kind="stable")
+    users = users[order]
+    count = np.bincount(used, minlength=len(g))
+    start = np.cumsum(count) - count
     found = seed.copy()
-    for i, j in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
-        hit = goal[i:j][found[origin[i:j]]]
-        found[hit[through[hit]]] = True
+    front = np.nonzero(seed)[0]
+    while len(front):
+        front = _new(users[spans(start[front], count[front])], found, through)
     return found
+
+
+def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
+    """The seeds, and the nodes that they are computed from along nodes in `through`."""
+    count = np.bincount(g.node, minlength=len(g))
+    start = np.cumsum(count) - count
+    found = seed.copy()
+    front = np.nonzero(seed)[0]
+    while len(front):
+        terms = spans(start[front], count[front])
+        used = np.concatenate([g.u[terms], g.v[terms], g.args[front].ravel()])
+        front = _new(used[used >= 0], found, through)
+    return found
+
+
+def _new(nodes: Ids, found: Mask, through: Mask) -> Ids:
+    """Those of the nodes that are not found yet, once each; marks them."""
+    nodes = np.unique(nodes[~found[nodes] & through[nodes]])
+    found[nodes] = True
+    return nodes
 
 
 class Builder:
@@ -257,11 +276,15 @@ class Builder:
 
     def graph(self) -> Graph:
         """All nodes so far."""
+        return sorted_terms(self.unsorted())
+
+    def unsorted(self) -> Graph:
+        """All nodes so far, terms in the order in which they were added: for passes that sort."""
         fields = (
             [getattr(part, name) for part in self._parts]
             for name in Graph.__dataclass_fields__  # the order of the constructor
         )
-        return sorted_terms(Graph(*[np.concatenate(arrays) for arrays in fields]))
+        return Graph(*[np.concatenate(arrays) for arrays in fields])
 
 
 def sorted_terms(g: Graph) -> Graph:

@@ -16,6 +16,7 @@ from micrograd.compiler.graph import LARGEST, ROW, ROWS, Graph, Ids
 from micrograd.compiler.layout import ALIGN, LANES, WORK, Axes, Layout, factor
 from micrograd.compiler.program import Access
 from micrograd.compiler.schedule import Group, Terms
+from micrograd.ops import OPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def loops_of(g: Graph, groups: list[Group], of: Ids, layout: Layout, loops: Loop
         if group.kind == ROW:
             axes, places = loops.affine(out[1], [place(x[order]) for x in group.args])
             extents, (target, *inputs) = _accesses(axes, [out, *places])
-            static = None if np.isnan(group.static) else group.static
+            static = group.static if OPS[ROWS[group.row]].has_static else None
             loops.all.append(Map(extents, ROWS[group.row], static, target, tuple(inputs)))
         for i, terms in enumerate(group.terms):
             if group.ragged and terms.u is None:

@@ -79,6 +79,7 @@ class Memory(MutableMapping[Value, State]):
         self.shared: list[str] = []
         self.numbers = aligned(0, store.dtype)
         self.rules: list[Rule] = []
+        self._rates = 0  # how many there is room for
         self._options: list[dict[str, Any]] = []
         self._loose: dict[Value, State] | None = None  # written since the last compiled step
         written = dict(optimizer.state)
@@ -123,7 +124,7 @@ class Memory(MutableMapping[Value, State]):
 
     @property
     def _shared_base(self) -> int:
-        return _rounded(len(self.optimizer.param_groups))
+        return _rounded(self._rates)
 
     @property
     def _vector_base(self) -> int:
@@ -138,7 +139,9 @@ class Memory(MutableMapping[Value, State]):
             self.rules = [Rule(self.optimizer, g) for g in groups]
             names = list(dict.fromkeys(name for rule in self.rules for name in rule.names))
             every = {name for rule in self.rules for name in rule.vectors}
-            grown = np.zeros(len(self.store.values) - self.places, np.int64)
+            # What is new has taken no step yet: a cohort of its own.
+            fresh = self.cohorts if self.places else 0
+            grown = np.full(len(self.store.values) - self.places, fresh)
             self._move(
                 np.concatenate([self.cohort, grown]), names, [n for n in names if n not in every]
             )
@@ -160,6 +163,7 @@ class Memory(MutableMapping[Value, State]):
         present = np.zeros(len(cohort), bool)
         present[: len(self.present)] = self.present
         self.cohort, self.present, self.names, self.shared = cohort, present, names, shared
+        self._rates = len(self.optimizer.param_groups)
         size = self._vector_base + len(self.vectors) * _rounded(self.places)
         self.numbers = aligned(size, self.store.dtype)
         first = {int(c): i for i, c in reversed(list(enumerate(cohort.tolist())))}

@@ -74,7 +74,7 @@ def normal_form(r: Recording, values: np.ndarray, lanes: int = 0) -> tuple[Graph
         builder.add_terms(np.full(len(table), chosen + k), table, hot[slot, : len(table)], 1.0)
     outputs = builder.block_of_sums(len(r.outputs), reduced=lanes > 0)
     builder.add_terms(outputs, ids(r.outputs), NONE, 1.0 / lanes if lanes else 1.0)
-    g = _folded(builder.graph())
+    g = _folded(builder.unsorted())
     g = inlined(_without_zeros(g), np.ones(len(g), bool), outputs)
     return g, Leaves(parameters.ids, given.ids, hot, outputs)
 
@@ -85,8 +85,8 @@ def _kinds(r: Recording) -> np.ndarray:
     for row, static in _classes(r):
         places = _members(r, row, static)
         if row < DETACHED and kinds[places[0]] == SUM:
-            probe = ["x"] * OPS[ROWS[row]].arity + ([static] if static == static else [])
-            if OPS[ROWS[row]].terms(*probe) is None:
+            op = OPS[ROWS[row]]
+            if op.terms(*["x"] * op.arity, *([static] if op.has_static else [])) is None:
                 kinds[places] = ROW
     kinds[r.row == LARGEST_OF] = LARGEST
     return kinds
@@ -156,12 +156,13 @@ def inlined(g: Graph, candidates: Mask, outputs: Ids) -> Graph:
     target, factor = np.arange(n), np.ones(n)
     target[g.u[link]] = g.node[link]
     factor[g.u[link]] = g.c[link]
-    while True:
-        further = target[target]
-        if (further == target).all():
-            break
-        factor *= factor[target]
-        target = further
+    moved = np.nonzero(target != np.arange(n))[0]
+    while len(moved):
+        nearer = target[moved]
+        further = target[nearer]
+        moved, nearer, further = (x[further != nearer] for x in (moved, nearer, further))
+        factor[moved] *= factor[nearer]
+        target[moved] = further
     keep = ~link
     node = g.node[keep]
     return sorted_terms(

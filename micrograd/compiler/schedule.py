@@ -25,8 +25,9 @@ from micrograd.compiler.graph import (
     Ids,
     Mask,
     levels,
-    reach,
     replace,
+    used_by,
+    users_of,
 )
 
 Hashes = NDArray[np.uint64]
@@ -67,10 +68,9 @@ class Group:
 
 def live(g: Graph, roots: Ids) -> tuple[Graph, Ids]:
     """The graph without what the roots do not need, and the new number of each node (-1: gone)."""
-    level = levels(g)
     seed = np.zeros(len(g), bool)
     seed[roots] = True
-    keep = reach(g, seed, level, False, np.ones(len(g), bool))
+    keep = used_by(g, seed, np.ones(len(g), bool))
     new = np.where(keep, np.cumsum(keep) - 1, NONE)
 
     def renumbered(ids: Ids) -> Ids:
@@ -91,8 +91,10 @@ def live(g: Graph, roots: Ids) -> tuple[Graph, Ids]:
 def lane_mask(g: Graph, seeds: Ids) -> Mask:
     """The nodes that have a value for each lane, if the seeds do."""
     seed = np.zeros(len(g), bool)
+    if not len(seeds):
+        return seed
     seed[seeds] = True
-    return reach(g, seed, levels(g), True, ~g.reduced)
+    return users_of(g, seed, ~g.reduced)
 
 
 def schedule(g: Graph, home: Ids, lanes: Mask, pinned: Mask) -> tuple[list[Group], Ids]:

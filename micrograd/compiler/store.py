@@ -29,12 +29,13 @@ class Stored(Value):
     def data(self) -> float:
         """The number, as the last step left it."""
         store, place = _slot.__get__(self)
-        return float(store.numbers[place])
+        number: float = store.view[place]
+        return number
 
     @data.setter
     def data(self, x: float) -> None:
         store, place = _slot.__get__(self)
-        store.numbers[place] = x
+        store.view[place] = x
 
     _data = data
 
@@ -52,6 +53,7 @@ class Store:
         self.dtype = dtype
         self.values: list[Value] = []
         self.numbers: np.ndarray = aligned(0, dtype)
+        self.view = memoryview(self.numbers)  # the same, one by one and faster
         self.version = 0
 
     def take(self, leaves: Sequence[Value]) -> None:
@@ -68,7 +70,7 @@ class Store:
         numbers[: len(self.values)] = self.numbers
         numbers[len(self.values) :] = [v._data for v in new]
         first = len(self.values)
-        self.numbers = numbers
+        self.numbers, self.view = numbers, memoryview(numbers)
         self.values += new
         self.version += 1
         for place, v in enumerate(new, start=first):

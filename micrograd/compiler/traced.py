@@ -21,7 +21,7 @@ from micrograd.compiler.integers import (
 )
 from micrograd.compiler.reachable import leaves_of, lengths_of
 from micrograd.compiler.recording import MADE_BY_HAND, Recording, Unrecordable, record
-from micrograd.compiler.tracing import Index, Tracer, Truth, random_states, tracing
+from micrograd.compiler.tracing import Index, LineTracer, Tracer, Truth, random_states, tracing
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
 
@@ -101,9 +101,9 @@ class Source:
 
     # ---- traces --------------------------------------------------------------------------------
 
-    def _run(self, arguments: tuple[Any, ...], shape: Shape, stop_at: int = -1) -> _Run:
-        with tracing() as tracer:
-            tracer.stop_at = stop_at
+    def _run(self, arguments: tuple[Any, ...], shape: Shape, tracer: Tracer | None = None) -> _Run:
+        tracer = tracer or Tracer()
+        with tracing(tracer):
             made = stand_ins(arguments, shape, tracer)
             result = self.fn(*made.arguments)
             outputs, rebuild, has_aux = _outputs(result)
@@ -119,8 +119,9 @@ class Source:
 
     def _refuse(self, reason: str, node: int, arguments: tuple[Any, ...], shape: Shape) -> NoReturn:
         """Raise a CompileError about the line that made a node; traces again to find it."""
-        line = self._run(arguments, shape, stop_at=node).tracer.line
-        where = line or f"in {getattr(self.fn, '__qualname__', self.fn)!s}"
+        tracer = LineTracer(node)
+        self._run(arguments, shape, tracer)
+        where = tracer.line or f"in {getattr(self.fn, '__qualname__', self.fn)!s}"
         raise CompileError(f"cannot be compiled: {reason}\n  at {where}")
 
     def _refuse_randomness(

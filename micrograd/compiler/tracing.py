@@ -20,13 +20,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from micrograd import observers
 from micrograd.checks import user_line
 from micrograd.compiler.store import Stored
 from micrograd.engine import More, Value, as_operand, make_node
 from micrograd.errors import CompileError
 from micrograd.functions import apply
-from micrograd.observers import Observer, no_grad
+from micrograd.observers import Observer
 from micrograd.ops import FLOATS, OPS, Op
 
 # Rows that only a trace has: a number read from a node, and the largest of several.
@@ -184,30 +183,19 @@ class Tracer(Observer):
         self.sources: dict[int, Value] = {}  # id of a leaf that repeats a number: whose
         self.stopped: list[Value] = []  # nodes made inside `no_grad`
         self.indexed = False  # whether an integer chose from a list
-        self.stop_at = -1  # the node whose line is wanted
-        self.line = ""
+        self.made = self.nodes.append  # type: ignore[method-assign]  # as fast as it gets
 
-    def made(self, node: Value) -> None:
-        """Write down an operation."""
-        nodes = self.nodes
-        if len(nodes) == self.stop_at:
-            self.line = user_line()
-        if len(observers.active) > 1 and self._is_cut():
-            # `no_grad` is about to turn the node into a leaf: keep what it was in another.
-            whole = make_twin(node)
-            nodes.append(whole)
-            self.stopped.append(whole)
-            self.leaves.append(node)
-            self.sources[id(node)] = whole
-            return
-        nodes.append(node)
+    def cut(self, node: Value) -> None:
+        """Keep what a node that `no_grad` turns into a leaf was, in another."""
+        whole = make_twin(node)
+        self.nodes[-1] = whole
+        self.stopped.append(whole)
+        self.leaves.append(node)
+        self.sources[id(node)] = whole
 
     def leaf(self, leaf: Value) -> None:
         """Write down a leaf that the program makes."""
         self.leaves.append(leaf)
-
-    def _is_cut(self) -> bool:
-        return any(isinstance(o, no_grad) and o.thread == self.thread for o in observers.active)
 
     def read(self, v: Value) -> Any:
         """What `v.data` is to the program."""
@@ -216,6 +204,21 @@ class Tracer(Observer):
         if v._row is None and v._static is not None:
             return v._data
         return as_read(make_node(DETACH, v._data, v))
+
+
+class LineTracer(Tracer):
+    """A trace that notes the line which makes a certain node."""
+
+    def __init__(self, node: int) -> None:
+        super().__init__()
+        self.line = ""
+
+        def made(made: Value) -> None:
+            if len(self.nodes) == node:
+                self.line = user_line()
+            self.nodes.append(made)
+
+        self.made = made  # type: ignore[method-assign]
 
 
 def make_twin(node: Value) -> Value:
@@ -227,16 +230,15 @@ def make_twin(node: Value) -> Value:
 
 
 @contextmanager
-def tracing() -> Iterator[Tracer]:
+def tracing(tracer: Tracer) -> Iterator[None]:
     """Trace what this thread does inside. One trace at a time; other threads notice nothing."""
     with _lock:
-        tracer = Tracer()
         patched = not _tracers
         with tracer:
             _tracers.append(tracer)
             kept = _watch() if patched else []
             try:
-                yield tracer
+                yield
             finally:
                 for owner, name, value in kept:
                     setattr(owner, name, value)

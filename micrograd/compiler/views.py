@@ -36,7 +36,7 @@ class View:
     form: str = ""
     group: int = NONE
     lanes: bool = False
-    along: frozenset[int] = frozenset()  # the axes of the loop on which it depends
+    axes: tuple[int, ...] = ()  # the axes of the loop that are those of the shape; -1: the lanes
     choice: bool = False  # one-hot rows: what stands for a run-time integer
 
 
@@ -47,6 +47,7 @@ class Reading:
     extents: Shape
     summed: frozenset[int]
     views: tuple[View, ...]
+    lengths: tuple[int, int] = (0, 0)  # of the rows of a ragged one: the least, the most
 
     @property
     def result(self) -> Shape:
@@ -86,8 +87,10 @@ class Places:
     def reading(self, count: int, operands: list[Ids], terms: Terms | None = None) -> Reading:
         """How `count` nodes read these operands: (nodes, terms a node) each, or flat if ragged."""
         if terms is not None and terms.node is not None:
-            views = tuple(self._view(x, None, (RAGGED,) * (x.size > 1)) for x in operands)
-            return Reading((count, -1), frozenset({1}), views)
+            views = tuple(self._view(x, [(x.size, 1)], (RAGGED,)) for x in operands)
+            _, lengths = np.unique(terms.node, return_counts=True)
+            span = int(lengths.min()), int(lengths.max())
+            return Reading((count,), frozenset(), views, span)
         width = operands[0].size // count if operands else 1
         out = np.repeat(np.arange(count), width)
         addresses = [self.address[x.ravel()] for x in operands]
@@ -101,36 +104,30 @@ class Places:
         )
         return Reading(extents, summed, views)
 
-    def _view(self, ids: Ids, axes: list[tuple[int, int]] | None, form: tuple[str, ...]) -> View:
+    def _view(self, ids: Ids, axes: list[tuple[int, int]], form: tuple[str, ...]) -> View:
         nodes = ids.ravel()
         spaces = sorted(set(self.space[nodes].tolist()))
-        group = self.forward.groups[self.forward.of[nodes[0]]]
-        lanes = group.lanes
-        of = int(self.forward.of[nodes[0]]) if spaces == [RESULT] else NONE
-        address = self.address[nodes]
-        choice = spaces[0].startswith("ids")
-        if axes is None:
-            return View(
-                "+".join(spaces), (len(nodes),), address, form[0] if form else "", of, lanes
-            )
-        along = frozenset(i for i, (_, stride) in enumerate(axes) if stride)
-        order = sorted(along, key=lambda i: (-abs(axes[i][1]), i))
-        sizes = [n for n, _ in axes]
-        grid = address.reshape(sizes)[tuple(slice(None) if i in along else 0 for i in
-                                            range(len(axes)))]  # fmt: skip
-        kept = sorted(along)
-        places = np.transpose(grid, [kept.index(i) for i in order]).ravel()
+        number = int(self.forward.of[nodes[0]])
+        group = self.forward.groups[number]
+        of = number if spaces == [RESULT] else NONE
+        moving = [i for i, (_, stride) in enumerate(axes) if stride]
+        at = tuple(slice(None) if i in moving else 0 for i in range(len(axes)))
+        grid = self.address[nodes].reshape([n for n, _ in axes])[at]
+        order = sorted(moving, key=lambda i: (-abs(axes[i][1]), i))
+        places = np.transpose(grid, [moving.index(i) for i in order]).ravel()
         shape = tuple(axes[i][0] for i in order)
         if not form and len(np.unique(places)) < len(places):
             form = (WINDOWS,)
-        whole = self._whole(spaces, group.kind, of, places)
-        if whole is not None and not form:
-            shape = whole
+        choice = spaces[0].startswith("ids")
         if choice:
-            shape, places = self._chosen(shape, places)
+            shape, places = self._chosen(places)
+        elif not form:
+            shape = self._whole(spaces, group.kind, of, places) or shape
+        lane = (-1,) * group.lanes
         return View(
-            "+".join(spaces), shape, places, form[0] if form else "", of, lanes, along, choice
-        )
+            "+".join(spaces), shape, places, form[0] if form else "", of, group.lanes,
+            (*lane, *order), choice,
+        )  # fmt: skip
 
     def _whole(self, spaces: list[str], kind: int, of: int, places: Ids) -> Shape | None:
         """The shape of the array that is read from its beginning to its end, if one is."""
@@ -141,10 +138,10 @@ class Places:
             return None
         return shape
 
-    def _chosen(self, shape: Shape, places: Ids) -> tuple[Shape, Ids]:
+    def _chosen(self, places: Ids) -> tuple[Shape, Ids]:
         """The integers that one-hot rows stand for."""
-        slots = list(dict.fromkeys((places // self.choices).tolist()))
-        return (len(slots),) if len(slots) > 1 else (), np.array(slots)
+        slots = np.unique(places // self.choices)
+        return (len(slots),) if len(slots) > 1 else (), slots
 
 
 def _affine(out: Ids, addresses: list[Ids], mixed: list[bool]) -> tuple[Axes, list[bool]]:
