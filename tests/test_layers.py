@@ -34,9 +34,10 @@ LAYERS = [
     "compiler.backends.llvm.packing", "compiler.backends.llvm.render",
     "compiler.backends.llvm.execution", "compiler.backends.llvm", "compiler.touches",
     "compiler.backends.numpy_calls", "compiler.backends.numpy", "compiler.checkers",
-    "compiler.eager", "compiler.report", "compiler.fusion", "compiler.runner",
-    "compiler.compiled", "compiler.forward", "compiler.views", "compiler.expressions",
-    "compiler.interpret", "compiler.naming", "compiler.recovered", "compiler.verify", "saving",
+    "compiler.forward", "compiler.views", "compiler.formula", "compiler.expressions", "compiler.naming",
+    "compiler.recovered", "compiler.eager", "compiler.report", "compiler.fusion", "compiler.runner",
+    "compiler.compiled", 
+    "compiler.interpret", "compiler.verify", "saving",
     "data", "loop", "article", "comparison", "train",
 ]  # fmt: skip
 COMMANDS = ["commands", "commands.arguments", "commands.step", "commands.train", "commands.compare"]

@@ -102,13 +102,21 @@ class Drawing:
             **_width(thin),
         )
 
-    def link(self, tail: str, head: str, label: str = "") -> None:
-        """A wire for values, from card to card; a label is a local derivative."""
+    def link(
+        self, tail: str, head: str, label: str = "", *, into: str = "", straight: bool = False
+    ) -> None:
+        """A wire for values, from card to card; a label is a local derivative.
+
+        It ends at the left of the row `into`, if one is named. `straight` keeps the two in line.
+        """
         attributes = {"class": "fwd", "color": FORWARD_WIRE, "id": f"e-{tail}-{head}"}
         if label:
             self._roles.add(LOCAL)
             attributes["label"] = _badge(label, LOCAL)
-        self.graph.edge(tail, head, **attributes)
+        if straight:
+            attributes["weight"] = "8"
+        ends = (f"{tail}:e", f"{head}:{into}:w") if into else (tail, head)
+        self.graph.edge(*ends, **attributes)
 
     def figure(self) -> Figure:
         """The finished picture."""

@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from micrograd.compiler.compiled import Compiled
+from micrograd.errors import ArgumentTypeError
 from micrograd.step import Floats, ModuleCall, Positions, Step
 from micrograd.words import check_language, number, word
+from viz.array_cards import compiled_layers
 from viz.cards import Band, Card, Matrices, Row
 from viz.drawing import Drawing, step_caption
 from viz.figure import Figure
 from viz.palette import FORWARD, GRADIENT, UPDATE, WEIGHT_FRAME
 
 
-def layer_graph(step: Step, language: str = "en", *, folded: bool = False) -> Figure:
+def layer_graph(step: Step | Compiled, language: str = "en", *, folded: bool = False) -> Figure:
     """Draw a recorded step as matrices: values, gradients and updated parameters.
 
+    Of a compiled function, the arrays that were found in it, with the parameters as they are now.
     A batch is a matrix with one row a sample. Large matrices are heat maps, with their shape.
     `folded` says in the caption that this stands for a picture that would be too large.
 
@@ -28,6 +32,12 @@ def layer_graph(step: Step, language: str = "en", *, folded: bool = False) -> Fi
     True
     """
     check_language(language)
+    if isinstance(step, Compiled):
+        return compiled_layers(step, language)
+    if not isinstance(step, Step):
+        raise ArgumentTypeError(
+            f"layer_graph draws a recorded step or a compiled function, got {type(step).__name__}"
+        )
     note = word("folded to layers", language) if folded else ""
     caption = step_caption(step, language, note=note)
     drawing = Drawing("layer_graph", caption, language, step.optimizer_name)

@@ -19,7 +19,9 @@ FORWARD = Role("fwd", "forward value", "#004B7A", "#E6F1FA")
 LOCAL = Role("loc", "local derivative", "#6B5200", "#FFF3C4")
 GRADIENT = Role("bwd", "gradient = upstream × local", "#9A3E00", "#FCEBDF")
 UPDATE = Role("upd", "after one {name} step", "#00604A", "#E2F4EC")
-ROLES = (FORWARD, LOCAL, GRADIENT, UPDATE)
+ARRAY = Role("arr", "array operation", "#33475B", "#E9EEF3")
+SCALARS = Role("sca", "scalar operations that it stands for", "#5A3E85", "#F0EAF7")
+ROLES = (FORWARD, LOCAL, GRADIENT, UPDATE, ARRAY, SCALARS)
 
 FORWARD_WIRE = "#0072B2"
 GRADIENT_WIRE = "#D55E00"

@@ -44,6 +44,9 @@ def _shape(x: Any, name: str) -> Hashable:
     if isinstance(x, Real):
         return FLOAT
     if isinstance(x, list | tuple):
+        regular = _regular(x)
+        if regular is not None:
+            return type(x).__name__, *regular
         parts = [_shape(item, name) for item in x]
         if len(parts) > 1 and parts.count(parts[0]) == len(parts):
             return type(x).__name__, len(parts), parts[0]
@@ -51,6 +54,16 @@ def _shape(x: Any, name: str) -> Hashable:
     raise ArgumentTypeError(
         f"{name} must be a number or nested lists or arrays of numbers, got {type(x).__name__}"
     )
+
+
+def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:
+    """The sort and shape of nested lists that make an array of numbers."""
+    try:
+        array = np.array(x)
+    except ValueError:
+        return None
+    sort = {"f": FLOAT, "i": INTEGER}.get(array.dtype.kind)
+    return None if sort is None or not array.size else (sort, array.shape)
 
 
 def is_integral(shape: Hashable) -> bool:
@@ -61,7 +74,7 @@ def is_integral(shape: Hashable) -> bool:
 def _sorts(shape: Hashable) -> Iterator[str]:
     if isinstance(shape, str):
         yield shape
-    elif isinstance(shape, tuple) and shape[0] in ("array", "tensor"):
+    elif isinstance(shape, tuple) and shape[1] in (FLOAT, INTEGER):
         yield shape[1]
     elif isinstance(shape, tuple) and shape[0] in ("list", "tuple"):
         for part in shape[1:] if len(shape) == 3 else shape[1]:

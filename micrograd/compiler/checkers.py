@@ -115,7 +115,7 @@ def check_groups(
         assert (np.diff(nodes) > 0).all(), f"the nodes of group {k} do not ascend"
         assert (of[nodes] == k).all(), f"a node of group {k} is said to be of another"
         count[nodes] += 1
-        facts = {
+        facts: dict[str, Any] = {
             "kind": g.kind, "row": g.row, "home": home, "lanes": lanes, "reduced": g.reduced,
             "pinned": pinned,
         }  # fmt: skip

@@ -15,8 +15,10 @@ from micrograd.arrays import Tensor
 from micrograd.compiler.arguments import Shape, first_samples, flat, shape_of
 from micrograd.compiler.eager import eager_gradient, eager_step, eager_value
 from micrograd.compiler.memory import Memory
+from micrograd.compiler.naming import given_names
 from micrograd.compiler.pipeline import GRADIENT, STEP, VALUE, Arguments, build
 from micrograd.compiler.recording import met
+from micrograd.compiler.recovered import Recovered, recovered
 from micrograd.compiler.report import Report, explanation
 from micrograd.compiler.runner import Runner, chosen
 from micrograd.compiler.store import Store, place_of, store_of
@@ -148,9 +150,11 @@ class Compiled:
 
     def attempt(self, *inputs: Any) -> float:
         """The loss and one step; nan, and nothing has changed, where `step` would go on eagerly."""
-        if self.optimizer is None or self.exact or not self._starts_exactly(inputs):
-            return math.nan
-        runner = self._runner(STEP, inputs)
+        runner = None if self.exact else self._ready(STEP, inputs)
+        if runner is None:
+            if self.optimizer is None or self.exact or not self._starts_exactly(inputs):
+                return math.nan
+            runner = self._runner(STEP, inputs)
         loss = runner.run()
         if loss == loss:
             runner.note_chosen()
@@ -162,21 +166,26 @@ class Compiled:
         A step that is interrupted has changed all parameters, or none.
         """
         runner = self._stepper
-        if runner is None or not (runner.holds(inputs) and runner.fits()):
+        if runner is not None and runner.holds(inputs) and runner.fits():
+            loss = runner.run()
+            if loss == loss and not runner.has_aux:
+                return loss
+        else:
             if self.optimizer is None:
                 raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
-            if self.exact or not self._starts_exactly(inputs):
-                return eager_step(self.fn, inputs, self.batch, self.optimizer)
-            runner = self._stepper = self._runner(STEP, inputs)
+            runner = None if self.exact else self._ready(STEP, inputs)
+            if runner is None:
+                if self.exact or not self._starts_exactly(inputs):
+                    return eager_step(self.fn, inputs, self.batch, self.optimizer)
+                runner = self._runner(STEP, inputs)
+            self._stepper = runner
             loss = runner.run()
             if loss == loss:
                 runner.note_chosen()
-        else:
-            loss = runner.run()
-        if loss != loss:
-            assert self.optimizer is not None
-            return eager_step(self.fn, inputs, self.batch, self.optimizer)
-        return runner.result(loss) if runner.traced.has_aux else loss
+        if loss == loss:
+            return runner.result(loss)
+        assert self.optimizer is not None
+        return eager_step(self.fn, inputs, self.batch, self.optimizer)
 
     def _starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
         """False if the rule's first step is not one from a state of zeros, and is yet to come."""
@@ -191,15 +200,29 @@ class Compiled:
         """What gradients are taken by: those given, or those met so far."""
         return list(self._met if self._explicit is None else self._explicit)
 
+    def _ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
+        """The program for these arguments, pointed at them, if there is nothing left to check."""
+        runner = self._runners.get((mode, shape_of(inputs)))
+        if runner is None or not runner.traced.verified or not runner.fits():
+            return None
+        if runner.traced.tried and self._unverified(runner.traced, inputs):
+            return None
+        runner.take(inputs, final=True)
+        self._newest = runner
+        return runner
+
     def _runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         """The program for these arguments, pointed at them."""
+        runner = self._ready(mode, inputs)
+        if runner is not None:
+            return runner
         key = mode, shape_of(inputs)
         traced = self._traces.get(self._sample(inputs)[2])
         if traced is not None and traced is not self._new and not self._agrees(traced, inputs):
             self._traces.clear()
             self._runners.clear()
         runner = self._runners.get(key)
-        if runner is None or not (runner.fits() or runner.follow()):
+        if runner is None or not runner.follow():
             runner = self._runners[key] = self._build(mode, inputs)
             if len(self._runners) > MOST_PROGRAMS:
                 self._runners.popitem(last=False)
@@ -318,7 +341,17 @@ class Compiled:
         """What was recovered from the scalar program that ran last, in words."""
         if self._newest is None:
             return "nothing has been compiled yet: call the function first"
-        return explanation(self.report(), self._newest.built)
+        return explanation(self.report(), self._newest.built, self.recovered())
+
+    def recovered(self) -> Recovered:
+        """The arrays that were found in the program that ran last, as plain data."""
+        if self.exact:
+            raise ArgumentValueError("with exact=True the program runs as it is: no arrays")
+        if self._newest is None:
+            raise ArgumentValueError("nothing has been compiled yet: call the function first")
+        built, traced = self._newest.built, self._newest.traced
+        names = given_names(self.fn, traced.recording.parameters, self.batch)
+        return recovered(built, traced, names)
 
     def __repr__(self) -> str:
         name = getattr(self.fn, "__qualname__", repr(self.fn))

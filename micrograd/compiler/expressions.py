@@ -6,31 +6,27 @@ by element, are written into its formula; a formula has one sum of products at m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from micrograd.compiler.formula import (
+    ATOM,
+    PRODUCTS,
+    Formula,
+    Marked,
+    Pieces,
+    added,
+    applied,
+    held,
+)
 from micrograd.compiler.forward import Forward
 from micrograd.compiler.graph import CONSTANT, INPUT, LARGEST, PARAMETER, ROW, ROWS, SUM, Ids
 from micrograd.compiler.schedule import Group, Terms, operands
 from micrograd.compiler.views import GATHERED, RAGGED, WINDOWS, Places, Reading, Shape, View
-from micrograd.ops import OPS
 
 MOST_VIEWS = 5  # in one formula
-SUMS, PRODUCTS, ATOM = range(3)  # how tightly a formula holds together
 ELEMENTWISE = "elementwise"
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """A view within a formula; `transposed` if its axes are the other way round there."""
-
-    view: View
-    transposed: bool = False
-
-
-Pieces = tuple["str | Marked", ...]
-Formula = tuple[Pieces, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +74,10 @@ class Formulas:
         """A list that is read as a matrix is one."""
         for readings in self.readings:
             for view in (view for reading in readings for view in reading.views):
-                k, size = view.group, len(view.places)
-                if k >= 0 and len(self.shapes[k]) == 1 < len(view.shape) and not view.form:
-                    if size == self.shapes[k][0] and (view.places == np.arange(size)).all():
-                        self.shapes[k] = view.shape
+                k = view.group
+                finer = k >= 0 and len(self.shapes[k]) == 1 < len(view.shape) and not view.form
+                if finer and np.array_equal(view.places, np.arange(self.shapes[k][0])):
+                    self.shapes[k] = view.shape
 
     def _is_copy(self, k: int) -> bool:
         group = self.forward.groups[k]
@@ -172,11 +168,11 @@ class Formulas:
                 self._operand(ids, view, members, kinds)
                 for ids, view in zip(group.args, reading.views, strict=True)
             ]
-            return _applied(ROWS[group.row], group.static, arguments)
+            return applied(ROWS[group.row], group.static, arguments)
         paired = list(zip(group.terms, self.readings[k], strict=True))
         paired.sort(key=lambda pair: -len(pair[1].views))  # products first
         parts = [(t.c, *self._term(group, t, r, members, kinds)) for t, r in paired]
-        return _added(parts)
+        return added(parts)
 
     def _operand(
         self, ids: Ids, view: View, members: list[int], kinds: list[tuple[str, str]]
@@ -192,11 +188,7 @@ class Formulas:
             below = int(self.forward.of[group.terms[0].u.flat[0]])
             if below in self.inlined:
                 return self._operand(group.terms[0].u, source, members, kinds)
-            same = View(
-                source.space, view.shape, view.places, view.form, source.group, view.lanes,
-                view.axes,
-            )  # fmt: skip
-            return (Marked(same),), ATOM
+            return (Marked(replace(view, space=source.space, group=source.group)),), ATOM
         return (Marked(view),), ATOM
 
     def _term(
@@ -213,17 +205,27 @@ class Formulas:
         if summed and any(view.choice for view in views) and len(views) == 2:
             choice, table = (0, 1) if views[0].choice else (1, 0)
             looked = self._operand(ids[table], views[table], members, kinds)
-            return (*_held(looked, ATOM), "[", Marked(views[choice]), "]"), ATOM
-        if summed and len(views) == 2 and (order := _as_matrices(reading, group.reduced)):
+            return (*held(looked, ATOM), "[", Marked(views[choice]), "]"), ATOM
+        square = len(ids) == 2 and np.array_equal(ids[0], ids[1])
+        order = _as_matrices(reading, group.reduced) if len(views) == 2 and not square else None
+        if summed and order:
             (i, first), (j, second) = order
             sign = " ∗ " if WINDOWS in (views[0].form, views[1].form) else " · "
             return (Marked(views[i], first), sign, Marked(views[j], second)), PRODUCTS
+        if not summed:
+            views = tuple(self._in_shape(group, view) for view in views)
         inner = self._product(group, ids, views, members, kinds)
         if group.kind == LARGEST:
             return ("max(", *inner[0], ")"), ATOM
         if not summed:
             return inner
-        return ("Σ ", *_held(inner, PRODUCTS if inner[1] == ATOM else ATOM)), PRODUCTS
+        return ("Σ ", *held(inner, PRODUCTS if inner[1] == ATOM else ATOM)), PRODUCTS
+
+    def _in_shape(self, group: Group, view: View) -> View:
+        """The view of an element-wise operand, in the shape of the result."""
+        shape = self.shapes[int(self.forward.of[group.nodes[0]])]
+        flat = len(view.shape) == 1 < len(shape) and view.shape[0] == len(group.nodes)
+        return replace(view, shape=shape) if flat else view
 
     def _product(
         self, group: Group, ids: list[Ids], views: tuple[View, ...], members: list[int],
@@ -231,15 +233,15 @@ class Formulas:
     ) -> Formula:  # fmt: skip
         factors = [self._operand(ids[0], views[0], members, kinds)]
         if len(ids) == 2 and np.array_equal(ids[0], ids[1]):
-            return (*_held(factors[0], ATOM), "²"), ATOM
+            return (*held(factors[0], ATOM), "²"), ATOM
         if len(ids) == 1:
             return factors[0]
         factors.append(self._operand(ids[1], views[1], members, kinds))
         if factors[1][0][0] == "1 / ":  # x · 1 / y
-            return (*_held(factors[0], PRODUCTS), " / ", *factors[1][0][1:]), PRODUCTS
-        scalar = any(not view.shape and not view.lanes for view in views)
+            return (*held(factors[0], PRODUCTS), " / ", *factors[1][0][1:]), PRODUCTS
+        scalar = any(len(view.places) == 1 and not view.lanes for view in views)
         sign = " · " if scalar else " ⊙ "
-        return (*_held(factors[0], PRODUCTS), sign, *_held(factors[1], PRODUCTS)), PRODUCTS
+        return (*held(factors[0], PRODUCTS), sign, *held(factors[1], PRODUCTS)), PRODUCTS
 
     def _kind(self, group: Group, reading: Reading) -> tuple[str, str]:
         lanes = (self.batch,) if group.lanes or group.reduced else ()
@@ -302,57 +304,3 @@ def _as_matrices(reading: Reading, reduced: bool) -> list[tuple[int, bool]] | No
     order = (0, 1) if own[0] and (not own[1] or own[0][0] < own[1][0]) else (1, 0)
     first, second = (views[i].axes for i in order)
     return [(order[0], first[:1] == (k,) != first), (order[1], second[:1] != (k,))]
-
-
-def _held(formula: Formula, level: int) -> Pieces:
-    """The pieces, in brackets unless they hold together as tightly as asked."""
-    pieces, own = formula
-    return pieces if own >= level else ("(", *pieces, ")")
-
-
-def _added(parts: list[tuple[float, Pieces, int]]) -> Formula:
-    pieces: list[str | Marked] = []
-    level = SUMS
-    for c, factor, own in parts:
-        sign = "−" if c < 0 else "+"
-        scaled, own = _scaled(abs(c), (factor, own))
-        if not pieces:
-            pieces += ["−"] if sign == "−" else []
-            level = own if sign == "+" else SUMS
-        else:
-            pieces.append(f" {sign} ")
-            level = SUMS
-        pieces += scaled if sign == "+" or own > SUMS else ("(", *scaled, ")")
-    return tuple(pieces), level
-
-
-def _scaled(c: float, formula: Formula) -> Formula:
-    if not formula[0]:
-        return (f"{c:g}",), ATOM
-    if c == 1:
-        return formula
-    if c < 1 and abs(round(1 / c) * c - 1) < 1e-12:
-        return (*_held(formula, PRODUCTS), f" / {round(1 / c):,}"), PRODUCTS
-    return (f"{c:g} · ", *_held(formula, PRODUCTS)), PRODUCTS
-
-
-def _applied(name: str, static: float, arguments: list[Formula]) -> Formula:
-    """A row of the op table on formulas."""
-    roots = {-1.0: "1 / ", -0.5: "1 / √", 0.5: "√"}
-    if name == "pow_static" and static in roots:
-        return (roots[static], *_held(arguments[0], ATOM)), PRODUCTS if static < 0 else ATOM
-    if name == "pow_static":
-        return (*_held(arguments[0], ATOM), f"^{static:g}"), ATOM
-    if len(arguments) == 1:
-        extra = () if static != static else (f", {static:g}",)
-        return (f"{name}(", *arguments[0][0], *extra, ")"), ATOM
-    holes = [f"\0{i}\0" for i in range(len(arguments))]
-    parts = OPS[name].text(*holes).split("\0")
-    enclosed = OPS[name].text(*holes).endswith(")")
-    pieces: list[str | Marked] = []
-    for i, part in enumerate(parts):
-        if i % 2:
-            pieces += _held(arguments[int(part)], SUMS if enclosed else ATOM)
-        elif part:
-            pieces.append(part)
-    return tuple(pieces), ATOM if enclosed or parts[0].startswith("[") else SUMS

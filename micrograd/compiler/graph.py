@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd.errors import CompileError
 from micrograd.ops import FLOATS, OPS
 
 Ids = NDArray[np.int64]
@@ -32,6 +33,7 @@ PARAMETER, INPUT, CONSTANT, SUM, LARGEST, ROW = range(6)
 ROWS = list(OPS)
 ROW_INDEX = {name: i for i, name in enumerate(ROWS)}
 NONE = -1
+MOST_LEVELS = 20_000  # of a graph: more means that there are no arrays in it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,12 +119,25 @@ def levels(g: Graph) -> NDArray[np.int32]:
     while len(ready):
         level[ready] = depth
         depth += 1
+        _check_depth(depth)
         reached = users[spans(start[ready], count[ready])]
         nodes, times = np.unique(reached, return_counts=True)
         waiting[nodes] -= times
         ready = nodes[waiting[nodes] == 0]
-    assert not waiting.any(), "the graph has a cycle"
+    if waiting.any():
+        raise CompileError(
+            "cannot be compiled: a list that a run-time integer indexes holds results that are "
+            "computed from what was chosen"
+        )
     return level
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MOST_LEVELS:
+        raise CompileError(
+            f"cannot be compiled: more than {MOST_LEVELS:,} operations that each wait for the one "
+            "before; there are no arrays in a chain. Run it eagerly"
+        )
 
 
 def spans(start: Ids, count: Ids) -> Ids:
@@ -140,7 +155,10 @@ def users_of(g: Graph, seed: Mask, through: Mask) -> Mask:
     start = np.cumsum(count) - count
     found = seed.copy()
     front = np.nonzero(seed)[0]
+    rounds = 0
     while len(front):
+        rounds += 1
+        _check_depth(rounds)
         front = _new(users[spans(start[front], count[front])], found, through)
     return found
 
@@ -151,7 +169,10 @@ def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
     start = np.cumsum(count) - count
     found = seed.copy()
     front = np.nonzero(seed)[0]
+    rounds = 0
     while len(front):
+        rounds += 1
+        _check_depth(rounds)
         terms = spans(start[front], count[front])
         used = np.concatenate([g.u[terms], g.v[terms], g.args[front].ravel()])
         front = _new(used[used >= 0], found, through)

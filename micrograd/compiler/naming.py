@@ -1,4 +1,4 @@
-"""Names for arrays: the user's labels, attributes and variables, or else W1, b1, W2, …"""
+"""Names for arrays: the user's labels, attributes and variables, or else W1, b1, W2."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MOST_JOINED = 3  # names of arrays that one operation reads as one
 class Given:
     """The names that the user gave: of arguments in order, and of recorded parameters."""
 
-    arguments: tuple[tuple[str, int], ...]  # and of which one each is
+    arguments: tuple[str, ...]
     parameters: tuple[str, ...]  # "" where there is none
     batch: bool
 
     def argument(self, k: int) -> str:
         """The name of an argument; `x0` and so on if it has none."""
-        return next((name for name, own in self.arguments if own == k), f"x{k}")
+        return self.arguments[k] if k < len(self.arguments) else f"x{k}"
 
 
 def given_names(fn: Callable[..., Any], leaves: Sequence[Value], batch: bool) -> Given:
@@ -37,17 +37,16 @@ def given_names(fn: Callable[..., Any], leaves: Sequence[Value], batch: bool) ->
 
     >>> w = [Value(1.0), Value(2.0)]
     >>> given_names(lambda x: w[0] * x, w, False)
-    Given(arguments=(('x', 0),), parameters=('w', 'w'), batch=False)
+    Given(arguments=('x',), parameters=('w', 'w'), batch=False)
     """
     try:
-        signature = inspect.signature(fn).parameters.values()
-    except (TypeError, ValueError):
-        signature = {}.values()  # type: ignore[assignment]
+        signature = list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):  # of some built-in functions
+        signature = []
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    arguments = [p.name for p in signature if p.kind in plain]
     named = _variables(fn)
     return Given(
-        tuple((name, k) for k, name in enumerate(arguments)),
+        tuple(p.name for p in signature if p.kind in plain),
         tuple(_stem(v.label) if v.label else named.get(id(v), "") for v in leaves),
         batch,
     )
@@ -131,22 +130,23 @@ class ParameterNames:
         if self.roles.setdefault(key, role) == role and key in self.stems:
             return
         stems = list(dict.fromkeys(self.given[i] for i in members.tolist()))
-        joined = ", ".join(stems)
+        joined = stems[0] if len(stems) == 1 else f"[{'; '.join(stems)}]"
         fits = "" not in stems and len(stems) <= MOST_JOINED and len(joined) <= LONGEST
         self.stems[key] = joined if fits else ""
 
     def settle(self) -> None:
-        """Give every array a name of its own."""
+        """Give every array a name of its own; the array of all others is θ."""
         times = Counter(self.stems.values())
         every = max(self.roles, key=len, default=b"")
-        covers = sum(map(len, self.roles)) - len(every)
+        others = b"".join(key for key in self.roles if key != every)
+        of_all = set(np.frombuffer(others, np.int64)) == set(np.frombuffer(every, np.int64))
         layer = 0
         for key, role in self.roles.items():
             stem = self.stems[key]
-            if stem and times[stem] == 1 and stem not in self.taken:
-                self.names[key] = stem
-            elif key == every and covers >= len(every) and len(self.roles) > 2:
+            if key == every and of_all:
                 self.names[key] = self._free("θ")
+            elif stem and times[stem] == 1 and stem not in self.taken:
+                self.names[key] = stem
             else:
                 layer += role == "W"
                 self.names[key] = self._free(f"{role}{max(layer, 1)}")
@@ -165,4 +165,4 @@ class ParameterNames:
 
 
 def _key(members: Ids) -> bytes:
-    return np.unique(members).tobytes()
+    return np.unique(members).astype(np.int64).tobytes()

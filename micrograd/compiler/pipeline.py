@@ -22,9 +22,13 @@ from micrograd.compiler.recording import PARAMETERS, Recording
 from micrograd.compiler.schedule import Group, lane_mask, live, schedule
 from micrograd.compiler.store import place_of
 from micrograd.compiler.update import Update, update_graph
+from micrograd.errors import CompileError
 from micrograd.optim.state import scalars
 
 VALUE, GRADIENT, STEP = "value", "gradient", "step"
+MOST_KERNELS = 20_000  # of a program: more means that there are no arrays in it
+
+Hot = tuple[tuple[int, ...], int, Access, Access]  # see `lanes.one_hot`
 
 
 @dataclass(slots=True, eq=False)
@@ -131,6 +135,11 @@ def build(
         kernels += kernel_of(loop, lanes_at)
     if first_update == len(loops.all):
         update_from = len(kernels)
+    if len(kernels) > MOST_KERNELS:
+        raise CompileError(
+            f"cannot be compiled: too irregular, {len(r):,} operations would be {len(kernels):,} "
+            "kernels; run it eagerly"
+        )
     work = np.zeros(base + loops.free[LANES] * lanes_at.width)
     for graph, own, laid in images:
         _write_constants(work, graph, own, laid)
@@ -273,12 +282,12 @@ def _with_flags(g: Graph, leaves: Leaves, entries: _Entries) -> tuple[Graph, Ids
 
 def _read_arguments(
     groups: list[Group], layout: Layout, leaves: Leaves, arguments: Arguments, loops: Loops
-) -> list[tuple[tuple[int, ...], int, Access, Access]]:
+) -> list[Hot]:
     """Copies from the arguments; returns what makes one-hot rows of run-time integers."""
     source = {int(n): k for k, n in enumerate(leaves.inputs.tolist()) if n >= 0}
     slots = {int(n): divmod(k, leaves.hot.shape[1] or 1)
              for k, n in enumerate(leaves.hot.ravel().tolist()) if n >= 0}  # fmt: skip
-    hot: list[tuple[tuple[int, ...], int, Access, Access]] = []
+    hot: list[Hot] = []
     for k, group in enumerate(groups):
         if group.kind != INPUT or group.home:
             continue
@@ -293,13 +302,14 @@ def _read_arguments(
                 loops.copy((layout.space[k], target), (space, arguments.at[numbers[own]]))
         if not plain.all():
             pairs = [(*slots[n], int(layout.address[n])) for n in nodes[~plain].tolist()]
-            hot += _hot_rows(sorted(pairs), layout.space[k], arguments)
+            hot += _hot_rows(sorted(pairs), layout.space[k], arguments, loops)
     return hot
 
 
 def _hot_rows(
-    pairs: list[tuple[int, int, int]], space: str, arguments: Arguments
-) -> list[tuple[tuple[int, ...], int, Access, Access]]:
+    pairs: list[tuple[int, int, int]], space: str, arguments: Arguments, loops: Loops
+) -> list[Hot]:
+    """One-hot rows for (slot, choice, address), written where they are wanted if that is a row."""
     slot, choice, out = np.array(pairs, np.int64).T
     at = arguments.ids_at[slot]
     names = [arguments.ids_space[s] for s in slot.tolist()]
@@ -308,26 +318,19 @@ def _hot_rows(
         along = [i for i, (_, strides) in enumerate(axes) if strides[2]]
         if len(along) == 1 and axes[along[0]][1][1:] == (0, 1):
             extents = tuple(size for size, _ in axes)
-            accesses = [
+            row, ids = (
                 Access(name, int(index[0]), tuple(strides[j] for _, strides in axes))
                 for j, (name, index) in enumerate([(space, out), (names[0], at)])
-            ]
-            return [(extents, along[0], accesses[0], accesses[1])]
-    parts = []
-    for s in np.unique(slot).tolist():
-        own = [p for p in pairs if p[0] == s]
-        if len(own) == len(pairs):
-            assert own[0][1] == 0 or len(own) > 1, "a table without its first entries"
-            return _one_by_one(own, space, arguments)
-        parts += _hot_rows(own, space, arguments)
-    return parts
-
-
-def _one_by_one(
-    pairs: list[tuple[int, int, int]], space: str, arguments: Arguments
-) -> list[tuple[tuple[int, ...], int, Access, Access]]:
-    """A row each: choice j as index j of an axis of which all others fall on the same scratch."""
-    raise NotImplementedError(f"{len(pairs)} choices that are not laid out in a row")
+            )
+            return [(extents, along[0], row, ids)]
+    if len(np.unique(slot)) > 1:
+        parts = [[p for p in pairs if p[0] == s] for s in np.unique(slot).tolist()]
+        return [hot for part in parts for hot in _hot_rows(part, space, arguments, loops)]
+    width = int(choice.max()) + 1
+    base = loops.room(space, width)
+    loops.copy((space, out), (space, base + choice))
+    ids = Access(names[0], int(at[0]), (0,))
+    return [((width,), 0, Access(space, base, (1,)), ids)]
 
 
 def _collected(

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from micrograd.compiler.expressions import Formulas, Marked, Pieces, Step
+from micrograd.compiler.expressions import Formulas, Step
+from micrograd.compiler.formula import Marked, Pieces
 from micrograd.compiler.forward import Forward, forward
 from micrograd.compiler.graph import Ids
 from micrograd.compiler.naming import Given, ParameterNames, shape_of_argument
@@ -20,10 +21,10 @@ from micrograd.compiler.pipeline import Built
 from micrograd.compiler.store import place_of
 from micrograd.compiler.traced import Traced
 from micrograd.compiler.views import CONSTANTS, PARAMETERS, RESULT, Places, View
-
-__all__ = ["BATCH", "Array", "Operation", "Recovered", "recovered"]
+from micrograd.engine import Value
 
 BATCH = "batch"
+LEAST_TIMES, MOST_PERIOD = 3, 16  # of what is folded
 PARAMETER, INPUT, CONSTANT, MADE = "parameter", "input", "constant", "result"
 
 
@@ -33,7 +34,8 @@ class Array:
 
     `sort` is PARAMETER, INPUT, CONSTANT or MADE; `form` is "" for an array of regular steps, and
     else "gathered", "ragged" or "windows" (that overlap). `parameters` are the numbers of a
-    parameter's elements in the recording, in C order of the shape.
+    parameter's elements in the recording, in C order of the shape. `whole` is the shape of the
+    argument that an input is, or is a part of.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Array:
     form: str = ""
     transposed: bool = False
     parameters: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    whole: tuple[int | str, ...] = ()
 
     def __str__(self) -> str:
         """The name and the shape: `W1ᵀ (5×3)`."""
@@ -88,6 +91,17 @@ class Recovered:
 
     operations: tuple[Operation, ...]
     lanes: int
+    leaves: tuple[Value, ...]  # the parameters by number
+
+    @property
+    def scalars(self) -> int:
+        """How many recorded operations there are; of one sample, with a batch."""
+        return sum(op.scalars for op in self.operations)
+
+    def values(self, parameter: Array) -> np.ndarray:
+        """What the elements of an array of parameters are now, in its shape."""
+        numbers = [self.leaves[i].data for i in parameter.parameters.tolist()]
+        return np.array(numbers).reshape([int(n) for n in parameter.shape])
 
     @property
     def parameters(self) -> list[Array]:
@@ -112,7 +126,9 @@ def recovered(built: Built, traced: Traced, given: Given) -> Recovered:
     )  # fmt: skip
     formulas = Formulas(found, places, BATCH)
     steps = formulas.steps()
-    names = _Names(found, steps, given, shapes, {place_of(v): i for i, v in enumerate(r.parameters)})
+    names = _Names(
+        found, steps, given, shapes, {place_of(v): i for i, v in enumerate(r.parameters)}
+    )
     operations = []
     for step in steps:
         result = Array(names.results[step.group], MADE, formulas.full_shape(step.group))
@@ -124,7 +140,47 @@ def recovered(built: Built, traced: Traced, given: Given) -> Recovered:
             counts += found.counts[k]
         ordered = tuple(sorted(counts.items(), key=lambda item: -item[1]))
         operations.append(Operation(result, formula, step.kind, step.size, ordered))
-    return Recovered(tuple(operations), lanes)
+    return Recovered(tuple(operations), lanes, tuple(r.parameters))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeat:
+    """Operations that do the same again and again, `period` of them at a time."""
+
+    operations: tuple[Operation, ...]
+    period: int
+
+
+def folded(operations: Sequence[Operation]) -> list[Operation | Repeat]:
+    """The operations, where the same steps come three times or more only the first of them."""
+    signs = [_signature(op) for op in operations]
+    shown: list[Operation | Repeat] = []
+    i = 0
+    while i < len(signs):
+        period, times = 1, 1
+        for p in range(1, MOST_PERIOD + 1):
+            n = 1
+            while signs[i : i + p] == signs[i + n * p : i + n * p + p]:
+                n += 1
+            if n >= LEAST_TIMES and i + p <= len(signs):
+                period, times = p, n
+                break
+        shown += operations[i : i + period]
+        if times > 1:
+            shown.append(Repeat(tuple(operations[i + period : i + times * period]), period))
+        i += times * period
+    return shown
+
+
+def _signature(op: Operation) -> tuple[object, ...]:
+    """What is the same of two operations that differ in their data only."""
+    arrays = (x if isinstance(x, str) else _kept(x) for x in op.formula)
+    return (op.kind, op.size, op.result.shape, *arrays)
+
+
+def _kept(x: Array) -> tuple[object, ...]:
+    name = x.name if x.sort == PARAMETER else x.name.split("[")[0] if x.sort == INPUT else ""
+    return name, x.sort, x.shape, x.form, x.transposed
 
 
 class _Names:
@@ -138,7 +194,7 @@ class _Names:
         self.graph = found.graph
         self.constants: dict[bytes, str] = {}
         last = [int(k) for k in found.of[found.leaves.outputs]]
-        taken = {name for name, _ in given.arguments}
+        taken = set(given.arguments)
         self.results = {last[0]: "L" if "L" not in taken else "loss"}
         self.results |= {k: f"aux{i}" for i, k in enumerate(last[1:], 1) if k not in self.results}
         count = 0
@@ -167,7 +223,11 @@ class _Names:
             return Array(self.results[view.group], MADE, shape, view.form, transposed)
         if view.space == CONSTANTS:
             return Array(self._constant(view), CONSTANT, shape, view.form, transposed)
-        return Array(self._argument(view), INPUT, shape, view.form, transposed)
+        whole = (*((BATCH,) * view.lanes), *self._whole(view.space))
+        return Array(self._argument(view), INPUT, shape, view.form, transposed, whole=whole)
+
+    def _whole(self, space: str) -> tuple[int, ...]:
+        return self.shapes.get(space.replace("ids", "input"), ())
 
     def _constant(self, view: View) -> str:
         if not view.shape and len(view.places) == 1:
@@ -180,7 +240,7 @@ class _Names:
         if len(spaces) > 1:
             return " and ".join(self._named(space) for space in spaces)
         name = self._named(spaces[0])
-        shape = self.shapes.get(spaces[0].replace("ids", "input"), ())
+        shape = self._whole(spaces[0])
         if len(view.places) == 1 and int(np.prod(shape)) > 1 and not view.choice:
             at = np.unravel_index(int(view.places[0]), shape)
             return f"{name}[{','.join(str(int(i)) for i in at)}]"
@@ -200,5 +260,3 @@ def _role(pieces: Pieces, i: int) -> str:
         return "E"
     signs = (" · ", " ⊙ ", " ∗ ")
     return "W" if before in signs or after in signs else "b"
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +10,12 @@ from typing import Any
 
 from micrograd.compiler.pipeline import Built
 from micrograd.compiler.program import Contraction, Elementwise, Gather, Maximum, OneHot, Ragged
+from micrograd.compiler.recovered import Operation, Recovered, Repeat, folded
 from micrograd.compiler.traced import Traced
+
+MOST_KINDS = 6  # of kernels, counted one by one
+MOST_LINES = 40  # array operations of an explanation
+MOST_COLUMNS = 76  # characters of a formula that others are aligned with
 
 
 @dataclass(frozen=True)
@@ -56,17 +62,65 @@ class Report(Mapping[str, Any]):
         return len(asdict(self))
 
 
-def explanation(report: Report, built: Built) -> str:
-    """The report as text."""
+def explanation(report: Report, built: Built, found: Recovered) -> str:
+    """The arrays that were found, and what runs, as text."""
+    shown = folded(found.operations)
     lines = [
-        f"{report.nodes:,} scalar operations -> {report.graph_nodes:,} nodes in "
-        f"{report.groups} groups -> {report.kernels} kernels ({report.backend})",
-        f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms, "
-        f"backend {report.backend_ms:.1f} ms",
+        f"{report.nodes:,} scalar operations{_of_lanes(found)} -> "
+        f"{len(found.operations)} array operations -> "
+        f"{report.kernels} kernels ({report.backend})",
+        "",
+        *_table(shown[:MOST_LINES]),
     ]
-    kinds = Counter(describe(kernel) for kernel in built.program.kernels)
-    lines += [f"  {count:4d} × {text}" for text, count in kinds.items()]
-    return "\n".join(lines)
+    left = sum(1 if isinstance(x, Operation) else len(x.operations) for x in shown[MOST_LINES:])
+    lines += [f"  … and {left} more"] if left else []
+    lines += ["", f"kernels ({_passes(built)}): {_counted(built)}"]
+    times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
+    return "\n".join([*lines, f"{times}, backend {report.backend_ms:.1f} ms"])
+
+
+def _passes(built: Built) -> str:
+    """What the program computes."""
+    program = built.program
+    found = ["forward"]
+    found += ["backward"] if program.checked else []
+    found += ["update"] if program.update_from < len(program.kernels) else []
+    return ", ".join(found)
+
+
+def _counted(built: Built) -> str:
+    """How many kernels there are of each kind, the rarest together."""
+    kinds = Counter(_kind(kernel) for kernel in built.program.kernels).most_common()
+    parts = [f"{count} {kind}" for kind, count in kinds[:MOST_KINDS]]
+    rest = sum(count for _, count in kinds[MOST_KINDS:])
+    return ", ".join(parts + ([f"{rest} others"] if rest else []))
+
+
+def _of_lanes(found: Recovered) -> str:
+    return f" a sample, a batch of {found.lanes:,}" if found.lanes else ""
+
+
+def _table(shown: list[Operation | Repeat]) -> list[str]:
+    """A line an operation: result, formula and what it is, in columns."""
+    operations = [x for x in shown if isinstance(x, Operation)]
+    name = max((len(str(op.result)) for op in operations), default=0)
+    lengths = [len(op.text()) for op in operations]
+    width = max((n for n in lengths if n <= MOST_COLUMNS), default=0)
+    lines = []
+    for x in shown:
+        if isinstance(x, Repeat):
+            times = len(x.operations) // x.period
+            steps = "the line above" if x.period == 1 else f"the {x.period} lines above"
+            lines.append(f"  … {steps}, {times} times more")
+        else:
+            text = f"  {x.result!s:<{name}} = {x.text():<{width}}   {x.kind} {x.size}"
+            lines.append(text.rstrip())
+    return lines
+
+
+def _kind(kernel: Any) -> str:
+    """What a kernel does, without how large it is."""
+    return re.split(r" ?\d", describe(kernel), maxsplit=1)[0]
 
 
 def describe(kernel: Any) -> str:

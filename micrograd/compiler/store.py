@@ -52,8 +52,8 @@ class Store:
     def __init__(self, dtype: str = "float64") -> None:
         self.dtype = dtype
         self.values: list[Value] = []
-        self.numbers: np.ndarray = aligned(0, dtype)
-        self.view = memoryview(self.numbers)  # the same, one by one and faster
+        self.numbers: Any = aligned(0, dtype)
+        self.view = self.numbers.data  # the same, one by one and faster
         self.version = 0
 
     def take(self, leaves: Sequence[Value]) -> None:
@@ -66,11 +66,11 @@ class Store:
         new = list(dict.fromkeys(new))
         if not new:
             return
-        numbers = aligned(len(self.values) + len(new), self.dtype)
+        numbers: Any = aligned(len(self.values) + len(new), self.dtype)
         numbers[: len(self.values)] = self.numbers
         numbers[len(self.values) :] = [v._data for v in new]
         first = len(self.values)
-        self.numbers, self.view = numbers, memoryview(numbers)
+        self.numbers, self.view = numbers, numbers.data
         self.values += new
         self.version += 1
         for place, v in enumerate(new, start=first):

@@ -183,7 +183,7 @@ class Tracer(Observer):
         self.sources: dict[int, Value] = {}  # id of a leaf that repeats a number: whose
         self.stopped: list[Value] = []  # nodes made inside `no_grad`
         self.indexed = False  # whether an integer chose from a list
-        self.made = self.nodes.append  # type: ignore[method-assign]  # as fast as it gets
+        self.made = self.nodes.append  # type: ignore[assignment,method-assign]  # a C function
 
     def cut(self, node: Value) -> None:
         """Keep what a node that `no_grad` turns into a leaf was, in another."""
@@ -218,7 +218,7 @@ class LineTracer(Tracer):
                 self.line = user_line()
             self.nodes.append(made)
 
-        self.made = made  # type: ignore[method-assign]
+        self.made = made  # type: ignore[assignment,method-assign]
 
 
 def make_twin(node: Value) -> Value:

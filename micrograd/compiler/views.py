@@ -66,7 +66,7 @@ class Places:
         self.forward = forward
         self.address = np.zeros(len(g), np.int64)
         self.space = np.full(len(g), RESULT, object)
-        self.shapes: dict[object, Shape] = dict(shapes)
+        self.shapes: dict[str | int, Shape] = dict(shapes.items())
         self.choices = leaves.hot.shape[1] if leaves.hot.size else 0
         for group in forward.groups:
             self.address[group.nodes] = np.arange(len(group.nodes))
@@ -93,9 +93,8 @@ class Places:
             return Reading((count,), frozenset(), views, span)
         width = operands[0].size // count if operands else 1
         out = np.repeat(np.arange(count), width)
-        addresses = [self.address[x.ravel()] for x in operands]
-        mixed = [len(set(self.space[x.ravel()].tolist())) > 1 for x in operands]
-        axes, gathered = _affine(out, addresses, mixed)
+        addresses = [self._addresses(out, x.ravel()) for x in operands]
+        axes, gathered = _affine(out, addresses)
         extents = tuple(size for size, _ in axes)
         summed = frozenset(i for i, (_, strides) in enumerate(axes) if strides[0] == 0)
         views = tuple(
@@ -103,6 +102,21 @@ class Places:
             for j, x in enumerate(operands)
         )
         return Reading(extents, summed, views)
+
+    def _addresses(self, out: Ids, nodes: Ids) -> Ids | None:
+        """Where an operand lies; None if it has to be gathered.
+
+        Leaves need not lie side by side to be an array: it is their order that counts.
+        """
+        if len(set(self.space[nodes].tolist())) > 1:
+            return None
+        address = self.address[nodes]
+        if factor([out, address]) is not None:
+            return address
+        if self.space[nodes[0]] == RESULT:
+            return None
+        ranks = np.unique(address, return_inverse=True)[1].ravel()
+        return ranks if factor([out, ranks]) is not None else None
 
     def _view(self, ids: Ids, axes: list[tuple[int, int]], form: tuple[str, ...]) -> View:
         nodes = ids.ravel()
@@ -122,7 +136,8 @@ class Places:
         if choice:
             shape, places = self._chosen(places)
         elif not form:
-            shape = self._whole(spaces, group.kind, of, places) or shape
+            whole = self._whole(spaces, group.kind, of, places) or ()
+            shape = whole if len(whole) >= len(shape) else shape
         lane = (-1,) * group.lanes
         return View(
             "+".join(spaces), shape, places, form[0] if form else "", of, group.lanes,
@@ -144,13 +159,12 @@ class Places:
         return (len(slots),) if len(slots) > 1 else (), slots
 
 
-def _affine(out: Ids, addresses: list[Ids], mixed: list[bool]) -> tuple[Axes, list[bool]]:
+def _affine(out: Ids, addresses: list[Ids | None]) -> tuple[Axes, list[bool]]:
     """The axes of a loop, and which operands have to be gathered for it."""
-    gathered = [m or factor([out, x]) is None for m, x in zip(mixed, addresses, strict=True)]
-    for again in (gathered, [True] * len(addresses)):
-        straight = np.arange(len(out))
-        rows = [straight if g else x for g, x in zip(again, addresses, strict=True)]
+    straight = np.arange(len(out))
+    for all_of_them in (False, True):
+        rows = [straight if x is None or all_of_them else x for x in addresses]
         axes = factor([out, *rows])
         if axes is not None:
-            return axes, again
+            return axes, [x is None or all_of_them for x in addresses]
     raise AssertionError("an output that is not affine")

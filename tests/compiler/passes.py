@@ -1,0 +1,191 @@
+"""The passes one by one, each result checked before the next pass has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+
+from micrograd import Value
+from micrograd.compiler import verify
+from micrograd.compiler.arguments import StandIns, flat, shape_of, stand_ins
+from micrograd.compiler.checkers import check_groups, check_layout, check_loops, check_recording
+from micrograd.compiler.graph import Builder, Graph, check
+from micrograd.compiler.interpret import run
+from micrograd.compiler.kernels import Loops, loops_of
+from micrograd.compiler.layout import LANES, WORK, Layout, Places, lay_out
+from micrograd.compiler.normal import Leaves, normal_form
+from micrograd.compiler.pipeline import GRADIENT, Arguments, Built, build
+from micrograd.compiler.recording import Recording, record
+from micrograd.compiler.schedule import Group, schedule
+from micrograd.compiler.traced import Source
+from micrograd.compiler.tracing import Tracer, tracing
+
+
+def many(examples: int) -> settings:
+    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(
+        max_examples=examples, deadline=None, derandomize=True, database=None,
+        suppress_health_check=slow,
+    )  # fmt: skip
+
+
+@contextmanager
+def traced() -> Iterator[Tracer]:
+    """A trace of what is done inside."""
+    tracer = Tracer()
+    with tracing(tracer):
+        yield tracer
+
+
+def recorded(
+    fn: Callable[..., Any], *arguments: Any, given: Iterable[Value] = ()
+) -> tuple[Recording, StandIns]:
+    """The recording of one trace, whose result is a Value or several, and its inputs."""
+    with traced() as tracer:
+        made = stand_ins(arguments, shape_of(arguments), tracer)
+        result = fn(*made.arguments)
+        outputs = [result] if isinstance(result, Value) else list(result)
+        r = record(tracer, outputs, given)
+    check_recording(r, len(made.values))
+    return r, made
+
+
+def graph_of(
+    fn: Callable[..., Any], *arguments: Any, given: Iterable[Value] = (), lanes: int = 0
+) -> tuple[Graph, Leaves]:
+    """The normal form of a program."""
+    r, made = recorded(fn, *arguments, given=given)
+    g, leaves = normal_form(r, np.array(made.values), lanes)
+    check(g)
+    return g, leaves
+
+
+def anywhere(g: Graph, **given: Any) -> Places:
+    """No node has to be anywhere, but for what is `given`."""
+    zeros, none = np.zeros(len(g), np.int64), np.full(len(g), -1)
+    fields = {"home": zeros, "address": zeros, "names": (), "pins": none}
+    return Places(**{**fields, **given})
+
+
+def grouped(
+    g: Graph, places: Places | None = None, lanes: Any = None
+) -> tuple[list[Group], np.ndarray]:
+    places = places or anywhere(g)
+    lanes = np.zeros(len(g), bool) if lanes is None else lanes
+    pinned = places.pins >= 0
+    groups, of = schedule(g, places.home, lanes, pinned)
+    check_groups(g, groups, of, places.home, lanes, pinned)
+    return groups, of
+
+
+def laid_out(
+    g: Graph, places: Places | None = None, lanes: Any = None, top: int = 0
+) -> tuple[list[Group], np.ndarray, Layout]:
+    places = places or anywhere(g)
+    groups, of = grouped(g, places, lanes)
+    layout = lay_out(g, groups, places, top, 0)
+    check_layout(groups, layout, places, top, 0)
+    return groups, of, layout
+
+
+def looped(g: Graph, places: Places | None = None) -> tuple[Loops, Layout]:
+    groups, of, layout = laid_out(g, places)
+    loops = Loops(layout.top, layout.lanes_top)
+    loops_of(g, groups, of, layout, loops)
+    sizes = {WORK: loops.free[WORK], LANES: loops.free[LANES]}
+    check_loops(loops.all, sizes)
+    return loops, layout
+
+
+@dataclass
+class Ran:
+    """What a program left behind."""
+
+    built: Built
+    loss: float
+    outputs: np.ndarray
+    gradient: np.ndarray
+
+
+def compiled(
+    fn: Callable[..., Any], parameters: Sequence[Value], *arguments: Any, lanes: int = 0
+) -> tuple[Built, Recording]:
+    """The program for a loss and its gradient; with lanes, `arguments` are one sample's."""
+    found = Source(fn, list(parameters)).trace(arguments, shape_of(arguments))
+    r = found.recording
+    check_recording(r, len(found.stand_ins.values))
+    count = len(r.parameters)
+    made = Arguments.of(found.stand_ins, lanes)
+    built = build(r, made, np.arange(count), count, GRADIENT, None)
+    verify.check(built.program)
+    return built, r
+
+
+def ran(
+    fn: Callable[..., Any], parameters: Sequence[Value], *arguments: Any, batch: bool = False
+) -> Ran:
+    """Compile and interpret; with `batch`, arguments have one more axis, of the samples."""
+    sample = tuple(x[0] for x in arguments) if batch else arguments
+    lanes = len(arguments[0]) if batch else 0
+    built, r = compiled(fn, parameters, *sample, lanes=lanes)
+    return interpreted(built, r, *arguments)
+
+
+def interpreted(built: Built, r: Recording, *arguments: Any) -> Ran:
+    program = built.program
+    spaces: dict[str, Any] = {name: np.zeros(n) for name, n in program.sizes.items()}
+    spaces["work"] = program.work.copy()
+    spaces["parameters"][:] = [v._data for v in r.parameters]
+    for k, x in enumerate(arguments):
+        for name in (f"input{k}", f"ids{k}"):
+            if name in spaces:
+                spaces[name] = flat(x, np.int64 if name.startswith("ids") else np.float64)
+                assert len(spaces[name]) == program.sizes[name]
+    loss = run(program, spaces)
+    work = spaces["work"]
+    first = built.gradients
+    gradient = work[first : first + len(r.parameters)].copy()
+    return Ran(built, loss, work[built.outputs], gradient)
+
+
+def random_graph(rng: np.random.Generator, nodes: int) -> Graph:
+    """Layers of nodes that are alike, with some that are not."""
+    from micrograd.compiler.graph import CONSTANT, INPUT, PARAMETER, Lanes, Symbols
+
+    builder = Builder()
+    symbols = Symbols(builder)
+    pool = [
+        builder.leaves(PARAMETER, rng.normal(size=4)),
+        builder.leaves(INPUT, rng.normal(size=5)),
+        builder.leaves(CONSTANT, rng.choice([0.5, 2.0, 2.0, -1.0], size=3)),
+    ]
+
+    def some(count: int) -> Lanes:
+        ids = pool[rng.integers(len(pool))].ids
+        if rng.random() < 0.3:
+            ids = np.concatenate([x.ids for x in pool])
+        return Lanes(builder, rng.choice(ids, count))
+
+    while builder.size < nodes:
+        count = int(rng.integers(1, 5))
+        if rng.random() < 0.3:
+            name = str(rng.choice(["tanh", "maximum", "select", "relu", "sin"]))
+            arity = {"maximum": 2, "select": 3}.get(name, 1)
+            pool.append(symbols.__getattr__(name)(*[some(count) for _ in range(arity)]))
+            continue
+        ids = builder.block_of_sums(count)
+        builder.define(ids, [(some(count), None, 0.5)])
+        for _ in range(int(rng.integers(4))):
+            own = rng.choice(ids, int(rng.integers(1, count + 1)))
+            v = some(len(own)).ids if rng.random() < 0.6 else np.full(len(own), -1)
+            c = rng.choice([1.0, 0.5, -0.25], len(own)) if rng.random() < 0.3 else 0.3
+            builder.add_terms(own, some(len(own)).ids, v, c)
+        if rng.random() < 0.2:
+            builder.add_terms(ids, -1, -1, float(rng.normal()))
+        pool.append(Lanes(builder, ids))
+    return builder.graph()
