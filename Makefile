@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := setup.cfg pyproject.toml
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
@@ -18,6 +18,11 @@ lint: .venv/.installed-test
 
 bench: .venv/.installed-test build/peers/micrograd
 	$(BIN)/python benchmarks/bench_eager.py --peer build/peers
+
+bench-compile: .venv/.installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	$(BIN)/python benchmarks/bench_compile.py
+	$(BIN)/python benchmarks/bench_compile.py --cost
 
 build/peers/micrograd:
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \

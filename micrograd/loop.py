@@ -15,6 +15,7 @@ from micrograd.arrays import Tensor, tensor
 from micrograd.compiler.compiled import compile  # noqa: A004  (the contract's name)
 from micrograd.data import DataLoader
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError, TrainingError
+from micrograd.nn.losses import Loss
 from micrograd.nn.module import Module
 from micrograd.observers import no_grad
 from micrograd.optim.optimizer import Optimizer
@@ -169,11 +170,13 @@ class _Steps:
         """The loss of a batch, and one update; a loss that is not finite raises and updates not."""
         if self._compiled is not None:
             try:
-                number: float = self._compiled.attempt(x, y)
+                number: float = self._compiled.attempt(*self._arguments(x, y))
                 if number == number:
                     return number
             except CompileError as error:
                 self._give_up(error)
+            except IndexError:
+                pass  # a class that there is not: the eager step says which
         self.optimizer.zero_grad()
         result = self._loss_of(x, y)
         number = float(result)
@@ -188,11 +191,23 @@ class _Steps:
             raise
         return number
 
+    def _arguments(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """What a compiled step takes: arrays, classes as integers, targets that make sense."""
+        if isinstance(self.loss, Loss):
+            numbers = y.numpy() if isinstance(y, Tensor) else y
+            self.loss.check_numbers(numbers)
+            if self.loss.takes_classes and numbers.ndim == 1 and (numbers % 1 == 0).all():
+                return x, numbers.astype(np.int64)
+        return x, y
+
     def evaluate(self, batches: Iterable[Batch]) -> float:
         """The mean loss over all samples."""
         if self._compiled is not None:
             try:
-                losses = [(self._compiled(x, y), len(x)) for x, y in self.batches(batches)]
+                losses = [
+                    (self._compiled(*self._arguments(x, y)), len(x))
+                    for x, y in self.batches(batches)
+                ]
                 total = sum(n for _, n in losses)
                 return sum(loss * n for loss, n in losses) / total if total else math.nan
             except CompileError as error:

@@ -51,6 +51,8 @@ _CHINESE = {
     "the {n} nearest of {all} nodes": "离结果最近的 {n} 个节点（共 {all} 个）",
     "result": "结果",
     "epoch": "轮次",
+    "steps ran compiled": "各步以编译方式运行",
+    "steps ran eagerly": "各步逐个运算运行",
     "training": "训练",
     "validation": "验证",
     "training loss": "训练损失",

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from micrograd import MicrogradError, article, fit, nn, optim, tensor
+from micrograd import MicrogradError, article, fit, manual_seed, nn, optim, tensor
 from micrograd.data import DataLoader
 from micrograd.data import article as article_data
-from micrograd.errors import TrainingError
+from micrograd.errors import ArgumentValueError, TrainingError
 from micrograd.loop import evaluate
 
 SIZES = (3, 5, 5, 3, 1)
@@ -282,3 +282,43 @@ def test_bad_arguments(changes, message):
     }
     with pytest.raises(MicrogradError, match=message):
         fit(**{**arguments, **changes})
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.HingeLoss(), nn.BCEWithLogitsLoss()])
+def test_losses_of_classes_compile_and_are_the_eager_ones(loss):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(23, 2))
+    y = {
+        "CrossEntropyLoss": random.integers(0, 3, 23) * 1.0,
+        "HingeLoss": np.sign(x[:, :1] * x[:, 1:]),
+        "BCEWithLogitsLoss": (x[:, :1] > 0) * 1.0,
+    }[type(loss).__name__]
+    outputs = 3 if y.ndim == 1 else 1
+    histories = []
+    for compiled in (True, False):
+        manual_seed(3)
+        model = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, outputs))
+        adam = optim.Adam(model.parameters(), lr=0.05)
+        loader = DataLoader(x, y, 10, seed=2)
+        histories.append(
+            fit(model, loss, adam, loader, 6, progress=False, compiled=compiled, validation=loader)
+        )
+    mine, theirs = histories
+    assert mine.compiled is True
+    np.testing.assert_allclose(mine.batch_losses, theirs.batch_losses, rtol=1e-10)
+    np.testing.assert_allclose(mine.validation, theirs.validation, rtol=1e-10)
+
+
+def test_targets_that_make_no_sense_are_refused_in_compiled_steps_too():
+    x = [[0.5, 1.0], [1.0, 0.0], [0.0, 2.0]]
+    for loss, outputs, y in (
+        (nn.HingeLoss(), 1, [[1.0], [2.0], [-1.0]]),
+        (nn.CrossEntropyLoss(), 2, [0.0, 1.0, 2.0]),
+        (nn.CrossEntropyLoss(), 2, [0.0, 0.5, 1.0]),
+        (nn.CrossEntropyLoss(), 2, [0.0, -1.0, 1.0]),
+    ):
+        model = nn.Linear(2, outputs)
+        sgd = optim.SGD(model.parameters(), lr=0.1)
+        loader = DataLoader(x, y, shuffle=False)
+        with pytest.raises(ArgumentValueError, match="target"):
+            fit(model, loss, sgd, loader, 2, progress=False)

@@ -54,8 +54,8 @@ def compiled_layers(function: Compiled, language: str) -> Figure:
     blocks = _blocks(found)
     drawing = Drawing("layer_graph", _caption(found, language), language)
     in_a_row = len(blocks) <= MOST_IN_A_ROW
-    if not in_a_row:
-        drawing.graph.attr("graph", rankdir="TB", ranksep="0.4")
+    direction = {"ranksep": "0.9"} if in_a_row else {"rankdir": "TB", "ranksep": "0.4"}
+    drawing.graph.attr("graph", **direction)
     card_of: dict[str, str] = {}  # of a result, the card that it is on
     for k, block in enumerate(blocks):
         key = f"op{k}"
@@ -115,7 +115,8 @@ def _source(
     name = _base(x)
     if name not in card_of:
         assert x.sort != MADE, "a result that is read before it is made"
-        key = card_of[name] = f"{x.sort}{len(card_of)}"
+        key = f"{x.sort}{sum(key.startswith(x.sort) for key in card_of.values())}"
+        card_of[name] = key
         if x.sort == PARAMETER:
             values = Matrices((("", FORWARD, found.values(x)),))
             drawing.card(Card(key, name, _shape(x, language), (values,), WEIGHT_FRAME))
@@ -139,10 +140,7 @@ def _card(key: str, block: _Block, language: str) -> Card:
         (op,) = operations
         title = f"{op.result.name} = {op.text(shapes=False)}"
         rows = [Row(word(op.kind, language), _dims(op.size, language))]
-        rows += [
-            Row(x.name + "ᵀ" * x.transposed, _shape(x, language) or "1", west=_port(x))
-            for x in _read(block)
-        ]
+        rows += [Row(x.short, _shape(x, language) or "1", west=_port(x)) for x in _read(block)]
         parts = (Band(ARRAY, tuple(rows)), _scalars(operations, language))
         return Card(key, title, _shape(op.result, language), parts)
     rows = [_line(op, language) for op in operations]

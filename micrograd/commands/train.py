@@ -70,6 +70,10 @@ def run(options: argparse.Namespace) -> None:
             compiled=not options.eager,
         )
         print(_losses(history, language))
+        compiled = history.compiled is True
+        print(word("steps ran compiled" if compiled else "steps ran eagerly", language))
+        if not compiled and not options.eager:
+            print(history.compiled)
         runs = {
             word("training", language): history,
             word("validation", language): History(losses=history.validation),

@@ -52,7 +52,7 @@ def _scaled(c: float, formula: Formula) -> Formula:
         return formula
     if formula[0][0] == "−":
         return ("−", *_scaled(c, (formula[0][1:], PRODUCTS))[0]), SUMS
-    if c < 1 and abs(round(1 / c) * c - 1) < 1e-12:
+    if 0 < c < 1 and abs(round(1 / c) * c - 1) < 1e-12:
         return (*held(formula, PRODUCTS), f" / {round(1 / c):,}"), PRODUCTS
     return (f"{c:g} · ", *held(formula, PRODUCTS)), PRODUCTS
 

@@ -68,6 +68,7 @@ def _stem(label: str) -> str:
     >>> _stem("W1[0,2]"), _stem("w_3"), _stem("b")
     ('W1', 'w', 'b')
     """
+    label = " ".join(label.split())
     without = re.sub(r"(\[[^\]]*\]|\([^)]*\))+$", "", label).strip()
     return without if without != label else re.sub(r"[_,.\d]+$", "", label) or label
 

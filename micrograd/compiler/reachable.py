@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -39,35 +39,42 @@ def _in_reach(fn: Callable[..., Any]) -> Iterator[Any]:
     stack: list[Any] = list(reversed(_roots(fn)))
     while stack:
         x = stack.pop()
-        if id(x) in seen or isinstance(x, type | str | bytes | int | float):
+        if id(x) in seen or issubclass(type(x), type | str | bytes | int | float | ModuleType):
             continue
         seen.add(id(x))
         yield x
-        if isinstance(x, Value):
-            continue
-        if isinstance(x, Tensor):
-            stack.extend(reversed(list(x._values.flat)))
-        elif isinstance(x, np.ndarray):
-            if x.dtype == object:
-                stack.extend(reversed(list(x.flat)))
-        elif isinstance(x, list | tuple | set | frozenset):
-            stack.extend(reversed(list(x)))
-        elif isinstance(x, dict):
-            stack.extend(reversed(list(x.values())))
-        elif inspect.isfunction(x) or inspect.ismethod(x):
-            stack.extend(reversed(_roots(x)))
-        elif not inspect.ismodule(x) and hasattr(x, "__dict__"):
-            stack.extend(reversed(list(vars(x).values())))
+        stack.extend(reversed(_inside(x)))
+
+
+def _inside(x: Any) -> list[Any]:
+    """What an object holds. By its type: some libraries' objects pretend to be of another class."""
+    sort = type(x)
+    if issubclass(sort, Value):
+        return []
+    if issubclass(sort, Tensor):
+        return list(x._values.flat)
+    if issubclass(sort, np.ndarray):
+        return list(x.flat) if x.dtype == object else []
+    if issubclass(sort, list | tuple | set | frozenset):
+        return list(x)
+    if issubclass(sort, dict):
+        return list(x.values())
+    if issubclass(sort, FunctionType | MethodType):
+        return _roots(x)
+    held = getattr(x, "__dict__", None)
+    return list(held.values()) if type(held) is dict else []
 
 
 def _roots(fn: Any) -> list[Any]:
     roots: list[Any] = []
-    if inspect.ismethod(fn):
+    if isinstance(fn, MethodType):
         roots.append(fn.__self__)
         fn = fn.__func__
-    if not inspect.isfunction(fn):
+    if not isinstance(fn, FunctionType):
         call = type(fn).__dict__.get("__call__")
-        return [*roots, fn, *(_roots(call) if inspect.isfunction(call) else [])]
+        return [*roots, fn, *(_roots(call) if isinstance(call, FunctionType) else [])]
+    if (fn.__module__ or "").partition(".")[0] == "micrograd":
+        return roots  # the library's own functions hold no tables
     roots += [cell.cell_contents for cell in fn.__closure__ or () if _filled(cell)]
     names = fn.__code__.co_names
     roots += [fn.__globals__[name] for name in names if name in fn.__globals__]

@@ -20,7 +20,7 @@ from micrograd.compiler.naming import Given, ParameterNames, shape_of_argument
 from micrograd.compiler.pipeline import Built
 from micrograd.compiler.store import place_of
 from micrograd.compiler.traced import Traced
-from micrograd.compiler.views import CONSTANTS, PARAMETERS, RESULT, Places, View
+from micrograd.compiler.views import CONSTANTS, GATHERED, PARAMETERS, RAGGED, RESULT, Places, View
 from micrograd.engine import Value
 
 BATCH = "batch"
@@ -48,10 +48,16 @@ class Array:
 
     def __str__(self) -> str:
         """The name and the shape: `W1ᵀ (5×3)`."""
-        sign = "ᵀ" if self.transposed else ""
+        sign = "ᵀ" * self.transposed
         inner = [*(["×".join(map(str, self.shape))] if self.shape else []), self.form]
         said = ", ".join(part for part in inner if part)
         return f"{self.name}{sign} ({said})" if said else f"{self.name}{sign}"
+
+    @property
+    def short(self) -> str:
+        """The name, and whether it is the whole: `W1ᵀ`, `H6[…]`."""
+        picked = "[…]" if self.form in (GATHERED, RAGGED) else ""
+        return self.name + picked + "ᵀ" * self.transposed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +84,12 @@ class Operation:
         return sum(count for _, count in self.counts)
 
     def text(self, shapes: bool = True) -> str:
-        """The formula: `relu(X (800×3) · W1ᵀ (5×3) + b1 (5))`."""
+        """The formula: `relu(X (800×3) · W1ᵀ (5×3) + b1 (5))`, or without shapes.
+
+        Without them `H[…]` are entries of H that are picked one by one.
+        """
         return "".join(
-            str(x) if shapes or isinstance(x, str) else x.name + "ᵀ" * x.transposed
-            for x in self.formula
+            x if isinstance(x, str) else str(x) if shapes else x.short for x in self.formula
         )
 
 
@@ -223,7 +231,8 @@ class _Names:
             return Array(self.results[view.group], MADE, shape, view.form, transposed)
         if view.space == CONSTANTS:
             return Array(self._constant(view), CONSTANT, shape, view.form, transposed)
-        whole = (*((BATCH,) * view.lanes), *self._whole(view.space))
+        whole: tuple[int | str, ...] = self._whole(view.space)
+        whole = (BATCH, *whole) if view.lanes else whole
         return Array(self._argument(view), INPUT, shape, view.form, transposed, whole=whole)
 
     def _whole(self, space: str) -> tuple[int, ...]:

@@ -113,6 +113,8 @@ class Index(Read):
             tracer.indexed = True
         return int(self._data)
 
+    __int__ = __index__
+
 
 class Truth(Read):
     """The answer of a comparison: 1.0 or 0.0 to the program."""

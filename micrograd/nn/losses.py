@@ -7,8 +7,12 @@ import operator
 from functools import reduce
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from micrograd.arrays import Tensor, tensor
 from micrograd.elements import filled
+from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError
 from micrograd.functions import VALUES
 from micrograd.nn.activations import shifted
@@ -27,6 +31,7 @@ class Loss(Module):
     # Of one element, for pictures; "/n" may follow the derivative.
     formula = "loss(out, y)"
     derivative = "∂L/∂out"
+    takes_classes = False  # whether targets with one axis are whole numbers that choose
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
@@ -46,6 +51,9 @@ class Loss(Module):
             raise ArgumentValueError(
                 f"the target must have the shape of the output, {output.shape}, got {target.shape}"
             )
+
+    def check_numbers(self, target: NDArray[np.float64]) -> None:
+        """Raise an ArgumentValueError for target values that make no sense."""
 
     def terms(self, shape: tuple[int, ...]) -> int:
         """How many losses the mean is over, for an output of that shape; 1 if it is no mean."""
@@ -138,6 +146,7 @@ class CrossEntropyLoss(Loss):
 
     formula = "log Σ exp(out) − out[y]"
     derivative = "(softmax(out) − [class = y])"
+    takes_classes = True
 
     def terms(self, shape: tuple[int, ...]) -> int:
         """One a sample."""
@@ -155,7 +164,7 @@ class CrossEntropyLoss(Loss):
                 f"{output.shape}, probabilities, got {target.shape}"
             )
         if target.ndim == 1 and output.numel():
-            _check_classes(target.tolist(), output.shape[1])
+            _check_classes(_known(target), output.shape[1])
 
     def each(self, output: Tensor, target: Tensor) -> Tensor:
         """The loss of each sample."""
@@ -189,13 +198,23 @@ class HingeLoss(Loss):
     def check(self, output: Tensor, target: Tensor) -> None:
         """Raise an ArgumentValueError if the target does not fit the output."""
         super().check(output, target)
-        for y in target.numpy().flat:
-            if y not in (-1.0, 1.0):
-                raise ArgumentValueError(f"the target must hold -1 and 1 only, got {y:g}")
+        self.check_numbers(np.array(_known(target), np.float64))
+
+    def check_numbers(self, target: NDArray[np.float64]) -> None:
+        """Raise an ArgumentValueError for a target that is neither -1 nor 1."""
+        wrong = target[np.abs(target) != 1.0]
+        if wrong.size:
+            raise ArgumentValueError(f"the target must hold -1 and 1 only, got {wrong.flat[0]:g}")
 
     def each(self, output: Tensor, target: Tensor) -> Tensor:
         """max(0, 1 - target output)."""
         return (1.0 - target * output).relu()
+
+
+def _known(target: Tensor) -> list[float]:
+    """The target's numbers; none where they are known at run time only."""
+    numbers = [v.data for v in target._values.flat]
+    return [float(y) for y in numbers if not isinstance(y, Value)]
 
 
 def _check_classes(target: list[float], classes: int) -> None:

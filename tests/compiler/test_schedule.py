@@ -91,7 +91,7 @@ def test_leaves_of_different_homes_are_apart() -> None:
     g = builder.graph()
     home = np.zeros(len(g), np.int64)
     home[x.ids] = [1, 1, 2, 2]
-    groups, of = grouped(g, anywhere(g, home=home, names=("parameters", "state")))
+    _groups, of = grouped(g, anywhere(g, home=home, names=("parameters", "state")))
     assert of[x.ids].tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
     assert len(np.unique(of[y.ids])) == 2
 
@@ -106,7 +106,7 @@ def test_lanes_reduced_and_pinned_are_apart() -> None:
     lanes[[x.ids[0], y.ids[0]]] = True
     pins = np.full(len(g), -1)
     pins[y.ids[1]] = 8
-    groups, of = grouped(g, anywhere(g, pins=pins), lanes)
+    _groups, of = grouped(g, anywhere(g, pins=pins), lanes)
     assert len({*of[y.ids[:3]].tolist(), *of[reduced].tolist()}) == 4
     assert of[y.ids[2]] == of[y.ids[3]] == of[plain[1]]
 
@@ -120,7 +120,7 @@ def test_lanes_reduced_and_pinned_are_apart() -> None:
     ],
 )
 def test_other_rows_statics_and_operands_are_apart(other) -> None:
-    builder, x, y = pair()
+    builder, x, _y = pair()
     m = Symbols(builder)
     one, two = m.leaky_relu(x, 0.2), other(m, x)
     _, of = grouped(builder.graph())
@@ -146,18 +146,21 @@ def test_the_order_of_factors_does_not_matter() -> None:
     assert len({int(of[n]) for n in terms.u.ravel()}) == 1
 
 
-def test_constants_that_are_the_same_become_coefficients() -> None:
+@pytest.mark.parametrize(
+    ("numbers", "folded"), [([0.5, 0.5, 0.5], True), ([0.5, 0.25, 0.5], False)]
+)
+def test_constants_that_are_the_same_become_coefficients(
+    numbers: list[float], folded: bool
+) -> None:
     builder = Builder()
     x = builder.leaves(INPUT, [1.0, 2.0, 3.0])
-    c = builder.leaves(CONSTANT, [0.5, 0.5, 0.5])
-    d = builder.leaves(CONSTANT, [0.5, 0.25, 0.5])
-    same, different, alone = x * c, x * d, c * 3.0
+    c = builder.leaves(CONSTANT, numbers)
+    product, shifted, alone = x * c, x + c, c * 3.0
     groups, of = grouped(builder.graph())
-    (folded,) = groups[of[same.ids[0]]].terms
-    assert (folded.c, folded.v) == (0.5, None)
-    (kept,) = groups[of[different.ids[0]]].terms
-    assert kept.v is not None
-    assert groups[of[alone.ids[0]]].constant == 1.5
+    (terms,) = groups[of[product.ids[0]]].terms
+    assert (terms.c, terms.v is None) == ((0.5, True) if folded else (1.0, False))
+    assert (groups[of[shifted.ids[0]]].terms[1].u is None) == folded
+    assert groups[of[alone.ids[0]]].constant == (1.5 if folded else None)
 
 
 def test_constants_of_constants_are_known() -> None:
@@ -184,7 +187,7 @@ def test_leaves_are_split_by_who_uses_them_first() -> None:
     second = Symbols(builder).cos(Lanes(builder, x.ids[1:]))
     g, new = live(builder.graph(), np.append(first.ids, second.ids))
     assert (new[left.ids] == -1).all()
-    groups, of = grouped(g)
+    groups, _of = grouped(g)
     parts = sorted(g.value[q.nodes].tolist() for q in groups if q.kind == INPUT)
     assert parts == [[1.0, 2.0], [3.0, 4.0]]
 
@@ -234,7 +237,7 @@ def test_a_network_with_its_gradient_is_covered() -> None:
     none = np.zeros(len(g), bool)
     whole, wanted = gradient(g, int(leaves.outputs[0]), leaves.parameters, none, leaves.outputs)
     g, _ = live(whole, np.append(wanted, leaves.outputs))
-    groups, of = grouped(g)
+    groups, _of = grouped(g)
     assert len(computed(groups)) < 40
 
 
@@ -278,7 +281,7 @@ def _other_argument(groups, of, g):
     ],
 )  # fmt: skip
 def test_the_checker_names_the_fault(spoil, fault: str) -> None:
-    builder, x, y = pair()
+    builder, _x, y = pair()
     Symbols(builder).sin(y)
     g = builder.graph()
     none = np.zeros(len(g), bool)
