@@ -16,7 +16,7 @@ from micrograd.compiler.recovered import (
     Array,
     Operation,
     Recovered,
-    Repeat,
+    Repeated,
     folded,
 )
 from micrograd.words import word
@@ -76,7 +76,7 @@ def _blocks(found: Recovered) -> list[_Block]:
     blocks: list[_Block] = []
     alone = len(found.operations) <= MOST_ALONE
     for item in folded(found.operations):
-        if isinstance(item, Repeat):
+        if isinstance(item, Repeated):
             blocks.append(_Block(item.operations, len(item.operations) // item.period))
             continue
         joins = blocks and not alone and not blocks[-1].times
@@ -162,7 +162,8 @@ def _scalars(operations: Sequence[Operation], language: str) -> Band:
     sorts = [f"{n:,} {name.split('_')[0]}" for name, n in counts.most_common(MOST_COUNTS)]
     sorts += ["…"] * (len(counts) > MOST_COUNTS)
     detail = ((", ".join(sorts), SCALARS.text),)
-    said = word("{n} scalar operations", language, n=f"{sum(counts.values()):,}")
+    n = sum(counts.values())
+    said = word(_plural("{n} scalar operations", n), language, n=f"{n:,}")
     row = Row(said, f"→ {_arrays(operations, language)}", detail=detail)
     return Band(SCALARS, (row,))
 
@@ -187,10 +188,15 @@ def _dims(size: str, language: str) -> str:
     return size.replace(BATCH, word(BATCH, language))
 
 
+def _plural(phrase: str, n: int) -> str:
+    return phrase.replace("operations", "operation") if n == 1 else phrase
+
+
 def _caption(found: Recovered, language: str) -> str:
-    said, fields = "{n} scalar operations", {"n": f"{found.scalars:,}"}
+    said, fields = _plural("{n} scalar operations", found.scalars), {"n": f"{found.scalars:,}"}
     if found.lanes:
         said += " for each of {lanes} samples"
         fields["lanes"] = f"{found.lanes:,}"
-    arrays = word("{n} array operations", language, n=len(found.operations))
+    n = len(found.operations)
+    arrays = word(_plural("{n} array operations", n), language, n=n)
     return f"{word(said, language, **fields)} → {arrays}"

@@ -44,6 +44,15 @@ def map_accesses(
     return replace(kernel, extents=extents, out=change(kernel.out), u=change(kernel.u))
 
 
+def in_block(kernel: Nest, number: int) -> Nest:
+    """The kernel of a repeat, without the axis of the blocks, in one of them."""
+    return map_accesses(
+        kernel,
+        kernel.extents[1:],
+        lambda a: Access(a.space, a.base + number * a.strides[0], a.strides[1:]),
+    )
+
+
 def permuted(kernel: Nest, order: Sequence[int]) -> Nest:
     """The kernel over the axes of that order only; those left out must have extent 1."""
     if list(order) == list(range(len(kernel.extents))):

@@ -16,11 +16,12 @@ from micrograd.compiler.arguments import Shape, first_samples, flat, shape_of
 from micrograd.compiler.eager import eager_gradient, eager_step, eager_value
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.naming import given_names
-from micrograd.compiler.pipeline import GRADIENT, STEP, VALUE, Arguments, build
+from micrograd.compiler.pipeline import GRADIENT, STEP, VALUE, build
 from micrograd.compiler.recording import met
 from micrograd.compiler.recovered import Recovered, recovered
 from micrograd.compiler.report import Report, explanation
 from micrograd.compiler.runner import Runner, chosen
+from micrograd.compiler.sources import Arguments
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.traced import Source, Traced
 from micrograd.compiler.tracing import current

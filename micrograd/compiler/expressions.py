@@ -18,12 +18,13 @@ from micrograd.compiler.formula import (
     Pieces,
     added,
     applied,
+    as_matrices,
     held,
 )
 from micrograd.compiler.forward import Forward
 from micrograd.compiler.graph import CONSTANT, INPUT, LARGEST, PARAMETER, ROW, ROWS, SUM, Ids
 from micrograd.compiler.schedule import Group, Terms, operands
-from micrograd.compiler.views import GATHERED, RAGGED, WINDOWS, Places, Reading, Shape, View
+from micrograd.compiler.views import RAGGED, WINDOWS, Places, Reading, Shape, View
 
 MOST_VIEWS = 5  # in one formula
 ELEMENTWISE = "elementwise"
@@ -43,9 +44,10 @@ class Step:
 class Formulas:
     """Writes the formula of each group."""
 
-    def __init__(self, forward: Forward, places: Places, batch: str) -> None:
+    def __init__(self, forward: Forward, places: Places, lanes: int, batch: str) -> None:
         self.forward = forward
         self.places = places
+        self.lanes = lanes
         self.batch = batch
         self.readings: list[list[Reading]] = []
         self.shapes: list[Shape] = []
@@ -171,7 +173,11 @@ class Formulas:
             return applied(ROWS[group.row], group.static, arguments)
         paired = list(zip(group.terms, self.readings[k], strict=True))
         paired.sort(key=lambda pair: -len(pair[1].views))  # products first
-        parts = [(t.c, *self._term(group, t, r, members, kinds)) for t, r in paired]
+        parts = []
+        for terms, reading in paired:
+            formula = self._term(group, terms, reading, members, kinds)
+            times = self.lanes if group.reduced and not _over_lanes(group, reading) else 1
+            parts.append((terms.c * times, *formula))
         return added(parts)
 
     def _operand(
@@ -198,16 +204,18 @@ class Formulas:
         ids = _factors(terms)
         if not ids:
             return (), ATOM
-        summed = bool(reading.summed or reading.lengths[1] or group.reduced)
+        reduced = _over_lanes(group, reading)
+        summed = bool(reading.summed or reading.lengths[1] or reduced)
         views = reading.views
         if summed:
             kinds.append(self._kind(group, reading))
         if summed and any(view.choice for view in views) and len(views) == 2:
             choice, table = (0, 1) if views[0].choice else (1, 0)
             looked = self._operand(ids[table], views[table], members, kinds)
-            return (*held(looked, ATOM), "[", Marked(views[choice]), "]"), ATOM
+            pieces = (*held(looked, ATOM), "[", Marked(views[choice]), "]")
+            return (("Σ ", *pieces), PRODUCTS) if reduced else (pieces, ATOM)
         square = len(ids) == 2 and np.array_equal(ids[0], ids[1])
-        order = _as_matrices(reading, group.reduced) if len(views) == 2 and not square else None
+        order = as_matrices(reading, reduced) if len(views) == 2 and not square else None
         if summed and order:
             (i, first), (j, second) = order
             sign = " ∗ " if WINDOWS in (views[0].form, views[1].form) else " · "
@@ -244,7 +252,7 @@ class Formulas:
         return (*held(factors[0], PRODUCTS), sign, *held(factors[1], PRODUCTS)), PRODUCTS
 
     def _kind(self, group: Group, reading: Reading) -> tuple[str, str]:
-        lanes = (self.batch,) if group.lanes or group.reduced else ()
+        lanes = (self.batch,) if group.lanes or _over_lanes(group, reading) else ()
         outer = [str(n) for n in (*lanes, *reading.result)]
         inner = [str(n) for i, n in enumerate(reading.extents) if i in reading.summed]
         size = "×".join(outer + inner) or "1"
@@ -262,11 +270,18 @@ class Formulas:
         out = set(range(len(reading.extents))) - reading.summed
         out |= {-1} if group.lanes else set()
         alone = [out & set(a.axes) - set(b.axes) for a, b in (views, views[::-1])]
+        if any(alone) and WINDOWS in (v.form for v in views):
+            return "convolution", size
         if all(alone):
-            return ("convolution" if WINDOWS in (v.form for v in views) else "matmul"), size
+            return "matmul", size
         if any(alone):
             return "matvec", size
         return ("dot" if not out else "batched dot"), size
+
+
+def _over_lanes(group: Group, reading: Reading) -> bool:
+    """Whether a term of a group is summed over the lanes."""
+    return group.reduced and any(view.lanes for view in reading.views)
 
 
 def _factors(terms: Terms) -> list[Ids]:
@@ -284,23 +299,3 @@ def _result_shape(count: int, readings: list[Reading]) -> Shape:
                 found.append(view.shape)
     found = [shape for shape in found if int(np.prod(shape)) == count]
     return max(found, key=len) if count > 1 else ()
-
-
-def _as_matrices(reading: Reading, reduced: bool) -> list[tuple[int, bool]] | None:
-    """The factors of a product of matrices or vectors in order, and whether each is transposed."""
-    views = reading.views
-    if reduced or len(reading.summed) != 1 or any(v.form in (GATHERED, RAGGED) for v in views):
-        windows = WINDOWS in (v.form for v in views) and not reduced
-        return [(0, False), (1, False)] if windows else None
-    own = [[i for i in view.axes if i not in reading.summed] for view in views]
-    if set(own[0]) & set(own[1]) or any(not reading.summed & set(v.axes) for v in views):
-        return None
-    if WINDOWS in (v.form for v in views):
-        order = (0, 1) if views[0].form == WINDOWS else (1, 0)
-        return [(order[0], False), (order[1], False)]
-    if max(map(len, own)) > 1:
-        return None
-    (k,) = reading.summed
-    order = (0, 1) if own[0] and (not own[1] or own[0][0] < own[1][0]) else (1, 0)
-    first, second = (views[i].axes for i in order)
-    return [(order[0], first[:1] == (k,) != first), (order[1], second[:1] != (k,))]

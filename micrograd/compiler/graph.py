@@ -236,14 +236,10 @@ class Builder:
         )
         self.block_of_sums(sums)
 
-    def block_of_sums(self, count: int, reduced: bool = False) -> Ids:
+    def block_of_sums(self, count: int, reduced: bool = False, stop: bool = False) -> Ids:
         """SUM nodes whose terms follow."""
-        self._append(_nodes(SUM, count, reduced=np.full(count, reduced)))
-        return np.arange(self.size - count, self.size)
-
-    def block_of(self, kind: int, count: int) -> Ids:
-        """Nodes of that kind whose terms follow."""
-        self._append(_nodes(kind, count, stop=np.full(count, True)))
+        flags = {"reduced": np.full(count, reduced), "stop": np.full(count, stop)}
+        self._append(_nodes(SUM, count, **flags))
         return np.arange(self.size - count, self.size)
 
     def sum_of(self, terms: Sequence[Term], reduced: bool = False) -> Ids:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd.compiler.axes import in_block
 from micrograd.compiler.program import (
     TERM,
     Access,
@@ -34,7 +35,7 @@ def run(program: Program, spaces: Spaces) -> float:
     Returns the loss; nan, with the update not run, if the loss or a checked number is not finite.
     """
     work = spaces["work"]
-    for kernel in program.kernels[: program.update_from]:
+    for kernel in before_update(program):
         _run_kernel(kernel, spaces)
     checked = [work[base : base + length] for base, length in program.checked]
     if not all(np.isfinite(numbers).all() for numbers in [work[program.loss], *checked]):
@@ -42,6 +43,19 @@ def run(program: Program, spaces: Spaces) -> float:
     for kernel in program.kernels[program.update_from :]:
         _run_kernel(kernel, spaces)
     return float(work[program.loss])
+
+
+def before_update(program: Program) -> Iterator[Kernel]:
+    """The kernels before the update, those of repeats as often as they run."""
+    done = 0
+    for repeat in program.repeats:
+        yield from program.kernels[done : repeat.first]
+        for number in range(repeat.count):
+            for kernel in program.kernels[repeat.first : repeat.end]:
+                assert isinstance(kernel, Elementwise | Contraction | Maximum)
+                yield in_block(kernel, number)
+        done = repeat.end
+    yield from program.kernels[done : program.update_from]
 
 
 def _run_kernel(kernel: Kernel, spaces: Spaces) -> None:

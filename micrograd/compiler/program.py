@@ -129,6 +129,19 @@ class OneHot:
 Kernel = Elementwise | Contraction | Maximum | Gather | Ragged | OneHot
 
 
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Kernels from `first` on, up to `end`, that run `count` times, one block after the other.
+
+    They are for block 0; their first axis, of extent 1, is that of the blocks: in block k each
+    access begins k times its stride further on.
+    """
+
+    first: int
+    end: int
+    count: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """Kernels and what they run on.
@@ -147,6 +160,7 @@ class Program:
     kept: tuple[tuple[int, int], ...] = field(
         default=()
     )  # ranges of work that are read after a run
+    repeats: tuple[Repeat, ...] = ()  # one after the other, before the update
 
 
 def spaces_read(program: Program) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -76,9 +76,18 @@ def _roots(fn: Any) -> list[Any]:
     if (fn.__module__ or "").partition(".")[0] == "micrograd":
         return roots  # the library's own functions hold no tables
     roots += [cell.cell_contents for cell in fn.__closure__ or () if _filled(cell)]
-    names = fn.__code__.co_names
+    names = _names(fn.__code__)
     roots += [fn.__globals__[name] for name in names if name in fn.__globals__]
     return roots + list(fn.__defaults__ or ()) + list((fn.__kwdefaults__ or {}).values())
+
+
+def _names(code: CodeType) -> list[str]:
+    """The global names that code uses, also in its comprehensions and inner functions."""
+    names = list(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names += _names(constant)
+    return list(dict.fromkeys(names))
 
 
 def _filled(cell: Any) -> bool:

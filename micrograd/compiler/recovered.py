@@ -20,7 +20,16 @@ from micrograd.compiler.naming import Given, ParameterNames, shape_of_argument
 from micrograd.compiler.pipeline import Built
 from micrograd.compiler.store import place_of
 from micrograd.compiler.traced import Traced
-from micrograd.compiler.views import CONSTANTS, GATHERED, PARAMETERS, RAGGED, RESULT, Places, View
+from micrograd.compiler.views import (
+    CONSTANTS,
+    GATHERED,
+    PARAMETERS,
+    PART,
+    RAGGED,
+    RESULT,
+    Places,
+    View,
+)
 from micrograd.engine import Value
 
 BATCH = "batch"
@@ -32,10 +41,10 @@ PARAMETER, INPUT, CONSTANT, MADE = "parameter", "input", "constant", "result"
 class Array:
     """An array, as one operation reads or makes it.
 
-    `sort` is PARAMETER, INPUT, CONSTANT or MADE; `form` is "" for an array of regular steps, and
-    else "gathered", "ragged" or "windows" (that overlap). `parameters` are the numbers of a
-    parameter's elements in the recording, in C order of the shape. `whole` is the shape of the
-    argument that an input is, or is a part of.
+    `sort` is PARAMETER, INPUT, CONSTANT or MADE. `form` is "" for an array of regular steps, and
+    else "gathered", "ragged", "part" of a result, or "windows" (that overlap). `parameters` are the
+    numbers of a parameter's elements in the recording, in C order of the shape; `whole` is the
+    shape of the argument that an input is, or is a part of.
     """
 
     name: str
@@ -56,7 +65,7 @@ class Array:
     @property
     def short(self) -> str:
         """The name, and whether it is the whole: `W1ᵀ`, `H6[…]`."""
-        picked = "[…]" if self.form in (GATHERED, RAGGED) else ""
+        picked = "[…]" if self.form in (GATHERED, RAGGED, PART) else ""
         return self.name + picked + "ᵀ" * self.transposed
 
 
@@ -130,9 +139,9 @@ def recovered(built: Built, traced: Traced, given: Given) -> Recovered:
     shapes = {f"input{k}": shape_of_argument(x) for k, x in enumerate(made.arguments)}
     places = Places(
         found, np.array([place_of(v) for v in r.parameters], np.int64),
-        (made.space, made.at), (made.ids_space, made.ids_at), shapes,
+        (made.space, made.at), made.ids_space, shapes,
     )  # fmt: skip
-    formulas = Formulas(found, places, BATCH)
+    formulas = Formulas(found, places, lanes, BATCH)
     steps = formulas.steps()
     names = _Names(
         found, steps, given, shapes, {place_of(v): i for i, v in enumerate(r.parameters)}
@@ -152,17 +161,17 @@ def recovered(built: Built, traced: Traced, given: Given) -> Recovered:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Repeat:
+class Repeated:
     """Operations that do the same again and again, `period` of them at a time."""
 
     operations: tuple[Operation, ...]
     period: int
 
 
-def folded(operations: Sequence[Operation]) -> list[Operation | Repeat]:
+def folded(operations: Sequence[Operation]) -> list[Operation | Repeated]:
     """The operations, where the same steps come three times or more only the first of them."""
     signs = [_signature(op) for op in operations]
-    shown: list[Operation | Repeat] = []
+    shown: list[Operation | Repeated] = []
     i = 0
     while i < len(signs):
         period, times = 1, 1
@@ -175,7 +184,7 @@ def folded(operations: Sequence[Operation]) -> list[Operation | Repeat]:
                 break
         shown += operations[i : i + period]
         if times > 1:
-            shown.append(Repeat(tuple(operations[i + period : i + times * period]), period))
+            shown.append(Repeated(tuple(operations[i + period : i + times * period]), period))
         i += times * period
     return shown
 
@@ -250,9 +259,13 @@ class _Names:
             return " and ".join(self._named(space) for space in spaces)
         name = self._named(spaces[0])
         shape = self._whole(spaces[0])
-        if len(view.places) == 1 and int(np.prod(shape)) > 1 and not view.choice:
-            at = np.unravel_index(int(view.places[0]), shape)
-            return f"{name}[{','.join(str(int(i)) for i in at)}]"
+        for depth in range(1, len(shape) + 1):  # a row of a matrix, an element of a list
+            size = int(np.prod(shape[depth:]))
+            first = int(view.places[0])
+            row = not view.choice and size < int(np.prod(shape)) and first % size == 0
+            if row and np.array_equal(view.places, first + np.arange(size)):
+                at = np.unravel_index(first // size, shape[:depth])
+                return f"{name}[{','.join(str(int(i)) for i in at)}]"
         return name
 
     def _named(self, space: str) -> str:

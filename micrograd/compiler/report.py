@@ -10,7 +10,7 @@ from typing import Any
 
 from micrograd.compiler.pipeline import Built
 from micrograd.compiler.program import Contraction, Elementwise, Gather, Maximum, OneHot, Ragged
-from micrograd.compiler.recovered import Operation, Recovered, Repeat, folded
+from micrograd.compiler.recovered import Operation, Recovered, Repeated, folded
 from micrograd.compiler.traced import Traced
 
 MOST_KINDS = 6  # of kernels, counted one by one
@@ -66,9 +66,9 @@ def explanation(report: Report, built: Built, found: Recovered) -> str:
     """The arrays that were found, and what runs, as text."""
     shown = folded(found.operations)
     lines = [
-        f"{report.nodes:,} scalar operations{_of_lanes(found)} -> "
-        f"{len(found.operations)} array operations -> "
-        f"{report.kernels} kernels ({report.backend})",
+        f"{_many(report.nodes, 'scalar operation')}{_of_lanes(found)} -> "
+        f"{_many(len(found.operations), 'array operation')} -> "
+        f"{_many(report.kernels, 'kernel')} ({report.backend})",
         "",
         *_table(shown[:MOST_LINES]),
     ]
@@ -77,6 +77,10 @@ def explanation(report: Report, built: Built, found: Recovered) -> str:
     lines += ["", f"kernels ({_passes(built)}): {_counted(built)}"]
     times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
     return "\n".join([*lines, f"{times}, backend {report.backend_ms:.1f} ms"])
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + "s" * (count != 1)
 
 
 def _passes(built: Built) -> str:
@@ -100,7 +104,7 @@ def _of_lanes(found: Recovered) -> str:
     return f" a sample, a batch of {found.lanes:,}" if found.lanes else ""
 
 
-def _table(shown: list[Operation | Repeat]) -> list[str]:
+def _table(shown: list[Operation | Repeated]) -> list[str]:
     """A line an operation: result, formula and what it is, in columns."""
     operations = [x for x in shown if isinstance(x, Operation)]
     name = max((len(str(op.result)) for op in operations), default=0)
@@ -108,7 +112,7 @@ def _table(shown: list[Operation | Repeat]) -> list[str]:
     width = max((n for n in lengths if n <= MOST_COLUMNS), default=0)
     lines = []
     for x in shown:
-        if isinstance(x, Repeat):
+        if isinstance(x, Repeated):
             times = len(x.operations) // x.period
             steps = "the line above" if x.period == 1 else f"the {x.period} lines above"
             lines.append(f"  … {steps}, {times} times more")

@@ -11,6 +11,7 @@ import numpy as np
 
 from micrograd.compiler.arguments import flat
 from micrograd.compiler.backends import Executable
+from micrograd.compiler.blocking import blocked
 from micrograd.compiler.fusion import fuse
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.pipeline import Built
@@ -163,7 +164,7 @@ def load(program: Program, backend: str, dtype: str) -> Executable:
     if backend == "llvm":
         from micrograd.compiler.backends.llvm import load as load_llvm
 
-        return load_llvm(fuse(program), dtype)
+        return load_llvm(blocked(fuse(program), np.dtype(dtype).itemsize), dtype)
     from micrograd.compiler.backends.numpy import load as load_numpy
 
     return load_numpy(program, dtype)

@@ -17,7 +17,7 @@ from micrograd.compiler.layout import Axes, factor
 from micrograd.compiler.schedule import Terms
 
 PARAMETERS, CONSTANTS, RESULT = "parameters", "constants", "result"
-GATHERED, RAGGED, WINDOWS = "gathered", "ragged", "windows"
+GATHERED, RAGGED, WINDOWS, PART = "gathered", "ragged", "windows", "part"
 
 Shape = tuple[int, ...]
 
@@ -60,7 +60,7 @@ class Places:
 
     def __init__(
         self, forward: Forward, parameters: Ids, inputs: tuple[list[str], list[int]],
-        ids: tuple[list[str], list[int]], shapes: Mapping[str, Shape],
+        ids: list[str], shapes: Mapping[str, Shape],
     ) -> None:  # fmt: skip
         g, leaves = forward.graph, forward.leaves
         self.forward = forward
@@ -76,8 +76,8 @@ class Places:
         self._put(leaves.inputs, inputs[0], inputs[1])
         for slot, row in enumerate(leaves.hot):
             count = len(row)
-            at = ids[1][slot] * self.choices + np.arange(count)
-            self._put(row, np.full(count, ids[0][slot]), at)
+            at = slot * self.choices + np.arange(count)
+            self._put(row, np.full(count, ids[slot]), at)
 
     def _put(self, nodes: Ids, spaces: object, at: object) -> None:
         have = nodes >= 0
@@ -108,7 +108,8 @@ class Places:
 
         Leaves need not lie side by side to be an array: it is their order that counts.
         """
-        if len(set(self.space[nodes].tolist())) > 1:
+        spaces = set(self.space[nodes].tolist())
+        if len(spaces) > 1 and not all(space.startswith("ids") for space in spaces):
             return None
         address = self.address[nodes]
         if factor([out, address]) is not None:
@@ -132,6 +133,8 @@ class Places:
         shape = tuple(axes[i][0] for i in order)
         if not form and len(np.unique(places)) < len(places):
             form = (WINDOWS,)
+        elif not form and of != NONE and len(places) < len(group.nodes):
+            form = (PART,)
         choice = spaces[0].startswith("ids")
         if choice:
             shape, places = self._chosen(places)

@@ -14,12 +14,16 @@ from micrograd import Value
 from micrograd.compiler import verify
 from micrograd.compiler.arguments import StandIns, flat, shape_of, stand_ins
 from micrograd.compiler.checkers import check_groups, check_layout, check_loops, check_recording
-from micrograd.compiler.graph import Builder, Graph, check
+from micrograd.compiler.graph import CONSTANT, INPUT, PARAMETER, Builder, Graph, Symbols, check
+from micrograd.compiler.graph import Lanes as Numbers
 from micrograd.compiler.interpret import run
 from micrograd.compiler.kernels import Loops, loops_of
-from micrograd.compiler.layout import LANES, WORK, Layout, Places, lay_out
+from micrograd.compiler.lanes import Lanes, kernel_of
+from micrograd.compiler.layout import WORK, Layout, Places, lay_out
 from micrograd.compiler.normal import Leaves, normal_form
-from micrograd.compiler.pipeline import GRADIENT, Arguments, Built, build
+from micrograd.compiler.pipeline import GRADIENT, Built, build
+from micrograd.compiler.sources import Arguments
+from micrograd.compiler.program import Program
 from micrograd.compiler.recording import Recording, record
 from micrograd.compiler.schedule import Group, schedule
 from micrograd.compiler.traced import Source
@@ -93,13 +97,38 @@ def laid_out(
     return groups, of, layout
 
 
-def looped(g: Graph, places: Places | None = None) -> tuple[Loops, Layout]:
+def looped(
+    g: Graph, places: Places | None = None, sizes: dict[str, int] | None = None
+) -> tuple[Loops, Layout]:
     groups, of, layout = laid_out(g, places)
     loops = Loops(layout.top, layout.lanes_top)
     loops_of(g, groups, of, layout, loops)
-    sizes = {WORK: loops.free[WORK], LANES: loops.free[LANES]}
-    check_loops(loops.all, sizes)
+    check_loops(loops.all, {**loops.free, **(sizes or {})})
     return loops, layout
+
+
+def written(
+    g: Graph | None, layout: Layout | None, loops: Loops, spaces: dict[str, Any] | None = None,
+    lanes: Any = None, groups: Sequence[Group] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Work after the loops have run; leaves, and nodes that are constant, are there before."""
+    lanes = lanes or Lanes(0, loops.free[WORK], {})
+    spaces = dict(spaces or {})
+    if WORK not in spaces:
+        spaces[WORK] = np.zeros(loops.free[WORK])
+        if g is not None and layout is not None:
+            leaves = np.isin(g.kind, (PARAMETER, INPUT, CONSTANT))
+            spaces[WORK][layout.address[leaves]] = g.value[leaves]
+    if g is not None and layout is not None:
+        for group in grouped(g)[0] if groups is None else groups:
+            if group.constant is not None:
+                spaces[WORK][layout.address[group.nodes]] = group.constant
+    kernels = tuple(kernel for loop in loops.all for kernel in kernel_of(loop, lanes))
+    sizes = {name: len(x) for name, x in spaces.items() if name != WORK}
+    program = Program(kernels, len(kernels), spaces[WORK], sizes, 0, ())
+    verify.check(program)
+    run(program, spaces)
+    return spaces[WORK]
 
 
 @dataclass
@@ -155,8 +184,6 @@ def interpreted(built: Built, r: Recording, *arguments: Any) -> Ran:
 
 def random_graph(rng: np.random.Generator, nodes: int) -> Graph:
     """Layers of nodes that are alike, with some that are not."""
-    from micrograd.compiler.graph import CONSTANT, INPUT, PARAMETER, Lanes, Symbols
-
     builder = Builder()
     symbols = Symbols(builder)
     pool = [
@@ -165,18 +192,18 @@ def random_graph(rng: np.random.Generator, nodes: int) -> Graph:
         builder.leaves(CONSTANT, rng.choice([0.5, 2.0, 2.0, -1.0], size=3)),
     ]
 
-    def some(count: int) -> Lanes:
+    def some(count: int) -> Numbers:
         ids = pool[rng.integers(len(pool))].ids
         if rng.random() < 0.3:
             ids = np.concatenate([x.ids for x in pool])
-        return Lanes(builder, rng.choice(ids, count))
+        return Numbers(builder, rng.choice(ids, count))
 
     while builder.size < nodes:
         count = int(rng.integers(1, 5))
         if rng.random() < 0.3:
             name = str(rng.choice(["tanh", "maximum", "select", "relu", "sin"]))
             arity = {"maximum": 2, "select": 3}.get(name, 1)
-            pool.append(symbols.__getattr__(name)(*[some(count) for _ in range(arity)]))
+            pool.append(getattr(symbols, name)(*[some(count) for _ in range(arity)]))
             continue
         ids = builder.block_of_sums(count)
         builder.define(ids, [(some(count), None, 0.5)])
@@ -187,5 +214,5 @@ def random_graph(rng: np.random.Generator, nodes: int) -> Graph:
             builder.add_terms(own, some(len(own)).ids, v, c)
         if rng.random() < 0.2:
             builder.add_terms(ids, -1, -1, float(rng.normal()))
-        pool.append(Lanes(builder, ids))
+        pool.append(Numbers(builder, ids))
     return builder.graph()

@@ -129,6 +129,22 @@ def test_tables_end_where_the_parameters_do() -> None:
         solve(recordings, ids, np.array([9]))
 
 
+def test_tables_are_of_one_sort() -> None:
+    recordings = [by_hand([code], [INPUTS]) for code in (PARAMETERS, INPUTS)]
+    with pytest.raises(Divergence, match="not rows of equal length"):
+        solve(recordings, np.array([[0], [1]]), np.array([2]))
+    before_the_first = [by_hand([PARAMETERS, k, k], [INPUTS] * 3) for k in (1, 0)]
+    with pytest.raises(Divergence, match="not rows of equal length"):
+        solve(before_the_first, np.array([[1], [2]]), np.array([4]))
+
+
+def test_tables_start_at_zero_wherever_the_traces_did() -> None:
+    ids = np.array([[3, 1], [1, 2], [2, 2]])
+    found = solve([lookups(own) for own in ids.tolist()], ids, np.array([8, 4]))
+    assert found.tables == [(0, PARAMETERS, 1), (1, PARAMETERS + 1, 2)]
+    assert evaluate(found.recording, [0.5], [7, 0])[1] == evaluate(lookups([7, 0]), [0.5])[1]
+
+
 def test_statics_and_lists_must_be_the_same() -> None:
     first = by_hand([PARAMETERS], [-1], [POWER])
     other = by_hand([PARAMETERS], [-1], [POWER])

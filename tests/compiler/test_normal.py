@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
-from passes import graph_of, many, recorded
+from passes import graph_of, many, ran, recorded
 from programs import programs, run
 
 from micrograd import Value, nn
@@ -130,8 +130,20 @@ def test_zeros_that_sums_start_with_go() -> None:
     (loss,) = leaves.outputs
     assert not np.isin(g.u, np.nonzero(g.kind == CONSTANT)[0]).any()
     assert len(terms_of(g, int(loss))) == 2
+
+
+def test_a_sum_of_zeros_keeps_one() -> None:
     g, leaves = graph_of(lambda: Value(0.0) + 0.0)
     assert evaluate(g)[leaves.outputs] == 0.0
+    assert (g.node == leaves.outputs[0]).any()
+    assert ran(lambda: sum([Value(0.0), 0.0]), [A]).loss == 0.0
+
+
+def test_zeros_in_products_stay() -> None:
+    """0 times infinity is not 0."""
+    g, leaves = graph_of(lambda x: Value(0.0) * x + A, math.inf)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(evaluate(g)[leaves.outputs]).all()
 
 
 def test_numbers_stop_derivatives() -> None:
@@ -170,6 +182,18 @@ def test_inlining_multiplies_coefficients() -> None:
     assert set(g.node.tolist()) == set(y.ids.tolist())
     assert evaluate(g)[y.ids] == ((2 + 1) * -3 + 1) * 0.5
     assert sorted(g.c.tolist()) == [-3.0, -1.5, 0.5]
+
+
+def test_outputs_are_not_inlined() -> None:
+    builder = Builder()
+    x = builder.leaves(PARAMETER, [2.0])
+    inner = x * 3.0
+    outer = inner * 2.0 + 1.0
+    for kept in (inner, outer):
+        g = inlined(builder.graph(), np.ones(builder.size, bool), np.append(kept.ids, outer.ids))
+        assert evaluate(g)[np.append(kept.ids, outer.ids)].tolist() == [
+            6.0 if kept is inner else 13.0, 13.0,
+        ]  # fmt: skip
 
 
 def test_inlining_leaves_others_alone() -> None:

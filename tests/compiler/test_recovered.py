@@ -11,7 +11,7 @@ from programs_to_compile import WORKLOADS, network
 
 import micrograd
 from micrograd import Value, nn, optim
-from micrograd.compiler.recovered import Repeat, folded
+from micrograd.compiler.recovered import Repeated, folded
 from micrograd.errors import ArgumentValueError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
@@ -109,10 +109,44 @@ def test_a_convolution_reads_windows():
     ]
 
 
+def test_two_dimensions_and_names_within_comprehensions():
+    k = [[Value(0.1 * (i + j)) for j in range(3)] for i in range(3)]
+
+    def loss(img):
+        return sum(
+            sum(k[a][b] * img[i + a][j + b] for a in range(3) for b in range(3)).relu()
+            for i in range(4)
+            for j in range(4)
+        )
+
+    f = micrograd.compile(loss, backend="numpy")
+    f(np.ones((6, 6)))
+    assert lines(f) == [
+        "H1 (4×4) = relu(img (4×3×4×3, windows) ∗ k (3×3))",
+        "L = Σ H1 (4×4)",
+    ]
+
+
+def test_sums_over_the_batch_are_told_from_what_is_the_same_for_all():
+    model = network(random.Random(0), [2, 4, 1])
+
+    def loss(x, y):
+        penalty = 1e-3 * sum(p * p for p in model.parameters())
+        return (1 - y * model(x)).relu() + penalty
+
+    f = micrograd.compile(loss, batch=True, parameters=model.parameters(), backend="numpy")
+    f(np.ones((6, 2)), np.ones(6))
+    assert lines(f)[-1] == "L = Σ H3 (batch) / 6 + H1 / 1,000"
+    table = [[Value(0.1 * (i + j)) for j in range(3)] for i in range(5)]
+    g = micrograd.compile(lambda i, t: table[i][0] * table[t][1], batch=True, backend="numpy")
+    g([2, 1, 1], [3, 0, 4])
+    assert "[i and t (batch×2)]" in g.explain()
+
+
 def test_what_repeats_is_told_once():
     f = called("recurrent")
     shown = folded(f.recovered().operations)
-    (repeat,) = [x for x in shown if isinstance(x, Repeat)]
+    (repeat,) = [x for x in shown if isinstance(x, Repeated)]
     assert len(repeat.operations) == 28
     assert "the line above, 28 times more" in f.explain()
     assert len(f.explain().splitlines()) < 12

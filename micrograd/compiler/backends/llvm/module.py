@@ -8,6 +8,8 @@ from micrograd.compiler.backends.llvm.ir import Body, Machine, Precision
 from micrograd.compiler.program import Integers
 
 LONG = 300  # lines of a function, from which the next call goes to another: LLVM likes them short
+BLOCK = "%block"  # the number of the block that runs
+MOVING = "+"  # before how far a space moves from one block to the next
 ATTRIBUTES = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
 
 
@@ -29,6 +31,8 @@ class Module:
         self._functions: list[str] = []
         self._names: dict[Hashable, str] = {}
         self._parts: list[str] = []
+        self._before_blocks: list[str] = []
+        self._parameters = ""  # of parts
         self._loaded: dict[str, str] = {}
         self.part = self._body()
 
@@ -49,11 +53,11 @@ class Module:
 
     def address(self, space: str, offset: int = 0) -> str:
         """A pointer to a number of a space, in the part that is being written."""
-        if space not in self._loaded:
-            self._loaded[space] = self.part.value(
-                f"load ptr, ptr {table_entry(self._places[space])}"
-            )
         kind = "i64" if space.startswith("ids") else ""
+        if space not in self._loaded:
+            name, _, step = space.partition(MOVING)
+            start = self.part.value(f"load ptr, ptr {table_entry(self._places[name])}")
+            self._loaded[space] = self.part.moved(start, BLOCK, int(step or 0), kind)
         return self.part.moved(self._loaded[space], str(offset), 1, kind)
 
     def integer_table(self, values: Integers, offset: int = 0) -> str:
@@ -68,6 +72,23 @@ class Module:
         """Go on in another part, if this one is long."""
         if len(self.part.lines) > LONG:
             self._end_part()
+
+    def begin_blocks(self) -> None:
+        """Write, up to `end_blocks`, what runs for each block, in parts of its own."""
+        self._end_part()
+        self._before_blocks, self._parts, self._parameters = self._parts, [], f"i64 {BLOCK}"
+
+    def end_blocks(self, count: int) -> None:
+        """Run what was written for so many blocks."""
+        self._end_part()
+        names, self._parts, self._parameters = self._parts, self._before_blocks, ""
+
+        def step(index: str, _: list[str]) -> list[str]:
+            for name in names:
+                self.call(name, f"i64 {index}")
+            return []
+
+        self.part.repeat(count, 1, [], step)
 
     def calls_of_parts(self) -> list[str]:
         """The lines that run all that was written since they were last asked for."""
@@ -102,9 +123,14 @@ class Module:
     def _end_part(self) -> None:
         if len(self.part.lines) > 1:
             name = f"part{len(self._functions)}"
-            self._define(name, "", self.part, "void")
+            self._define(name, self._parameters, self.part, "void")
             self._parts.append(name)
         self.part, self._loaded = self._body(), {}
+
+
+def moving_space(space: str, step: int) -> str:
+    """The name of a space whose addresses move by so much from one block to the next."""
+    return f"{space}{MOVING}{step}" if step else space
 
 
 def table_entry(place: int) -> str:

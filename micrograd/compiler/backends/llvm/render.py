@@ -7,6 +7,7 @@ Kernels that differ in nothing but where their operands lie share a function, wh
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from micrograd.compiler.axes import Nest, as_statement, map_accesses, merged, reduces
 from micrograd.compiler.backends.llvm import contraction, elementwise, listed
 from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Place
-from micrograd.compiler.backends.llvm.module import Module, table_entry
+from micrograd.compiler.backends.llvm.module import Module, moving_space, table_entry
 from micrograd.compiler.backends.llvm.packing import packed
 from micrograd.compiler.backends.llvm.regular import rows_alike, run_length
 from micrograd.compiler.program import (
@@ -52,7 +53,13 @@ def render(program: Program, dtype: Any, machine: Machine) -> Source:
     spaces = ("work", *program.sizes)
     module = Module(precision, machine, spaces)
     calls = _Calls(module, scratch=-(-len(program.work) // 16) * 16)
-    for kernel in program.kernels[: program.update_from]:
+    done = 0
+    for repeat in program.repeats:
+        for kernel in program.kernels[done : repeat.first]:
+            calls.add(kernel)
+        calls.repeat(program.kernels[repeat.first : repeat.end], repeat.count)
+        done = repeat.end
+    for kernel in program.kernels[done : program.update_from]:
         calls.add(kernel)
     lines = ["entry:", *module.calls_of_parts(), *_check(program, module)]
     for kernel in program.kernels[program.update_from :]:
@@ -132,6 +139,14 @@ class _Calls:
             case Ragged():
                 self._ragged(kernel)
 
+    def repeat(self, kernels: Sequence[Kernel], count: int) -> None:
+        """Write what runs the kernels of a repeat."""
+        self._module.begin_blocks()
+        for kernel in kernels:
+            assert isinstance(kernel, Elementwise | Contraction | Maximum)
+            self.add(_moving(kernel))
+        self._module.end_blocks(count)
+
     def _nest(self, kernel: Nest) -> None:
         local, pointers, strides = _localised(kernel)
         addresses = tuple(self._module.address(*pointer) for pointer in pointers)
@@ -193,6 +208,15 @@ class _Calls:
         write = partial(listed.emit_ragged, kernel=kernel, alike=alike)
         name = module.function(key, ", ".join(arguments), write)
         module.call(name, *(f"{kind.split()[0]} {x}" for kind, x in arguments.items()))
+
+
+def _moving(kernel: Nest) -> Nest:
+    """The kernel without the axis of the blocks; spaces tell how far accesses move along it."""
+    return map_accesses(
+        kernel,
+        kernel.extents[1:],
+        lambda a: Access(moving_space(a.space, a.strides[0]), a.base, a.strides[1:]),
+    )
 
 
 def _localised(kernel: Nest) -> tuple[Nest, list[tuple[str, int]], Strides]:

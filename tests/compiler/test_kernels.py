@@ -1,0 +1,238 @@
+"""Loops and kernels compute what the graph says, however its operands lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from passes import anywhere, looped, ran, random_graph, written
+
+from micrograd import Value, grad
+from micrograd.compiler.checkers import check_loops
+from micrograd.compiler.graph import (
+    CONSTANT,
+    INPUT,
+    LARGEST,
+    NONE,
+    PARAMETER,
+    SUM,
+    Builder,
+    Graph,
+    Lanes,
+    Symbols,
+    evaluate,
+)
+from micrograd.compiler.kernels import Choose, Loops, Map, Rows, Sum, Take
+from micrograd.compiler.layout import LANES, WORK
+from micrograd.compiler.program import Access
+
+
+def kinds(loops: Loops) -> Counter[str]:
+    return Counter(type(loop).__name__ for loop in loops.all)
+
+
+def assert_computed(g: Graph, scale: float = 1.0) -> Loops:
+    """Every node has its value after the kernels have run."""
+    loops, layout = looped(g)
+    work = written(g, layout, loops)
+    expected = evaluate(g)
+    np.testing.assert_allclose(work[layout.address], expected, rtol=1e-11, atol=1e-12)
+    return loops
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graphs_are_computed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    assert_computed(random_graph(rng, int(rng.integers(12, 60))))
+
+
+def test_random_graphs_have_loops_of_all_kinds() -> None:
+    found: Counter[str] = Counter()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        loops, _ = looped(random_graph(rng, int(rng.integers(12, 60))))
+        found += kinds(loops)
+    assert all(found[name] >= 10 for name in ("Sum", "Map", "Take", "Rows"))
+
+
+def leaves(builder: Builder, *shape: int) -> np.ndarray:
+    count = int(np.prod(shape))
+    return builder.leaves(INPUT, 0.5 + np.arange(count) % 7).ids.reshape(shape)
+
+
+def test_a_matrix_times_a_vector_is_one_sum() -> None:
+    builder = Builder()
+    w, x = leaves(builder, 4, 3), leaves(builder, 3)
+    out = builder.block_of_sums(4)
+    builder.add_terms(np.repeat(out, 3), w.ravel(), np.tile(x, 4), 2.0)
+    (loop,) = assert_computed(builder.graph()).all
+    assert isinstance(loop, Sum)
+    assert loop.extents == (4, 3)
+    assert loop.c == 2.0
+    assert loop.out.strides == (1, 0)
+    assert sorted(a.strides for a in (loop.u, loop.v) if a) == [(0, 1), (3, 1)]
+
+
+def test_several_classes_accumulate() -> None:
+    builder = Builder()
+    x, y = Lanes(builder, leaves(builder, 4)), Lanes(builder, leaves(builder, 4))
+    builder.sum_of([(x, y, 1.0), (x, None, 3.0), (None, None, 0.25)])
+    loops = assert_computed(builder.graph())
+    assert [loop.accumulate for loop in loops.all if isinstance(loop, Sum)] == [False, True, True]
+
+
+def test_operands_that_are_not_affine_are_gathered() -> None:
+    builder = Builder()
+    x = leaves(builder, 9)
+    picked = Lanes(builder, x[[0, 1, 3, 4, 8, 2, 2]])
+    _ = Symbols(builder).tanh(Lanes(builder, x)), Symbols(builder).sin(picked)
+    loops = assert_computed(builder.graph())
+    assert kinds(loops) == {"Map": 2, "Take": 1}
+
+
+def test_sums_of_unequal_length_are_ragged() -> None:
+    builder = Builder()
+    x, y = leaves(builder, 6), leaves(builder, 6)
+    out = builder.block_of_sums(3)
+    builder.add_terms(np.repeat(out, [1, 2, 3]), x, y[::-1], 0.5)
+    builder.add_terms(np.repeat(out, [3, 2, 1]), x, NONE, 2.0)
+    builder.add_terms(np.repeat(out, [1, 3, 2]), NONE, NONE, 0.125)
+    loops = assert_computed(builder.graph())
+    rows = [loop for loop in loops.all if isinstance(loop, Rows)]
+    assert [row.accumulate for row in rows] == [False, True]
+    assert rows[0].start.tolist() == [0, 1, 3, 6]
+    assert kinds(loops)["Sum"] == 3
+
+
+@pytest.mark.parametrize("counts", [[3, 3], [1, 4], [1, 1], [2, 3]])
+def test_the_largest_of_a_group(counts: list[int]) -> None:
+    builder = Builder()
+    x = leaves(builder, sum(counts))
+    out = builder.block_of(LARGEST, 2)
+    builder.add_terms(np.repeat(out, counts), x[::-1].copy(), NONE, 1.0)
+    loops = assert_computed(builder.graph())
+    assert kinds(loops)["Choose" if counts[0] == counts[1] else "Rows"] == 1
+
+
+MIXED = [
+    lambda a, b: (a - max(a.data, b.exp().data)).exp() * b,
+    lambda a, b: (a - max((a * 2).data, b.exp().data, 0.7)).exp() * b,
+    lambda a, b: (a - max(3.0, a.data)).exp() * b,
+    lambda a, b: (a - min(b.data, (a * b).data, -5.0)).tanh(),
+    lambda a, b: sum(
+        (a - max([(a * k).data for k in range(n)] + [b.exp().data] * n)).exp() for n in (1, 2, 3)
+    ),
+]
+
+
+wrong = pytest.mark.xfail(strict=True, reason="only the last of the groups counts")
+
+
+@pytest.mark.parametrize("which", [3, *(pytest.param(k, marks=wrong) for k in (0, 1, 2, 4))])
+def test_the_largest_of_several_groups(which: int) -> None:
+    a, b = Value(0.5), Value(-1.5)
+    result = ran(lambda: MIXED[which](a, b), [a, b])
+    loss = MIXED[which](a, b)
+    assert result.loss == pytest.approx(loss.data)
+    np.testing.assert_allclose(result.gradient, [v.data for v in grad(loss, [a, b])])
+
+
+def test_numbers_alone() -> None:
+    builder = Builder()
+    c = builder.leaves(CONSTANT, [2.0, 3.0, 2.0])
+    x = Lanes(builder, leaves(builder, 3))
+    _ = c * 2.0 + 1.0, c * x, x * 0.0 + 5.0
+    assert_computed(builder.graph())
+
+
+def test_what_is_known_needs_no_loop() -> None:
+    builder = Builder()
+    c = builder.leaves(CONSTANT, [2.0, 2.0])
+    _ = c * 3.0 + 1.0
+    assert not assert_computed(builder.graph()).all
+
+
+def test_parameters_are_read_at_home() -> None:
+    builder = Builder()
+    p = builder.leaves(PARAMETER, [1.0, 2.0, 3.0])
+    _ = p * 2.0
+    g = builder.graph()
+    home, address = np.array([1, 1, 1, 0, 0, 0]), np.array([7, 5, 3, 0, 0, 0])
+    places = anywhere(g, home=home, address=address, names=("parameters",))
+    (loop,) = looped(g, places, {"parameters": 8})[0].all
+    assert isinstance(loop, Sum)
+    assert loop.u == Access("parameters", 7, (-2,))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_copies_go_anywhere(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 12))
+    target, source = rng.permutation(20)[:n], rng.integers(0, 20, n)
+    loops = Loops(24, 0)
+    loops.copy((WORK, np.sort(target)), ("input0", source))
+    check_loops(loops.all, {WORK: loops.free[WORK], "input0": 20})
+    numbers = rng.normal(size=20)
+    work = written(None, None, loops, {"input0": numbers})
+    np.testing.assert_array_equal(work[np.sort(target)], numbers[source])
+
+
+def test_copies_to_an_affine_place_are_one_loop() -> None:
+    loops = Loops(32, 0)
+    loops.copy((WORK, np.arange(8)), ("input0", np.arange(8)[::-1].copy()))
+    assert kinds(loops) == {"Sum": 1}
+
+
+def test_copies_keep_their_order() -> None:
+    """Not sorted, and not affine: in as few pieces as there are."""
+    target, source = np.array([5, 6, 7, 1, 2, 3, 9]), np.arange(7)
+    loops = Loops(16, 0)
+    loops.copy((WORK, target), ("input0", source))
+    work = written(None, None, loops, {"input0": np.arange(7.0) + 1})
+    assert work[target].tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+    assert len(loops.all) == 3
+
+
+# ---- the checker finds what is wrong -------------------------------------------------------------
+
+SIZES = {WORK: 40, LANES: 2}
+HERE, THERE = Access(WORK, 0, (1,)), Access(WORK, 10, (1,))
+TAKE = Take((WORK, 8), WORK, np.array([0, 39]))
+RAGGED = Rows(
+    (WORK, 8), False, np.array([0, 2, 3]), (WORK, np.array([0, 1, 2])), None, 1.0, False, False
+)
+
+
+@pytest.mark.parametrize(
+    ("loop", "fault"),
+    [
+        (Sum((31,), HERE, THERE, None), "10 to 40 of work, which has 40"),
+        (Sum((4,), Access(WORK, 2, (-1,)), THERE, None), "-1 to 2 of work"),
+        (Sum((4, 2), HERE, THERE, None), "2 axes"),
+        (Sum((0,), HERE, THERE, None), "extents"),
+        (Map((4,), "tanh", None, HERE, (Access("state", 0, (1,)),)), "no space 'state'"),
+        (Choose((4,), HERE, Access(LANES, 0, (1,))), "0 to 3 of lanes"),
+        (replace(TAKE, index=np.array([40])), "40 to 40"),
+        (replace(TAKE, out=(WORK, 39)), "39 to 40"),
+        (replace(RAGGED, start=np.array([0, 2, 2, 3])), "an empty row"),
+        (replace(RAGGED, start=np.array([1, 2, 3])), "starts at 1"),
+        (replace(RAGGED, start=np.array([0, 2])), "3 operands"),
+        (replace(RAGGED, v=(WORK, np.array([0, 1, 41]))), "0 to 41"),
+        (replace(RAGGED, out=(LANES, 1)), "1 to 2 of lanes"),
+    ],
+)
+def test_the_checker_names_the_fault(loop, fault: str) -> None:
+    fine = [Sum((4,), HERE, THERE, THERE), TAKE, RAGGED]
+    check_loops(fine, SIZES)
+    with pytest.raises(AssertionError, match=rf"loop 3 \({type(loop).__name__}\): .*{fault}"):
+        check_loops([*fine, loop], SIZES)
+
+
+def test_sums_are_sums() -> None:
+    builder = Builder()
+    x = leaves(builder, 2)
+    total = builder.block_of(SUM, 1)
+    builder.add_terms(np.repeat(total, 2), x, NONE, 1.0)
+    assert evaluate(builder.graph())[total] == 2.0
