@@ -17,7 +17,8 @@ from micrograd.compiler.program import (
 )
 from micrograd.compiler.spans import affine_reads, affine_writes
 
-Nest = TypeVar("Nest", Elementwise, Contraction, Maximum)
+Looped = Elementwise | Contraction | Maximum
+Nest = TypeVar("Nest", Elementwise, Contraction, Maximum, Looped)
 
 
 def map_accesses(

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from micrograd.compiler.axes import in_block, map_accesses
+from micrograd.compiler.axes import Looped, in_block, map_accesses
 from micrograd.compiler.program import (
     TERM,
     Access,
@@ -22,12 +22,12 @@ from micrograd.compiler.program import (
     Repeat,
     Statement,
 )
-from micrograd.compiler.rows import Looped, Member, Run
+from micrograd.compiler.rows import Member, Run
 from micrograd.compiler.scratch import Slots, in_slots, slots_of
 from micrograd.compiler.spans import affine_reads, affine_writes, block_written, listed_reads
 from micrograd.compiler.touches import Touches, view
 
-FAST_BYTES = 24 * 1024  # of the fastest memory, for what a block touches
+FAST_BYTES = 40 * 1024  # of the fastest memory, for what a block touches
 LARGE_BYTES = 2 * FAST_BYTES  # from which on it pays
 LINE_BYTES = 64  # of whose multiples a row of a block consists
 LEAST_LINES = 4  # of a row in a block

@@ -202,6 +202,8 @@ def check_layout(
             assert space == name, f"group {k} is in {space}, not at home in {name}"
             assert (address == places.address[nodes]).all(), f"group {k} is not at home"
             continue
+        in_order = not group.ragged or np.array_equal(nodes, group.nodes)
+        assert in_order, f"group {k} is ragged, and in another order"
         wanted = LANES if group.lanes and not group.pinned else WORK
         assert space == wanted, f"group {k} is in {space}, not in {wanted}"
         assert (np.diff(address) > 0).all(), f"the addresses of group {k} do not ascend"

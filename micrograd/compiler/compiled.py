@@ -17,7 +17,7 @@ from micrograd.compiler.eager import eager_gradient, eager_step, eager_value
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.naming import given_names
 from micrograd.compiler.pipeline import GRADIENT, STEP, VALUE, build
-from micrograd.compiler.recording import met
+from micrograd.compiler.recording import by_use, met
 from micrograd.compiler.recovered import Recovered, recovered
 from micrograd.compiler.report import Report, explanation
 from micrograd.compiler.runner import Runner, chosen
@@ -64,6 +64,10 @@ def compile(  # noqa: A001  (the name of the contract)
     Results agree with the eager ones to 1e-12 of the sum of absolute terms, because sums are
     reordered; a result that is not finite is computed again eagerly. `exact` keeps the order of
     the program, by running it as it is.
+
+    Plain numbers that `fn` finds in its closure or in globals are constants of a program; when one
+    changes, the next call compiles again. Other things that `fn` reads, such as attributes, are
+    looked at in the first two calls only.
 
     Raises a CompileError that names the line for what cannot be compiled faithfully: a branch on a
     number, a number that leaves the graph, randomness, a hand-written `_backward`.
@@ -237,6 +241,8 @@ class Compiled:
 
         Raises a CompileError if the program is another now; False if all must be built anew.
         """
+        if traced.captured is not None and not traced.captured.same():
+            return False
         for arguments in self._unverified(traced, inputs):
             _, sample, shape = self._sample(arguments)
             if not self._source().verify(traced, sample, shape):
@@ -258,7 +264,8 @@ class Compiled:
     def _build(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         traced = self._traced(inputs)
         r = traced.recording
-        store = self._take(r.parameters)
+        known = self._explicit is not None or self.optimizer is not None
+        store = self._take([r.parameters[k] for k in by_use(r)] if not known else r.parameters)
         memory = self._memory() if mode == STEP else None
         lanes = self._sample(inputs)[0]
         places = np.array([place_of(v) for v in r.parameters], np.int64)
@@ -269,7 +276,7 @@ class Compiled:
     def _traced(self, inputs: tuple[Any, ...]) -> Traced:
         _, sample, shape = self._sample(inputs)
         traced = self._traces.get(shape)
-        if traced is None:
+        if traced is None or not (traced.captured and traced.captured.same()):
             traced = self._new = self._traces[shape] = self._source().trace(sample, shape)
             if len(self._traces) > MOST_PROGRAMS:
                 self._traces.popitem(last=False)

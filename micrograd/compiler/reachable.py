@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 
 from micrograd.arrays import Tensor
 from micrograd.engine import Value
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def leaves_of(fn: Callable[..., Any]) -> list[Value]:
@@ -31,6 +34,48 @@ def lengths_of(fn: Callable[..., Any]) -> set[int]:
     """
     lists = (x for x in _in_reach(fn) if isinstance(x, list | tuple | np.ndarray | Tensor))
     return {len(x) for x in lists if isinstance(x, list | tuple) or x.ndim}
+
+
+class Captured:
+    """The plain numbers that a function finds in closures and globals: constants of its program.
+
+    >>> rate = 0.5
+    >>> captured = Captured(lambda x: rate * x)
+    >>> captured.same()
+    True
+    """
+
+    __slots__ = ("_cells", "_names")
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        functions = [x for x in (fn, *_in_reach(fn)) if isinstance(x, FunctionType)]
+        cells = {id(cell): cell for f in functions for cell in f.__closure__ or () if _filled(cell)}
+        self._cells = [
+            (cell, cell.cell_contents)
+            for cell in cells.values()
+            if isinstance(cell.cell_contents, int | float)
+        ]
+        self._names: list[tuple[dict[str, Any], str, Any]] = []
+        for f in functions:
+            for name in _names(f.__code__):
+                value = f.__globals__.get(name)
+                if isinstance(value, int | float):
+                    self._names.append((f.__globals__, name, value))
+
+    def drop_changed(self) -> None:
+        """Leave out what has changed: called after the function has run, what it counts itself."""
+        self._cells = [(cell, value) for cell, value in self._cells if cell.cell_contents is value]
+        self._names = [entry for entry in self._names if entry[0].get(entry[1]) is entry[2]]
+
+    def same(self) -> bool:
+        """Whether they are still what they were."""
+        for cell, value in self._cells:
+            if cell.cell_contents is not value:
+                return False
+        for names, name, value in self._names:  # noqa: SIM110  (this runs in every step)
+            if names.get(name) is not value:
+                return False
+        return True
 
 
 def _in_reach(fn: Callable[..., Any]) -> Iterator[Any]:
@@ -73,7 +118,7 @@ def _roots(fn: Any) -> list[Any]:
     if not isinstance(fn, FunctionType):
         call = type(fn).__dict__.get("__call__")
         return [*roots, fn, *(_roots(call) if isinstance(call, FunctionType) else [])]
-    if (fn.__module__ or "").partition(".")[0] == "micrograd":
+    if fn.__code__.co_filename.startswith(_PACKAGE):
         return roots  # the library's own functions hold no tables
     roots += [cell.cell_contents for cell in fn.__closure__ or () if _filled(cell)]
     names = _names(fn.__code__)

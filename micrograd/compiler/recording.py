@@ -195,6 +195,21 @@ class _Leaves:
 
 def met(r: Recording) -> list[int]:
     """The numbers of the parameters that the program uses, in the order in which it meets them."""
+    return _first_uses(r)[0].tolist()  # type: ignore[no-any-return]
+
+
+def by_use(r: Recording) -> list[int]:
+    """The same numbers, those together that the same sort of operation uses first.
+
+    Weights `w, b, w, w, b, …` as a program meets them become w…, b…, in which rows are affine.
+    """
+    numbers, nodes = _first_uses(r)
+    rows = np.append(r.row, -1)[np.minimum(nodes, len(r))]
+    return numbers[np.argsort(rows, kind="stable")].tolist()  # type: ignore[no-any-return]
+
+
+def _first_uses(r: Recording) -> tuple[Codes, Codes]:
+    """The parameters in the order in which they are met, and the node that meets each."""
     n = len(r)
     lists = [(r.a, 2 * np.arange(n)), (r.b, 2 * np.arange(n) + 1), (r.c, 2 * np.arange(n) + 1)]
     lists += [(codes, np.full(len(codes), 2 * node + 1)) for node, codes in r.many.items()]
@@ -203,7 +218,8 @@ def met(r: Recording) -> list[int]:
     codes = np.concatenate([codes for codes, _ in lists])
     places = np.concatenate([place for _, place in lists])
     own = (codes >= PARAMETERS) & (codes < INPUTS)
-    order = np.argsort(places[own], kind="stable")
-    in_order = codes[own][order] - PARAMETERS
-    numbers, first = np.unique(in_order, return_index=True)
-    return [int(x) for x in numbers[np.argsort(first)]]
+    codes, places = codes[own], places[own]
+    order = np.argsort(places, kind="stable")
+    numbers, first = np.unique(codes[order] - PARAMETERS, return_index=True)
+    in_order = np.argsort(first)
+    return numbers[in_order], places[order][first[in_order]] // 2

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from micrograd.compiler.axes import Looped
 from micrograd.compiler.program import (
     Access,
     Contraction,
@@ -21,8 +22,6 @@ from micrograd.compiler.program import (
 )
 
 MOST = 4096  # numbers of an access at one index
-
-Looped = Elementwise | Contraction | Maximum
 
 
 @dataclass(frozen=True, slots=True)

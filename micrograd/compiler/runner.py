@@ -39,7 +39,8 @@ class Runner:
         self.backend_milliseconds = 1e3 * (perf_counter() - start)
         self.run = self.executable.run
         self.has_aux = traced.has_aux
-        self._in_place = backend == "llvm"
+        assert traced.captured is not None
+        self._same = traced.captured.same
         self._store, self._memory = store, memory
         self._versions = (store.version, 0 if memory is None else memory.version)
         self.executable.point("parameters", store.numbers)
@@ -58,8 +59,10 @@ class Runner:
         self._watched: list[tuple[np.ndarray, bytes]] = []  # integers, and what they were
 
     def fits(self) -> bool:
-        """Whether parameters, state and options are where and what they were."""
+        """Whether parameters, state, options and captured numbers are where and what they were."""
         store, memory = self._store, self._memory
+        if not self._same():
+            return False
         if memory is None:
             return store.version == self._versions[0]
         optimizer = memory.optimizer
@@ -73,7 +76,7 @@ class Runner:
     def follow(self) -> bool:
         """Take over new learning rates; False if something else has changed, too."""
         memory = self._memory
-        if memory is None or memory.optimizer.state is not memory:
+        if memory is None or memory.optimizer.state is not memory or not self._same():
             return self.fits()
         memory.refresh()
         memory.settle()
@@ -101,35 +104,20 @@ class Runner:
 
     def take(self, inputs: tuple[Any, ...], final: bool) -> None:
         """Run on these arguments; `final` if the program is not to be checked again."""
-        copied: list[tuple[str, np.ndarray]] = []
         repeatable = final and not any(isinstance(x, list | tuple) for x in inputs)
         self._watched = []
         for name, k, dtype in self._spaces:
             x = inputs[k]
-            numbers = flat(x, dtype)
-            self.executable.point(name, numbers)
+            self.executable.point(name, flat(x, dtype))
             if isinstance(x, np.ndarray):
                 if x.dtype != dtype or not x.flags.c_contiguous:
                     repeatable = False
-                elif not self._in_place:
-                    copied.append((name, numbers))
             elif not isinstance(x, float | int | bool):
                 repeatable = False
             if name.startswith("ids") and isinstance(x, np.ndarray):
                 self._watched.append((x, x.tobytes()))
         self._held = inputs if repeatable else None
         self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
-        self.run = self._copying(copied) if copied else self.executable.run
-
-    def _copying(self, copied: list[tuple[str, np.ndarray]]) -> Callable[[], float]:
-        executable = self.executable
-
-        def run() -> float:
-            for name, numbers in copied:
-                executable.point(name, numbers)
-            return executable.run()
-
-        return run
 
     def note_chosen(self) -> None:
         """Note which parameters, of those that integers choose, the last step has updated."""

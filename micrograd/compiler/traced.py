@@ -19,7 +19,7 @@ from micrograd.compiler.integers import (
     more_integers,
     solve,
 )
-from micrograd.compiler.reachable import leaves_of, lengths_of
+from micrograd.compiler.reachable import Captured, leaves_of, lengths_of
 from micrograd.compiler.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.tracing import Index, LineTracer, Tracer, Truth, random_states, tracing
 from micrograd.engine import Value, as_operand
@@ -44,6 +44,7 @@ class Traced:
     choices: Choices | None = None
     tried: dict[str, set[int]] = field(default_factory=dict)  # integers of each space of them
     extents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of slots' tables
+    captured: Captured | None = None  # numbers that the function found around it
     verified: bool = False  # whether a second trace has agreed
 
 
@@ -61,6 +62,7 @@ class Source:
         """
         start = perf_counter()
         before = random_states()
+        captured = Captured(self.fn)
         run = self._run(arguments, shape)
         drew = random_states() != before
         if run.tracer.indexed:
@@ -72,6 +74,8 @@ class Source:
             traced = Traced(recording, run.made, run.rebuild, run.has_aux, 0.0)
         if drew:
             self._refuse_randomness(traced, arguments, shape)
+        captured.drop_changed()
+        traced.captured = captured
         traced.milliseconds = 1e3 * (perf_counter() - start)
         return traced
 

@@ -14,7 +14,16 @@ from micrograd import Value
 from micrograd.compiler import verify
 from micrograd.compiler.arguments import StandIns, flat, shape_of, stand_ins
 from micrograd.compiler.checkers import check_groups, check_layout, check_loops, check_recording
-from micrograd.compiler.graph import CONSTANT, INPUT, PARAMETER, Builder, Graph, Symbols, check
+from micrograd.compiler.graph import (
+    CONSTANT,
+    INPUT,
+    LARGEST,
+    PARAMETER,
+    Builder,
+    Graph,
+    Symbols,
+    check,
+)
 from micrograd.compiler.graph import Lanes as Numbers
 from micrograd.compiler.interpret import run
 from micrograd.compiler.kernels import Loops, loops_of
@@ -22,10 +31,10 @@ from micrograd.compiler.lanes import Lanes, kernel_of
 from micrograd.compiler.layout import WORK, Layout, Places, lay_out
 from micrograd.compiler.normal import Leaves, normal_form
 from micrograd.compiler.pipeline import GRADIENT, Built, build
-from micrograd.compiler.sources import Arguments
 from micrograd.compiler.program import Program
 from micrograd.compiler.recording import Recording, record
 from micrograd.compiler.schedule import Group, schedule
+from micrograd.compiler.sources import Arguments
 from micrograd.compiler.traced import Source
 from micrograd.compiler.tracing import Tracer, tracing
 
@@ -180,6 +189,15 @@ def interpreted(built: Built, r: Recording, *arguments: Any) -> Ran:
     first = built.gradients
     gradient = work[first : first + len(r.parameters)].copy()
     return Ran(built, loss, work[built.outputs], gradient)
+
+
+def largest_nodes(builder: Builder, count: int) -> np.ndarray:
+    """Nodes that are the largest of their terms, which follow."""
+    none = np.full(count, -1)
+    first = builder.size
+    kinds, nan = np.full(count, LARGEST), np.full(count, np.nan)
+    builder.block(kinds, none, [none] * 3, nan, np.ones(count, bool), 0)
+    return np.arange(first, builder.size)
 
 
 def random_graph(rng: np.random.Generator, nodes: int) -> Graph:

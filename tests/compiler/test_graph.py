@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from passes import random_graph
+from passes import largest_nodes, random_graph
 
 from micrograd import CompileError
 from micrograd.compiler import graph as G  # noqa: N812
 from micrograd.compiler.graph import (
     CONSTANT,
     INPUT,
-    LARGEST,
     NONE,
     PARAMETER,
     ROW,
@@ -105,7 +104,7 @@ def test_shared_lanes_are_one_node() -> None:
 
 def test_the_largest_of_terms() -> None:
     builder, x, y = two()
-    node = builder.block_of(LARGEST, 1)
+    node = largest_nodes(builder, 1)
     builder.add_terms(np.repeat(node, 4), np.append(x.ids, y.ids), NONE, 1.0)
     g = builder.graph()
     check(g)

@@ -7,17 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from passes import anywhere, looped, ran, random_graph, written
+from passes import anywhere, largest_nodes, looped, ran, random_graph, written
 
 from micrograd import Value, grad
 from micrograd.compiler.checkers import check_loops
 from micrograd.compiler.graph import (
     CONSTANT,
     INPUT,
-    LARGEST,
     NONE,
     PARAMETER,
-    SUM,
     Builder,
     Graph,
     Lanes,
@@ -110,7 +108,7 @@ def test_sums_of_unequal_length_are_ragged() -> None:
 def test_the_largest_of_a_group(counts: list[int]) -> None:
     builder = Builder()
     x = leaves(builder, sum(counts))
-    out = builder.block_of(LARGEST, 2)
+    out = largest_nodes(builder, 2)
     builder.add_terms(np.repeat(out, counts), x[::-1].copy(), NONE, 1.0)
     loops = assert_computed(builder.graph())
     assert kinds(loops)["Choose" if counts[0] == counts[1] else "Rows"] == 1
@@ -144,6 +142,8 @@ def test_numbers_alone() -> None:
     c = builder.leaves(CONSTANT, [2.0, 3.0, 2.0])
     x = Lanes(builder, leaves(builder, 3))
     _ = c * 2.0 + 1.0, c * x, x * 0.0 + 5.0
+    twice = builder.sum_of([(x, None, 2.0), *[(None, None, 0.5)] * 3])
+    assert evaluate(builder.graph())[twice][0] == 2.0 * 0.5 + 1.5
     assert_computed(builder.graph())
 
 
@@ -233,6 +233,6 @@ def test_the_checker_names_the_fault(loop, fault: str) -> None:
 def test_sums_are_sums() -> None:
     builder = Builder()
     x = leaves(builder, 2)
-    total = builder.block_of(SUM, 1)
+    total = builder.block_of_sums(1)
     builder.add_terms(np.repeat(total, 2), x, NONE, 1.0)
     assert evaluate(builder.graph())[total] == 2.0

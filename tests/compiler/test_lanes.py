@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from passes import anywhere, compiled, interpreted, laid_out, many, ran, random_graph, written
+from passes import (
+    anywhere,
+    compiled,
+    interpreted,
+    laid_out,
+    largest_nodes,
+    many,
+    ran,
+    random_graph,
+    written,
+)
 from programs import programs, run
 
 from micrograd import Value, nn
@@ -199,7 +209,7 @@ def test_random_graphs_with_lanes(seed: int) -> None:
 def test_the_largest_in_each_lane(counts: list[int]) -> None:
     builder = Builder()
     x = builder.leaves(INPUT, [1.0, -2.0, 3.0, 0.5])
-    out = builder.block_of(LARGEST, 2)
+    out = largest_nodes(builder, 2)
     builder.add_terms(np.repeat(out, counts), x.ids, NONE, 1.0)
     assert_computed(builder.graph(), 5, x.ids)
 

@@ -157,6 +157,38 @@ def test_pins_that_are_not_affine_are_given_up() -> None:
     assert layout.address[y.ids].min() >= 16
 
 
+def test_ragged_groups_are_not_pinned() -> None:
+    """Their rows are computed in order."""
+    builder = Builder()
+    x = builder.leaves(INPUT, [1.0, 2.0, 3.0])
+    out = builder.block_of_sums(2)
+    builder.add_terms(out[[0, 1, 1]], x.ids, NONE, 1.0)
+    g = builder.graph()
+    pins = np.full(len(g), -1)
+    pins[out] = [9, 8]
+    groups, _of, layout = laid_out(g, anywhere(g, pins=pins), top=16)
+    assert layout.unpinned.tolist() == out.tolist()
+    backwards = [n[::-1] if q.ragged else n for q, n in zip(groups, layout.nodes, strict=True)]
+    with pytest.raises(AssertionError, match="is ragged, and in another order"):
+        check_layout(groups, replace(layout, nodes=backwards), anywhere(g, pins=pins), 16, 0)
+
+
+def test_the_longest_axis_of_inputs_is_innermost() -> None:
+    """The samples, where several neurons read all inputs of each."""
+    builder = Builder()
+    x = builder.leaves(INPUT, np.arange(120.0)).ids.reshape(40, 3)
+    w = builder.leaves(PARAMETER, np.arange(12.0)).ids.reshape(4, 3)
+    out = builder.block_of_sums(160).reshape(40, 4)
+    sample, neuron, place = (i.ravel() for i in np.indices((40, 4, 3)))
+    builder.add_terms(out[sample, neuron], w[neuron, place], x[sample, place], 1.0)
+    g = builder.graph()
+    home, address = np.where(g.kind == PARAMETER, 1, 0), np.zeros(len(g), int)
+    address[w] = np.arange(12).reshape(4, 3)
+    places = anywhere(g, home=home, address=address, names=("parameters",))
+    _, _of, layout = laid_out(g, places)
+    assert np.diff(layout.address[x], axis=0).min() == 1 == np.diff(layout.address[x], axis=0).max()
+
+
 def test_inputs_lie_as_they_are_read() -> None:
     """Rows of a matrix that is read by columns: so that the reader is affine."""
     builder = Builder()

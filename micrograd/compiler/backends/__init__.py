@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+MASKS = "masks"  # a space of booleans: a backend's own, for comparisons
+
+
 class Executable(Protocol):
     """A program, ready to run on arrays of its own precision."""
 
@@ -21,7 +24,7 @@ class Executable(Protocol):
     def point(self, space: str, array: NDArray[Any]) -> None:
         """Use this array for a space other than work, from the next run on.
 
-        "parameters" and "state" are written in place; arguments may be copied.
+        "parameters" and "state" are written in place; arguments are read in each run.
 
         A ValueError says that there is no such space, or that the array is not C-contiguous or not
         of the space's type and size.
@@ -39,6 +42,8 @@ def aligned(size: int, dtype: Any) -> NDArray[Any]:
 
 def space_type(space: str, dtype: Any) -> np.dtype[Any]:
     """The type of the numbers in a space of a program of that precision."""
+    if space == MASKS:
+        return np.dtype(np.bool_)
     return np.dtype(np.int64 if space.startswith("ids") else dtype)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from micrograd.compiler.backends import aligned, checked_array, space_type
@@ -32,28 +33,40 @@ class NumpyExecutable:
             self._spaces[space] = aligned(size, space_type(space, dtype))
         writer = Writer(program)
         self._views = {name: (a, n) for (a, n), name in writer.views.items()}
-        self._names: dict[str, Any] = {"np": np, "inf": np.inf, "nan": np.nan, **writer.integers}
+        self._names: dict[str, Any] = {
+            "np": np, "inf": np.inf, "nan": np.nan, "isfinite": math.isfinite, **writer.integers
+        }  # fmt: skip
         for name, shape in writer.temporaries.items():
             self._names[name] = np.empty(shape, self._dtype)
+        with np.errstate(over="ignore"):
+            for (number, shape), name in writer.constants.items():
+                self._names[name] = np.full(shape, float(number), self._dtype)
         for name in self._views:
             self._names[name] = self._view(name)
         self.source = writer.source
         exec(compile(writer.function, "<program>", "exec"), self._names)
-        self.run: Callable[[], float] = self._names["run"]
+        self.run = _quiet(self._names["run"])
 
     def point(self, space: str, array: NDArray[Any]) -> None:
-        """Use this array for a space: arguments are copied, parameters and state written to."""
+        """Use this array for a space: arguments are read in each run, others also written to."""
         flat = checked_array(space, array, self._sizes, self._dtype).reshape(-1)
-        if space not in ("parameters", "state"):
-            np.copyto(self._spaces[space], flat)
-        elif self._spaces[space].ctypes.data != flat.ctypes.data:
-            self._spaces[space] = flat
-            for name, (access, _) in self._views.items():
-                if access.space == space:
-                    self._names[name] = self._view(name)
+        self._spaces[space] = flat
+        for name, (access, _) in self._views.items():
+            if access.space == space:
+                self._names[name] = self._view(name)
 
     def _view(self, name: str) -> NDArray[Any]:
         access, extents = self._views[name]
         array = self._spaces[access.space]
         strides = [stride * array.itemsize for stride in access.strides]
-        return as_strided(array[access.base :], extents, strides)
+        return np.ndarray(extents, array.dtype, array, access.base * array.itemsize, strides)
+
+
+def _quiet(run: Callable[[], float]) -> Callable[[], float]:
+    """The function without warnings of what is not finite."""
+    if np.lib.NumpyVersion(np.__version__) < "2.0.0":  # which errors are ignored is not in contexts
+        return np.errstate(all="ignore")(run)
+    context = copy_context()
+    context.run(np.seterr, all="ignore")
+    copy = context.copy  # a context runs one function at a time; a copy costs next to nothing
+    return lambda: copy().run(run)

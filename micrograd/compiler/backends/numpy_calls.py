@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-from functools import cache
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.axes import as_statement, merged, ordered, reduces
+from micrograd.compiler.backends import MASKS
+from micrograd.compiler.backends.numpy_rows import call_of, is_choice
+from micrograd.compiler.backends.numpy_sums import starts
 from micrograd.compiler.program import (
     TERM,
     Access,
@@ -24,15 +27,13 @@ from micrograd.compiler.program import (
     Ragged,
     Statement,
 )
+from micrograd.compiler.spans import span
 from micrograd.compiler.touches import Touches, latest
-from micrograd.ops import OPS
 
 Shape = tuple[int, ...]
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-INFIX = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
-EXACT_POWERS = {1.0: "positive", 2.0: "square", -1.0: "reciprocal"}  # what np.power is slow at
-ROOT = "np.where({x} == -inf, inf, np.sqrt({x} + 0.0))"  # np.power does not except -inf and -0.0
+HAS_VECDOT = hasattr(np, "vecdot")  # since NumPy 2.0
 
 
 class Writer:
@@ -42,37 +43,38 @@ class Writer:
         self.views: dict[tuple[Access, Shape], str] = {}
         self.integers: dict[str, NDArray[np.int64]] = {}
         self.temporaries: dict[str, Shape] = {}
+        self.constants: dict[tuple[str, Shape], str] = {}  # by the text of the number, and shape
         self._sizes = {**program.sizes, "work": len(program.work)}
         self._lines: list[str] = []
         self._copies: list[tuple[str, str]] = []
-        for kernel in program.kernels[: program.update_from]:
-            self._kernel(kernel)
-        loss = self._block(program.loss, 1)
-        for base, length in [(program.loss, 1), *program.checked]:
-            self._line(
-                f"if not np.isfinite({self._block(base, length)}).all():\n            return nan"
-            )
+        self._all(program.kernels[: program.update_from])
+        loss = self._view(Access("work", program.loss, ()), ())
+        self._line(f"loss = {loss}.item()")
+        self._line("if not isfinite(loss):\n        return nan")
+        for base, length in program.checked:  # 0 · x is nan where x is not finite, and nan is true
+            zeros = self._constant(0.0, (length,))
+            self._line(f"if {self._block(base, length)}.dot({zeros}):\n        return nan")
         self._updates(program)
-        if self._copies:  # in one call, inside which no signal handler runs
+        if len(self._copies) == 1:
+            self._line("np.copyto({}, {})".format(*self._copies[0]))
+        elif self._copies:  # in one call, inside which no signal handler runs
             targets, sources = zip(*self._copies, strict=True)
             self._line(f"list(map(np.copyto, [{', '.join(targets)}], [{', '.join(sources)}]))")
-        self.function = "\n".join(
-            [
-                "def run():",
-                '    with np.errstate(all="ignore"):',
-                *(f"        {line}" for line in self._lines),
-                f"    return float({loss}[0])",
-            ]
-        )
+        lines = [f"    {line}" for line in self._lines]
+        self.function = "\n".join(["def run():", *lines, "    return loss"])
 
     @property
     def source(self) -> str:
-        """The function, after a line for each view that it uses."""
+        """The function, after a line for each view and constant that it uses."""
         views = [
             f"{name} = {a.space}[{a.base}:], shape {shape}, strides {a.strides}"
             for (a, shape), name in self.views.items()
         ]
-        return "\n".join([*views, "", self.function, ""])
+        constants = [
+            f"{name} = {number}" + (f", shape {shape}" if shape else "")
+            for (number, shape), name in self.constants.items()
+        ]
+        return "\n".join([*views, *constants, "", self.function, ""])
 
     def _updates(self, program: Program) -> None:
         """What follows the check, but for the copies to parameters and state, which are noted."""
@@ -80,8 +82,7 @@ class Writer:
         self._touches = Touches(program)
         for place, kernel in enumerate(kernels):
             self._touches.note(kernel, place)
-        for self._place, kernel in enumerate(kernels):
-            self._kernel(kernel)
+        self._all(kernels)
 
     # ---- names ---------------------------------------------------------------------------------
 
@@ -102,6 +103,9 @@ class Writer:
         self.temporaries[name] = shape
         return name
 
+    def _constant(self, number: float, shape: Shape = ()) -> str:
+        return self.constants.setdefault((repr(number), shape), f"c{len(self.constants)}")
+
     def _integers(self, values: Integers) -> str:
         name = f"i{len(self.integers)}"
         self.integers[name] = values
@@ -109,21 +113,26 @@ class Writer:
 
     # ---- kernels -------------------------------------------------------------------------------
 
-    def _kernel(self, kernel: Kernel) -> None:
+    def _all(self, kernels: Sequence[Kernel]) -> None:
+        for self._place, kernel, start in starts(kernels):
+            self._kernel(kernel, start)
+
+    def _kernel(self, kernel: Kernel, start: Statement | None = None) -> None:
+        """Write a kernel; one that accumulates adds to the start, if there is one."""
         match kernel:
             case Elementwise():
-                kernel = merged(kernel)
+                kernel = kernel if start else merged(kernel)
                 for statement in kernel.statements:
-                    self._statement(statement, kernel.extents)
+                    self._statement(statement, kernel.extents, start)
             case Contraction():
                 if reduces(kernel):
-                    self._contraction(merged(kernel))
+                    self._contraction(kernel if start else merged(kernel), start)
                 else:
                     self._kernel(as_statement(kernel))
             case Maximum():
                 kernel = ordered(kernel)
                 u, out, axes = self._reduced(kernel, kernel.u)
-                self._line(f"np.maximum.reduce({u}, axis={axes}, out={out})")
+                self._line(f"np.maximum.reduce({u}, {axes}, None, {out})")
             case Gather():
                 self._take(kernel.space, kernel.index, self._block(kernel.base, len(kernel.index)))
             case Ragged():
@@ -133,18 +142,35 @@ class Writer:
                 shape[kernel.axis] = n = kernel.extents[kernel.axis]
                 choices = self._integers(np.arange(n).reshape(shape))
                 ids, out = (self._view(a, kernel.extents) for a in (kernel.ids, kernel.out))
-                self._line(f"np.equal({ids}, {choices}, out={out})")
+                self._line(f"np.equal({ids}, {choices}, {out})")
 
-    def _statement(self, s: Statement, extents: Shape) -> None:
-        out = self._view(s.out, extents)
-        inputs = [self._view(access, extents) for access in s.inputs]
-        if s.row != TERM:
-            static = () if s.static is None else (s.static,)
-            self._line(_row_into(s.row, static).format(*inputs, out=out))
-        elif s.out.space in ("parameters", "state"):
-            self._copies.append((out, self._copied(s, extents)))
+    def _statement(self, s: Statement, extents: Shape, start: Statement | None) -> None:
+        if s.row == TERM and s.out.space in ("parameters", "state"):
+            self._copies.append((self._view(s.out, extents), self._copied(s, extents)))
+        elif s.row == TERM:
+            self._term(s, extents, start)
+        elif is_choice(s.row) and s.inputs[0].space == MASKS:
+            self._choice(s, extents)
         else:
-            self._term(out, inputs, s.coefficient, s.accumulate, extents)
+            call = call_of(s.row, () if s.static is None else (s.static,))
+            inputs = [self._view(access, extents) for access in s.inputs]
+            constants = [self._constant(number) for number in call.constants]
+            text = call.text.format(*inputs, out=self._view(s.out, extents), c=constants)
+            self._line(text)
+
+    def _choice(self, s: Statement, extents: Shape) -> None:
+        """A choice by booleans: one number where they are true, an array elsewhere."""
+        mask, number, other = s.inputs
+        out = self._view(s.out, extents)
+        single = not any(number.strides) and not span(number, extents).meets(span(s.out, extents))
+        x = self._view(Access(number.space, number.base, ()), ()) if single else None
+        names = [self._view(access, extents) for access in (mask, number, other)]
+        if x is None:
+            self._line(f"{out}[...] = np.where({', '.join(names)})")
+            return
+        if other != s.out:
+            self._line(f"{out}[...] = {names[2]}")
+        self._line(f"np.putmask({out}, {names[0]}, {x})")
 
     def _copied(self, s: Statement, extents: Shape) -> str:
         """The view that a statement copies in the end, of a temporary if it does not last."""
@@ -156,74 +182,128 @@ class Writer:
         if latest(self._touches.written, source, extents) <= self._place:
             return view
         lasting = self._temporary(extents)
-        self._line(f"np.copyto({lasting}, {view})")
+        self._line(f"{lasting}[...] = {view}")
         return lasting
 
-    def _term(
-        self, out: str, inputs: list[str], coefficient: float, accumulate: bool, shape: Shape
-    ) -> None:
-        """`out = coefficient · Πinputs`, or that added to it."""
+    # ---- sums ----------------------------------------------------------------------------------
+
+    def _product(
+        self, inputs: Sequence[str], coefficient: float, into: str | None, shape: Shape
+    ) -> tuple[str, float]:
+        """Write `|coefficient| · Πinputs`; where it is, and the sign. No call for one input.
+
+        It goes to a temporary if it may not go anywhere else.
+        """
+        if not inputs:
+            return self._constant(coefficient), 1.0
         factors = list(inputs)
-        if coefficient != 1.0 or not factors:
-            factors.append(repr(coefficient))
+        if abs(coefficient) != 1.0:
+            factors.append(self._constant(abs(coefficient)))
         if len(factors) > 1:
-            into = self._temporary(shape) if accumulate else out
+            into = into or self._temporary(shape)
             for factor in factors[1:]:
-                self._line(f"np.multiply({factors[0]}, {factor}, out={into})")
+                self._line(f"np.multiply({factors[0]}, {factor}, {into})")
                 factors[0] = into
-        if accumulate:
-            self._line(f"np.add({out}, {factors[0]}, out={out})")
-        elif factors[0] != out:
-            self._line(f"np.copyto({out}, {factors[0]})")
+        return factors[0], -1.0 if coefficient < 0 else 1.0
+
+    def _term(self, s: Statement, extents: Shape, start: Statement | None) -> None:
+        """`out = coefficient · Πinputs`, or that added to it or to the start."""
+        out = self._view(s.out, extents)
+        inputs = [self._view(access, extents) for access in s.inputs]
+        if s.accumulate:
+            self._add(out, inputs, s.coefficient, extents, start)
+            return
+        result, sign = self._product(inputs, s.coefficient, out, extents)
+        if sign < 0:
+            self._line(f"np.negative({result}, {out})")
+        elif result != out:
+            self._line(f"{out}[...] = {result}")
+
+    def _add(
+        self,
+        out: str,
+        inputs: Sequence[str],
+        coefficient: float,
+        shape: Shape,
+        start: Statement | None,
+    ) -> None:
+        """`out = start + coefficient · Πinputs`; the start is out itself if there is none."""
+        a, sign_a = out, 1.0
+        free = None if out not in inputs or start is None else out
+        if start is not None:
+            names = [self._view(access, shape) for access in start.inputs]
+            a, sign_a = self._product(names, start.coefficient, None if free else out, shape)
+            free = out if a != out else None
+        b, sign_b = self._product(inputs, coefficient, free, shape)
+        if sign_a < 0 < sign_b:
+            a, b, sign_a, sign_b = b, a, sign_b, sign_a
+        call = "add" if sign_a == sign_b else "subtract"
+        self._line(f"np.{call}({a}, {b}, {out})")
+        if sign_a < 0:
+            self._line(f"np.negative({out}, {out})")
 
     def _reduced(self, kernel: Contraction | Maximum, u: Access) -> tuple[str, str, Shape]:
         """The views of u and of out, and the axes of u that out has not."""
         strides = kernel.out.strides
         axes = tuple(i for i, stride in enumerate(strides) if not stride)
-        kept = [i for i, stride in enumerate(strides) if stride]
-        out = Access(kernel.out.space, kernel.out.base, tuple(strides[i] for i in kept))
-        extents = tuple(kernel.extents[i] for i in kept)
-        return self._view(u, kernel.extents), self._view(out, extents), axes
+        return self._view(u, kernel.extents), self._result(kernel)[0], axes
 
-    def _contraction(self, kernel: Contraction) -> None:
-        u, out, axes = self._reduced(kernel, kernel.u)
-        shape = tuple(kernel.extents[i] for i in range(len(kernel.extents)) if i not in axes)
-        plain = kernel.coefficient == 1.0 and not kernel.accumulate
-        into = out if plain else self._temporary(shape)
-        if kernel.v is None:
-            self._line(f"np.add.reduce({u}, axis={axes}, out={into})")
-        elif product := self._matrix_product(kernel, into if plain else None):
-            into = product
-        else:
-            v = self._view(kernel.v, kernel.extents)
-            letters = LETTERS[: len(kernel.extents)]
-            kept = "".join(c for i, c in enumerate(letters) if i not in axes)
-            self._line(f'np.einsum("{letters},{letters}->{kept}", {u}, {v}, out={into})')
-        if not plain:
-            self._term(out, [into], kernel.coefficient, kernel.accumulate, shape)
-        if kernel.after:
-            self._after(kernel)
-
-    def _after(self, kernel: Contraction) -> None:
-        """The statements at each index of the result."""
+    def _result(self, kernel: Contraction | Maximum) -> tuple[str, Shape, bool]:
+        """The view of what a reduction writes, its shape, and whether that is C-contiguous."""
         kept = [i for i, stride in enumerate(kernel.out.strides) if stride]
-        extents = tuple(n if i in kept else 1 for i, n in enumerate(kernel.extents))
-        self._kernel(Elementwise(extents, kernel.after))
+        strides = tuple(kernel.out.strides[i] for i in kept)
+        shape = tuple(kernel.extents[i] for i in kept)
+        dense = all(s == math.prod(shape[i + 1 :]) for i, s in enumerate(strides))
+        return self._view(Access(kernel.out.space, kernel.out.base, strides), shape), shape, dense
 
-    def _matrix_product(self, kernel: Contraction, out: str | None) -> str | None:
-        """Call np.matmul if it does this; the name of the result, or None if it does not."""
-        assert kernel.v is not None
+    def _contraction(self, kernel: Contraction, start: Statement | None) -> None:
+        out, shape, dense = self._result(kernel)
+        plain = kernel.coefficient == 1.0 and not kernel.accumulate
+        free = dense and (not kernel.accumulate or start is not None)
+        result = self._sums(kernel, out if free else self._temporary(shape))
+        if kernel.accumulate:
+            self._add(out, [result], kernel.coefficient, shape, start)
+        elif not plain:
+            self._line(f"np.multiply({result}, {self._constant(kernel.coefficient)}, {out})")
+        elif result != out:
+            self._line(f"{out}[...] = {result}")
+        if kernel.after:
+            kept = [i for i, stride in enumerate(kernel.out.strides) if stride]
+            extents = tuple(n if i in kept else 1 for i, n in enumerate(kernel.extents))
+            self._kernel(Elementwise(extents, kernel.after))
+
+    def _sums(self, kernel: Contraction, into: str) -> str:
+        """Write `Σ u · v` to a contiguous array."""
+        u, _, axes = self._reduced(kernel, kernel.u)
+        if kernel.v is None:
+            if len(axes) == 1 and len(kernel.extents) <= 2 and 1 in kernel.u.strides:
+                ones = self._constant(1.0, (kernel.extents[axes[0]],))
+                left, right = (u, ones) if axes[0] == len(kernel.extents) - 1 else (ones, u)
+                self._line(f"{left}.dot({right}, {into})")
+            else:
+                self._line(f"np.add.reduce({u}, {axes}, None, {into})")
+            return into
         columns = zip(kernel.out.strides, kernel.u.strides, kernel.v.strides, strict=True)
         kinds = "".join(_kind(o, u, v) for o, u, v in columns)
-        if "".join(sorted(kinds)) not in ("k", "km", "kn", "kmn"):
-            return None
+        sorts = "".join(sorted(kinds))
+        if sorts in ("k", "km", "kn", "kmn"):
+            self._matrix_product(kernel, kinds, into)
+        elif set(kinds) == {"b", "k"} and kinds.endswith("k") and HAS_VECDOT and len(axes) == 1:
+            self._line(f"np.vecdot({u}, {self._view(kernel.v, kernel.extents)}, {into})")
+        else:
+            letters = LETTERS[: len(kernel.extents)]
+            kept = "".join(c for i, c in enumerate(letters) if i not in axes)
+            v = self._view(kernel.v, kernel.extents)
+            self._line(f'np.einsum("{letters},{letters}->{kept}", {u}, {v}, out={into})')
+        return into
+
+    def _matrix_product(self, kernel: Contraction, kinds: str, into: str) -> None:
+        assert kernel.v is not None
         m, n, k = ([i for i, c in enumerate(kinds) if c == kind] for kind in "mnk")
         left, right = self._part(kernel, kernel.u, m + k), self._part(kernel, kernel.v, k + n)
-        if m > n and n:
+        if n and (not m or m > n):
             left, right = self._part(kernel, kernel.v, n + k), self._part(kernel, kernel.u, k + m)
-        out = out or self._temporary(tuple(kernel.extents[i] for i in sorted(m + n)))
-        self._line(f"np.matmul({left}, {right}, out={out})")
-        return out
+        self._line(f"{left}.dot({right}, {into})")
 
     def _part(self, kernel: Contraction, access: Access, axes: list[int]) -> str:
         """A view over some of the axes, in this order."""
@@ -231,9 +311,11 @@ class Writer:
         extents = tuple(kernel.extents[i] for i in axes)
         return self._view(Access(access.space, access.base, strides), extents)
 
+    # ---- operands that are listed ----------------------------------------------------------------
+
     def _take(self, space: str, addresses: Integers, out: str) -> None:
         where = self._integers(addresses)
-        self._line(f'np.take({self._whole(space)}, {where}, out={out}, mode="clip")')
+        self._line(f'{self._whole(space)}.take({where}, None, {out}, "clip")')
 
     def _ragged(self, kernel: Ragged) -> None:
         numbers = self._temporary((len(kernel.u),))
@@ -241,14 +323,17 @@ class Writer:
         if kernel.v is not None:
             factors = self._temporary((len(kernel.v),))
             self._take(kernel.v_space, kernel.v, factors)
-            self._line(f"np.multiply({numbers}, {factors}, out={numbers})")
+            self._line(f"np.multiply({numbers}, {factors}, {numbers})")
         rows = len(kernel.start) - 1
-        result = self._temporary((rows,))
+        out = self._block(kernel.base, rows)
+        result = self._temporary((rows,)) if kernel.accumulate else out
         call = "np.add.reduceat" if kernel.reduction == "sum" else "np.maximum.reduceat"
         starts = self._integers(kernel.start[:-1])
-        self._line(f"{call}({numbers}, {starts}, out={result})")
-        out = self._block(kernel.base, rows)
-        self._term(out, [result], kernel.coefficient, kernel.accumulate, (rows,))
+        self._line(f"{call}({numbers}, {starts}, 0, None, {result})")
+        if kernel.accumulate:
+            self._add(out, [result], kernel.coefficient, (rows,), None)
+        elif kernel.coefficient != 1.0:
+            self._line(f"np.multiply({out}, {self._constant(kernel.coefficient)}, {out})")
 
 
 def _kind(out: int, u: int, v: int) -> str:
@@ -258,34 +343,3 @@ def _kind(out: int, u: int, v: int) -> str:
     if not v:
         return "m"
     return "n" if not u else "b"
-
-
-@cache
-def _row_into(row: str, static: tuple[float, ...]) -> str:
-    """The NumPy column of a row as a statement that writes to `{out}`; `{0}` is the first input."""
-    names = [f"_{i}_" for i in range(OPS[row].arity)]
-    column = OPS[row].numpy.format(*names, *map(repr, static))
-    expression: Any = ast.parse(column, mode="eval").body
-    call, arguments = "", []
-    match expression:
-        case ast.Call(ast.Attribute(ast.Name("np"), "power"), [x, _]) if (
-            static and static[0] in EXACT_POWERS
-        ):
-            call, arguments = EXACT_POWERS[static[0]], [x]
-        case ast.Call(ast.Attribute(ast.Name("np"), "power"), [x, ast.Constant(0.5)]):
-            expression = ast.parse(ROOT.format(x=ast.unparse(x)), mode="eval").body
-        case ast.Call(ast.Attribute(ast.Name("np"), name), args) if isinstance(
-            getattr(np, name), np.ufunc
-        ):
-            call, arguments = name, args
-        case ast.BinOp(left, sign, right) if type(sign) in INFIX:
-            call, arguments = INFIX[type(sign)], [left, right]
-        case ast.UnaryOp(ast.USub(), operand):
-            call, arguments = "negative", [operand]
-    if call:
-        text = f"np.{call}({', '.join(map(ast.unparse, arguments))}, out={{out}})"
-    else:
-        text = f"{{out}}[...] = {ast.unparse(expression)}"
-    for i, name in enumerate(names):
-        text = text.replace(name, f"{{{i}}}")
-    return text

@@ -82,6 +82,7 @@ class Arithmetic:
         self._integers = integer if lanes == 1 else f"<{lanes} x {integer}>"
         self._booleans = "i1" if lanes == 1 else f"<{lanes} x i1>"
         self._suffix = ("" if lanes == 1 else f"v{lanes}") + body.precision.suffix
+        self._truths: dict[str, str] = {}  # of values that are 1 where they hold, 0 elsewhere
         self._constants = IN_FLOAT if body.precision is FLOAT else IN_DOUBLE
 
     def text(self, x: Operand) -> str:
@@ -130,12 +131,17 @@ class Arithmetic:
 
     def fcmp(self, condition: str, a: Operand, b: Operand) -> str:
         """A truth, for `select`; the condition is LLVM's: "olt", "une" and so on."""
+        if condition == "une" and b == 0.0 and a in self._truths:
+            return self._truths[str(a)]
         return self._body.value(f"fcmp {condition} {self._type} {self.text(a)}, {self.text(b)}")
 
     def select(self, truth: str, a: Operand, b: Operand) -> str:
         """Of a where it is true, b elsewhere."""
         chosen = f"{self._type} {self.text(a)}, {self._type} {self.text(b)}"
-        return self._body.value(f"select {self._booleans} {truth}, {chosen}")
+        result = self._body.value(f"select {self._booleans} {truth}, {chosen}")
+        if a == 1.0 and b == 0.0:
+            self._truths[result] = truth
+        return result
 
     def maximum(self, a: Operand, b: Operand) -> str:
         """The larger; nan if either is."""
