@@ -28,7 +28,8 @@ from micrograd.compiler.spans import affine_reads, affine_writes, block_written,
 from micrograd.compiler.touches import Touches, view
 
 FAST_BYTES = 40 * 1024  # of the fastest memory, for what a block touches
-LARGE_BYTES = 2 * FAST_BYTES  # from which on it pays
+LARGE_BYTES = 128 * 1024  # that kernels must touch for blocks to pay
+UNEVEN_BYTES = 2 * LARGE_BYTES  # the same, if the last block needs code of its own
 LINE_BYTES = 64  # of whose multiples a row of a block consists
 LEAST_LINES = 4  # of a row in a block
 ALIGNED = 16  # numbers
@@ -44,11 +45,11 @@ def blocked(program: Program, number_bytes: int) -> Program:
     order: list[Kernel | Run] = []
     while (extent := _shared_extent(rest, refused)) is not None:
         before, run, after = _split(program, rest, extent)
-        if len(run.members) < 2 or run.touched.numbers * extent * number_bytes < LARGE_BYTES:
-            refused.add(extent)
-        else:
+        if _pays(run, number_bytes):
             order += [*before, run]
             rest = after
+        else:
+            refused.add(extent)
     if not order:
         return program
     return _assembled(program, [*order, *rest], number_bytes)
@@ -67,10 +68,21 @@ def _shared_extent(kernels: list[Kernel], refused: set[int]) -> int | None:
     return max(counts, key=lambda n: (counts[n], n), default=None)
 
 
+def _pays(run: Run, number_bytes: int) -> bool:
+    """True if blocks are worth their code."""
+    if len(run.members) < 2:
+        return False
+    bytes_each = run.touched.numbers * number_bytes
+    size = _block_size(run.extent, bytes_each, LINE_BYTES // number_bytes)
+    least = UNEVEN_BYTES if run.extent % size else LARGE_BYTES
+    return bytes_each * run.extent >= least
+
+
 def _block_size(extent: int, bytes_each: int, line: int) -> int:
-    """How much of the axis is in a block."""
+    """How much of the axis is in a block: if possible, one that all blocks can have."""
     most = max(LEAST_LINES, FAST_BYTES // bytes_each // line)
-    even = (k for k in range(most, most // 2, -1) if extent % (k * line) == 0)
+    near = [*range(most, (most - 1) // 2, -1), *range(most + 1, most + most // 4 + 1)]
+    even = (k for k in near if extent % (k * line) == 0)
     return min(extent, line * next(even, most))
 
 

@@ -194,9 +194,11 @@ class Compiled:
 
     def _starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
         """False if the rule's first step is not one from a state of zeros, and is yet to come."""
-        self._traced(inputs)  # before parameters are in a store, where Python reads them slowly
-        memory = self._memory()
-        return memory.started or all(rule.exact_start for rule in memory.rules)
+        # First of all the trace: from a store Python reads parameters slowly.
+        recording = self._traced(inputs).recording
+        known = {id(v) for v in self._optimized()}
+        used = [recording.parameters[k] for k in met(recording)]
+        return self._memory().starts_exactly([v for v in used if id(v) in known])
 
     # ---- programs ------------------------------------------------------------------------------
 

@@ -94,10 +94,10 @@ class Loops:
         self.free[space] = base + -(-count // step) * step
         return base
 
-    def gathered(self, place: Place) -> Place:
-        """The same numbers, one after the other."""
+    def gathered(self, place: Place, lanes: bool = False) -> Place:
+        """The same numbers, one after the other; `lanes` if an argument's are one a lane."""
         space, index = place
-        to = LANES if space == LANES else WORK
+        to = LANES if lanes or space == LANES else WORK
         base = self.room(to, len(index))
         self.all.append(Take((to, base), space, index))
         return to, base + np.arange(len(index))
@@ -121,7 +121,10 @@ class Loops:
         """Copy numbers; the targets need not be affine."""
         for part in _affine_parts(target[1]):
             out, read = target[1][part], source[1][part]
-            axes, places = self.affine(out, [(source[0], read)])
+            place = source[0], read
+            if target[0] == LANES and factor([out, read]) is None:
+                place = self.gathered(place, lanes=True)
+            axes, places = self.affine(out, [place])
             extents, accesses = _accesses(axes, [(target[0], out), *places])
             self.all.append(Sum(extents, accesses[0], accesses[1], None))
 
@@ -133,6 +136,9 @@ def loops_of(g: Graph, groups: list[Group], of: Ids, layout: Layout, loops: Loop
         return layout.space[of[ids.flat[0]]], layout.address[ids]
 
     for k, group in enumerate(groups):
+        if group.kind == LARGEST and len(group.terms) > 1:
+            _largest_of_classes(group, k, layout, loops, place)
+            continue
         if group.constant is not None or not (group.terms or group.args):
             continue
         nodes = layout.nodes[k]
@@ -161,6 +167,29 @@ def loops_of(g: Graph, groups: list[Group], of: Ids, layout: Layout, loops: Loop
                 loops.all.append(Choose(extents, target, u))
             else:
                 loops.all.append(Sum(extents, target, u, v, terms.c, i > 0, group.reduced))
+
+
+def _largest_of_classes(group: Group, k: int, layout: Layout, loops: Loops, place: Where) -> None:
+    """The largest of each class, and then one after the other the larger of two."""
+    out = layout.space[k], layout.address[layout.nodes[k]]
+    order = np.searchsorted(group.nodes, layout.nodes[k])
+    for i, terms in enumerate(group.terms):
+        assert terms.u is not None
+        target = out
+        if i:
+            target = out[0], loops.room(out[0], len(order)) + np.arange(len(order))
+        if group.ragged:
+            loops.all.append(_ragged(group, terms, target, place, accumulate=False))
+        else:
+            read = terms.u[order]
+            spread = np.repeat(target[1], read.shape[1])
+            axes, places = loops.affine(spread, [place(read.ravel())])
+            extents, accesses = _accesses(axes, [(target[0], spread), *places])
+            loops.all.append(Choose(extents, *accesses))
+        if i:
+            axes, places = loops.affine(out[1], [out, target])
+            extents, (to, *inputs) = _accesses(axes, [out, *places])
+            loops.all.append(Map(extents, "maximum", None, to, tuple(inputs)))
 
 
 def _accesses(axes: Axes, places: Sequence[Place]) -> tuple[tuple[int, ...], list[Access]]:

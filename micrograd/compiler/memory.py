@@ -7,7 +7,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,7 @@ class Memory(MutableMapping[Value, State]):
         self.version = 0
         self.cohort = np.zeros(0, np.int64)  # of each place of the store
         self.present = np.zeros(0, bool)  # whether there is state
+        self.group = np.zeros(0, np.int64)  # of parameters, by their place
         self.names: list[str] = []
         self.shared: list[str] = []
         self.numbers = aligned(0, store.dtype)
@@ -95,10 +96,11 @@ class Memory(MutableMapping[Value, State]):
         """Parameters there is room for."""
         return len(self.cohort)
 
-    @property
-    def started(self) -> bool:
-        """Whether every parameter has state, so that no first step is to come."""
-        return bool(self.present.all()) or not self.names
+    def starts_exactly(self, leaves: Sequence[Value]) -> bool:
+        """Whether a step of these is one from state, or from what stands for none."""
+        if all(rule.exact_start for rule in self.rules):
+            return True
+        return bool(self.present[[place_of(v) for v in leaves]].all())
 
     @property
     def cohorts(self) -> int:
@@ -164,11 +166,12 @@ class Memory(MutableMapping[Value, State]):
         present[: len(self.present)] = self.present
         self.cohort, self.present, self.names, self.shared = cohort, present, names, shared
         self._rates = len(self.optimizer.param_groups)
+        self.group = self._groups()
         size = self._vector_base + len(self.vectors) * _rounded(self.places)
         self.numbers = aligned(size, self.store.dtype)
         first = {int(c): i for i, c in reversed(list(enumerate(cohort.tolist())))}
         for name in names:
-            values = np.full(len(cohort), self._initial(name))
+            values = self._initial(name)
             old = former.get(name)
             if old is not None:
                 values[: len(old)] = old
@@ -181,8 +184,17 @@ class Memory(MutableMapping[Value, State]):
             self.numbers[k] = group["lr"]
         self.version += 1
 
-    def _initial(self, name: str) -> float:
-        return next((rule.initial[name] for rule in self.rules if name in rule.initial), 0.0)
+    def _initial(self, name: str) -> np.ndarray:
+        """What stands for no state, of every place."""
+        starts = np.array([rule.initial.get(name, 0.0) for rule in self.rules])
+        return starts[self.group]
+
+    def _groups(self) -> Ids:
+        group = np.zeros(self.places, np.int64)
+        for k, options in enumerate(self.optimizer.param_groups):
+            own = [place_of(v) for v in scalars(options["params"]) if store_of(v) is self.store]
+            group[own] = k
+        return group
 
     # ---- as `optimizer.state` --------------------------------------------------------------------
 
@@ -202,12 +214,12 @@ class Memory(MutableMapping[Value, State]):
         written, self._loose = self._loose, None
         places = np.array([place_of(v) for v in written], np.int64)
         self.present[:] = False
-        self.present[[at for at, state in zip(places, written.values(), strict=True) if state]] = (
-            True
-        )
-        values = {name: np.full(self.places, self._initial(name)) for name in self.names}
+        self.present[places] = [bool(state) for state in written.values()]
+        values = {name: self._initial(name) for name in self.names}
         for name, numbers in values.items():
-            numbers[places] = [s.get(name, self._initial(name)) for s in written.values()]
+            starts = numbers[places].tolist()
+            states = zip(written.values(), starts, strict=True)
+            numbers[places] = [state.get(name, start) for state, start in states]
         shared = [values[name] for name in self.shared]
         if shared:
             _, fine = np.unique(np.stack([self.cohort, *shared]), axis=1, return_inverse=True)
@@ -227,7 +239,8 @@ class Memory(MutableMapping[Value, State]):
         if v not in self:
             raise KeyError(v)
         place = np.array([place_of(v)])
-        return {name: float(self.numbers[self._addresses(name, place)][0]) for name in self.names}
+        names = self.rules[int(self.group[place[0]])].names
+        return {name: float(self.numbers[self._addresses(name, place)][0]) for name in names}
 
     def __setitem__(self, v: Value, state: State) -> None:
         if store_of(v) is not self.store:

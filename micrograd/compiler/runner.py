@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
@@ -154,5 +153,6 @@ def load(program: Program, backend: str, dtype: str) -> Executable:
 
         return load_llvm(blocked(fuse(program), np.dtype(dtype).itemsize), dtype)
     from micrograd.compiler.backends.numpy import load as load_numpy
+    from micrograd.compiler.backends.numpy_peephole import simplified
 
-    return load_numpy(program, dtype)
+    return load_numpy(simplified(program), dtype)

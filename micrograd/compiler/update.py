@@ -35,7 +35,7 @@ def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids, gradients
     Those in `chosen` were looked up by run-time integers. They are updated, as in an eager step,
     only if they were: if the number in work at `reached[i]` is not 0.
     """
-    leaves = _Leaves(gradients)
+    leaves = _Leaves(gradients, shared=len(chosen) > 0)
     results: list[tuple[int, Ids, Ids]] = []
     for k, options in enumerate(memory.optimizer.param_groups):
         own = np.array([place_of(v) for v in scalars(options["params"])], np.int64)
@@ -97,8 +97,8 @@ def _group_update(
 class _Leaves:
     """One leaf for each place that is read."""
 
-    def __init__(self, gradients: int) -> None:
-        self.builder = Builder(shared=True)
+    def __init__(self, gradients: int, shared: bool) -> None:
+        self.builder = Builder(shared=shared)
         self.gradients = gradients
         self.known: dict[tuple[int, int], int] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from micrograd.compiler.axes import in_block
 from micrograd.compiler.program import (
     TERM,
     Access,
@@ -35,7 +36,7 @@ class ProgramError(AssertionError):
 def check(program: Program) -> None:
     """Raise a ProgramError that names the first kernel at fault, if there is one."""
     sizes = {**program.sizes, "work": len(program.work)}
-    for place, kernel in enumerate(program.kernels):
+    for place, kernel in enumerate(_in_last_blocks(program, sizes)):
         updates = place >= program.update_from
         for fault in _faults(kernel, sizes, updates):
             raise ProgramError(f"kernel {place} ({type(kernel).__name__}): {fault}")
@@ -45,6 +46,27 @@ def check(program: Program) -> None:
     for base, length in ranges:
         if base < 0 or length < 0 or base + length > len(program.work):
             raise ProgramError(f"range ({base}, {length}) is not within work")
+
+
+def _in_last_blocks(program: Program, sizes: dict[str, int]) -> list[Kernel]:
+    """The kernels, those of repeats as they run in the end."""
+    kernels = list(program.kernels)
+    done = 0
+    for repeat in program.repeats:
+        if not done <= repeat.first < repeat.end <= program.update_from or repeat.count < 1:
+            raise ProgramError(f"{repeat} after kernel {done}")
+        done = repeat.end
+        for place in range(repeat.first, repeat.end):
+            kernel = kernels[place]
+            named = f"kernel {place} ({type(kernel).__name__})"
+            if not isinstance(kernel, Elementwise | Contraction | Maximum):
+                raise ProgramError(f"{named}: in a repeat")
+            if kernel.extents[:1] != (1,) or [*_shape_faults(kernel)]:
+                raise ProgramError(f"{named}: no axis of blocks in {kernel.extents}")
+            for fault in _bound_faults(kernel, sizes):
+                raise ProgramError(f"{named}, in the first block: {fault}")
+            kernels[place] = in_block(kernel, repeat.count - 1)
+    return kernels
 
 
 def _faults(kernel: Kernel, sizes: dict[str, int], updates: bool) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from passes import anywhere, largest_nodes, looped, ran, random_graph, written
+from passes import anywhere, grouped, laid_out, largest_nodes, looped, ran, random_graph, written
 
 from micrograd import Value, grad
 from micrograd.compiler.checkers import check_loops
@@ -16,13 +16,15 @@ from micrograd.compiler.graph import (
     INPUT,
     NONE,
     PARAMETER,
+    ROW,
+    SUM,
     Builder,
     Graph,
     Lanes,
     Symbols,
     evaluate,
 )
-from micrograd.compiler.kernels import Choose, Loops, Map, Rows, Sum, Take
+from micrograd.compiler.kernels import Choose, Loops, Map, Rows, Sum, Take, loops_of
 from micrograd.compiler.layout import LANES, WORK
 from micrograd.compiler.program import Access
 
@@ -44,6 +46,34 @@ def assert_computed(g: Graph, scale: float = 1.0) -> Loops:
 def test_random_graphs_are_computed(seed: int) -> None:
     rng = np.random.default_rng(seed)
     assert_computed(random_graph(rng, int(rng.integers(12, 60))))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_nodes_may_lie_in_any_order(seed: int) -> None:
+    """Sums that are pinned backwards, and parameters at home in steps of -3."""
+    rng = np.random.default_rng(seed)
+    g = random_graph(rng, int(rng.integers(12, 60)))
+    pins, top = np.full(len(g), -1), 8
+    for group in grouped(g)[0]:
+        if group.kind in (SUM, ROW) and not group.ragged:
+            pins[group.nodes] = top + np.arange(len(group.nodes))[::-1]
+            top += len(group.nodes)
+    parameters = g.kind == PARAMETER
+    home, address = np.where(parameters, 1, 0), np.zeros(len(g), int)
+    address[parameters] = 3 * np.arange(parameters.sum())[::-1]
+    places = anywhere(g, home=home, address=address, names=("parameters",), pins=pins)
+    groups, of, layout = laid_out(g, places, top=-(-top // 8) * 8)
+    loops = Loops(layout.top, 0)
+    loops_of(g, groups, of, layout, loops)
+    at_home = np.zeros(3 * parameters.sum())
+    at_home[address[parameters]] = g.value[parameters]
+    work = np.zeros(loops.free[WORK])
+    own = np.isin(g.kind, (INPUT, CONSTANT))
+    work[layout.address[own]] = g.value[own]
+    work = written(g, layout, loops, {"parameters": at_home, WORK: work}, groups=groups)
+    np.testing.assert_allclose(
+        work[layout.address][~parameters], evaluate(g)[~parameters], rtol=1e-11, atol=1e-12
+    )
 
 
 def test_random_graphs_have_loops_of_all_kinds() -> None:
@@ -125,10 +155,7 @@ MIXED = [
 ]
 
 
-wrong = pytest.mark.xfail(strict=True, reason="only the last of the groups counts")
-
-
-@pytest.mark.parametrize("which", [3, *(pytest.param(k, marks=wrong) for k in (0, 1, 2, 4))])
+@pytest.mark.parametrize("which", range(5))
 def test_the_largest_of_several_groups(which: int) -> None:
     a, b = Value(0.5), Value(-1.5)
     result = ran(lambda: MIXED[which](a, b), [a, b])

@@ -36,10 +36,10 @@ from micrograd.compiler.graph import (
     levels,
     replace,
 )
-from micrograd.compiler.kernels import Loops, loops_of
-from micrograd.compiler.lanes import Lanes
+from micrograd.compiler.kernels import Loops, Sum, loops_of
+from micrograd.compiler.lanes import Lanes, kernel_of
 from micrograd.compiler.layout import LANES, WORK
-from micrograd.compiler.program import Access
+from micrograd.compiler.program import TERM, Access, Elementwise, Statement
 from micrograd.compiler.schedule import lane_mask
 from micrograd.functions import apply
 from micrograd.ops import OPS
@@ -86,6 +86,12 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], list[Value], list[str]]] = {
         lambda x: sum((a - max(v.data for v in [*x])).exp() * A for a in x), [A], ["row"],
     ),
     "attention": (attention, [A, B, C], ["row"]),
+    "some of a row": (
+        lambda x: sum((p * x[i]).exp() for p, i in ((A, 0), (B, 1), (C, 3))), [A, B, C], ["wide"],
+    ),
+    "a row in another order": (
+        lambda x: sum((p * x[i]).exp() for p, i in ((A, 3), (B, 0), (C, 4))), [A, B, C], ["wide"],
+    ),
     "a lookup": (
         lambda i, x: sum(v * x for v in TABLE[i]).tanh() + A, [*ROWS_OF_TABLE, A], ["id", "x"],
     ),
@@ -101,6 +107,7 @@ def samples(sorts: list[str], count: int, seed: int = 1) -> list[Any]:
     make = {
         "x": lambda: rng.normal(size=count),
         "row": lambda: rng.normal(size=(count, 3)),
+        "wide": lambda: rng.normal(size=(count, 5)),
         "id": lambda: rng.integers(0, 5, count),
         "ids": lambda: rng.integers(0, 5, (count, 3)),
     }
@@ -224,3 +231,9 @@ def test_accesses_get_one_more_axis() -> None:
     none = Lanes(0, 100, {})
     assert not none.has("input0")
     assert none.access(Access("input0", 2, (3,)), False) == Access("input0", 2, (3,))
+
+
+def test_numbers_that_are_added_along_an_axis_are_counted() -> None:
+    loop = Sum((4, 3), Access(WORK, 0, (1, 0)), None, None, 2.0)
+    (kernel,) = kernel_of(loop, Lanes(0, 8, {}))
+    assert kernel == Elementwise((4,), (Statement(TERM, Access(WORK, 0, (1,)), (), None, 6.0),))

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-
 MASKS = "masks"  # a space of booleans: a backend's own, for comparisons
 
 

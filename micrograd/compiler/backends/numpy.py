@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextvars import copy_context
+from operator import setitem
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ class NumpyExecutable:
         writer = Writer(program)
         self._views = {name: (a, n) for (a, n), name in writer.views.items()}
         self._names: dict[str, Any] = {
-            "np": np, "inf": np.inf, "nan": np.nan, "isfinite": math.isfinite, **writer.integers
+            "np": np, "inf": np.inf, "nan": np.nan, "isfinite": math.isfinite, "setitem": setitem,
+            **writer.integers,
         }  # fmt: skip
         for name, shape in writer.temporaries.items():
             self._names[name] = np.empty(shape, self._dtype)

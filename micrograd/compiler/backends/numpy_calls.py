@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,13 +54,9 @@ class Writer:
             zeros = self._constant(0.0, (length,))
             self._line(f"if {self._block(base, length)}.dot({zeros}):\n        return nan")
         self._updates(program)
-        if len(self._copies) == 1:
-            self._line("np.copyto({}, {})".format(*self._copies[0]))
-        elif self._copies:  # in one call, inside which no signal handler runs
-            targets, sources = zip(*self._copies, strict=True)
-            self._line(f"list(map(np.copyto, [{', '.join(targets)}], [{', '.join(sources)}]))")
+        self._commit()
         lines = [f"    {line}" for line in self._lines]
-        self.function = "\n".join(["def run():", *lines, "    return loss"])
+        self.function = "\n".join(["def run():", *lines, f"    return {loss}.item()"])
 
     @property
     def source(self) -> str:
@@ -83,6 +78,18 @@ class Writer:
         for place, kernel in enumerate(kernels):
             self._touches.note(kernel, place)
         self._all(kernels)
+
+    def _commit(self) -> None:
+        """Copy new parameters and state, in one call inside which no signal handler can run.
+
+        These run between Python's own instructions only; there are some inside of np.copyto.
+        """
+        if len(self._copies) == 1:
+            self._line("{}[...] = {}".format(*self._copies[0]))
+        elif self._copies:
+            targets, sources = (", ".join(names) for names in zip(*self._copies, strict=True))
+            everywhere = ", ".join(["..."] * len(self._copies))
+            self._line(f"list(map(setitem, [{targets}], [{everywhere}], [{sources}]))")
 
     # ---- names ---------------------------------------------------------------------------------
 
@@ -213,7 +220,11 @@ class Writer:
         if s.accumulate:
             self._add(out, inputs, s.coefficient, extents, start)
             return
-        result, sign = self._product(inputs, s.coefficient, out, extents)
+        if inputs and abs(s.coefficient) != 1.0:
+            inputs.append(self._constant(s.coefficient))
+            result, sign = self._product(inputs, 1.0, out, extents)
+        else:
+            result, sign = self._product(inputs, s.coefficient, out, extents)
         if sign < 0:
             self._line(f"np.negative({result}, {out})")
         elif result != out:

@@ -15,6 +15,8 @@ INFIX = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "di
 EXACT_POWERS = {1.0: "positive", 2.0: "square", -1.0: "reciprocal"}  # what np.power is slow at
 ROOT = "np.where({x} == -inf, inf, np.sqrt({x} + 0.0))"  # np.power does not except -inf and -0.0
 
+BY_KEYWORD = ("maximum", "minimum")  # where NumPy deprecates the output by place
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -28,7 +30,8 @@ class Call:
 def call_of(row: str, static: tuple[float, ...]) -> Call:
     """The NumPy column of a row as a statement."""
     expression = _parsed(row, static)
-    name, arguments = "", []
+    name = ""
+    arguments: list[ast.expr] = []
     match expression:
         case ast.Call(ast.Attribute(ast.Name("np"), "power"), [x, _]) if (
             static and static[0] in EXACT_POWERS
@@ -53,7 +56,8 @@ def call_of(row: str, static: tuple[float, ...]) -> Call:
                 constants.append(float(ast.literal_eval(argument)))
             else:
                 operands.append(ast.unparse(argument))
-        text = f"np.{name}({', '.join([*operands, '{out}'])})"
+        out = "out={out}" if name in BY_KEYWORD else "{out}"  # by place is faster
+        text = f"np.{name}({', '.join([*operands, out])})"
     else:
         text = f"{{out}}[...] = {ast.unparse(expression)}"
     for i in range(OPS[row].arity):
