@@ -266,8 +266,10 @@ class Compiled:
     def _build(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         traced = self._traced(inputs)
         r = traced.recording
-        known = self._explicit is not None or self.optimizer is not None
-        store = self._take([r.parameters[k] for k in by_use(r)] if not known else r.parameters)
+        leaves = r.parameters
+        if self._explicit is None and self.optimizer is None:
+            leaves = [r.parameters[k] for k in by_use(r)] + leaves
+        store = self._take(leaves)
         memory = self._memory() if mode == STEP else None
         lanes = self._sample(inputs)[0]
         places = np.array([place_of(v) for v in r.parameters], np.int64)

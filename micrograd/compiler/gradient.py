@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from micrograd.compiler.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph import (
     NONE,
     PARAMETER,
     ROW,
     ROWS,
     SUM,
-    Builder,
     Graph,
     Ids,
-    Lanes,
     Mask,
-    Symbols,
     used_by,
     users_of,
 )

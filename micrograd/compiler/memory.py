@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.graph import PARAMETER, Builder, Ids, Symbols
+from micrograd.compiler.builder import Builder, Symbols
+from micrograd.compiler.graph import PARAMETER, Ids
 from micrograd.compiler.store import Store, aligned, place_of, store_of
 from micrograd.engine import Value
 from micrograd.ops import FLOATS

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from micrograd.compiler.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph import (
     CONSTANT,
     INPUT,
@@ -19,12 +20,9 @@ from micrograd.compiler.graph import (
     ROW,
     ROWS,
     SUM,
-    Builder,
     Graph,
     Ids,
-    Lanes,
     Mask,
-    Symbols,
     replace,
     sorted_terms,
 )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.graph import NONE, Builder, Graph, Ids, Mask
+from micrograd.compiler.builder import Builder
+from micrograd.compiler.graph import NONE, Graph, Ids, Mask
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.normal import Leaves
 from micrograd.compiler.recording import PARAMETERS, Recording

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.graph import INPUT, NONE, Builder, Graph, Ids, Lanes, Symbols
+from micrograd.compiler.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph import INPUT, NONE, Graph, Ids
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.store import place_of
 from micrograd.optim.state import State, scalars

@@ -13,18 +13,10 @@ from hypothesis import HealthCheck, settings
 from micrograd import Value
 from micrograd.compiler import verify
 from micrograd.compiler.arguments import StandIns, flat, shape_of, stand_ins
+from micrograd.compiler.builder import Builder, Symbols
+from micrograd.compiler.builder import Lanes as Numbers
 from micrograd.compiler.checkers import check_groups, check_layout, check_loops, check_recording
-from micrograd.compiler.graph import (
-    CONSTANT,
-    INPUT,
-    LARGEST,
-    PARAMETER,
-    Builder,
-    Graph,
-    Symbols,
-    check,
-)
-from micrograd.compiler.graph import Lanes as Numbers
+from micrograd.compiler.graph import CONSTANT, INPUT, LARGEST, PARAMETER, Graph, check
 from micrograd.compiler.interpret import run
 from micrograd.compiler.kernels import Loops, loops_of
 from micrograd.compiler.lanes import Lanes, kernel_of

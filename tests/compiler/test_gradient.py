@@ -12,8 +12,9 @@ from passes import compiled, graph_of, interpreted, many
 from programs import kinks, path_products, programs, run
 
 from micrograd import Value, grad
+from micrograd.compiler.builder import Builder
 from micrograd.compiler.gradient import gradient, reached
-from micrograd.compiler.graph import Builder, Graph, check, evaluate
+from micrograd.compiler.graph import Graph, check, evaluate
 from micrograd.functions import apply
 from micrograd.ops import OPS
 

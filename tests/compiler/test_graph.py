@@ -8,6 +8,7 @@ from passes import largest_nodes, random_graph
 
 from micrograd import CompileError
 from micrograd.compiler import graph as G  # noqa: N812
+from micrograd.compiler.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph import (
     CONSTANT,
     INPUT,
@@ -15,9 +16,6 @@ from micrograd.compiler.graph import (
     PARAMETER,
     ROW,
     SUM,
-    Builder,
-    Lanes,
-    Symbols,
     check,
     edges,
     evaluate,

@@ -10,20 +10,9 @@ import pytest
 from passes import anywhere, grouped, laid_out, largest_nodes, looped, ran, random_graph, written
 
 from micrograd import Value, grad
+from micrograd.compiler.builder import Builder, Lanes, Symbols
 from micrograd.compiler.checkers import check_loops
-from micrograd.compiler.graph import (
-    CONSTANT,
-    INPUT,
-    NONE,
-    PARAMETER,
-    ROW,
-    SUM,
-    Builder,
-    Graph,
-    Lanes,
-    Symbols,
-    evaluate,
-)
+from micrograd.compiler.graph import CONSTANT, INPUT, NONE, PARAMETER, ROW, SUM, Graph, evaluate
 from micrograd.compiler.kernels import Choose, Loops, Map, Rows, Sum, Take, loops_of
 from micrograd.compiler.layout import LANES, WORK
 from micrograd.compiler.program import Access

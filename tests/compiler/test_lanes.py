@@ -23,19 +23,9 @@ from passes import (
 from programs import programs, run
 
 from micrograd import Value, nn
+from micrograd.compiler.builder import Builder
 from micrograd.compiler.checkers import check_loops
-from micrograd.compiler.graph import (
-    INPUT,
-    LARGEST,
-    NONE,
-    ROW,
-    ROWS,
-    SUM,
-    Builder,
-    Graph,
-    levels,
-    replace,
-)
+from micrograd.compiler.graph import INPUT, LARGEST, NONE, ROW, ROWS, SUM, Graph, levels, replace
 from micrograd.compiler.kernels import Loops, Sum, loops_of
 from micrograd.compiler.lanes import Lanes, kernel_of
 from micrograd.compiler.layout import LANES, WORK

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from passes import anywhere, graph_of, laid_out, many, random_graph
 
 from micrograd import Value
+from micrograd.compiler.builder import Builder, Lanes, Symbols
 from micrograd.compiler.checkers import check_layout
-from micrograd.compiler.graph import CONSTANT, INPUT, NONE, PARAMETER, SUM, Builder, Lanes, Symbols
+from micrograd.compiler.graph import CONSTANT, INPUT, NONE, PARAMETER, SUM
 from micrograd.compiler.layout import ALIGN, LANES, MOST_AXES, WORK, factor, lay_out
 from micrograd.compiler.schedule import lane_mask, live
 

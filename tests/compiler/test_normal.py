@@ -12,6 +12,7 @@ from programs import programs, run
 
 from micrograd import Value, nn
 from micrograd.compiler.arguments import shape_of
+from micrograd.compiler.builder import Builder
 from micrograd.compiler.checkers import evaluate as evaluate_recording
 from micrograd.compiler.graph import (
     CONSTANT,
@@ -22,7 +23,6 @@ from micrograd.compiler.graph import (
     ROW,
     ROW_INDEX,
     SUM,
-    Builder,
     check,
     evaluate,
 )

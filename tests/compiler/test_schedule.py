@@ -7,19 +7,10 @@ import pytest
 from passes import anywhere, graph_of, grouped, random_graph
 
 from micrograd import Value, nn
+from micrograd.compiler.builder import Builder, Symbols
 from micrograd.compiler.checkers import check_groups
 from micrograd.compiler.gradient import gradient
-from micrograd.compiler.graph import (
-    CONSTANT,
-    INPUT,
-    NONE,
-    PARAMETER,
-    ROW,
-    SUM,
-    Builder,
-    Symbols,
-    evaluate,
-)
+from micrograd.compiler.graph import CONSTANT, INPUT, NONE, PARAMETER, ROW, SUM, evaluate
 from micrograd.compiler.schedule import Group, lane_mask, live, operands, schedule
 
 
@@ -181,7 +172,7 @@ def test_leaves_are_split_by_who_uses_them_first() -> None:
     builder = Builder()
     x = builder.leaves(INPUT, [1.0, 2.0, 3.0, 4.0])
     left = Symbols(builder).tanh(x * 1.0)
-    from micrograd.compiler.graph import Lanes
+    from micrograd.compiler.builder import Lanes
 
     first = Symbols(builder).sin(Lanes(builder, x.ids[:2]))
     second = Symbols(builder).cos(Lanes(builder, x.ids[1:]))

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from micrograd.compiler.axes import as_statement, merged, ordered, reduces
 from micrograd.compiler.backends import MASKS
+from micrograd.compiler.backends.numpy_names import Names, Shape
 from micrograd.compiler.backends.numpy_rows import call_of, is_choice
 from micrograd.compiler.backends.numpy_sums import starts
 from micrograd.compiler.program import (
@@ -29,22 +29,15 @@ from micrograd.compiler.program import (
 from micrograd.compiler.spans import span
 from micrograd.compiler.touches import Touches, latest
 
-Shape = tuple[int, ...]
-
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 HAS_VECDOT = hasattr(np, "vecdot")  # since NumPy 2.0
 
 
-class Writer:
+class Writer(Names):
     """The function that runs a program, and the arrays that its names stand for."""
 
     def __init__(self, program: Program) -> None:
-        self.views: dict[tuple[Access, Shape], str] = {}
-        self.integers: dict[str, NDArray[np.int64]] = {}
-        self.temporaries: dict[str, Shape] = {}
-        self.constants: dict[tuple[str, Shape], str] = {}  # by the text of the number, and shape
-        self._sizes = {**program.sizes, "work": len(program.work)}
-        self._lines: list[str] = []
+        super().__init__(program)
         self._copies: list[tuple[str, str]] = []
         self._all(program.kernels[: program.update_from])
         loss = self._view(Access("work", program.loss, ()), ())
@@ -61,15 +54,7 @@ class Writer:
     @property
     def source(self) -> str:
         """The function, after a line for each view and constant that it uses."""
-        views = [
-            f"{name} = {a.space}[{a.base}:], shape {shape}, strides {a.strides}"
-            for (a, shape), name in self.views.items()
-        ]
-        constants = [
-            f"{name} = {number}" + (f", shape {shape}" if shape else "")
-            for (number, shape), name in self.constants.items()
-        ]
-        return "\n".join([*views, *constants, "", self.function, ""])
+        return "\n".join([*self.declared(), "", self.function, ""])
 
     def _updates(self, program: Program) -> None:
         """What follows the check, but for the copies to parameters and state, which are noted."""
@@ -90,33 +75,6 @@ class Writer:
             targets, sources = (", ".join(names) for names in zip(*self._copies, strict=True))
             everywhere = ", ".join(["..."] * len(self._copies))
             self._line(f"list(map(setitem, [{targets}], [{everywhere}], [{sources}]))")
-
-    # ---- names ---------------------------------------------------------------------------------
-
-    def _line(self, text: str) -> None:
-        self._lines.append(text)
-
-    def _view(self, access: Access, extents: Shape) -> str:
-        return self.views.setdefault((access, extents), f"v{len(self.views)}")
-
-    def _block(self, base: int, length: int, space: str = "work") -> str:
-        return self._view(Access(space, base, (1,)), (length,))
-
-    def _whole(self, space: str) -> str:
-        return self._block(0, self._sizes[space], space)
-
-    def _temporary(self, shape: Shape) -> str:
-        name = f"t{len(self.temporaries)}"
-        self.temporaries[name] = shape
-        return name
-
-    def _constant(self, number: float, shape: Shape = ()) -> str:
-        return self.constants.setdefault((repr(number), shape), f"c{len(self.constants)}")
-
-    def _integers(self, values: Integers) -> str:
-        name = f"i{len(self.integers)}"
-        self.integers[name] = values
-        return name
 
     # ---- kernels -------------------------------------------------------------------------------
 
@@ -162,8 +120,8 @@ class Writer:
             call = call_of(s.row, () if s.static is None else (s.static,))
             inputs = [self._view(access, extents) for access in s.inputs]
             constants = [self._constant(number) for number in call.constants]
-            text = call.text.format(*inputs, out=self._view(s.out, extents), c=constants)
-            self._line(text)
+            for text in call.lines:
+                self._line(text.format(*inputs, out=self._view(s.out, extents), c=constants))
 
     def _choice(self, s: Statement, extents: Shape) -> None:
         """A choice by booleans: one number where they are true, an array elsewhere."""

@@ -12,7 +12,13 @@ import numpy as np
 from micrograd.ops import OPS
 
 INFIX = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
-EXACT_POWERS = {1.0: "positive", 2.0: "square", -1.0: "reciprocal"}  # what np.power is slow at
+# What np.power is slow at, within 2 units in the last place; a second function is of the first.
+POWERS = {
+    1.0: ("positive",),
+    2.0: ("square",),
+    -1.0: ("reciprocal",),
+    -2.0: ("reciprocal", "square"),
+}
 ROOT = "np.where({x} == -inf, inf, np.sqrt({x} + 0.0))"  # np.power does not except -inf and -0.0
 
 BY_KEYWORD = ("maximum", "minimum")  # where NumPy deprecates the output by place
@@ -20,9 +26,9 @@ BY_KEYWORD = ("maximum", "minimum")  # where NumPy deprecates the output by plac
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A statement that writes to `{out}`; `{0}` is the first input, `{c[0]}` the first constant."""
+    """Statements that write to `{out}`; `{0}` is the first input, `{c[0]}` the first constant."""
 
-    text: str
+    lines: tuple[str, ...]
     constants: tuple[float, ...] = ()
 
 
@@ -30,13 +36,13 @@ class Call:
 def call_of(row: str, static: tuple[float, ...]) -> Call:
     """The NumPy column of a row as a statement."""
     expression = _parsed(row, static)
-    name = ""
+    name, then = "", list[str]()
     arguments: list[ast.expr] = []
     match expression:
         case ast.Call(ast.Attribute(ast.Name("np"), "power"), [x, _]) if (
-            static and static[0] in EXACT_POWERS
+            static and static[0] in POWERS
         ):
-            name, arguments = EXACT_POWERS[static[0]], [x]
+            (name, *then), arguments = POWERS[static[0]], [x]
         case ast.Call(ast.Attribute(ast.Name("np"), "power"), [x, ast.Constant(0.5)]):
             expression = ast.parse(ROOT.format(x=ast.unparse(x)), mode="eval").body
         case ast.BinOp(ast.Call(ast.Attribute(_, name), arguments), ast.Mult(), _) if is_mask(row):
@@ -62,7 +68,8 @@ def call_of(row: str, static: tuple[float, ...]) -> Call:
         text = f"{{out}}[...] = {ast.unparse(expression)}"
     for i in range(OPS[row].arity):
         text = text.replace(f"_{i}_", f"{{{i}}}")
-    return Call(text, tuple(constants))
+    further = [f"np.{function}({{out}}, {{out}})" for function in then]
+    return Call((text, *further), tuple(constants))
 
 
 @cache
