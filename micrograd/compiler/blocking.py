@@ -39,6 +39,8 @@ OUTSIDE = -1
 
 def blocked(program: Program, number_bytes: int) -> Program:
     """The same program, with kernels before the update in blocks where that pays."""
+    if (len(program.work) + sum(program.sizes.values())) * number_bytes < LARGE_BYTES:
+        return program
     line = LINE_BYTES // number_bytes
     rest = list(program.kernels[: program.update_from])
     refused = {n for k in rest for n in _extents(k) if n < 2 * LEAST_LINES * line}

@@ -21,7 +21,8 @@ from micrograd.compiler.integers import (
 )
 from micrograd.compiler.reachable import Captured, leaves_of, lengths_of
 from micrograd.compiler.recording import MADE_BY_HAND, Recording, Unrecordable, record
-from micrograd.compiler.tracing import Index, LineTracer, Tracer, Truth, random_states, tracing
+from micrograd.compiler.tracing import Index, LineTracer, Tracer, Truth, random_states
+from micrograd.compiler.watching import tracing
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
 

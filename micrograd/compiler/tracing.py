@@ -1,45 +1,39 @@
-"""Running a scalar program once and writing down what it computes.
+"""Writing down what a scalar program computes, while it runs once.
 
-The program runs on ordinary Values and the engine records as always. What the engine does not
-record is how numbers leave it: `v.data`, `float(v)`, a comparison. While a trace is on, `.data`
-gives a `Read`, a stand-in for the number that keeps its place in the graph. Arithmetic on Reads is
+The program runs on ordinary Values and the engine records as always. A number that the program
+reads from a Value is a `Read`, a stand-in that keeps its place in the graph. Arithmetic on Reads is
 part of the program; whatever would turn one into a plain number (a branch, `float`, an f-string)
 raises a CompileError that names the user's line, because the answer would hold for one run only.
-
-Only the thread that traces sees any of this.
+`watching` sees to it that `.data` gives Reads.
 """
 
 from __future__ import annotations
 
-import builtins
 import random
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from threading import RLock, get_ident
+from collections.abc import Callable
+from threading import get_ident
 from typing import Any, NoReturn
 
 import numpy as np
 
 from micrograd.checks import user_line
-from micrograd.compiler.store import Stored
-from micrograd.engine import More, Value, as_operand, make_node
+from micrograd.engine import Value, make_node
 from micrograd.errors import CompileError
 from micrograd.functions import apply
 from micrograd.observers import Observer
-from micrograd.ops import FLOATS, OPS, Op
+from micrograd.ops import OPS, Op
 
 # Rows that only a trace has: a number read from a node, and the largest of several.
 DETACH = Op(**{**{f: getattr(OPS["neg"], f) for f in Op.__dataclass_fields__}, "name": "detach"})
 LARGEST = Op(**{**{f: getattr(OPS["neg"], f) for f in Op.__dataclass_fields__}, "name": "largest"})
 
-_lock = RLock()
-_tracers: list[Tracer] = []  # innermost last; all of the thread that holds the lock
+active: list[Tracer] = []  # innermost last; all of one thread
 
 
 def current() -> Tracer | None:
     """The trace that is on in this thread."""
-    if _tracers and _tracers[-1].thread == get_ident():
-        return _tracers[-1]
+    if active and active[-1].thread == get_ident():
+        return active[-1]
     return None
 
 
@@ -229,109 +223,6 @@ def make_twin(node: Value) -> Value:
     for slot in ("_data", *(name for name in Value.__slots__ if name != "data")):
         setattr(twin, slot, getattr(node, slot, None))
     return twin
-
-
-@contextmanager
-def tracing(tracer: Tracer) -> Iterator[None]:
-    """Trace what this thread does inside. One trace at a time; other threads notice nothing."""
-    with _lock:
-        patched = not _tracers
-        with tracer:
-            _tracers.append(tracer)
-            kept = _watch() if patched else []
-            try:
-                yield
-            finally:
-                for owner, name, value in kept:
-                    setattr(owner, name, value)
-                _tracers.remove(tracer)
-
-
-def _watch() -> list[tuple[Any, str, Any]]:
-    """Put watched versions in place; returns what to put back."""
-    wanted: list[tuple[Any, str, Any]] = [
-        (Value, "data", _watched_data(Value.__dict__["data"])),
-        (Stored, "data", _watched_data(Stored.__dict__["data"])),
-        (Value, "__init__", _watched_init(Value.__init__)),
-        (Value, "_backward", _watched_hook(Value.__dict__["_backward"])),
-        (Value, "backward", _watched_backward(Value.backward)),
-        (builtins, "max", _watched_choice(builtins.max, largest)),
-        (builtins, "min", _watched_choice(builtins.min, smallest)),
-    ]
-    kept = [(owner, name, owner.__dict__[name]) for owner, name, _ in wanted]
-    for owner, name, value in wanted:
-        setattr(owner, name, value)
-    return kept
-
-
-def _watched_data(slot: Any) -> property:
-    def get(v: Value) -> Any:
-        tracer = current()
-        return slot.__get__(v) if tracer is None else tracer.read(v)
-
-    def put(v: Value, x: Any) -> None:
-        if current() is not None:
-            refuse("the program sets `.data`; a step is the optimiser's to make")
-        slot.__set__(v, x)
-
-    return property(get, put)
-
-
-def _watched_init(init: Callable[..., None]) -> Callable[..., None]:
-    def watched(self: Value, data: Any, *args: Any, **kwargs: Any) -> None:
-        tracer = current()
-        if tracer is None or not isinstance(data, Read):
-            init(self, data, *args, **kwargs)
-            return
-        init(self, data._data, *args, **kwargs)
-        tracer.sources[id(self)] = data
-
-    return watched
-
-
-def _watched_hook(hook: property) -> property:
-    def put(v: Value, function: Callable[[], None]) -> None:
-        if current() is not None:
-            refuse("a hand-written _backward has no expression to compile")
-        hook.__set__(v, function)
-
-    return property(hook.__get__, put)
-
-
-def _watched_backward(backward: Callable[[Value], None]) -> Callable[[Value], None]:
-    def watched(self: Value) -> None:
-        if current() is not None:
-            refuse("the program calls backward(); the compiler does that. Return the loss")
-        backward(self)
-
-    return watched
-
-
-def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Any:
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or current() is None:
-            return choice(*args, **kwargs)
-        one = len(args) == 1 and isinstance(args[0], Iterable)
-        given = list(args[0]) if one else list(args)
-        if any(isinstance(x, Read) for x in given):
-            return traced(given)
-        return choice(given) if one else choice(*args)
-
-    return watched
-
-
-def largest(numbers: list[Any]) -> Any:
-    """The largest of several numbers, Reads among them, as one node."""
-    inputs = tuple(as_operand(x) for x in numbers)
-    data = inputs[0]._data
-    for x in inputs[1:]:
-        data = FLOATS.maximum(data, x._data)
-    return as_read(make_node(LARGEST, data, None, more=More(inputs=inputs)))
-
-
-def smallest(numbers: list[Any]) -> Any:
-    """The smallest of several numbers, Reads among them."""
-    return -largest([-x for x in numbers])
 
 
 def random_states() -> tuple[Any, ...]:

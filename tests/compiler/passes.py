@@ -28,7 +28,8 @@ from micrograd.compiler.recording import Recording, record
 from micrograd.compiler.schedule import Group, schedule
 from micrograd.compiler.sources import Arguments
 from micrograd.compiler.traced import Source
-from micrograd.compiler.tracing import Tracer, tracing
+from micrograd.compiler.tracing import Tracer
+from micrograd.compiler.watching import tracing
 
 
 def many(examples: int) -> settings:

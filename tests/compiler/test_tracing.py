@@ -23,12 +23,10 @@ from micrograd.compiler.tracing import (
     Tracer,
     Truth,
     current,
-    largest,
     make_twin,
     random_states,
-    smallest,
-    tracing,
 )
+from micrograd.compiler.watching import largest, smallest, tracing
 from micrograd.observers import no_grad
 
 A, B = Value(0.75), Value(-1.5)

@@ -25,6 +25,9 @@ Inner = Callable[[Place, list[str]], list[str]]
 def emit(body: Body, kernel: Contraction | Maximum, place: Place) -> None:
     """Write a reduction whose spaces are numbers of pointers."""
     chosen = plan(kernel, body.lanes, body.registers)
+    fixed: dict[Access, str] = {}
+    if isinstance(kernel, Contraction) and chosen.vector and chosen.vector.out:
+        fixed = elementwise.fixed_inputs(body, kernel.after, place)
     for blocks in itertools.product(*(_blocks(axis, size) for axis, size in chosen.tile)):
         at = place
         loops = [(axis, 1, axis.extent) for axis in chosen.outer]
@@ -34,7 +37,7 @@ def emit(body: Body, kernel: Contraction | Maximum, place: Place) -> None:
         axes = [axis for axis, *_ in blocks]
         sizes = [size for *_, size in blocks]
         reduced = [(axis, 1, axis.extent) for axis in chosen.reduced]
-        tile = _Tile(body, kernel, axes, sizes, chosen.vector, chosen.unroll, reduced)
+        tile = _Tile(body, kernel, axes, sizes, chosen.vector, chosen.unroll, reduced, fixed)
         _nest(body, loops, at, [], 1, tile.emit)
 
 
@@ -75,6 +78,7 @@ class _Tile:
         vector: Axis | None,
         unroll: int,
         reduced: list[Loop],
+        fixed: dict[Access, str],
     ) -> None:
         self._body = body
         self._kernel = kernel
@@ -82,6 +86,7 @@ class _Tile:
         self._vector = vector
         self._unroll = unroll
         self._reduced = reduced
+        self._fixed = fixed
         self._results = list(itertools.product(*map(range, sizes)))
         self._lanes = 1 if vector is None else body.lanes
         self._m = Arithmetic(body, self._lanes)
@@ -211,4 +216,4 @@ class _Tile:
             x = m.fmul(x, c)
         if kernel.kept and all(s.out != kernel.out for s in kernel.after):
             body.store(x, *where(kernel.out), m.lanes, active)
-        elementwise.run(body, kernel.after, {kernel.out: x}, m.lanes, active, where)
+        elementwise.run(body, kernel.after, self._fixed | {kernel.out: x}, m.lanes, active, where)

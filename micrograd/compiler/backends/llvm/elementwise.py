@@ -15,6 +15,7 @@ from micrograd.compiler.program import TERM, Access, Elementwise, Statement
 from micrograd.ops import OPS
 
 STATEMENTS_OF_A_TRIP = 8  # of a loop, times the vectors that each works on
+FIXED = 2  # inputs that are kept in registers during loops
 WEFT = 8  # the longest axis that is woven into another
 
 
@@ -23,6 +24,7 @@ def emit(body: Body, kernel: Elementwise, place: Place) -> None:
     axis = vector_axis(kernel, body.lanes)
     weft = None if axis is None else woven(kernel, axis)
     outer = [i for i in range(len(kernel.extents)) if i not in (axis, weft)]
+    fixed = {} if axis is None else fixed_inputs(body, kernel.statements, place)
 
     def row(at: Place) -> None:
         if axis is None:
@@ -30,7 +32,7 @@ def emit(body: Body, kernel: Elementwise, place: Place) -> None:
             return
         unroll = max(1, min(4, STATEMENTS_OF_A_TRIP // len(kernel.statements)))
         for part in segments(kernel.extents[axis], body.lanes, unroll if weft is None else 1):
-            _emit_part(body, kernel, at, axis, part, weft)
+            _emit_part(body, kernel, at, axis, part, weft, fixed)
 
     def nest(level: int, at: Place) -> None:
         if level == len(outer):
@@ -46,8 +48,22 @@ def emit(body: Body, kernel: Elementwise, place: Place) -> None:
     nest(0, place)
 
 
+def fixed_inputs(body: Body, statements: Sequence[Statement], place: Place) -> dict[Access, str]:
+    """The first inputs that are the same everywhere, in all lanes."""
+    written = {s.out for s in statements}
+    fixed = {a: None for s in statements for a in s.inputs if not any(a.strides)}
+    found = [a for a in fixed if a not in written][:FIXED]
+    return {a: body.load(place.pointer(a), a.base, 0, body.lanes, body.lanes) for a in found}
+
+
 def _emit_part(
-    body: Body, kernel: Elementwise, at: Place, axis: int, part: Segment, weft: int | None
+    body: Body,
+    kernel: Elementwise,
+    at: Place,
+    axis: int,
+    part: Segment,
+    weft: int | None,
+    fixed: dict[Access, str],
 ) -> None:
     size = len(part.active) * body.lanes
     apart = {} if weft is None else _apart(kernel, axis, weft)
@@ -68,7 +84,7 @@ def _emit_part(
                         offset += i * a.strides[weft]
                     return moved.pointer(a), offset, a.strides[axis]
 
-                registers = {a: vectors[i] for a, vectors in sorted_apart.items()}
+                registers = fixed | {a: vectors[i] for a, vectors in sorted_apart.items()}
                 run(body, kernel.statements, registers, body.lanes, active, where)
         return []
 

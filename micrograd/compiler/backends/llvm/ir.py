@@ -6,7 +6,6 @@ a register of the machine; the last of a row may have fewer active lanes, which 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -165,14 +164,6 @@ class Body:
         for first in range(count):
             places = [divmod(first + count * lane, lanes) for lane in range(lanes)]
             vector = rows[0]
-            if math.gcd(count, lanes) == 1:  # no two are in the same place of their rows
-                row_at = dict((place, row) for row, place in places)
-                for k in range(1, count):
-                    kept = [i if row_at[i] < k else lanes + i for i in range(lanes)]
-                    vector = self.shuffle(vector, rows[k], kept, lanes)
-                last = [place for _, place in places]
-                vectors.append(self.shuffle(vector, "poison", last, lanes))
-                continue
             for k in range(1, count):
                 chosen: list[int | None] = []
                 for lane, (row, place) in enumerate(places):
