@@ -66,6 +66,7 @@ _CHINESE = {
     "array operation": "数组运算",
     "scalar operations that it stands for": "它所代表的标量运算",
     "{n} scalar operations": "{n} 个标量运算",
+    "indexing of a list": "列表索引",
     "{n} scalar operations for each of {lanes} samples": "{lanes} 个样本，各 {n} 个标量运算",
     "{n} scalar operation": "{n} 个标量运算",
     "{n} scalar operation for each of {lanes} samples": "{lanes} 个样本，各 {n} 个标量运算",

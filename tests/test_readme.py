@@ -2,12 +2,13 @@
 
 import contextlib
 import io
+import random
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import viz
-from micrograd import article, nn, optim, record_step
+from micrograd import article, compile, data, nn, optim, record_step
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,6 +39,19 @@ def test_the_picture_is_todays():
     for name, language in (("gradient_diagram", "en"), ("gradient_diagram.zh-CN", "zh")):
         kept = (ROOT / "docs" / f"{name}.svg").read_text(encoding="utf-8")
         assert texts(kept) == texts(viz.gradient_diagram(step, language=language).svg())
+
+
+def test_the_picture_of_recovered_arrays_is_todays():
+    random.seed(0)
+    network = nn.MLP(3, [5, 5, 3, 1])
+    X, y = data.article(800, seed=0)
+    loss = compile(
+        lambda X, y: sum((network(row) - target) ** 2 for row, target in zip(X, y)) / len(X),
+        parameters=network.parameters(),
+    )
+    loss(X, y[:, 0].copy())
+    kept = (ROOT / "docs" / "recovered.svg").read_text(encoding="utf-8")
+    assert texts(kept) == texts(viz.layer_graph(loss).svg())
 
 
 def test_every_file_that_is_named_is_there():

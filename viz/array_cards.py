@@ -164,6 +164,8 @@ def _scalars(operations: Sequence[Operation], language: str) -> Band:
     detail = ((", ".join(sorts), SCALARS.text),)
     n = sum(counts.values())
     said = word(_plural("{n} scalar operations", n), language, n=f"{n:,}")
+    if not n:
+        said = word("indexing of a list", language)
     row = Row(said, f"→ {_arrays(operations, language)}", detail=detail)
     return Band(SCALARS, (row,))
 

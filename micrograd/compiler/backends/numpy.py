@@ -38,8 +38,11 @@ class NumpyExecutable:
             "np": np, "inf": np.inf, "nan": np.nan, "isfinite": math.isfinite, "setitem": setitem,
             **writer.integers,
         }  # fmt: skip
-        for name, shape in writer.temporaries.items():
-            self._names[name] = np.empty(shape, self._dtype)
+        buffers: dict[int, NDArray[Any]] = {}
+        for which, shape in sorted(writer.temporaries, key=lambda key: -math.prod(key[1])):
+            size = math.prod(shape)
+            buffer = buffers.setdefault(which, aligned(size, dtype))
+            self._names[writer.temporaries[which, shape]] = buffer[:size].reshape(shape)
         with np.errstate(over="ignore"):
             for (number, shape), name in writer.constants.items():
                 self._names[name] = np.full(shape, float(number), self._dtype)

@@ -16,7 +16,9 @@ class Names:
     def __init__(self, program: Program) -> None:
         self.views: dict[tuple[Access, Shape], str] = {}
         self.integers: dict[str, NDArray[np.int64]] = {}
-        self.temporaries: dict[str, Shape] = {}
+        self.temporaries: dict[tuple[int, Shape], str] = {}  # by the number of a buffer, and shape
+        self._used = 0  # of the buffers, those that the kernel that is being written has
+        self._lasting = 0
         self.constants: dict[tuple[str, Shape], str] = {}  # by the text of the number, and shape
         self._sizes = {**program.sizes, "work": len(program.work)}
         self._lines: list[str] = []
@@ -46,9 +48,14 @@ class Names:
         return self._block(0, self._sizes[space], space)
 
     def _temporary(self, shape: Shape) -> str:
-        name = f"t{len(self.temporaries)}"
-        self.temporaries[name] = shape
-        return name
+        """An array that is this kernel's own: the next one may use the same buffer."""
+        self._used += 1
+        return self.temporaries.setdefault((self._used, shape), f"t{len(self.temporaries)}")
+
+    def _kept(self, shape: Shape) -> str:
+        """An array that lasts until the end."""
+        self._lasting -= 1
+        return self.temporaries.setdefault((self._lasting, shape), f"t{len(self.temporaries)}")
 
     def _constant(self, number: float, shape: Shape = ()) -> str:
         return self.constants.setdefault((repr(number), shape), f"c{len(self.constants)}")
