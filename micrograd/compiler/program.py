@@ -7,6 +7,7 @@ addresses, `base + Σ stride · index`, in one of a few flat arrays (spaces):
 - "parameters", "state": the parameters and the optimiser's memory, shared between programs
 - "input0", "input1", …: the arguments, flat, C order, as floats
 - "ids0", "ids1", …: the arguments that are run-time integers, as int64
+- "masks": comparisons as booleans, in programs made for NumPy only; laid out like work
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
 from micrograd.compiler.backends import MASKS
 from micrograd.compiler.backends.numpy_rows import is_choice, is_mask
@@ -71,7 +70,7 @@ class _Simplification:
         for base, length in [(program.loss, 1), *program.checked, *program.kept]:
             self._needed[base : base + length] = True
         # Of each address of work: what is read in its stead, and whether it is read nevertheless.
-        self._space = np.zeros(sizes["work"], np.int8)  # its number in `names`, 0 for none
+        self._space = np.zeros(sizes["work"], np.int64)  # its number in `names`, 0 for none
         self._instead = np.zeros(sizes["work"], np.int64)
         self._read_still = np.zeros(sizes["work"], bool)
         self._names = ["", *sizes]
@@ -84,12 +83,12 @@ class _Simplification:
             first[at] = np.minimum(first[at], place)
             if space == "work":
                 self._writes[at] += 1
-        by = None
-        if isinstance(kernel, Elementwise) and is_choice(kernel.statements[0].row):
-            by = kernel.statements[0].inputs[0]
         extents: Shape = getattr(kernel, "extents", ())
-        reads = [(a.space, self._at(a, extents)) for a in affine_reads(kernel) if a is not by]
-        for space, at in [*reads, *listed_reads(kernel)]:
+        reads = affine_reads(kernel)
+        if isinstance(kernel, Elementwise) and is_choice(kernel.statements[0].row):
+            reads = reads[1:]
+        listed = [(a.space, self._at(a, extents)) for a in reads] + listed_reads(kernel)
+        for space, at in listed:
             if space == "work":
                 self._plain[at] += 1
 
@@ -215,7 +214,7 @@ class _Simplification:
         return instead
 
     def _affine(
-        self, spaces: NDArray[np.int8], source: Integers, access: Access, extents: Shape
+        self, spaces: Integers, source: Integers, access: Access, extents: Shape
     ) -> Access | None:
         """The access with these addresses, over the axes of another; None if there is none."""
         number, base = int(spaces.flat[0]), int(source.flat[0])
@@ -237,7 +236,7 @@ class _Simplification:
 
     def _listed(self, space_name: str, space: str, name: str, at: Integers) -> dict[str, Any]:
         """The fields of a list of operands, where they are read in its stead."""
-        spaces = self._space[at] if space == "work" else np.zeros(len(at), np.int8)
+        spaces = self._space[at] if space == "work" else np.zeros(len(at), np.int64)
         own, other = self._names.index(space), int(spaces.max(initial=0))
         if (spaces == other).all() and other:
             return {space_name: self._names[other], name: self._instead[at]}

@@ -1,0 +1,61 @@
+"""Small programs for the NumPy backend, and what it writes for them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler import interpret
+from micrograd.compiler.backends import MASKS
+from micrograd.compiler.backends.numpy import NumpyExecutable, load
+from micrograd.compiler.backends.numpy_peephole import simplified
+from micrograd.compiler.program import Access, Elementwise, Kernel, Program, Statement
+
+N = 12
+
+
+def at(base: int, space: str = "work", stride: int = 1) -> Access:
+    return Access(space, base, (stride,))
+
+
+def each(row: str, out: Access, *inputs: Access, **more: Any) -> Elementwise:
+    return Elementwise((N,), (Statement(row, out, inputs, **more),))
+
+
+def program_of(*kernels: Kernel, work: int = 200, kept: int = 0) -> Program:
+    """The kernels; the loss is 0, and what is kept are N numbers."""
+    sizes = {"input0": 3 * N, "parameters": N}
+    start = np.linspace(-1.0, 1.0, work)
+    start[-1] = 0.0
+    return Program(kernels, len(kernels), start, sizes, work - 1, (), ((kept, N),))
+
+
+def loaded(program: Program) -> tuple[NumpyExecutable, dict[str, np.ndarray]]:
+    rng = np.random.default_rng(5)
+    spaces = {space: rng.normal(size=size) for space, size in program.sizes.items()}
+    executable = load(program, "float64")
+    for space, numbers in spaces.items():
+        if space != MASKS:
+            executable.point(space, numbers)
+    return executable, spaces
+
+
+def calls(executable: NumpyExecutable) -> list[str]:
+    """What the function does before it looks at the loss."""
+    body = executable.source.split("def run():\n")[1].split("    loss = ")[0]
+    return [re.sub(r"\bv\d+", "v", line.strip()) for line in body.splitlines()]
+
+
+def assert_same(program: Program, kept: int = 0) -> NumpyExecutable:
+    """Simplified or not, what is kept is what the interpreter finds; returns the simplified one."""
+    for version in (program, simplified(program)):
+        executable, spaces = loaded(version)
+        spaces = {**spaces, "work": program.work.copy()}
+        executable.run()
+        interpret.run(program, spaces)
+        np.testing.assert_allclose(
+            executable.work[kept : kept + N], spaces["work"][kept : kept + N], rtol=1e-12
+        )
+    return executable
