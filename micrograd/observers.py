@@ -7,7 +7,8 @@ thread that entered it, no others.
 
 from __future__ import annotations
 
-from contextlib import ContextDecorator
+from collections.abc import Iterator
+from contextlib import ContextDecorator, contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Self
 
@@ -49,6 +50,19 @@ class Observer(ContextDecorator):
 
     def pulled(self, node: Value, gradient: float, of_inputs: list[float]) -> None:
         """`node`, whose gradient is known, has just added its share to those of its inputs."""
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Inside, the observers that this thread has entered see nothing."""
+    global active
+    thread = get_ident()
+    mine = tuple(o for o in active if o.thread == thread)
+    active = tuple(o for o in active if o.thread != thread)
+    try:
+        yield
+    finally:
+        active = (*active, *mine)
 
 
 def tell_made(node: Value) -> None:

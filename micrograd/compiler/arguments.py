@@ -32,6 +32,11 @@ def _shape(x: Any, name: str) -> Hashable:
             raise ArgumentTypeError(f"{name} must hold numbers, got an array of {x.dtype}")
         return "array", sort, x.shape
     if isinstance(x, Tensor):
+        if x.requires_grad:
+            raise ArgumentTypeError(
+                f"{name} is an array that requires gradients; arguments are numbers, and what is "
+                "trained is met by itself"
+            )
         return "tensor", FLOAT, x.shape
     if isinstance(x, bool):
         return STATIC, x
@@ -46,7 +51,7 @@ def _shape(x: Any, name: str) -> Hashable:
     if isinstance(x, list | tuple):
         regular = _regular(x)
         if regular is not None:
-            return type(x).__name__, *regular
+            return _containers(x), *regular
         parts = [_shape(item, name) for item in x]
         if len(parts) > 1 and parts.count(parts[0]) == len(parts):
             return type(x).__name__, len(parts), parts[0]
@@ -56,6 +61,12 @@ def _shape(x: Any, name: str) -> Hashable:
     )
 
 
+def _containers(x: Any) -> str:
+    """The types of nested lists, as of the first in each."""
+    name = type(x).__name__
+    return f"{name} of {_containers(x[0])}" if isinstance(x[0], list | tuple | np.ndarray) else name
+
+
 def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:
     """The sort and shape of nested lists that make an array of numbers."""
     try:
@@ -63,7 +74,14 @@ def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:
     except ValueError:
         return None
     sort = {"f": FLOAT, "i": INTEGER}.get(array.dtype.kind)
-    return None if sort is None or not array.size else (sort, array.shape)
+    if sort is None or not array.size:
+        return None
+    items: list[Any] = [x]
+    for _ in range(array.ndim):
+        items = [item for part in items for item in part]
+        if any(type(item) is not type(items[0]) and not isinstance(item, Real) for item in items):
+            return None
+    return None if any(isinstance(item, bool) for item in items) else (sort, array.shape)
 
 
 def is_integral(shape: Hashable) -> bool:
@@ -76,7 +94,7 @@ def _sorts(shape: Hashable) -> Iterator[str]:
         yield shape
     elif isinstance(shape, tuple) and shape[1] in (FLOAT, INTEGER):
         yield shape[1]
-    elif isinstance(shape, tuple) and shape[0] in ("list", "tuple"):
+    elif isinstance(shape, tuple) and shape[0] in ("list", "tuple") and len(shape) < 4:
         for part in shape[1:] if len(shape) == 3 else shape[1]:
             if not isinstance(part, int):
                 yield from _sorts(part)
@@ -139,6 +157,7 @@ def _reads(
         made.space.append(f"input{k}")
         made.at.append(at)
         if integral:
+            tracer.slots[id(read)] = len(made.ids)
             made.ids.append(int(number))
             made.ids_space.append(f"ids{k}")
             made.ids_at.append(at)
@@ -159,7 +178,9 @@ def first_samples(arguments: tuple[Any, ...]) -> tuple[int, tuple[Any, ...]]:
     """The number of samples, and the first of each argument; all must have as many."""
     sizes = []
     for k, x in enumerate(arguments):
-        if not isinstance(x, np.ndarray | list | tuple | Tensor) or np.ndim(x) == 0:
+        if not isinstance(x, np.ndarray | list | tuple | Tensor) or (
+            not isinstance(x, list | tuple) and x.ndim == 0
+        ):
             raise ArgumentValueError(
                 f"argument {k} must have a leading axis, the batch, got {type(x).__name__}"
             )
@@ -168,7 +189,8 @@ def first_samples(arguments: tuple[Any, ...]) -> tuple[int, tuple[Any, ...]]:
         raise ArgumentValueError(f"the arguments must be equally many samples, got {sizes}")
     samples = []
     for k, x in enumerate(arguments):
-        shapes = {_shape(sample, f"argument {k}") for sample in x} if type(x) is list else {0}
+        lists = isinstance(x, list | tuple)
+        shapes = {_shape(sample, f"argument {k}") for sample in x} if lists else {0}
         if len(shapes) > 1:
             raise ArgumentValueError(f"the samples of argument {k} are not of one shape")
         samples.append(x[0])

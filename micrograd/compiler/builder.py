@@ -27,6 +27,7 @@ from micrograd.compiler.graph import (
     Mask,
     sorted_terms,
 )
+from micrograd.errors import CompileError
 from micrograd.ops import FLOATS, OPS
 
 
@@ -130,7 +131,7 @@ class Builder:
         first = self.size
         part = _nodes(
             ROW, count, args=columns, row=np.full(count, ROW_INDEX[name], np.int16),
-            static=np.full(count, float(static[0]) if static else np.nan),  # type: ignore[arg-type]
+            static=np.full(count, float(static[0]) if static else np.nan),
         )  # fmt: skip
         self._append(part)
         return Lanes(self, first + place)
@@ -188,6 +189,16 @@ class Lanes:
         return self._sum((self, None, float(other)))
 
     __rmul__ = __mul__
+
+    def _refused(self, *others: object) -> Any:
+        raise CompileError(
+            "cannot be compiled: the optimiser's rule branches on a number, or takes it out of "
+            "the table's operations; write it with m.select, m.abs, m.maximum, …"
+        )
+
+    __bool__ = __float__ = __int__ = __abs__ = _refused
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
+    __hash__ = object.__hash__
 
     def __neg__(self) -> Lanes:
         return self._sum((self, None, -1.0))

@@ -7,13 +7,14 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from micrograd.arrays import Tensor
 from micrograd.compiler.arguments import Shape, first_samples, flat, shape_of
-from micrograd.compiler.eager import eager_gradient, eager_step, eager_value
+from micrograd.compiler.eager import eager_gradient, eager_step, eager_value, inside
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.naming import given_names
 from micrograd.compiler.pipeline import GRADIENT, STEP, VALUE, build
@@ -24,9 +25,9 @@ from micrograd.compiler.runner import Runner, chosen
 from micrograd.compiler.sources import Arguments
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.traced import Source, Traced
-from micrograd.compiler.tracing import current
+from micrograd.compiler.tracing import current, refuse
 from micrograd.engine import Value
-from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 
@@ -115,7 +116,8 @@ class Compiled:
             )
         functools.update_wrapper(self, fn)
         self.fn = fn
-        self.optimizer = optimizer
+        self._optimizer = optimizer
+        self._lock = RLock()
         self.batch = batch
         self.exact = exact
         self.dtype = dtype
@@ -132,65 +134,79 @@ class Compiled:
 
     def __call__(self, *inputs: Any) -> Any:
         """The loss, or (loss, aux)."""
-        if current() is not None:
-            return self.fn(*inputs)  # inside the trace of another function: part of it
-        if self.exact:
+        if current() is not None or inside():
+            return self.fn(*inputs)  # inside another function: part of it
+        with self._lock:
+            if not self.exact:
+                runner = self._runner(VALUE, inputs)
+                loss = runner.run()
+                if loss == loss:
+                    return runner.result(loss)
             return eager_value(self.fn, inputs, self.batch)
-        runner = self._runner(VALUE, inputs)
-        loss = runner.run()
-        if loss != loss:
-            return eager_value(self.fn, inputs, self.batch)
-        return runner.result(loss)
 
     def value_and_grad(self, *inputs: Any) -> tuple[Any, np.ndarray]:
         """The loss (or (loss, aux)) and the gradient, in the order of `parameters`."""
-        if not self.exact:
-            runner = self._runner(GRADIENT, inputs)
-            loss = runner.run()
-            if loss == loss:
-                places = np.array([place_of(v) for v in self.parameters], np.int64)
-                return runner.result(loss), runner.gradient(places)
-        self._traced(inputs)
-        return eager_gradient(self.fn, inputs, self.batch, self.parameters)
+        self._check_outermost("value_and_grad")
+        with self._lock:
+            if not self.exact:
+                runner = self._runner(GRADIENT, inputs)
+                loss = runner.run()
+                if loss == loss:
+                    found = self.parameters
+                    self._take(found)
+                    places = np.array([place_of(v) for v in found], np.int64)
+                    return runner.result(loss), runner.gradient(places)
+            self._traced(inputs)
+            return eager_gradient(self.fn, inputs, self.batch, self.parameters)
 
     def attempt(self, *inputs: Any) -> float:
         """The loss and one step; nan, and nothing has changed, where `step` would go on eagerly."""
-        runner = None if self.exact else self._ready(STEP, inputs)
-        if runner is None:
-            if self.optimizer is None or self.exact or not self._starts_exactly(inputs):
+        self._check_outermost("attempt")
+        with self._lock:
+            runner = self._step_runner(inputs)
+            if runner is None:
                 return math.nan
-            runner = self._runner(STEP, inputs)
-        loss = runner.run()
-        if loss == loss:
-            runner.note_chosen()
-        return loss
+            loss = runner.run()
+            if loss == loss:
+                runner.note_chosen()
+            return loss
 
     def step(self, *inputs: Any) -> Any:
         """The loss (or (loss, aux)) before the step, and one update of the parameters.
 
         A step that is interrupted has changed all parameters, or none.
         """
-        runner = self._stepper
-        if runner is not None and runner.holds(inputs) and runner.fits():
-            loss = runner.run()
-            if loss == loss and not runner.has_aux:
-                return loss
-        else:
-            if self.optimizer is None:
-                raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
-            runner = None if self.exact else self._ready(STEP, inputs)
-            if runner is None:
-                if self.exact or not self._starts_exactly(inputs):
-                    return eager_step(self.fn, inputs, self.batch, self.optimizer)
-                runner = self._runner(STEP, inputs)
-            self._stepper = runner
-            loss = runner.run()
-            if loss == loss:
-                runner.note_chosen()
-        if loss == loss:
-            return runner.result(loss)
-        assert self.optimizer is not None
-        return eager_step(self.fn, inputs, self.batch, self.optimizer)
+        with self._lock:
+            runner = self._stepper
+            if runner is not None and runner.holds(inputs) and runner.fits():
+                loss = runner.run()
+                if loss == loss and not runner.has_aux:
+                    return loss
+            else:
+                self._check_outermost("step")
+                runner = self._stepper = self._step_runner(inputs)
+                loss = math.nan if runner is None else runner.run()
+                if runner is not None and loss == loss:
+                    runner.note_chosen()
+            if runner is not None and loss == loss:
+                return runner.result(loss)
+            assert self.optimizer is not None
+            return eager_step(self.fn, inputs, self.batch, self.optimizer)
+
+    def _step_runner(self, inputs: tuple[Any, ...]) -> Runner | None:
+        """The program of a step; None if this step has to be an eager one."""
+        if self.optimizer is None:
+            raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
+        if self.exact or _has_own_step(self.optimizer):
+            return None
+        runner = self._ready(STEP, inputs)
+        if runner is None and self._starts_exactly(inputs):
+            runner = self._runner(STEP, inputs)
+        return runner
+
+    def _check_outermost(self, method: str) -> None:
+        if current() is not None:
+            refuse(f"a traced function calls {method} of a compiled one; call the function itself")
 
     def _starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
         """False if the rule's first step is not one from a state of zeros, and is yet to come."""
@@ -203,6 +219,11 @@ class Compiled:
     # ---- programs ------------------------------------------------------------------------------
 
     @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimiser of `step`; another one needs another compiled function."""
+        return self._optimizer
+
+    @property
     def parameters(self) -> list[Value]:
         """What gradients are taken by: those given, or those met so far."""
         return list(self._met if self._explicit is None else self._explicit)
@@ -212,7 +233,7 @@ class Compiled:
         runner = self._runners.get((mode, shape_of(inputs)))
         if runner is None or not runner.traced.verified or not runner.fits():
             return None
-        if runner.traced.tried and self._unverified(runner.traced, inputs):
+        if runner.traced.is_due() or (runner.traced.tried and self._untried(runner.traced, inputs)):
             return None
         runner.take(inputs, final=True)
         self._newest = runner
@@ -233,28 +254,39 @@ class Compiled:
             runner = self._runners[key] = self._build(mode, inputs)
             if len(self._runners) > MOST_PROGRAMS:
                 self._runners.popitem(last=False)
+            self._check_samples(runner.traced, inputs)
         self._runners.move_to_end(key)
         self._newest, self._new = runner, None
         runner.take(inputs, final=runner.traced.verified)
         return runner
 
     def _agrees(self, traced: Traced, inputs: tuple[Any, ...]) -> bool:
-        """Trace again on the second call, and for integers that were never tried.
+        """Trace again when that is due, and for integers that were never tried.
 
         Raises a CompileError if the program is another now; False if all must be built anew.
         """
         if traced.captured is not None and not traced.captured.same():
             return False
-        for arguments in self._unverified(traced, inputs):
+        again = [inputs] if not traced.verified or traced.due else []
+        for arguments in again or self._untried(traced, inputs):
             _, sample, shape = self._sample(arguments)
             if not self._source().verify(traced, sample, shape):
                 return False
-        traced.verified = True
+        traced.verified, traced.due = True, False
         return True
 
-    def _unverified(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        if not traced.verified:
-            return [inputs]
+    def _check_samples(self, traced: Traced, inputs: tuple[Any, ...]) -> None:
+        """Try the integers of all samples of a batch of which the first was traced."""
+        for arguments in self._untried(traced, inputs) if self.batch else ():
+            _, sample, shape = self._sample(arguments)
+            if not self._source().verify(traced, sample, shape):
+                raise CompileError(
+                    "cannot be compiled: the integers of some samples are negative, or index "
+                    "longer tables than those of the first sample"
+                )
+
+    def _untried(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Arguments to trace for the integers among these that no trace has had."""
         for name, tried in traced.tried.items():
             numbers = flat(inputs[int(name[len("ids") :])], np.int64)
             if not tried.issuperset(numbers.tolist()):
@@ -302,7 +334,8 @@ class Compiled:
         return lanes, sample, shape_of(sample)
 
     def _source(self) -> Source:
-        return Source(self.fn, list(dict.fromkeys([*(self._explicit or ()), *self._optimized()])))
+        known = dict.fromkeys([*(self._explicit or ()), *self._optimized()])
+        return Source(self.fn, list(known), mean=self.batch)
 
     def _optimized(self) -> list[Value]:
         if self.optimizer is None:
@@ -368,6 +401,12 @@ class Compiled:
     def __repr__(self) -> str:
         name = getattr(self.fn, "__qualname__", repr(self.fn))
         return f"<compiled {name}: {self.backend}, {self.dtype}, {len(self._runners)} programs>"
+
+
+def _has_own_step(optimizer: Optimizer) -> bool:
+    """Whether a step of this optimiser is more than its `direction`."""
+    sort = type(optimizer)
+    return any(getattr(sort, n) is not getattr(Optimizer, n) for n in ("step", "updates", "apply"))
 
 
 def _leaves(parameters: Sequence[Any]) -> list[Value]:

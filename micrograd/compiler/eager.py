@@ -7,14 +7,15 @@ Used where a compiled result is not finite, so that it is what the eager engine 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import local
 from typing import Any
 
 import numpy as np
 
 from micrograd.compiler.arguments import first_samples
 from micrograd.compiler.memory import Memory
+from micrograd.compiler.results import outputs_of
 from micrograd.compiler.store import Stored, place_of, store_of
-from micrograd.compiler.traced import _collect, _loss
 from micrograd.engine import Value
 from micrograd.functions import apply
 from micrograd.gradients import grad
@@ -22,6 +23,8 @@ from micrograd.optim.optimizer import Optimizer, Update
 from micrograd.optim.state import scalars
 
 Function = Callable[..., Any]
+
+_inside = local()
 
 
 def eager_value(fn: Function, inputs: tuple[Any, ...], batch: bool) -> Any:
@@ -76,28 +79,24 @@ def _run(
     fn: Function, inputs: tuple[Any, ...], batch: bool
 ) -> tuple[Value, Callable[[float], Any]]:
     """The loss, and what makes the result of its number."""
-    if not batch:
-        return _parsed(fn(*inputs))
-    count, _ = first_samples(inputs)
-    results = [fn(*sample) for sample in zip(*inputs, strict=True)]
-    runs = [_parsed(result) for result in results]
-    loss = runs[0][0]
-    for other, _ in runs[1:]:
-        loss = apply("add", loss, other)
-    loss = apply("div", loss, float(count))
-    if not isinstance(results[0], tuple):
+    _inside.depth = getattr(_inside, "depth", 0) + 1
+    try:
+        samples = list(zip(*inputs, strict=True)) if batch else [inputs]
+        if batch:
+            first_samples(inputs)
+        runs = [outputs_of(fn(*sample), mean=batch) for sample in samples]
+    finally:
+        _inside.depth -= 1
+    loss = runs[0].values[0]
+    for other in runs[1:]:
+        loss = apply("add", loss, other.values[0])
+    if batch:
+        loss = apply("div", loss, float(len(samples)))
+    if not runs[0].has_aux:
         return loss, lambda x: x
-    auxes = [result(0.0)[1] for _, result in runs]
-    return loss, lambda x: (x, _mean(auxes))
-
-
-def _parsed(result: Any) -> tuple[Value, Callable[[float], Any]]:
-    if not (isinstance(result, tuple) and len(result) == 2):
-        return _loss(result), lambda x: x
-    values: list[Value] = []
-    rebuild = _collect(result[1], values)
-    aux = rebuild([v.data for v in values])
-    return _loss(result[0]), lambda x: (x, aux)
+    parts = [run.rebuild([v.data for v in run.values]) for run in runs]
+    aux = _mean(parts) if batch else parts[0]
+    return loss, lambda x: (x, aux)
 
 
 def _mean(parts: list[Any]) -> Any:
@@ -110,3 +109,8 @@ def _mean(parts: list[Any]) -> Any:
     if isinstance(first, bool | int | float):
         return sum(map(float, parts)) / len(parts)
     return first
+
+
+def inside() -> bool:
+    """Whether this thread is in a function that runs here instead of compiled."""
+    return getattr(_inside, "depth", 0) > 0

@@ -81,6 +81,7 @@ class Memory(MutableMapping[Value, State]):
         self.shared: list[str] = []
         self.numbers = aligned(0, store.dtype)
         self.rules: list[Rule] = []
+        self._dropped: dict[str, np.ndarray] = {}  # what a change of options has made unused
         self._rates = 0  # how many there is room for
         self._options: list[dict[str, Any]] = []
         self._loose: dict[Value, State] | None = None  # written since the last compiled step
@@ -89,6 +90,7 @@ class Memory(MutableMapping[Value, State]):
         self._loose = written
         self.settle()
         optimizer.state = self  # type: ignore[assignment]
+        store.memories.add(self)
 
     # ---- where things are ----------------------------------------------------------------------
 
@@ -162,7 +164,8 @@ class Memory(MutableMapping[Value, State]):
 
     def _move(self, cohort: Ids, names: list[str], shared: list[str]) -> None:
         """Lay everything out anew."""
-        former = {name: self._spread(name) for name in self.names}
+        former = self._dropped | {name: self._spread(name) for name in self.names}
+        self._dropped = {name: x for name, x in former.items() if name not in names}
         present = np.zeros(len(cohort), bool)
         present[: len(self.present)] = self.present
         self.cohort, self.present, self.names, self.shared = cohort, present, names, shared
@@ -229,31 +232,36 @@ class Memory(MutableMapping[Value, State]):
         for name, numbers in values.items():
             self.numbers[self._addresses(name, np.arange(self.places))] = numbers
 
-    def _written(self) -> dict[Value, State]:
+    def loosen(self) -> dict[Value, State]:
+        """All state as dicts, which may be changed: the next compiled step takes it over."""
         if self._loose is None:
-            self._loose = {v: self[v] for v in self}
+            self._loose = {v: self._state(v) for v in self}
         return self._loose
 
-    def __getitem__(self, v: Value) -> State:
-        if self._loose is not None:
-            return self._loose[v]
-        if v not in self:
-            raise KeyError(v)
+    def _state(self, v: Value) -> State:
         place = np.array([place_of(v)])
         names = self.rules[int(self.group[place[0]])].names
         return {name: float(self.numbers[self._addresses(name, place)][0]) for name in names}
 
+    def __getitem__(self, v: Value) -> State:
+        return self.loosen()[v]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self.loosen()),)
+
+    __hash__ = object.__hash__
+
     def __setitem__(self, v: Value, state: State) -> None:
         if store_of(v) is not self.store:
             raise KeyError(v)
-        self._written()[v] = state
+        self.loosen()[v] = state
 
     def write(self, states: dict[Value, State]) -> None:
         """Write several at once: an interruption finds all written or none."""
-        self._written().update(states)
+        self.loosen().update(states)
 
     def __delitem__(self, v: Value) -> None:
-        del self._written()[v]
+        del self.loosen()[v]
 
     def __iter__(self) -> Iterator[Value]:
         if self._loose is not None:

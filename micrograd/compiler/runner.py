@@ -37,7 +37,7 @@ class Runner:
         self.executable = load(built.program, backend, dtype)
         self.backend_milliseconds = 1e3 * (perf_counter() - start)
         self.run = self.executable.run
-        self.has_aux = traced.has_aux
+        self.has_aux = traced.outputs.has_aux
         assert traced.captured is not None
         self._same = traced.captured.same
         self._store, self._memory = store, memory
@@ -128,7 +128,7 @@ class Runner:
         """The loss, with aux if the function has one."""
         if not self.has_aux:
             return loss
-        return loss, self.traced.rebuild(self.executable.work[self.built.outputs].tolist())
+        return loss, self.traced.outputs.rebuild(self.executable.work[self.built.outputs].tolist())
 
     def gradient(self, places: np.ndarray) -> np.ndarray:
         """The derivatives by the parameters at these places; 0 for those it does not know."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from micrograd.engine import Value
+from micrograd.errors import CompileError
 
 _slot: Any = Value.__dict__["data"]
 
@@ -40,7 +42,13 @@ class Stored(Value):
     _data = data
 
     def __reduce__(self) -> Any:
-        return Value, (self._data,)
+        return _restored, (self._data, self.grad, self.label)
+
+
+def _restored(data: float, grad: float, label: str) -> Value:
+    v = Value(data, label=label)
+    v.grad = grad
+    return v
 
 
 class Store:
@@ -55,6 +63,7 @@ class Store:
         self.numbers: Any = aligned(0, dtype)
         self.view = self.numbers.data  # the same, one by one and faster
         self.version = 0
+        self.memories: WeakSet[Any] = WeakSet()  # of optimisers, which leaves take along
 
     def take(self, leaves: Sequence[Value]) -> None:
         """Move leaves into the store, those of another store with all that is in it."""
@@ -64,6 +73,15 @@ class Store:
             if home is not self:
                 new += [v] if home is None else home.values
         new = list(dict.fromkeys(new))
+        for v in new:
+            if type(v) not in (Value, Stored):
+                raise CompileError(
+                    f"cannot be compiled: a parameter is a {type(v).__name__}; parameters must "
+                    "be Values, no subclass of them"
+                )
+        for home in {id(h): h for h in map(store_of, new) if h is not None}.values():
+            for memory in home.memories:
+                memory.loosen()
         if not new:
             return
         numbers: Any = aligned(len(self.values) + len(new), self.dtype)

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from micrograd.compiler.builder import Builder
-from micrograd.compiler.graph import NONE, Graph, Ids, Mask
+from micrograd.compiler.gradient import reached
+from micrograd.compiler.graph import NONE, Graph, Ids, Mask, replace
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.normal import Leaves
 from micrograd.compiler.recording import PARAMETERS, Recording
 from micrograd.compiler.store import place_of
-from micrograd.optim.state import scalars
+from micrograd.errors import CompileError
+from micrograd.ops import FLOATS
+from micrograd.optim.state import State, scalars
 
 
 @dataclass(slots=True, eq=False)
@@ -38,36 +41,41 @@ class Touched:
 def touched_by_step(
     memory: Memory, r: Recording, g: Graph, leaves: Leaves, on_the_way: Mask, places: Ids
 ) -> Touched:
-    """What an eager step would update: a parameter of which a backward pass reaches some part."""
-    by_hot = (g.v >= 0) & on_the_way[g.node]
-    products = set((g.u[by_hot] * len(g) + g.v[by_hot]).tolist())
-    tables = []
-    for codes, slot in r.choices:
-        hot = leaves.hot[slot, : len(codes)]
-        if codes[0] >= PARAMETERS:
-            first = int(leaves.parameters[codes[0] - PARAMETERS])
-            if first * len(g) + int(hot[0]) in products:
-                tables.append((codes, hot))
-    always = np.zeros(max(int(places.max(initial=0)) + 1, memory.places), bool)
-    always[places] = _touched_without(r, leaves, on_the_way)
+    """What an eager step would update: a parameter of which a backward pass reaches some part.
+
+    `on_the_way` are the nodes that the loss is computed from, whatever the integers are. Raises a
+    CompileError where integers decide in a way that is more than a lookup of parameters.
+    """
+    always = _without_choices(g, leaves)
+    tables = _tables(r, g, leaves, always)
     number = {int(place): k for k, place in enumerate(places.tolist())}
+    direct, reachable = (mask[leaves.parameters] for mask in (always, on_the_way))
     hot_of: dict[int, list[int]] = {}
     for codes, hot in tables:
         for code, node in zip(codes.tolist(), hot.tolist(), strict=True):
             hot_of.setdefault(int(places[code - PARAMETERS]), []).append(node)
     used, chosen, flag = [], [], []
     sets: dict[tuple[int, ...], int] = {}
-    for p in (p for group in memory.optimizer.param_groups for p in group["params"]):
-        members = [place_of(v) for v in scalars([p])]
-        own = {places_number for places_number in members if places_number in number}
-        if always[members].any() or _always_chosen(tables, own, places):
-            used += members
-            continue
-        nodes = sorted({int(n) for place in members for n in hot_of.get(place, ())})
-        if nodes:
-            k = sets.setdefault(tuple(nodes), len(sets))
-            chosen += members
-            flag += [k] * len(members)
+    for k, group in enumerate(memory.optimizer.param_groups):
+        for p in group["params"]:
+            members = [place_of(v) for v in scalars([p])]
+            own = [number[place] for place in members if place in number]
+            if direct[own].any() or _always_chosen(tables, set(members), places):
+                used += members
+                continue
+            unclear = [i for i in own if reachable[i] and int(places[i]) not in hot_of]
+            if unclear and not _is_neutral(memory, k):
+                raise CompileError(
+                    "cannot be compiled: a run-time integer chooses among results that are "
+                    "computed from different parameters, and the optimiser updates only those "
+                    "that were reached, in a way that depends on more than their gradients"
+                )
+            nodes = sorted({int(n) for place in members for n in hot_of.get(place, ())})
+            if unclear:
+                used += members
+            elif nodes:
+                chosen += members
+                flag += [sets.setdefault(tuple(nodes), len(sets))] * len(members)
     order = np.argsort(np.array(chosen, np.int64), kind="stable")
     return Touched(
         np.array(sorted(used), np.int64), np.array(chosen, np.int64)[order],
@@ -75,21 +83,36 @@ def touched_by_step(
     )  # fmt: skip
 
 
-def _touched_without(r: Recording, leaves: Leaves, on_the_way: Mask) -> Mask:
-    """The parameters that the loss depends on other than through choices."""
-    direct = np.zeros(len(r.parameters), bool)
-    in_tables = np.zeros(len(r.parameters), bool)
-    for codes, _ in r.choices:
-        codes = codes[(codes >= PARAMETERS) & (codes < 2 * PARAMETERS)]
-        in_tables[codes - PARAMETERS] = True
-    direct[on_the_way[leaves.parameters]] = True
-    if not in_tables.any():
-        return direct
-    used = np.zeros(len(r.parameters), bool)
-    for operand in (r.a, r.b, r.c, r.outputs, *r.many.values()):
-        codes = operand[(operand >= PARAMETERS) & (operand < 2 * PARAMETERS)]
-        used[codes - PARAMETERS] = True
-    return direct & (used | ~in_tables)
+def _without_choices(g: Graph, leaves: Leaves) -> Mask:
+    """The nodes that the loss is computed from other than by a choice."""
+    hot = np.zeros(len(g), bool)
+    hot[leaves.hot.ravel()] = True
+    keep = (g.v < 0) | ~hot[g.v]
+    plain = replace(g, node=g.node[keep], u=g.u[keep], v=g.v[keep], c=g.c[keep])
+    return reached(plain, int(leaves.outputs[0]))
+
+
+def _tables(r: Recording, g: Graph, leaves: Leaves, always: Mask) -> list[tuple[Ids, Ids]]:
+    """The tables of parameters from which every step chooses, with the nodes that choose."""
+    products = set((g.u * len(g) + g.v)[(g.v >= 0) & always[g.node]].tolist())
+    tables = []
+    for codes, slot in r.choices:
+        hot = leaves.hot[slot, : len(codes)]
+        if codes[0] >= PARAMETERS:
+            first = int(leaves.parameters[codes[0] - PARAMETERS])
+            if first * len(g) + int(hot[0]) in products:
+                tables.append((codes, hot))
+    return tables
+
+
+def _is_neutral(memory: Memory, group: int) -> bool:
+    """Whether a step with the gradient 0 changes nothing."""
+    options = memory.optimizer.param_groups[group]
+    still: State = {}
+    return (
+        not memory.rules[group].names
+        and memory.optimizer.direction(FLOATS, 0.7, 0.0, still, options) == 0
+    )
 
 
 def _always_chosen(tables: list[tuple[Ids, Ids]], members: set[int], places: Ids) -> bool:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from numbers import Real
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, NoReturn
 
 import numpy as np
 
-from micrograd.arrays import Tensor
 from micrograd.compiler.arguments import Shape, StandIns, stand_ins
 from micrograd.compiler.integers import (
     Choices,
@@ -21,15 +19,17 @@ from micrograd.compiler.integers import (
 )
 from micrograd.compiler.reachable import Captured, leaves_of, lengths_of
 from micrograd.compiler.recording import MADE_BY_HAND, Recording, Unrecordable, record
-from micrograd.compiler.tracing import Index, LineTracer, Tracer, Truth, random_states
+from micrograd.compiler.results import Outputs, outputs_of
+from micrograd.compiler.tracing import LineTracer, Tracer, random_states
 from micrograd.compiler.watching import tracing
-from micrograd.engine import Value, as_operand
+from micrograd.engine import Value
 from micrograd.errors import CompileError
 
 REASONS = {
     MADE_BY_HAND: "a node with a hand-written _backward has no expression to compile",
     "earlier": "a value that was computed before the call is used; compute it inside the function",
 }
+RECHECKED = {2 * 4**k for k in range(1, 16)}  # calls before which a program is traced again
 MOST_LENGTH = 1 << 24  # of a table that is sought by trial
 
 
@@ -39,22 +39,31 @@ class Traced:
 
     recording: Recording
     stand_ins: StandIns
-    rebuild: Callable[[Sequence[float]], Any]  # aux from the outputs after the loss; None: none
-    has_aux: bool
-    milliseconds: float
+    outputs: Outputs
+    milliseconds: float = 0.0
     choices: Choices | None = None
     tried: dict[str, set[int]] = field(default_factory=dict)  # integers of each space of them
     extents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of slots' tables
     captured: Captured | None = None  # numbers that the function found around it
     verified: bool = False  # whether a second trace has agreed
+    due: bool = False  # whether it is time for another
+    calls: int = 0
+
+    def is_due(self) -> bool:
+        """Count a call; True if it is one before which to trace again: the 8th, 32nd, 128th, …."""
+        self.calls += 1
+        if self.calls in RECHECKED:
+            self.due = True
+        return self.due
 
 
 class Source:
     """A function to be traced, with the parameters that are known beforehand."""
 
-    def __init__(self, fn: Callable[..., Any], known: Sequence[Value]) -> None:
+    def __init__(self, fn: Callable[..., Any], known: Sequence[Value], mean: bool) -> None:
         self.fn = fn
         self.known = list(known)
+        self.mean = mean  # whether results are means over samples
 
     def trace(self, arguments: tuple[Any, ...], shape: Shape) -> Traced:
         """Trace, with several sets of integers if they index lists.
@@ -69,10 +78,10 @@ class Source:
         if run.tracer.indexed:
             known = self.known or leaves_of(self.fn)
             recording = self._record(run, arguments, shape, known)
-            traced = self._with_choices(run, recording, arguments, shape, known)
+            traced = self._with_choices(run, recording, arguments, shape)
         else:
             recording = self._record(run, arguments, shape, self.known)
-            traced = Traced(recording, run.made, run.rebuild, run.has_aux, 0.0)
+            traced = Traced(recording, run.made, run.outputs)
         if drew:
             self._refuse_randomness(traced, arguments, shape)
         captured.drop_changed()
@@ -92,6 +101,7 @@ class Source:
             return False
         known = traced.recording.parameters
         again = self._record(run, arguments, shape, known)
+        self._check_constants(traced.outputs, run.outputs)
         if len(again.parameters) != len(known):
             self._refuse("another parameter is used than in the call before", 0, arguments, shape)
         try:
@@ -111,14 +121,16 @@ class Source:
         with tracing(tracer):
             made = stand_ins(arguments, shape, tracer)
             result = self.fn(*made.arguments)
-            outputs, rebuild, has_aux = _outputs(result)
-        return _Run(tracer, made, outputs, rebuild, has_aux)
+            if tracer.refusal is not None:
+                raise tracer.refusal  # the program went on after it, another way
+            outputs = outputs_of(result, self.mean)
+        return _Run(tracer, made, outputs)
 
     def _record(
         self, run: _Run, arguments: tuple[Any, ...], shape: Shape, known: Sequence[Value]
     ) -> Recording:
         try:
-            return record(run.tracer, run.outputs, known)
+            return record(run.tracer, run.outputs.values, known)
         except Unrecordable as error:
             self._refuse(REASONS[error.reason], error.node, arguments, shape)
 
@@ -144,14 +156,13 @@ class Source:
     # ---- integers ------------------------------------------------------------------------------
 
     def _with_choices(
-        self, run: _Run, first: Recording, arguments: tuple[Any, ...], shape: Shape,
-        known: Sequence[Value],
-    ) -> Traced:  # fmt: skip
+        self, run: _Run, first: Recording, arguments: tuple[Any, ...], shape: Shape
+    ) -> Traced:
         made = run.made
         ids = np.array(made.ids, np.int64)
         names = sorted(set(made.ids_space))
         group = np.array([names.index(name) for name in made.ids_space])
-        traced = Traced(first, made, run.rebuild, run.has_aux, 0.0)
+        traced = Traced(first, made, run.outputs)
         if ids.min() < 0:
             raise CompileError("cannot be compiled: a negative integer indexes a list from its end")
 
@@ -174,7 +185,10 @@ class Source:
         self._note(traced, made)
 
         def keep(other: _Run, new: np.ndarray) -> None:
+            # All traces number the parameters alike: those of the traces before come first.
+            known = recordings[-1].parameters
             recordings.append(self._record(other, arguments, shape, known))
+            self._check_constants(traced.outputs, other.outputs)
             all_ids.append(new)
             self._note(traced, other.made)
 
@@ -196,13 +210,29 @@ class Source:
             other = attempt(new)
             if other is not None:
                 keep(other, new)
+        recordings[0] = replace(first, parameters=recordings[-1].parameters)
         try:
             traced.choices = solve(recordings, np.stack(all_ids), extents)
         except Divergence as divergence:
             self._refuse(divergence.reason, divergence.node, arguments, shape)
+        chosen = {slot for slot, _, _ in traced.choices.tables}
+        for slot, line in run.tracer.indexed.items():
+            if slot >= 0 and slot not in chosen and extents[slot] > 1:
+                raise CompileError(
+                    "cannot be compiled: a run-time integer indexes something that is no table of "
+                    f"Values, or is not used\n  at {line}"
+                )
         traced.recording = traced.choices.recording
         traced.extents, traced.verified = extents, True
         return traced
+
+    def _check_constants(self, first: Outputs, other: Outputs) -> None:
+        if first.constants != other.constants:
+            name = getattr(self.fn, "__qualname__", self.fn)
+            raise CompileError(
+                f"cannot be compiled: aux of {name} holds something that is no Value and changes "
+                "from call to call"
+            )
 
     def _note(self, traced: Traced, made: StandIns) -> None:
         for name, number in zip(made.ids_space, made.ids, strict=True):
@@ -213,9 +243,7 @@ class Source:
 class _Run:
     tracer: Tracer
     made: StandIns
-    outputs: list[Value]
-    rebuild: Callable[[Sequence[float]], Any]
-    has_aux: bool
+    outputs: Outputs
 
 
 def _limit(works: Callable[[int], bool], known: int, guesses: set[int]) -> int:
@@ -281,56 +309,3 @@ def _same(a: Recording, b: Recording) -> None:
         not np.array_equal(codes, b.many[i]) for i, codes in a.many.items()
     ):
         raise Divergence("what is computed changes from call to call", 0)
-
-
-# ---- results -------------------------------------------------------------------------------------
-
-
-def _outputs(result: Any) -> tuple[list[Value], Callable[[Sequence[float]], Any], bool]:
-    """The Values of a result, the loss first, and what makes aux of their numbers."""
-    has_aux = isinstance(result, tuple) and len(result) == 2
-    loss, aux = result if has_aux else (result, None)
-    values = [_loss(loss)]
-    rebuild = _collect(aux, values)
-    return values, rebuild, has_aux
-
-
-def _loss(loss: Any) -> Value:
-    if isinstance(loss, Tensor) and loss.numel() == 1:
-        loss = loss._values.flat[0]
-    if isinstance(loss, Value):
-        return loss
-    if isinstance(loss, Real):
-        return as_operand(loss)  # type: ignore[no-any-return]
-    raise CompileError(
-        "cannot be compiled: the function must return the loss, a Value, or (loss, aux), "
-        f"got {type(loss).__name__}"
-    )
-
-
-def _collect(aux: Any, values: list[Value]) -> Callable[[Sequence[float]], Any]:
-    if isinstance(aux, Tensor):
-        parts = [_collect(v, values) for v in aux._values.flat]
-        return lambda x: np.array([part(x) for part in parts]).reshape(aux.shape)
-    if isinstance(aux, np.ndarray) and aux.dtype == object:
-        parts = [_collect(v, values) for v in aux.flat]
-        return lambda x: np.array([part(x) for part in parts]).reshape(aux.shape)
-    if isinstance(aux, Value) and not isinstance(aux, Index):
-        place = len(values)
-        values.append(aux)
-        sort = bool if isinstance(aux, Truth) else float
-        return lambda x: sort(x[place])
-    if isinstance(aux, Index):
-        place = len(values)
-        values.append(aux)
-        return lambda x: int(x[place])
-    if isinstance(aux, dict):
-        items = {key: _collect(value, values) for key, value in aux.items()}
-        return lambda x: {key: part(x) for key, part in items.items()}
-    if isinstance(aux, list | tuple):
-        parts = [_collect(value, values) for value in aux]
-        sequence = type(aux)
-        if hasattr(aux, "_fields"):
-            return lambda x: sequence(*[part(x) for part in parts])
-        return lambda x: sequence(part(x) for part in parts)
-    return lambda x: aux

@@ -39,7 +39,11 @@ def current() -> Tracer | None:
 
 def refuse(reason: str) -> NoReturn:
     """Raise a CompileError about the line that is being traced."""
-    raise CompileError(f"cannot be compiled: {reason}\n  at {user_line()}")
+    error = CompileError(f"cannot be compiled: {reason}\n  at {user_line()}")
+    tracer = current()
+    if tracer is not None and tracer.refusal is None:
+        tracer.refusal = error
+    raise error
 
 
 class Read(Value):
@@ -104,7 +108,7 @@ class Index(Read):
     def __index__(self) -> int:
         tracer = current()
         if tracer is not None:
-            tracer.indexed = True
+            tracer.index_used(self)
         return int(self._data)
 
     __int__ = __index__
@@ -178,7 +182,9 @@ class Tracer(Observer):
         self.inputs: dict[int, int] = {}  # id of a traced argument: its number
         self.sources: dict[int, Value] = {}  # id of a leaf that repeats a number: whose
         self.stopped: list[Value] = []  # nodes made inside `no_grad`
-        self.indexed = False  # whether an integer chose from a list
+        self.slots: dict[int, int] = {}  # id of a traced integer: its number
+        self.indexed: dict[int, str] = {}  # of integers that chose from a list: the line
+        self.refusal: CompileError | None = None  # the first one, if the program goes on after it
         self.made = self.nodes.append  # type: ignore[assignment,method-assign]  # a C function
 
     def cut(self, node: Value) -> None:
@@ -188,6 +194,12 @@ class Tracer(Observer):
         self.stopped.append(whole)
         self.leaves.append(node)
         self.sources[id(node)] = whole
+
+    def index_used(self, integer: Index) -> None:
+        """Note that an integer has chosen from a list."""
+        slot = self.slots.get(id(integer), -1)
+        if slot not in self.indexed:
+            self.indexed[slot] = user_line()
 
     def leaf(self, leaf: Value) -> None:
         """Write down a leaf that the program makes."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
+from micrograd import observers
 from micrograd.compiler.store import Stored
 from micrograd.compiler.tracing import LARGEST, Read, Tracer, active, as_read, current, refuse
 from micrograd.engine import More, Value, as_operand, make_node
@@ -26,7 +27,7 @@ def tracing(tracer: Tracer) -> Iterator[None]:
     """Trace what this thread does inside. One trace at a time; other threads notice nothing."""
     with _lock:
         patched = not active
-        with tracer:
+        with observers.suspended(), tracer:
             active.append(tracer)
             kept = _watch() if patched else []
             try:
