@@ -25,7 +25,7 @@ from micrograd.compiler.runner import Runner, chosen
 from micrograd.compiler.sources import Arguments
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.traced import Source, Traced
-from micrograd.compiler.tracing import current, refuse
+from micrograd.compiler.tracing import active, current, refuse
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
 from micrograd.optim.optimizer import Optimizer
@@ -66,9 +66,10 @@ def compile(  # noqa: A001  (the name of the contract)
     reordered; a result that is not finite is computed again eagerly. `exact` keeps the order of
     the program, by running it as it is.
 
-    Plain numbers that `fn` finds in its closure or in globals are constants of a program; when one
-    changes, the next call compiles again. Other things that `fn` reads, such as attributes, are
-    looked at in the first two calls only.
+    What `fn` finds in its closure and in globals is part of a program: when a name there is bound
+    to something else, the next call compiles again. What is inside the objects, such as an
+    attribute that is a number, is compared only when the program is traced again: at the second
+    call with other arguments, the 8th, the 32nd, and so on.
 
     Raises a CompileError that names the line for what cannot be compiled faithfully: a branch on a
     number, a number that leaves the graph, randomness, a hand-written `_backward`.
@@ -178,7 +179,7 @@ class Compiled:
         """
         with self._lock:
             runner = self._stepper
-            if runner is not None and runner.holds(inputs) and runner.fits():
+            if runner is not None and not active and runner.holds(inputs) and runner.fits():
                 loss = runner.run()
                 if loss == loss and not runner.has_aux:
                     return loss

@@ -142,6 +142,9 @@ class Memory(MutableMapping[Value, State]):
         if options != self._options or self.places != len(self.store.values):
             self._options = options
             self.rules = [Rule(self.optimizer, g) for g in groups]
+            for k, rule in enumerate(self.rules):
+                if not rule.exact_start and set(rule.names) - set(self.names):
+                    self.present[self.group == k] = False  # its first step is yet to come
             names = list(dict.fromkeys(name for rule in self.rules for name in rule.names))
             every = {name for rule in self.rules for name in rule.vectors}
             # What is new has taken no step yet: a cohort of its own.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -36,8 +37,15 @@ def lengths_of(fn: Callable[..., Any]) -> set[int]:
     return {len(x) for x in lists if isinstance(x, list | tuple) or x.ndim}
 
 
+def generators_of(fn: Callable[..., Any]) -> list[Any]:
+    """The random generators in reach, of Python and of NumPy."""
+    return [x for x in _in_reach(fn) if isinstance(x, Random | np.random.Generator)]
+
+
 class Captured:
-    """The plain numbers that a function finds in closures and globals: constants of its program.
+    """What a function finds in closures and globals: part of its program.
+
+    Of the function itself every name, of those that it calls the plain numbers and texts.
 
     >>> rate = 0.5
     >>> captured = Captured(lambda x: rate * x)
@@ -48,19 +56,21 @@ class Captured:
     __slots__ = ("_cells", "_names")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
-        functions = [x for x in (fn, *_in_reach(fn)) if isinstance(x, FunctionType)]
-        cells = {id(cell): cell for f in functions for cell in f.__closure__ or () if _filled(cell)}
-        self._cells = [
-            (cell, cell.cell_contents)
-            for cell in cells.values()
-            if isinstance(cell.cell_contents, int | float)
-        ]
-        self._names: list[tuple[dict[str, Any], str, Any]] = []
-        for f in functions:
+        own = fn.__func__ if isinstance(fn, MethodType) else fn
+        cells: dict[int, tuple[Any, Any]] = {}
+        names: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
+        for f in (own, *_in_reach(fn)):
+            if not isinstance(f, FunctionType):
+                continue
+            for cell in f.__closure__ or ():
+                if _filled(cell) and (f is own or _is_plain(cell.cell_contents)):
+                    cells[id(cell)] = (cell, cell.cell_contents)
             for name in _names(f.__code__):
                 value = f.__globals__.get(name)
-                if isinstance(value, int | float):
-                    self._names.append((f.__globals__, name, value))
+                if value is not None and (f is own or _is_plain(value)):
+                    names[id(f.__globals__), name] = (f.__globals__, name, value)
+        self._cells = list(cells.values())
+        self._names = list(names.values())
 
     def drop_changed(self) -> None:
         """Leave out what has changed: called after the function has run, what it counts itself."""
@@ -76,6 +86,10 @@ class Captured:
             if names.get(name) is not value:
                 return False
         return True
+
+
+def _is_plain(x: Any) -> bool:
+    return isinstance(x, int | float | str)
 
 
 def _in_reach(fn: Callable[..., Any]) -> Iterator[Any]:

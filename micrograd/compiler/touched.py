@@ -6,13 +6,13 @@ run-time integers choose among single Values, it depends on them which are.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from micrograd.compiler.builder import Builder
-from micrograd.compiler.gradient import reached
-from micrograd.compiler.graph import NONE, Graph, Ids, Mask, replace
+from micrograd.compiler.graph import NONE, Graph, Ids, Mask, replace, used_by
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.normal import Leaves
 from micrograd.compiler.recording import PARAMETERS, Recording
@@ -20,6 +20,9 @@ from micrograd.compiler.store import place_of
 from micrograd.errors import CompileError
 from micrograd.ops import FLOATS
 from micrograd.optim.state import State, scalars
+
+DEPTH = 4  # operations below the entries of a table in which what they share is sought
+MOST_NODES = 400  # below one entry
 
 
 @dataclass(slots=True, eq=False)
@@ -84,12 +87,48 @@ def touched_by_step(
 
 
 def _without_choices(g: Graph, leaves: Leaves) -> Mask:
-    """The nodes that the loss is computed from other than by a choice."""
-    hot = np.zeros(len(g), bool)
-    hot[leaves.hot.ravel()] = True
-    keep = (g.v < 0) | ~hot[g.v]
+    """The nodes that the loss is computed from whatever is chosen.
+
+    What all entries of a table are computed from is needed for any of them. It is looked for a few
+    operations deep; what is missed counts as depending on the choice.
+    """
+    slots, width = leaves.hot.shape
+    is_hot = np.zeros(len(g), bool)
+    is_hot[leaves.hot.ravel()] = True
+    by_choice = (g.v >= 0) & is_hot[g.v]
+    keep = ~by_choice
     plain = replace(g, node=g.node[keep], u=g.u[keep], v=g.v[keep], c=g.c[keep])
-    return reached(plain, int(leaves.outputs[0]))
+    slot_of = np.zeros(len(g), np.int64)
+    slot_of[leaves.hot.ravel()] = np.repeat(np.arange(slots), width)
+    choices: dict[tuple[int, int], dict[int, set[int]]] = {}
+    for n, u, v in zip(*(x[by_choice].tolist() for x in (g.node, g.u, g.v)), strict=True):
+        choices.setdefault((n, int(slot_of[v])), {}).setdefault(v, set()).add(u)
+    seed = np.zeros(len(g), bool)
+    seed[leaves.outputs[0]] = True
+    found = used_by(plain, seed, ~g.stop)
+    start = np.searchsorted(plain.node, np.arange(len(g) + 1))
+    while ready := [key for key in choices if found[key[0]]]:
+        common = [n for key in ready for n in _common(plain, start, choices.pop(key).values())]
+        seed = np.zeros(len(g), bool)
+        seed[[n for n in common if not g.stop[n]]] = True
+        found |= used_by(plain, seed, ~g.stop)
+    return found
+
+
+def _common(g: Graph, start: Ids, entries: Collection[set[int]]) -> set[int]:
+    """The nodes that every entry is, or is computed from in a few operations."""
+    reach = [set(entry) for entry in entries]
+    front = [set(entry) for entry in entries]
+    for _ in range(DEPTH):
+        for i, nodes in enumerate(front):
+            found: set[int] = set()
+            for n in nodes if len(reach[i]) < MOST_NODES else ():
+                terms = slice(int(start[n]), int(start[n + 1]))
+                found.update(g.u[terms].tolist(), g.v[terms].tolist(), g.args[n].tolist())
+            found.discard(NONE)
+            front[i] = found - reach[i]
+            reach[i] |= found
+    return set.intersection(*reach)
 
 
 def _tables(r: Recording, g: Graph, leaves: Leaves, always: Mask) -> list[tuple[Ids, Ids]]:

@@ -17,7 +17,7 @@ from micrograd.compiler.integers import (
     more_integers,
     solve,
 )
-from micrograd.compiler.reachable import Captured, leaves_of, lengths_of
+from micrograd.compiler.reachable import Captured, generators_of, leaves_of, lengths_of
 from micrograd.compiler.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.results import Outputs, outputs_of
 from micrograd.compiler.tracing import LineTracer, Tracer, random_states
@@ -60,7 +60,7 @@ class Traced:
 class Source:
     """A function to be traced, with the parameters that are known beforehand."""
 
-    def __init__(self, fn: Callable[..., Any], known: Sequence[Value], mean: bool) -> None:
+    def __init__(self, fn: Callable[..., Any], known: Sequence[Value], mean: bool = False) -> None:
         self.fn = fn
         self.known = list(known)
         self.mean = mean  # whether results are means over samples
@@ -71,10 +71,11 @@ class Source:
         Raises a CompileError that names the user's line for what cannot be compiled.
         """
         start = perf_counter()
-        before = random_states()
+        generators = generators_of(self.fn)
+        before = random_states(generators)
         captured = Captured(self.fn)
         run = self._run(arguments, shape)
-        drew = random_states() != before
+        drew = random_states(generators) != before
         if run.tracer.indexed:
             known = self.known or leaves_of(self.fn)
             recording = self._record(run, arguments, shape, known)

@@ -10,7 +10,7 @@ raises a CompileError that names the user's line, because the answer would hold 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import get_ident
 from typing import Any, NoReturn
 
@@ -237,8 +237,15 @@ def make_twin(node: Value) -> Value:
     return twin
 
 
-def random_states() -> tuple[Any, ...]:
-    """The states of the random generators that everybody shares, to see whether they were used."""
+def random_states(generators: Iterable[Any] = ()) -> tuple[Any, ...]:
+    """The states of the random generators that everybody shares, and of others.
+
+    Two are equal if nothing was drawn between them.
+    """
     state = np.random.get_state(legacy=False)
     words = state["state"]
-    return random.getstate(), words["pos"], words["key"].tobytes()
+    own = [
+        g.getstate() if isinstance(g, random.Random) else str(g.bit_generator.state)
+        for g in generators
+    ]
+    return random.getstate(), words["pos"], words["key"].tobytes(), own

@@ -158,3 +158,14 @@ def test_arguments_are_read_in_each_run() -> None:
     spaces["input0"][:N] = 7.0
     executable.run()
     assert (executable.work[20 : 20 + N] == 7.0).all()
+
+
+def test_a_negative_with_a_stride_of_64_bytes() -> None:
+    out, x = Access("work", 0, (8,)), Access("work", 200, (8,))
+    kernel = Elementwise((21,), (Statement(TERM, out, (x, x), None, -1.0),))
+    work = np.zeros(400)
+    work[200::8] = np.arange(1.0, 26.0)
+    program = Program((kernel,), 1, work, {}, 0, ())
+    executable = load(program, "float64")
+    executable.run()
+    np.testing.assert_array_equal(executable.work[0:168:8], -(np.arange(1.0, 22.0) ** 2))

@@ -52,7 +52,7 @@ def call_of(row: str, static: tuple[float, ...]) -> Call:
         case ast.BinOp(left, sign, right) if type(sign) in INFIX:
             name, arguments = INFIX[type(sign)], [left, right]
         case ast.UnaryOp(ast.USub(), operand):
-            name, arguments = "negative", [operand]
+            name, arguments = "multiply", [operand, ast.Constant(-1.0)]
     constants: list[float] = []
     if name:
         operands = []

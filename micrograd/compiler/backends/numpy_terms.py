@@ -43,9 +43,13 @@ class Terms(Names):
         else:
             result, sign = self._product(inputs, s.coefficient, out, extents)
         if sign < 0:
-            self._line(f"np.negative({result}, {out})")
+            self._negate(result, out)
         elif result != out:
             self._line(f"{out}[...] = {result}")
+
+    def _negate(self, operand: str, out: str) -> None:
+        # NumPy 2.4's negative writes nothing right to an output with a stride of 64 bytes.
+        self._line(f"np.multiply({operand}, {self._constant(-1.0)}, {out})")
 
     def _add(
         self,
@@ -67,4 +71,4 @@ class Terms(Names):
         call = "add" if sign_a == sign_b else "subtract"
         self._line(f"np.{call}({a}, {b}, {out})")
         if sign_a < 0:
-            self._line(f"np.negative({out}, {out})")
+            self._negate(out, out)
