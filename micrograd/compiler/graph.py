@@ -113,7 +113,7 @@ def levels(g: Graph) -> NDArray[np.int32]:
         depth += 1
         _check_depth(depth)
         reached = users[spans(start[ready], count[ready])]
-        nodes, times = np.unique(reached, return_counts=True)
+        nodes, times = counted(reached, len(g))
         waiting[nodes] -= times
         ready = nodes[waiting[nodes] == 0]
     if waiting.any():
@@ -173,9 +173,19 @@ def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
 
 def _new(nodes: Ids, found: Mask, through: Mask) -> Ids:
     """Those of the nodes that are not found yet, once each; marks them."""
-    nodes = np.unique(nodes[~found[nodes] & through[nodes]])
+    nodes, _ = counted(nodes[~found[nodes] & through[nodes]], len(found))
     found[nodes] = True
     return nodes
+
+
+def counted(nodes: Ids, size: int) -> tuple[Ids, Ids]:
+    """The distinct nodes of a graph of that size, ascending, and how often each is there."""
+    if len(nodes) < size // 16:
+        distinct, times = np.unique(nodes, return_counts=True)
+        return distinct, times
+    every = np.bincount(nodes, minlength=size)
+    distinct = np.flatnonzero(every)
+    return distinct, every[distinct]
 
 
 def sorted_terms(g: Graph) -> Graph:

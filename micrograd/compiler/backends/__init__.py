@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd.compiler.program import Program
+
 MASKS = "masks"  # a space of booleans: a backend's own, for comparisons
 
 
@@ -37,6 +39,12 @@ def aligned(size: int, dtype: Any) -> NDArray[Any]:
     raw = np.zeros(size + 64 // item, dtype)
     start = -raw.ctypes.data % 64 // item
     return raw[start : start + size]
+
+
+def write_constants(work: NDArray[Any], program: Program) -> None:
+    """Write what work holds at first; what is 0 is not touched, which may be most of it."""
+    places = np.flatnonzero(program.work)
+    work[places] = program.work[places]
 
 
 def space_type(space: str, dtype: Any) -> np.dtype[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.backends import aligned, checked_array, space_type
+from micrograd.compiler.backends import aligned, checked_array, space_type, write_constants
 from micrograd.compiler.backends.numpy_calls import Writer
 from micrograd.compiler.program import Program
 
@@ -28,7 +28,7 @@ class NumpyExecutable:
         self._dtype = np.dtype(dtype)
         self._sizes = program.sizes
         self.work = aligned(len(program.work), dtype)
-        self.work[:] = program.work
+        write_constants(self.work, program)
         self._spaces: dict[str, NDArray[Any]] = {"work": self.work}
         for space, size in program.sizes.items():
             self._spaces[space] = aligned(size, space_type(space, dtype))

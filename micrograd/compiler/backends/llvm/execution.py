@@ -11,7 +11,7 @@ import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.backends import aligned, checked_array, space_type
+from micrograd.compiler.backends import aligned, checked_array, space_type, write_constants
 from micrograd.compiler.backends.llvm.ir import Machine
 from micrograd.compiler.backends.llvm.render import render
 from micrograd.compiler.program import Program
@@ -37,7 +37,7 @@ class LlvmExecutable:
         self.source = source.text
         self._engine = _compiled(source.text)
         self.work = aligned(source.work_size, dtype)
-        self.work[: len(program.work)] = program.work
+        write_constants(self.work, program)
         self._places = {space: k for k, space in enumerate(source.spaces)}
         self._arrays: list[NDArray[Any]] = [self.work]
         for space, size in program.sizes.items():
