@@ -247,17 +247,20 @@ class Compiled:
             return runner
         key = mode, shape_of(inputs)
         traced = self._traces.get(self._sample(inputs)[2])
-        if traced is not None and traced is not self._new and not self._agrees(traced, inputs):
+        fresh, self._new = self._new, None
+        if traced is not None and traced is not fresh and not self._agrees(traced, inputs):
             self._traces.clear()
             self._runners.clear()
         runner = self._runners.get(key)
         if runner is None or not runner.follow():
-            runner = self._runners[key] = self._build(mode, inputs)
+            runner = self._build(mode, inputs)
+            self._new = None
+            self._check_samples(runner.traced, inputs)
+            self._runners[key] = runner
             if len(self._runners) > MOST_PROGRAMS:
                 self._runners.popitem(last=False)
-            self._check_samples(runner.traced, inputs)
         self._runners.move_to_end(key)
-        self._newest, self._new = runner, None
+        self._newest = runner
         runner.take(inputs, final=runner.traced.verified)
         return runner
 

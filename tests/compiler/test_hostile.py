@@ -1,0 +1,247 @@
+"""Uses that are unusual, each of which once gave a wrong number."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import pickle
+import random
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import micrograd
+from micrograd import CompileError, Value, nn, no_grad, optim
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
+
+
+def leaves(count: int) -> list[Value]:
+    return [Value(0.5 + 0.25 * i) for i in range(count)]
+
+
+@pytest.mark.parametrize("around", [no_grad, micrograd.detect_anomaly])
+def test_what_is_entered_around_the_first_call_does_not_stay(around: Any, backend: str) -> None:
+    w = Value(2.0)
+    f = micrograd.compile(lambda x: (w * x) ** 2, optimizer=optim.SGD([w], lr=0.1), backend=backend)
+    with around():
+        assert f(1.0) == 4.0
+    assert f.value_and_grad(1.0)[1].tolist() == [4.0]
+    f.step(1.0)
+    assert w.data == pytest.approx(1.6)
+
+
+def test_state_survives_when_stores_merge(backend: str) -> None:
+    mine, theirs = leaves(2), leaves(2)
+    adams = [[optim.Adam([w], lr=0.1) for w in pair] for pair in (mine, theirs)]
+    first, second = (
+        micrograd.compile(lambda x, w=w: (w * x - 1) ** 2, optimizer=adam, backend=backend)
+        for w, adam in zip(mine, adams[0], strict=True)
+    )
+    both = micrograd.compile(lambda x: mine[0] * mine[1] * x, backend=backend)
+    for i in range(4):
+        first.step(2.0)
+        second.step(3.0)
+        if i == 1:
+            both(1.0)
+        for w, adam, x in zip(theirs, adams[1], (2.0, 3.0), strict=True):
+            adam.zero_grad()
+            ((w * x - 1) ** 2).backward()
+            adam.step()
+    assert [w.data for w in mine] == pytest.approx([w.data for w in theirs], rel=1e-12)
+
+
+def test_integers_of_every_sample_are_checked(backend: str) -> None:
+    table = leaves(4)
+    f = micrograd.compile(lambda i: table[i] * 1.0, batch=True, backend=backend)
+    with pytest.raises(IndexError):
+        f(np.array([0, 7]))
+    with pytest.raises(CompileError, match="negative"):
+        f(np.array([0, -1]))
+    assert f(np.array([0, 3])) == pytest.approx((0.5 + 1.25) / 2)
+
+
+def test_a_choice_of_computed_rows_is_refused_where_an_optimiser_remembers(backend: str) -> None:
+    def built(rule: Any, **options: Any) -> tuple[list[Value], Any]:
+        table = leaves(3)
+        w = Value(0.5)
+        f = micrograd.compile(
+            lambda i: [(v * w).tanh() for v in table][i],
+            optimizer=rule([*table, w], lr=0.1, **options),
+            backend=backend,
+        )
+        return table, f
+
+    table, f = built(optim.SGD)
+    f.step(1)
+    assert (table[0].data, table[2].data) == (0.5, 1.0)
+    assert table[1].data < 0.75
+    for rule, options in ((optim.Adam, {}), (optim.SGD, {"weight_decay": 0.1})):
+        with pytest.raises(CompileError, match="integer chooses"):
+            built(rule, **options)[1].step(1)
+
+
+def test_tables_out_of_reach_are_right_or_refused(backend: str) -> None:
+    made = leaves(3)
+    rows = functools.partial(made.__getitem__)  # a C function: nobody sees what it holds
+    f = micrograd.compile(lambda i: rows(i) * 1.0, backend=backend)
+    try:
+        found = [f(i) for i in (1, 0, 2)]
+    except CompileError:
+        return
+    assert found == [0.75, 0.5, 1.0]
+
+
+def test_integers_that_choose_plain_numbers_are_refused(backend: str) -> None:
+    w = Value(1.0)
+    matrix = [[0.0] * 5 for _ in range(8)]
+    matrix[6][3] = 4.0
+    f = micrograd.compile(lambda i, j: w * matrix[i][j], backend=backend)
+    with pytest.raises(CompileError, match=r"test_hostile\.py"):
+        f(0, 0)
+
+
+def test_aux_of_a_batch_are_means_and_strange_aux_are_refused(backend: str) -> None:
+    w = Value(1.0)
+    f = micrograd.compile(lambda x: (w * x, (w * x).data > 0), batch=True, backend=backend)
+    assert f(np.array([1.0, -1.0, -2.0, -3.0]))[1] == 0.25
+    with pytest.raises(CompileError, match="aux holds a set"):
+        micrograd.compile(lambda x: (w * x, {w}), backend=backend)(1.0)
+    words = ["a", "b", "c"]
+    with pytest.raises(CompileError, match="aux"):
+        micrograd.compile(lambda i: ([w][0] * i, words[i]), backend=backend)(0)
+
+
+def test_a_refusal_that_is_caught_is_still_one(backend: str) -> None:
+    w = Value(1.0)
+
+    def branches(x: float) -> Value:
+        try:
+            return w * x if w.data > 0 else w
+        except Exception:
+            return w * 10
+
+    with pytest.raises(CompileError, match="branch"):
+        micrograd.compile(branches, backend=backend)(1.0)
+
+
+def test_one_compiled_function_in_many_threads(backend: str) -> None:
+    w = Value(2.0)
+    f = micrograd.compile(lambda x: w * x, backend=backend)
+    f(1.0), f(2.0)
+    wrong: list[float] = []
+
+    def call(x: float) -> None:
+        wrong.extend(x for _ in range(300) if f(x) != 2 * x)
+
+    threads = [threading.Thread(target=call, args=(float(k),)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_compiled_inside_of_eager_and_compiled(backend: str) -> None:
+    w = Value(3.0)
+    inner = micrograd.compile(lambda x: w * w * x, backend=backend)
+    outer = micrograd.compile(lambda x: inner(x) * 2, exact=True, backend=backend)
+    assert outer.value_and_grad(1.0)[1].tolist() == [12.0]
+    bad = micrograd.compile(lambda x: w * inner.value_and_grad(x)[0], backend=backend)
+    with pytest.raises(CompileError, match="value_and_grad"):
+        bad(1.0)
+
+
+def test_arguments_that_are_no_numbers(backend: str) -> None:
+    w = Value(1.0)
+    f = micrograd.compile(lambda x: w * 2 + x[0], backend=backend)
+    with pytest.raises(ArgumentTypeError, match="requires gradients"):
+        f(nn.Linear(1, 2).bias)
+    assert f([False, 1.5]) == 2.0
+    assert f([1.0, 1.5]) == 3.0
+    batch = micrograd.compile(lambda x: w * x[0], batch=True, backend=backend)
+    with pytest.raises(ArgumentValueError, match="one shape"):
+        batch([[1.0], [1.0, 2.0]])
+
+
+def test_options_that_come_and_go(backend: str) -> None:
+    pairs = []
+    for compiled in (True, False):
+        w = Value(1.0)
+        sgd = optim.SGD([w], lr=0.1, momentum=0.9)
+        f = micrograd.compile(lambda x, w=w: w * w * x, optimizer=sgd, backend=backend)
+        for momentum, dampening in ((0.9, 0), (0.9, 0), (0, 0), (0.9, 0), (0.9, 0.5)):
+            sgd.param_groups[0].update(momentum=momentum, dampening=dampening)
+            if compiled:
+                f.step(2.0)
+            else:
+                sgd.zero_grad()
+                f.fn(2.0).backward()
+                sgd.step()
+        sgd.state[w]["momentum_buffer"] *= 0.5
+        if compiled:
+            f.step(2.0)
+        else:
+            sgd.zero_grad()
+            f.fn(2.0).backward()
+            sgd.step()
+        pairs.append(w.data)
+    assert pairs[0] == pytest.approx(pairs[1], rel=1e-12)
+
+
+class Late(optim.SGD):
+    def direction(self, m: Any, p: Any, g: Any, state: Any, options: Any) -> Any:
+        return g if g > 0 else -g
+
+
+class Doubled(optim.SGD):
+    def updates(self) -> Any:
+        return [u._replace(new=u.value.data - 2 * u.learning_rate * u.direction)
+                for u in super().updates()]  # fmt: skip
+
+
+def test_rules_of_ones_own(backend: str) -> None:
+    w = Value(1.0)
+    with pytest.raises(CompileError, match="branches"):
+        micrograd.compile(lambda x: w * x, optimizer=Late([w], lr=0.1), backend=backend).step(1.0)
+    w = Value(1.0)
+    micrograd.compile(lambda x: w * x, optimizer=Doubled([w], lr=0.1), backend=backend).step(1.0)
+    assert w.data == pytest.approx(0.8)
+
+
+class Special(Value):
+    __slots__ = ()
+
+
+def test_parameters_of_another_class_and_copies(backend: str) -> None:
+    special = Special(1.0)
+    with pytest.raises(CompileError, match="Special"):
+        micrograd.compile(lambda x: special * x, backend=backend)(1.0)
+    w = Value(2.0, label="w")
+    adam = optim.Adam([w], lr=0.1)
+    f = micrograd.compile(lambda x: w * x, optimizer=adam, backend=backend)
+    f.step(1.0)
+    w.grad = 5.0
+    for twin in (copy.deepcopy(w), pickle.loads(pickle.dumps(w))):
+        assert (twin.data, twin.grad, twin.label) == (w.data, 5.0, "w")
+    assert copy.deepcopy(adam).state_dict()["state"] == adam.state_dict()["state"]
+
+
+def test_generators_in_reach_are_noticed(backend: str) -> None:
+    w = Value(1.0)
+    own, numpys = random.Random(1), np.random.default_rng(1)
+    for fn in (lambda x: w * x * (own.random() < 0.9), lambda x: w * x * (numpys.random() < 0.9)):
+        with pytest.raises(CompileError, match="random"):
+            micrograd.compile(fn, backend=backend)(1.0)
+
+
+def test_names_that_are_bound_anew(backend: str) -> None:
+    w, other = Value(2.0), Value(3.0)
+    chosen, factor = w, 1.0
+    f = micrograd.compile(lambda x: chosen * x * factor, backend=backend)
+    assert [f(1.0), f(1.0), f(1.0)] == [2.0, 2.0, 2.0]
+    factor = 5.0
+    assert f(1.0) == 10.0
+    chosen = other
+    assert f(1.0) == 15.0
