@@ -33,14 +33,6 @@ class Executable(Protocol):
         ...
 
 
-def aligned(size: int, dtype: Any) -> NDArray[Any]:
-    """Zeros that start at a multiple of 64 bytes."""
-    item = np.dtype(dtype).itemsize
-    raw = np.zeros(size + 64 // item, dtype)
-    start = -raw.ctypes.data % 64 // item
-    return raw[start : start + size]
-
-
 def write_constants(work: NDArray[Any], program: Program) -> None:
     """Write what work holds at first; what is 0 is not touched, which may be most of it."""
     places = np.flatnonzero(program.work)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.backends import aligned, checked_array, space_type, write_constants
+from micrograd.compiler.backends import checked_array, space_type, write_constants
 from micrograd.compiler.backends.numpy_calls import Writer
 from micrograd.compiler.program import Program
+from micrograd.compiler.store import aligned
 
 
 def load(program: Program, dtype: Any) -> NumpyExecutable:
