@@ -119,6 +119,7 @@ class Compiled:
         self.fn = fn
         self._optimizer = optimizer
         self._lock = RLock()
+        self._name = ""  # as an attribute of a class
         self.batch = batch
         self.exact = exact
         self.dtype = dtype
@@ -130,6 +131,20 @@ class Compiled:
         self._stepper: Runner | None = None  # of the last step
         self._newest: Runner | None = None
         self._new: Traced | None = None  # traced in this call: not to be verified yet
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
+        """As a method: a compiled function for each object, kept in it."""
+        if instance is None:
+            return self
+        fn = self.fn.__get__(instance, owner)
+        bound = Compiled(
+            fn, self._explicit, self.optimizer, self.batch, self.backend, self.dtype, self.exact
+        )
+        vars(instance)[self._name] = bound
+        return bound
 
     # ---- running -------------------------------------------------------------------------------
 

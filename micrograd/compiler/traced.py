@@ -30,6 +30,7 @@ REASONS = {
     "earlier": "a value that was computed before the call is used; compute it inside the function",
 }
 RECHECKED = {2 * 4**k for k in range(1, 16)}  # calls before which a program is traced again
+ANY = 1 << 62  # the extent of an integer that is a number only
 MOST_LENGTH = 1 << 24  # of a table that is sought by trial
 
 
@@ -98,8 +99,10 @@ class Source:
         """
         run = self._run(arguments, shape)
         ids = np.array(run.made.ids, np.int64)
-        if traced.choices is not None and ((ids >= traced.extents) | (ids < 0)).any():
-            return False
+        if traced.choices is not None:
+            indexed = traced.extents < ANY
+            if (indexed & ((ids >= traced.extents) | (ids < 0))).any():
+                return False
         known = traced.recording.parameters
         again = self._record(run, arguments, shape, known)
         self._check_constants(traced.outputs, run.outputs)
@@ -164,8 +167,12 @@ class Source:
         names = sorted(set(made.ids_space))
         group = np.array([names.index(name) for name in made.ids_space])
         traced = Traced(first, made, run.outputs)
-        if ids.min() < 0:
-            raise CompileError("cannot be compiled: a negative integer indexes a list from its end")
+        if any(slot >= 0 and ids[slot] < 0 for slot in run.tracer.indexed):
+            lines = [line for slot, line in run.tracer.indexed.items() if ids[slot] < 0]
+            raise CompileError(
+                "cannot be compiled: a negative integer indexes a list from its end\n  at "
+                + "".join(lines[:1])
+            )
 
         def attempt(new: np.ndarray) -> _Run | None:
             try:
@@ -181,7 +188,7 @@ class Source:
             return other
 
         guesses = lengths_of(self.fn)
-        extents = np.zeros(len(ids), np.int64)
+        extents = np.ones(len(ids), np.int64)
         recordings, all_ids = [first], [ids]
         self._note(traced, made)
 
@@ -193,7 +200,9 @@ class Source:
             all_ids.append(new)
             self._note(traced, other.made)
 
-        for argument in range(len(names)):
+        indexed = np.zeros(len(ids), bool)
+        indexed[[slot for slot in run.tracer.indexed if slot >= 0]] = True
+        for argument in np.unique(group[indexed]).tolist():
             own = group == argument
             found: dict[int, _Run] = {}
 
@@ -224,7 +233,8 @@ class Source:
                     f"Values, or is not used\n  at {line}"
                 )
         traced.recording = traced.choices.recording
-        traced.extents, traced.verified = extents, True
+        traced.extents = np.where(np.isin(group, group[indexed]), extents, ANY)
+        traced.verified = True
         return traced
 
     def _check_constants(self, first: Outputs, other: Outputs) -> None:

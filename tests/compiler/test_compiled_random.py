@@ -93,7 +93,7 @@ def test_value_and_gradients_are_eagers(backend: str) -> None:
         compared.append(check_once(f, program, leaves))
 
     check()
-    assert sum(compared) >= EXAMPLES[backend] * 0.8  # of twice as many
+    assert sum(compared) >= EXAMPLES[backend] * 0.6  # of twice as many
 
 
 def test_constants_may_be_inputs(backend: str) -> None:
@@ -116,7 +116,7 @@ def test_constants_may_be_inputs(backend: str) -> None:
             compared.append(check_once(f, moved, leaves, list(constants)))
 
     check()
-    assert sum(compared) >= EXAMPLES[backend] * 0.25
+    assert sum(compared) >= EXAMPLES[backend] * 0.1  # of two thirds as many
 
 
 def test_wild_programs_are_eagers_or_finite_and_near(backend: str) -> None:

@@ -245,3 +245,29 @@ def test_names_that_are_bound_anew(backend: str) -> None:
     assert f(1.0) == 10.0
     chosen = other
     assert f(1.0) == 15.0
+
+
+class Line:
+    def __init__(self, slope: float) -> None:
+        self.slope = Value(slope)
+
+    @micrograd.compile(backend="numpy")
+    def error(self, x: float, y: float) -> Value:
+        return (self.slope * x - y) ** 2
+
+
+def test_a_method() -> None:
+    steep, flat = Line(3.0), Line(0.0)
+    for _ in range(3):
+        assert (steep.error(2.0, 1.0), flat.error(2.0, 1.0)) == (25.0, 1.0)
+    assert steep.error.value_and_grad(2.0, 1.0)[1].tolist() == [20.0]
+    assert steep.error.parameters == [steep.slope]
+
+
+def test_a_negative_index_names_the_line(backend: str) -> None:
+    table = leaves(3)
+    f = micrograd.compile(lambda i: table[i] * 1.0, backend=backend)
+    with pytest.raises(CompileError, match=r"negative integer(.|\n)*test_hostile\.py"):
+        f(-1)
+    both = micrograd.compile(lambda i, j: table[i] * j, backend=backend)
+    assert [both(1, -2), both(2, 3), both(0, -5), both(1, 70)] == [-1.5, 3.0, -2.5, 52.5]
