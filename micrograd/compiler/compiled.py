@@ -18,6 +18,7 @@ from micrograd.compiler.eager import eager_gradient, eager_step, eager_value, in
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.naming import given_names
 from micrograd.compiler.pipeline import GRADIENT, STEP, VALUE, build
+from micrograd.compiler.reachable import located
 from micrograd.compiler.recording import by_use, met
 from micrograd.compiler.recovered import Recovered, recovered
 from micrograd.compiler.report import Report, explanation
@@ -257,9 +258,10 @@ class Compiled:
 
     def _runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         """The program for these arguments, pointed at them."""
-        runner = self._ready(mode, inputs)
-        if runner is not None:
-            return runner
+        with located(self.fn):
+            return self._ready(mode, inputs) or self._checked_runner(mode, inputs)
+
+    def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         key = mode, shape_of(inputs)
         traced = self._traces.get(self._sample(inputs)[2])
         fresh, self._new = self._new, None
@@ -332,7 +334,9 @@ class Compiled:
         _, sample, shape = self._sample(inputs)
         traced = self._traces.get(shape)
         if traced is None or not (traced.captured and traced.captured.same()):
-            traced = self._new = self._traces[shape] = self._source().trace(sample, shape)
+            with located(self.fn):
+                traced = self._source().trace(sample, shape)
+            self._new = self._traces[shape] = traced
             if len(self._traces) > MOST_PROGRAMS:
                 self._traces.popitem(last=False)
             self._meet(traced)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 
 from micrograd.arrays import Tensor
 from micrograd.engine import Value
+from micrograd.errors import CompileError
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -35,6 +38,20 @@ def lengths_of(fn: Callable[..., Any]) -> set[int]:
     """
     lists = (x for x in _in_reach(fn) if isinstance(x, list | tuple | np.ndarray | Tensor))
     return {len(x) for x in lists if isinstance(x, list | tuple) or x.ndim}
+
+
+@contextmanager
+def located(fn: Callable[..., Any]) -> Iterator[None]:
+    """Inside, a CompileError that names no line is given the one where the function begins."""
+    try:
+        yield
+    except CompileError as error:
+        own = fn.__func__ if isinstance(fn, MethodType) else fn
+        if "\n  at " in str(error) or not isinstance(own, FunctionType):
+            raise
+        path, line = own.__code__.co_filename, own.__code__.co_firstlineno
+        text = linecache.getline(path, line).strip()
+        raise CompileError(f"{error}\n  at {path}:{line}: {text}") from None
 
 
 def generators_of(fn: Callable[..., Any]) -> list[Any]:
