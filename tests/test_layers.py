@@ -39,10 +39,10 @@ LAYERS = [
     "compiler.backends.numpy_calls", "compiler.backends.numpy",
     "compiler.backends.numpy_peephole", "compiler.rows", "compiler.scratch",
     "compiler.blocking", "compiler.checkers", "compiler.eager", "compiler.naming",
-    "compiler.forward", "compiler.views", "compiler.formula", "compiler.expressions",
-    "compiler.recovered", "compiler.report", "compiler.fusion", "compiler.runner",
-    "compiler.compiled", "compiler.interpret", "compiler.verify", "saving", "data", "loop",
-    "article", "comparison", "train",
+    "compiler.fusion", "compiler.runner", "compiler.programs", "compiler.forward",
+    "compiler.views", "compiler.formula", "compiler.expressions", "compiler.recovered",
+    "compiler.report", "compiler.compiled", "compiler.interpret", "compiler.verify", "saving",
+    "data", "loop", "article", "comparison", "train",
 ]  # fmt: skip
 COMMANDS = ["commands", "commands.arguments", "commands.step", "commands.train", "commands.compare"]
 ORDER = [f"micrograd.{name}" for name in LAYERS] + ["micrograd"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from threading import RLock
@@ -13,28 +12,22 @@ from typing import Any
 import numpy as np
 
 from micrograd.arrays import Tensor
-from micrograd.compiler.arguments import Shape, first_samples, flat, shape_of
 from micrograd.compiler.eager import eager_gradient, eager_step, eager_value, inside
-from micrograd.compiler.memory import Memory
 from micrograd.compiler.naming import given_names
-from micrograd.compiler.pipeline import GRADIENT, STEP, VALUE, build
-from micrograd.compiler.reachable import located
-from micrograd.compiler.recording import by_use, met
+from micrograd.compiler.pipeline import GRADIENT, STEP, VALUE
+from micrograd.compiler.programs import Programs
 from micrograd.compiler.recovered import Recovered, recovered
 from micrograd.compiler.report import Report, explanation
 from micrograd.compiler.runner import Runner, chosen
-from micrograd.compiler.sources import Arguments
-from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.traced import Source, Traced
+from micrograd.compiler.store import place_of
 from micrograd.compiler.tracing import active, current, refuse
 from micrograd.engine import Value
-from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 
 BACKENDS = ("auto", "llvm", "numpy")
 DTYPES = ("float64", "float32")
-MOST_PROGRAMS = 64  # for each function; the one that was not used for longest goes first
 
 
 def compile(  # noqa: A001  (the name of the contract)
@@ -126,12 +119,8 @@ class Compiled:
         self.dtype = dtype
         self.backend = chosen(backend)
         self._explicit = None if parameters is None else _leaves(parameters)
-        self._met: list[Value] = []
-        self._runners: OrderedDict[tuple[str, Shape], Runner] = OrderedDict()
-        self._traces: OrderedDict[Shape, Traced] = OrderedDict()
+        self._programs = Programs(fn, self._explicit, optimizer, batch, self.backend, dtype)
         self._stepper: Runner | None = None  # of the last step
-        self._newest: Runner | None = None
-        self._new: Traced | None = None  # traced in this call: not to be verified yet
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -155,7 +144,7 @@ class Compiled:
             return self.fn(*inputs)  # inside another function: part of it
         with self._lock:
             if not self.exact:
-                runner = self._runner(VALUE, inputs)
+                runner = self._programs.runner(VALUE, inputs)
                 loss = runner.run()
                 if loss == loss:
                     return runner.result(loss)
@@ -166,14 +155,14 @@ class Compiled:
         self._check_outermost("value_and_grad")
         with self._lock:
             if not self.exact:
-                runner = self._runner(GRADIENT, inputs)
+                runner = self._programs.runner(GRADIENT, inputs)
                 loss = runner.run()
                 if loss == loss:
                     found = self.parameters
-                    self._take(found)
+                    self._programs.take(found)
                     places = np.array([place_of(v) for v in found], np.int64)
                     return runner.result(loss), runner.gradient(places)
-            self._traced(inputs)
+            self._programs.traced(inputs)
             return eager_gradient(self.fn, inputs, self.batch, self.parameters)
 
     def attempt(self, *inputs: Any) -> float:
@@ -216,24 +205,16 @@ class Compiled:
             raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
         if self.exact or _has_own_step(self.optimizer):
             return None
-        runner = self._ready(STEP, inputs)
-        if runner is None and self._starts_exactly(inputs):
-            runner = self._runner(STEP, inputs)
+        runner = self._programs.ready(STEP, inputs)
+        if runner is None and self._programs.starts_exactly(inputs):
+            runner = self._programs.runner(STEP, inputs)
         return runner
 
     def _check_outermost(self, method: str) -> None:
         if current() is not None:
             refuse(f"a traced function calls {method} of a compiled one; call the function itself")
 
-    def _starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
-        """False if the rule's first step is not one from a state of zeros, and is yet to come."""
-        # First of all the trace: from a store Python reads parameters slowly.
-        recording = self._traced(inputs).recording
-        known = {id(v) for v in self._optimized()}
-        used = [recording.parameters[k] for k in met(recording)]
-        return self._memory().starts_exactly([v for v in used if id(v) in known])
-
-    # ---- programs ------------------------------------------------------------------------------
+    # ---- what it is, and what was found ----------------------------------------------------------
 
     @property
     def optimizer(self) -> Optimizer | None:
@@ -243,187 +224,39 @@ class Compiled:
     @property
     def parameters(self) -> list[Value]:
         """What gradients are taken by: those given, or those met so far."""
-        return list(self._met if self._explicit is None else self._explicit)
-
-    def _ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
-        """The program for these arguments, pointed at them, if there is nothing left to check."""
-        runner = self._runners.get((mode, shape_of(inputs)))
-        if runner is None or not runner.traced.verified or not runner.fits():
-            return None
-        if runner.traced.is_due() or (runner.traced.tried and self._untried(runner.traced, inputs)):
-            return None
-        runner.take(inputs, final=True)
-        self._newest = runner
-        return runner
-
-    def _runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
-        """The program for these arguments, pointed at them."""
-        with located(self.fn):
-            return self._ready(mode, inputs) or self._checked_runner(mode, inputs)
-
-    def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
-        key = mode, shape_of(inputs)
-        traced = self._traces.get(self._sample(inputs)[2])
-        fresh, self._new = self._new, None
-        if traced is not None and traced is not fresh and not self._agrees(traced, inputs):
-            self._traces.clear()
-            self._runners.clear()
-        runner = self._runners.get(key)
-        if runner is None or not runner.follow():
-            runner = self._build(mode, inputs)
-            self._new = None
-            self._check_samples(runner.traced, inputs)
-            self._runners[key] = runner
-            if len(self._runners) > MOST_PROGRAMS:
-                self._runners.popitem(last=False)
-        self._runners.move_to_end(key)
-        self._newest = runner
-        runner.take(inputs, final=runner.traced.verified)
-        return runner
-
-    def _agrees(self, traced: Traced, inputs: tuple[Any, ...]) -> bool:
-        """Trace again when that is due, and for integers that were never tried.
-
-        Raises a CompileError if the program is another now; False if all must be built anew.
-        """
-        if traced.captured is not None and not traced.captured.same():
-            return False
-        again = [inputs] if not traced.verified or traced.due else []
-        for arguments in again or self._untried(traced, inputs):
-            _, sample, shape = self._sample(arguments)
-            if not self._source().verify(traced, sample, shape):
-                return False
-        traced.verified, traced.due = True, False
-        return True
-
-    def _check_samples(self, traced: Traced, inputs: tuple[Any, ...]) -> None:
-        """Try the integers of all samples of a batch of which the first was traced."""
-        for arguments in self._untried(traced, inputs) if self.batch else ():
-            _, sample, shape = self._sample(arguments)
-            if not self._source().verify(traced, sample, shape):
-                raise CompileError(
-                    "cannot be compiled: the integers of some samples are negative, or index "
-                    "longer tables than those of the first sample"
-                )
-
-    def _untried(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        """Arguments to trace for the integers among these that no trace has had."""
-        for name, tried in traced.tried.items():
-            numbers = flat(inputs[int(name[len("ids") :])], np.int64)
-            if not tried.issuperset(numbers.tolist()):
-                if not self.batch:
-                    return [inputs]
-                return [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]
-        return []
-
-    def _build(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
-        traced = self._traced(inputs)
-        r = traced.recording
-        leaves = r.parameters
-        if self._explicit is None and self.optimizer is None:
-            leaves = [r.parameters[k] for k in by_use(r)] + leaves
-        store = self._take(leaves)
-        memory = self._memory() if mode == STEP else None
-        lanes = self._sample(inputs)[0]
-        places = np.array([place_of(v) for v in r.parameters], np.int64)
-        arguments = Arguments.of(traced.stand_ins, lanes)
-        built = build(r, arguments, places, len(store.values), mode, memory)
-        return Runner(built, traced, self.backend, self.dtype, store, memory)
-
-    def _traced(self, inputs: tuple[Any, ...]) -> Traced:
-        _, sample, shape = self._sample(inputs)
-        traced = self._traces.get(shape)
-        if traced is None or not (traced.captured and traced.captured.same()):
-            with located(self.fn):
-                traced = self._source().trace(sample, shape)
-            self._new = self._traces[shape] = traced
-            if len(self._traces) > MOST_PROGRAMS:
-                self._traces.popitem(last=False)
-            self._meet(traced)
-        return traced
-
-    def _meet(self, traced: Traced) -> None:
-        known = {id(v) for v in self._met}
-        for number in met(traced.recording):
-            v = traced.recording.parameters[number]
-            if id(v) not in known:
-                self._met.append(v)
-
-    def _sample(self, inputs: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], Shape]:
-        """How many lanes there are (0: none), what is traced, and its shape."""
-        if not self.batch:
-            return 0, inputs, shape_of(inputs)
-        lanes, sample = first_samples(inputs)
-        return lanes, sample, shape_of(sample)
-
-    def _source(self) -> Source:
-        known = dict.fromkeys([*(self._explicit or ()), *self._optimized()])
-        return Source(self.fn, list(known), mean=self.batch)
-
-    def _optimized(self) -> list[Value]:
-        if self.optimizer is None:
-            return []
-        return [v for group in self.optimizer.param_groups for v in scalars(group["params"])]
-
-    # ---- where parameters live -----------------------------------------------------------------
-
-    def _take(self, leaves: Sequence[Value]) -> Store:
-        wanted = list(dict.fromkeys([*self._optimized(), *leaves]))
-        homes = [store_of(v) for v in wanted]
-        store = next((home for home in homes if home is not None), None) or Store(self.dtype)
-        if store.dtype != self.dtype:
-            raise ArgumentValueError(
-                f"the parameters are compiled with dtype={store.dtype!r} elsewhere, "
-                f"here with {self.dtype!r}"
-            )
-        store.take(wanted)
-        return store
-
-    def _memory(self) -> Memory:
-        optimizer = self.optimizer
-        assert optimizer is not None
-        store = self._take([])
-        state: Any = optimizer.state
-        memory = state if isinstance(state, Memory) and state.store is store else None
-        if memory is None:
-            memory = Memory(optimizer, store)
-        memory.refresh()
-        memory.settle()
-        return memory
-
-    # ---- what was found ------------------------------------------------------------------------
+        return self._programs.parameters
 
     @property
     def source(self) -> str:
         """The text of the program that ran last."""
-        return "" if self._newest is None else self._newest.executable.source
+        return "" if self._programs.newest is None else self._programs.newest.executable.source
 
     def report(self) -> Report:
         """Figures of the program that ran last: nodes, kernels, milliseconds."""
-        if self._newest is None:
+        if self._programs.newest is None:
             raise ArgumentValueError("nothing has been compiled yet: call the function first")
-        runner = self._newest
+        runner = self._programs.newest
         return Report.of(runner.built, runner.traced, runner.backend_milliseconds, self.backend)
 
     def explain(self) -> str:
         """What was recovered from the scalar program that ran last, in words."""
-        if self._newest is None:
+        if self._programs.newest is None:
             return "nothing has been compiled yet: call the function first"
-        return explanation(self.report(), self._newest.built, self.recovered())
+        return explanation(self.report(), self._programs.newest.built, self.recovered())
 
     def recovered(self) -> Recovered:
         """The arrays that were found in the program that ran last, as plain data."""
         if self.exact:
             raise ArgumentValueError("with exact=True the program runs as it is: no arrays")
-        if self._newest is None:
+        if self._programs.newest is None:
             raise ArgumentValueError("nothing has been compiled yet: call the function first")
-        built, traced = self._newest.built, self._newest.traced
+        built, traced = self._programs.newest.built, self._programs.newest.traced
         names = given_names(self.fn, traced.recording.parameters, self.batch)
         return recovered(built, traced, names)
 
     def __repr__(self) -> str:
         name = getattr(self.fn, "__qualname__", repr(self.fn))
-        return f"<compiled {name}: {self.backend}, {self.dtype}, {len(self._runners)} programs>"
+        return f"<compiled {name}: {self.backend}, {self.dtype}, {len(self._programs)} programs>"
 
 
 def _has_own_step(optimizer: Optimizer) -> bool:

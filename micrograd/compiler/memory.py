@@ -84,10 +84,10 @@ class Memory(MutableMapping[Value, State]):
         self._dropped: dict[str, np.ndarray] = {}  # what a change of options has made unused
         self._rates = 0  # how many there is room for
         self._options: list[dict[str, Any]] = []
-        self._loose: dict[Value, State] | None = None  # written since the last compiled step
+        self.loose: dict[Value, State] | None = None  # written since the last compiled step
         written = dict(optimizer.state)
         self.refresh()
-        self._loose = written
+        self.loose = written
         self.settle()
         optimizer.state = self  # type: ignore[assignment]
         store.memories.add(self)
@@ -216,9 +216,9 @@ class Memory(MutableMapping[Value, State]):
 
     def settle(self) -> None:
         """Take over what was written by hand, or by an eager step."""
-        if self._loose is None:
+        if self.loose is None:
             return
-        written, self._loose = self._loose, None
+        written, self.loose = self.loose, None
         places = np.array([place_of(v) for v in written], np.int64)
         self.present[:] = False
         self.present[places] = [bool(state) for state in written.values()]
@@ -237,9 +237,9 @@ class Memory(MutableMapping[Value, State]):
 
     def loosen(self) -> dict[Value, State]:
         """All state as dicts, which may be changed: the next compiled step takes it over."""
-        if self._loose is None:
-            self._loose = {v: self._state(v) for v in self}
-        return self._loose
+        if self.loose is None:
+            self.loose = {v: self._state(v) for v in self}
+        return self.loose
 
     def _state(self, v: Value) -> State:
         place = np.array([place_of(v)])
@@ -267,8 +267,8 @@ class Memory(MutableMapping[Value, State]):
         del self.loosen()[v]
 
     def __iter__(self) -> Iterator[Value]:
-        if self._loose is not None:
-            yield from list(self._loose)
+        if self.loose is not None:
+            yield from list(self.loose)
             return
         for group in self.optimizer.param_groups:
             yield from (v for v in scalars(group["params"]) if v in self)
@@ -277,8 +277,8 @@ class Memory(MutableMapping[Value, State]):
         return sum(1 for _ in self)
 
     def __contains__(self, v: object) -> bool:
-        if self._loose is not None:
-            return v in self._loose
+        if self.loose is not None:
+            return v in self.loose
         if not isinstance(v, Value) or store_of(v) is not self.store:
             return False
         return place_of(v) < self.places and bool(self.present[place_of(v)])

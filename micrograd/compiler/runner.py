@@ -67,7 +67,7 @@ class Runner:
         optimizer = memory.optimizer
         return (
             optimizer.state is memory
-            and memory._loose is None
+            and memory.loose is None
             and optimizer.param_groups == self._groups
             and (store.version, memory.version) == self._versions
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from threading import get_ident
 from typing import Any, NoReturn
 
@@ -21,11 +22,11 @@ from micrograd.engine import Value, make_node
 from micrograd.errors import CompileError
 from micrograd.functions import apply
 from micrograd.observers import Observer
-from micrograd.ops import OPS, Op
+from micrograd.ops import BY_HAND, OPS
 
 # Rows that only a trace has: a number read from a node, and the largest of several.
-DETACH = Op(**{**{f: getattr(OPS["neg"], f) for f in Op.__dataclass_fields__}, "name": "detach"})
-LARGEST = Op(**{**{f: getattr(OPS["neg"], f) for f in Op.__dataclass_fields__}, "name": "largest"})
+DETACH = replace(BY_HAND, name="detach", symbol="detach")
+LARGEST = replace(BY_HAND, name="largest", symbol="largest")
 
 active: list[Tracer] = []  # innermost last; all of one thread
 
