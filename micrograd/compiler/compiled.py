@@ -19,7 +19,6 @@ from micrograd.compiler.programs import Programs
 from micrograd.compiler.recovered import Recovered, recovered
 from micrograd.compiler.report import Report, explanation
 from micrograd.compiler.runner import Runner, chosen
-from micrograd.compiler.store import place_of
 from micrograd.compiler.tracing import active, current, refuse
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
@@ -158,10 +157,7 @@ class Compiled:
                 runner = self._programs.runner(GRADIENT, inputs)
                 loss = runner.run()
                 if loss == loss:
-                    found = self.parameters
-                    self._programs.take(found)
-                    places = np.array([place_of(v) for v in found], np.int64)
-                    return runner.result(loss), runner.gradient(places)
+                    return runner.result(loss), runner.gradient(self.parameters)
             self._programs.traced(inputs)
             return eager_gradient(self.fn, inputs, self.batch, self.parameters)
 

@@ -140,7 +140,7 @@ class Programs:
         leaves = r.parameters
         if self._explicit is None and self._optimizer is None:
             leaves = [r.parameters[k] for k in by_use(r)] + leaves
-        store = self.take(leaves)
+        store = self.take([*leaves, *self.parameters])
         memory = self._memory() if mode == STEP else None
         lanes = self._sample(inputs)[0]
         places = np.array([place_of(v) for v in r.parameters], np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
@@ -15,8 +16,9 @@ from micrograd.compiler.fusion import fuse
 from micrograd.compiler.memory import Memory
 from micrograd.compiler.pipeline import Built
 from micrograd.compiler.program import Program, spaces_read
-from micrograd.compiler.store import Store
+from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.traced import Traced
+from micrograd.engine import Value
 
 
 class Runner:
@@ -130,11 +132,13 @@ class Runner:
             return loss
         return loss, self.traced.outputs.rebuild(self.executable.work[self.built.outputs].tolist())
 
-    def gradient(self, places: np.ndarray) -> np.ndarray:
-        """The derivatives by the parameters at these places; 0 for those it does not know."""
+    def gradient(self, leaves: Sequence[Value]) -> np.ndarray:
+        """The derivatives by these parameters; 0 for those that the program does not know."""
         first, size = self.built.gradients, self.built.program.sizes["parameters"]
+        known = (place_of(v) if store_of(v) is self._store else size for v in leaves)
+        places = np.fromiter(known, np.int64, len(leaves))
         inside = places < size
-        gradient = np.zeros(len(places))
+        gradient = np.zeros(len(leaves))
         gradient[inside] = self.executable.work[first + places[inside]]
         return gradient
 

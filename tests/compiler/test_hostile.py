@@ -284,3 +284,12 @@ def test_a_chain_without_arrays_is_refused_with_a_line(backend: str) -> None:
 
     with pytest.raises(CompileError, match=r"no arrays in a chain(.|\n)*test_hostile\.py:\d+"):
         micrograd.compile(chain, backend=backend)()
+
+
+def test_a_parameter_for_each_shape_of_arguments(backend: str) -> None:
+    a, b = Value(2.0), Value(3.0)
+    f = micrograd.compile(lambda x: a * a * x[0] if len(x) == 1 else b**3 * x[1], backend=backend)
+    for _ in range(3):
+        assert f.value_and_grad([1.0])[1][:1].tolist() == [4.0]
+        value, gradient = f.value_and_grad([1.0, 1.0])
+        assert (value, gradient.tolist()) == (27.0, [0.0, 27.0])
