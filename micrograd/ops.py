@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 Interval = tuple[float, float]
+LOOSE, SUM, PRODUCT, POWER, ATOM = range(5)
 # A sum of products: each has a coefficient and one or two factors. A factor is an input, or a row's
 # name with its own inputs.
 Terms = tuple[tuple[Any, ...], ...]
@@ -40,6 +41,9 @@ class Op:
     vjp: Callable[..., tuple[Any, ...]]  # (m, g, y, *inputs) -> what each input's adjoint gains
     symbol: str  # what `Value._op` shows; {0} is the static parameter
     text: Callable[..., str]  # the operation on operands given as text, for labels
+    binds: int  # how tightly the text holds together: `SUM`, `PRODUCT`, `POWER`, or `ATOM`
+    needs: tuple[int, ...]  # how tightly each operand must, to stand in it without brackets
+    simpler: Callable[..., Any]  # (*inputs[, static]) -> what an equation says instead, or None
     latex: Callable[..., str]
     numpy: str  # expression on arrays
     terms: Callable[..., Terms | None]  # (*inputs[, static]) -> the op as a sum of products
@@ -71,6 +75,7 @@ OPS: dict[str, Op] = {}
 # The row of a node made by hand: its symbol, inputs and derivative are in the node.
 BY_HAND = Op(
     "by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", text=lambda: "",
+    binds=ATOM, needs=(), simpler=lambda: None,
     latex=lambda: "", numpy="", terms=lambda: None,
     llvm=lambda m: math.nan, torch="", domain=(), kink=None, exact=False, static_samples=(),
 )
@@ -89,6 +94,9 @@ def _op(
     infix: str | None = None,
     symbol: str | None = None,
     text: Callable[..., str] | None = None,
+    binds: int = ATOM,
+    needs: tuple[int, ...] | None = None,
+    simpler: Callable[..., Any] | None = None,
     latex: Callable[..., str] | None = None,
     numpy: str | None = None,
     terms: Callable[..., Terms | None] | None = None,
@@ -110,6 +118,9 @@ def _op(
         vjp,
         shown,
         text or (lambda *args: f"{shown}({', '.join(args)})"),
+        binds,
+        needs or (LOOSE,) * arity,
+        simpler or (_decided(f) if vjp is _flat else lambda *args: None),
         latex or (lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)"),
         numpy or code or f"np.{name}({slots})",
         terms or (lambda *args: None),
@@ -121,6 +132,15 @@ def _op(
         static_samples,
     )
     return OPS[name]
+
+
+def _decided(f: Callable[..., float]) -> Callable[..., float]:
+    """A comparison within an equation is what it is at these numbers."""
+    return lambda *inputs: f(*map(float, inputs))
+
+
+def _flat(m: Numbers, g: Any, y: Any, a: Any, b: Any) -> tuple[float, float]:
+    return 0.0, 0.0
 
 
 # ---- IEEE results where Python raises ----------------------------------------------------------
@@ -196,23 +216,29 @@ def _sign(m: Numbers, x: Any) -> Any:
 _op("add", 2, lambda a, b: a + b, lambda m, g, y, a, b: (g, g),
     infix="+", exact=True, terms=lambda a, b: ((1.0, a), (1.0, b)),
     llvm=lambda m, a, b: m.fadd(a, b),
+    binds=SUM, needs=(SUM, SUM), simpler=lambda a, b: b if a == 0 else a if b == 0 else None,
     text=lambda a, b: f"{a} + {b}", latex=lambda a, b: f"{a} + {b}")
 _op("sub", 2, lambda a, b: a - b, lambda m, g, y, a, b: (g, -g),
     infix="-", exact=True, terms=lambda a, b: ((1.0, a), (-1.0, b)),
     llvm=lambda m, a, b: m.fsub(a, b),
+    binds=SUM, needs=(SUM, PRODUCT), simpler=lambda a, b: a if b == 0 else None,
     text=lambda a, b: f"{a} − {b}", latex=lambda a, b: f"{a} - {b}")
 _op("mul", 2, lambda a, b: a * b, lambda m, g, y, a, b: (g * b, g * a),
     infix="*", exact=True, terms=lambda a, b: ((1.0, a, b),),
     llvm=lambda m, a, b: m.fmul(a, b),
+    binds=PRODUCT, needs=(PRODUCT, PRODUCT),
+    simpler=lambda a, b: b if a == 1 else a if b == 1 else None,
     text=lambda a, b: f"{a} × {b}", latex=lambda a, b: rf"{a} \cdot {b}")
 _op("div", 2, _div, lambda m, g, y, a, b: (m.div(g, b), -g * m.div(m.div(a, b), b)),
     infix="/", exact=True, domain=((-2.0, 2.0), (0.5, 2.0)),
     terms=lambda a, b: ((1.0, a, ("pow_static", b, -1.0)),),
     llvm=lambda m, a, b: m.fdiv(a, b),
+    binds=PRODUCT, needs=(PRODUCT, POWER), simpler=lambda a, b: a if b == 1 else None,
     text=lambda a, b: f"{a} / {b}", latex=lambda a, b: rf"\frac{{{a}}}{{{b}}}")
 _op("neg", 1, lambda a: -a, lambda m, g, y, a: (-g,),
     symbol="-", exact=True, numpy="-{0}", terms=lambda a: ((-1.0, a),),
     llvm=lambda m, a: m.fneg(a),
+    binds=SUM, needs=(PRODUCT,),
     text=lambda a: f"-{a}", latex=lambda a: f"-{a}")
 
 
@@ -246,6 +272,7 @@ def _pow_static_llvm(m: Any, a: Any, k: float) -> Any:
 
 _op("pow", 2, _pow, _pow_vjp,
     infix="**", domain=((0.5, 2.0), (-2.0, 2.0)), numpy="np.power({0}, {1})",
+    binds=POWER, needs=(ATOM, ATOM),
     text=lambda a, b: f"{a}^{b}", latex=lambda a, b: f"{{{a}}}^{{{b}}}")
 _op("pow_static", 1, _pow, _pow_static_vjp,
     symbol="**{0:g}", domain=(0.5, 2.0), static_samples=(2.0, 3.0, -1.0, 0.5, 1.0, 0.0),
@@ -253,13 +280,10 @@ _op("pow_static", 1, _pow, _pow_static_vjp,
     numpy="np.power({0}, {1})", llvm=_pow_static_llvm,
     # With a number, torch computes some exponents otherwise (0.5 as sqrt), off from IEEE at -0.0.
     torch="torch.pow({0}, torch.tensor({1}, dtype=torch.float64))",
+    binds=POWER, needs=(ATOM,), simpler=lambda a, k: a if k == 1 else None,
     text=lambda a, k: f"{a}{_superscript(k)}", latex=lambda a, k: f"{{{a}}}^{{{k}}}")
 
 # ---- comparisons: 1.0 or 0.0, constant on both sides of a jump -----------------------------------
-
-
-def _flat(m: Numbers, g: Any, y: Any, a: Any, b: Any) -> tuple[float, float]:
-    return 0.0, 0.0
 
 
 _op("less", 2, lambda a, b: 1.0 if a < b else 0.0, _flat,
@@ -286,6 +310,8 @@ _op("select", 3, lambda c, a, b: a if c else b,
     numpy="np.where(np.not_equal({0}, 0.0), {1}, {2})",
     llvm=lambda m, c, a, b: m.select(m.fcmp("une", c, 0.0), a, b),
     torch="torch.where({0} != 0, {1}, {2})",
+    binds=LOOSE, needs=(SUM, SUM, SUM),
+    simpler=lambda c, a, b: (a if c else b) if isinstance(c, float) else None,
     text=lambda c, a, b: f"{a} if {c} else {b}",
     latex=lambda c, a, b: rf"\begin{{cases}}{a}&{c}\\{b}&\text{{else}}\end{{cases}}")
 _op("maximum", 2, lambda a, b: a if a > b or a != a else b,

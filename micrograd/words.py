@@ -113,27 +113,50 @@ def word(english: str, language: str, **fields: object) -> str:
 
 
 MISSING = "–"  # where no backward pass came
+DIGITS = 4  # decimals, as the article prints
+MOST_DIGITS = 17
 
 
-def number(x: Any) -> str:
+def check_digits(digits: int) -> int:
+    """The number of decimals itself; an ArgumentValueError if there is no such one."""
+    whole = isinstance(digits, int) and not isinstance(digits, bool)
+    if not whole or not 1 <= digits <= MOST_DIGITS:
+        raise ArgumentValueError(
+            f"digits must be a whole number from 1 to {MOST_DIGITS}, got {digits!r}"
+        )
+    return digits
+
+
+def number(x: Any, digits: int = DIGITS) -> str:
     """Four decimals, as the article prints; scientific where that would say nothing.
 
     >>> number(0.63185), number(-2.0), number(3e-7), number(float("nan")), number(None)
     ('0.6319', '-2.0000', '3.0000e-07', 'nan', '–')
+    >>> number(0.63185, 2), number(0.63185, 6)
+    ('0.63', '0.631850')
     """
     if x is None or x is np.ma.masked:
         return MISSING
     if not math.isfinite(x):
         return str(x)
-    if x != 0 and not 5e-5 <= abs(x) < 1e7:
-        return f"{x:.4e}"
-    return f"{x + 0.0:.4f}"
+    if x != 0 and not 0.5 * 10.0**-digits <= abs(x) < 1e7:
+        return f"{x:.{digits}e}"
+    return f"{x + 0.0:.{digits}f}"
 
 
-def short(x: float) -> str:
+def short(x: float, digits: int = DIGITS) -> str:
     """A whole number without decimals, any other as `number` has it.
 
     >>> short(2.0), short(0.63185)
     ('2', '0.6319')
     """
-    return f"{x + 0.0:.0f}" if x == round(x, 0) and abs(x) < 1e7 else number(x)
+    return f"{x + 0.0:.0f}" if x == round(x, 0) and abs(x) < 1e7 else number(x, digits)
+
+
+def exact(x: float) -> str:
+    """A number in full, as short as it can be.
+
+    >>> exact(0.1), exact(3.0), exact(1 / 3)
+    ('0.1', '3', '0.3333333333333333')
+    """
+    return f"{x:g}" if float(f"{x:g}") == x else repr(float(x))
