@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd.equations import Quantity
 from micrograd.tables import step_tables
 from micrograd.tape import Tape
+
+if TYPE_CHECKING:
+    from micrograd.optim.equation import Equation
+    from micrograd.optim.optimizer import Optimizer
 
 Positions = NDArray[np.intp]  # where on the tape; -1 for what the loss does not depend on
 Floats = NDArray[np.float64]
@@ -17,15 +23,50 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ParameterRecord:
-    """A parameter before and after: `after = before - learning_rate * direction`."""
+    """A parameter before and after: `after = before - learning_rate * direction`.
+
+    `state_before` and `state_after` are what the optimiser kept of it, arrays of its shape by the
+    names that the state has; masked where there was nothing. `options` are those of its group.
+    """
 
     name: str
     positions: Positions
     before: Floats
     gradient: Floats | None  # None: no backward pass reached it, and it was not updated
-    learning_rate: float
+    learning_rate: float  # 0 if it was not updated
     direction: Floats  # what the optimiser made of the gradient; plain SGD takes it as it is
     after: Floats
+    state_before: Mapping[str, Floats] = field(default_factory=dict)
+    state_after: Mapping[str, Floats] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    optimizer: Optimizer | None = None  # its rule, without parameters; None: it was not updated
+
+    def equations(
+        self, index: tuple[int, ...] = (), p: str | Quantity = "p", g: str | Quantity = "g"
+    ) -> tuple[Equation, ...]:
+        """How the optimiser updated one number, as its rule has it; () if it did not.
+
+        The last equation gives the new number. `p` and `g` are what the number and its gradient are
+        called; a Quantity is taken as it is, with its name and tag.
+
+        >>> from micrograd import nn, optim, record_step
+        >>> model = nn.Linear(1, 1)
+        >>> model.load_state_dict({"weight": [[3.0]], "bias": [1.0]})
+        >>> sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
+        >>> step = record_step(model, nn.MSELoss(), sgd, [[2.0]], [[6.0]])
+        >>> for equation in step.parameter("weight").equations((0, 0), p="w"):
+        ...     print(equation.text(), "|", equation.numbers())
+        v = μ × v_old + g | v = 0.5 × 0 + 4 = 4.0000
+        new = w − lr × v | new = 3 − 0.1 × 4 = 2.6000
+        """
+        if self.optimizer is None or self.gradient is None:
+            return ()
+        p = p if isinstance(p, Quantity) else Quantity(p, float(self.before[index]))
+        g = g if isinstance(g, Quantity) else Quantity(g, float(self.gradient[index]))
+        before, after = (_at(index, state) for state in (self.state_before, self.state_after))
+        *steps, new = self.optimizer.equations(p, g, before, after, dict(self.options))
+        result = Quantity(new.name, float(self.after[index]), new.result.tag)
+        return (*steps, replace(new, result=result))
 
     def shown_gradient(self) -> Floats:
         """The gradient, masked if there is none."""
@@ -104,6 +145,11 @@ class Step:
     def tables(self, language: str = "en") -> str:
         """The step as tables: parameters, forward pass, gradients, updated parameters."""
         return step_tables(self, language)
+
+
+def _at(index: tuple[int, ...], state: Mapping[str, Floats]) -> dict[str, float]:
+    numbers = {name: array[index] for name, array in state.items()}
+    return {name: float(x) for name, x in numbers.items() if x is not np.ma.masked}
 
 
 def _masked(numbers: list[float | None], like: Any) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from micrograd.nn.losses import Loss
 from micrograd.nn.module import AnyParameter, Module
 from micrograd.observers import no_grad
 from micrograd.optim.optimizer import Optimizer, Update
+from micrograd.optim.state import State, scalars
 from micrograd.recording import Call, Recorder
 from micrograd.step import Floats, ModuleCall, ParameterRecord, Positions, Step
 from micrograd.tape import take
@@ -56,8 +57,8 @@ def record_step(
     tape, position = take(root)
 
     updates = optimizer.updates()
-    planned = {update.value: update for update in updates}
-    records = tuple(_parameter_record(name, p, position, planned) for name, p in named)
+    plan = _Plan(optimizer, updates)
+    records = tuple(_parameter_record(name, p, position, plan) for name, p in named)
     before = {update.value: update.value.data for update in updates}
     optimizer.apply(updates)
     try:
@@ -103,11 +104,26 @@ def _named_parameters(model: Module) -> list[tuple[str, AnyParameter]]:
     ]
 
 
+class _Plan:
+    """What an optimiser is about to do, by the Value that it does it to."""
+
+    def __init__(self, optimizer: Optimizer, updates: list[Update]) -> None:
+        self.updates = {update.value: update for update in updates}
+        self.before = {v: dict(optimizer.state.get(v, {})) for v in self.updates}
+        self.after = {v: update.state for v, update in self.updates.items()}
+        self.options = {
+            v: {name: x for name, x in options.items() if name != "params"}
+            for options in optimizer.param_groups
+            for v in scalars(options["params"])
+        }
+        self.rule = optimizer.without_parameters()
+
+
 def _parameter_record(
-    name: str, p: AnyParameter, position: dict[Value, int], planned: dict[Value, Update]
+    name: str, p: AnyParameter, position: dict[Value, int], plan: _Plan
 ) -> ParameterRecord:
     values = _objects(p)
-    updates = [planned.get(v) for v in values.flat]
+    updates = [plan.updates.get(v) for v in values.flat]
     return ParameterRecord(
         name=name,
         positions=_positions(values, position),
@@ -118,7 +134,22 @@ def _parameter_record(
         after=_shaped(
             [u.new if u else v.data for u, v in zip(updates, values.flat, strict=True)], values
         ),
+        state_before=_states(values, plan.before),
+        state_after=_states(values, plan.after),
+        options=plan.options.get(values.flat[0], {}),
+        optimizer=plan.rule if any(updates) else None,
     )
+
+
+def _states(values: Objects, states: Mapping[Value, State]) -> dict[str, Floats]:
+    """An array for each name of a state; masked where it has no number."""
+    own = [states.get(v, {}) for v in values.flat]
+    arrays = {}
+    for name in dict.fromkeys(name for state in own for name in state):
+        array = _shaped([state.get(name, 0.0) for state in own], values)
+        missing = np.array([name not in state for state in own]).reshape(values.shape)
+        arrays[name] = np.ma.masked_array(array, missing) if missing.any() else array
+    return arrays
 
 
 def _module_call(call: Call, position: dict[Value, int], qualified: dict[int, str]) -> ModuleCall:

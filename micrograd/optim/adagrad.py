@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from micrograd.equations import Quantity
 from micrograd.ops import Numbers
+from micrograd.optim.equation import Equation, Paper, quotient, root, squared
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
 from micrograd.optim.state import Group, State
 
@@ -58,6 +60,19 @@ class Adagrad(Optimizer):
         state["step"], state["sum"] = before + 1.0, total
         scaled = m.div(g, m.sqrt(total) + options["eps"])
         return m.div(scaled, 1.0 + before * options["lr_decay"]) if options["lr_decay"] else scaled
+
+    def equations(
+        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+    ) -> tuple[Equation, ...]:
+        """The sum s = s_old + g²; with decay, a rate of its own for each step."""
+        paper = Paper(p, g, before, after, options)
+        g, rate = paper.decayed(), paper.rate
+        start = options["initial_accumulator_value"]
+        s = paper.let("s", paper.old("s", "sum", start) + squared(g), state="sum")
+        if options["lr_decay"]:
+            elapsed = (paper.count() - 1) * paper.chosen("lr_decay", options["lr_decay"])
+            rate = paper.let("lr_t", quotient(rate, 1 + elapsed))
+        return paper.new(quotient(g, root(s) + paper.chosen("ε", options["eps"])), rate)
 
     def direction_text(self, options: Group) -> str:
         """The rule in words, for pictures."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from micrograd.equations import SYMBOLS, Expression, Quantity
 from micrograd.errors import ArgumentValueError
 from micrograd.ops import Numbers
+from micrograd.optim.equation import Equation, Paper, quotient, root, squared
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
 from micrograd.optim.state import Group, State
 
@@ -71,6 +73,28 @@ class Adam(Optimizer):
         root = m.div(m.sqrt(square), m.sqrt(1.0 - m.pow(beta2, t)))
         return m.div(m.div(mean, root + options["eps"]), 1.0 - m.pow(beta1, t))
 
+    def equations(
+        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+    ) -> tuple[Equation, ...]:
+        """Means m and v, corrected by the count t to m̂ and v̂; a step against m̂ / (√v̂ + ε)."""
+        paper = Paper(p, g, before, after, options)
+        return paper.new(self._corrected(paper, paper.decayed(), options))
+
+    def _corrected(self, paper: Paper, g: Quantity, options: Group) -> Expression:
+        beta1 = paper.chosen("β₁", options["betas"][0])
+        beta2 = paper.chosen("β₂", options["betas"][1])
+        t = paper.count()
+        mean = beta1 * paper.old("m", "exp_avg") + (1 - beta1) * g
+        m = paper.let("m", mean, state="exp_avg")
+        square = beta2 * paper.old("v", "exp_avg_sq") + (1 - beta2) * squared(g)
+        v = paper.let("v", square, state="exp_avg_sq")
+        if options["amsgrad"]:
+            largest = SYMBOLS.maximum(paper.old("v_max", "max_exp_avg_sq"), v)
+            v = paper.let("v_max", largest, state="max_exp_avg_sq")
+        m_hat = paper.let("m̂", quotient(m, 1 - SYMBOLS.pow(beta1, t)))
+        v_hat = paper.let("v̂", quotient(v, 1 - SYMBOLS.pow(beta2, t)))
+        return quotient(m_hat, root(v_hat) + paper.chosen("ε", options["eps"]))
+
     def direction_text(self, options: Group) -> str:
         """The rule in words, for pictures."""
         return "mean of g / √(mean of g²)"
@@ -106,6 +130,15 @@ class AdamW(Adam):
         """Adam's direction, and the parameter itself by weight_decay."""
         scaled = self._scaled_mean(m, g, state, options)
         return scaled + options["weight_decay"] * p if options["weight_decay"] else scaled
+
+    def equations(
+        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+    ) -> tuple[Equation, ...]:
+        """Adam's, and λ p added to its direction."""
+        paper = Paper(p, g, before, after, options)
+        scaled = self._corrected(paper, g, options)
+        decay = options["weight_decay"]
+        return paper.new(scaled + paper.chosen("λ", decay) * p if decay else scaled)
 
     def direction_text(self, options: Group) -> str:
         """The rule in words, for pictures."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from micrograd.arrays import Tensor
 from micrograd.engine import Value, as_number
+from micrograd.equations import Quantity
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.ops import FLOATS, Numbers
+from micrograd.optim.equation import Equation, Paper
 from micrograd.optim.state import Group, State, checked_state, gathered, scalars, spread
 
 
@@ -74,6 +77,30 @@ class Optimizer:
         Written for any kind of number, with `m` as in the op table.
         """
         raise NotImplementedError
+
+    def equations(
+        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+    ) -> tuple[Equation, ...]:
+        """The rule on paper: what a step made of the parameter p with the gradient g.
+
+        `before` and `after` are the state of p, as `direction` found and left it. The last equation
+        gives the new parameter. A subclass that does not say how has one equation, with the
+        direction d.
+
+        >>> from micrograd.optim import SGD
+        >>> p, g, sgd = Quantity("p", 1.0), Quantity("g", 2.0), SGD([Value(1.0)], lr=0.1)
+        >>> [(e.text(), e.value) for e in sgd.equations(p, g, {}, {}, sgd.param_groups[0])]
+        [('new = p − lr × g', 0.8)]
+        """
+        paper = Paper(p, g, before, after, options)
+        direction = self.direction(FLOATS, p.value, g.value, dict(before), options)
+        return paper.new(Quantity("d", float(direction)))
+
+    def without_parameters(self) -> Self:
+        """A copy that has the rule and nothing to apply it to."""
+        rule = copy.copy(self)
+        rule.param_groups, rule.state = [], {}
+        return rule
 
     def direction_text(self, options: Group) -> str:
         """The rule in words for pictures, of g (the gradient) and the state; "g" if it is that."""

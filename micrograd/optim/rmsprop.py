@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from micrograd.equations import Quantity
 from micrograd.ops import Numbers
+from micrograd.optim.equation import Equation, Paper, quotient, root, squared
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
 from micrograd.optim.state import Group, State
 
@@ -68,6 +70,23 @@ class RMSprop(Optimizer):
         buffer = options["momentum"] * state.get("momentum_buffer", 0.0) + scaled
         state["momentum_buffer"] = buffer
         return buffer
+
+    def equations(
+        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+    ) -> tuple[Equation, ...]:
+        """The mean v = α v_old + (1 − α) g², or the variance, less the squared mean gradient."""
+        paper = Paper(p, g, before, after, options)
+        g, alpha = paper.decayed(), paper.chosen("α", options["alpha"])
+        square = alpha * paper.old("v", "square_avg") + (1 - alpha) * squared(g)
+        v = paper.let("v", square, state="square_avg")
+        if options["centered"]:
+            mean = alpha * paper.old("m", "grad_avg") + (1 - alpha) * g
+            v = paper.let("σ²", v - squared(paper.let("m", mean, state="grad_avg")))
+        scaled = quotient(g, root(v) + paper.chosen("ε", options["eps"]))
+        if not options["momentum"]:
+            return paper.new(scaled)
+        buffer = paper.chosen("μ", options["momentum"]) * paper.old("b", "momentum_buffer")
+        return paper.new(paper.let("b", buffer + scaled, state="momentum_buffer"))
 
     def direction_text(self, options: Group) -> str:
         """The rule in words, for pictures."""

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from micrograd.engine import as_number
+from micrograd.equations import Quantity
 from micrograd.errors import ArgumentValueError
 from micrograd.ops import Numbers
+from micrograd.optim.equation import Equation, Paper
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
 from micrograd.optim.state import Group, State
 
@@ -69,6 +71,21 @@ class SGD(Optimizer):
             v = momentum * state["momentum_buffer"] + (1 - options["dampening"]) * g
         state["momentum_buffer"] = v
         return g + momentum * v if options["nesterov"] else v
+
+    def equations(
+        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+    ) -> tuple[Equation, ...]:
+        """With momentum v = μ v_old + (1 − τ) g, and a step against v, or against g + μ v."""
+        paper = Paper(p, g, before, after, options)
+        g = paper.decayed()
+        if not options["momentum"]:
+            return paper.new(g)
+        momentum, dampening = paper.chosen("μ", options["momentum"]), options["dampening"]
+        share = (1 - paper.chosen("τ", dampening)) * g if dampening else g
+        total = momentum * paper.old("v", "momentum_buffer") + share
+        undamped = dampening and "momentum_buffer" not in before  # the first v is g
+        v = paper.let("v", g if undamped else total, state="momentum_buffer")
+        return paper.new(g + momentum * v if options["nesterov"] else v)
 
     def direction_text(self, options: Group) -> str:
         """The rule in words, for pictures."""
