@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from micrograd.loop import History, fit
     from micrograd.nn.init import manual_seed
     from micrograd.saving import load, save
-    from micrograd.train import record_step
+    from micrograd.train import record_step, record_steps
 
 __all__ = [
     "CompileError",
@@ -48,6 +48,7 @@ __all__ = [
     "minimum",
     "no_grad",
     "record_step",
+    "record_steps",
     "save",
     "tensor",
 ]
@@ -63,6 +64,7 @@ _LATER = {
     "nn": "",
     "optim": "",
     "record_step": "micrograd.train",
+    "record_steps": "micrograd.train",
     "save": "micrograd.saving",
 }
 

@@ -45,12 +45,14 @@ class Recorder(observers.Observer):
         """Let the node remember where it was made."""
         node._notes().scope = self._scope
 
-    def call(self, module: Any, forward: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+    def call(
+        self, module: Any, forward: Callable[..., Any], inputs: tuple[Any, ...], named: Any
+    ) -> Any:
         """Run a module's forward in a scope of its own."""
         name = self.names.get(id(module), type(module).__name__)
         with self._in(Scope(name)):
-            output = forward(*inputs)
-        self.calls.append(Call(name, module, inputs, output))
+            output = forward(*inputs, **named)
+        self.calls.append(Call(name, module, (*inputs, *named.values()), output))
         return output
 
     def unit(self, index: int) -> AbstractContextManager[None]:

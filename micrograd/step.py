@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.equations import Quantity
+from micrograd.errors import ArgumentValueError
 from micrograd.tables import step_tables
 from micrograd.tape import Tape
 
@@ -87,19 +88,28 @@ class ModuleCall:
 
 
 @dataclass(frozen=True)
+class InputRecord:
+    """One input of the model; most have only `x`."""
+
+    name: str
+    positions: Positions
+    values: Floats
+
+
+@dataclass(frozen=True)
 class Step:
     """One training step; see `micrograd.record_step`.
 
     Every intermediate value, local derivative and gradient is on the `tape`; `x`, `y`, `output`,
-    `ParameterRecord.positions` and `ModuleCall` say which is which.
+    `ParameterRecord.positions` and `ModuleCall` say which is which. `x` is the first of `inputs`.
     """
 
     tape: Tape
     calls: tuple[ModuleCall, ...]
     parameters: tuple[ParameterRecord, ...]
-    x: Positions
+    inputs: tuple[InputRecord, ...]
+    samples: int  # of the batch; 1 for an input without a batch axis
     y: Positions
-    x_values: Floats
     y_values: Floats
     output: Positions
     output_before: Floats
@@ -116,7 +126,11 @@ class Step:
 
     def parameter(self, name: str) -> ParameterRecord:
         """The record of the parameter with that qualified name."""
-        return next(p for p in self.parameters if p.name == name)
+        for p in self.parameters:
+            if p.name == name:
+                return p
+        names = ", ".join(p.name for p in self.parameters)
+        raise ArgumentValueError(f"name must be one of {names:.200}, got {name!r}")
 
     def values(self, positions: Any) -> Floats:
         """The forward values at positions on the tape; masked for -1."""
@@ -135,9 +149,14 @@ class Step:
         return [call for call in self.calls if call.name not in around]
 
     @property
-    def samples(self) -> int:
-        """How many samples the batch has; 1 for an input without a batch axis."""
-        return self.x.shape[0] if self.x.ndim > 1 else 1
+    def x(self) -> Positions:
+        """Where the input is on the tape; of several, the first."""
+        return self.inputs[0].positions
+
+    @property
+    def x_values(self) -> Floats:
+        """The numbers of the input; of several, the first."""
+        return self.inputs[0].values
 
     def __str__(self) -> str:
         return self.tables()

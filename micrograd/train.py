@@ -1,34 +1,48 @@
-"""Training: `record_step` runs one step and keeps all of it."""
+"""Training: `record_step` runs one step and keeps all of it, `record_steps` several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from micrograd.arrays import Tensor, tensor
-from micrograd.elements import Objects, as_objects
+from micrograd.arrays import Tensor
+from micrograd.calling import Batch, check_order, objects_in
+from micrograd.elements import Objects
 from micrograd.engine import Value
-from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.errors import ArgumentTypeError
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import AnyParameter, Module
 from micrograd.observers import no_grad
+from micrograd.optim.lr_scheduler import LRScheduler
 from micrograd.optim.optimizer import Optimizer, Update
 from micrograd.optim.state import State, scalars
+from micrograd.parameter_names import named_modules, named_parameters
 from micrograd.recording import Call, Recorder
-from micrograd.step import Floats, ModuleCall, ParameterRecord, Positions, Step
+from micrograd.snapshot import Snapshot
+from micrograd.step import Floats, InputRecord, ModuleCall, ParameterRecord, Positions, Step
 from micrograd.tape import take
+from micrograd.walk import topological_order
 
 
 def record_step(
-    model: Module, loss: Callable[[Any, Any], Any], optimizer: Optimizer, x: Any, y: Any
+    model: Callable[..., Any],
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer,
+    x: Any,
+    y: Any,
 ) -> Step:
     """Run one training step and keep every number of it.
 
-    `x` and `y` are a batch, one row a sample. The gradients are set to zero first, and afterwards
-    the model's parameters are the updated ones, as after `optimizer.step()`. If anything raises,
-    the parameters are as before.
+    `x` and `y` are a batch, one row a sample; several inputs are a tuple, or a dict by their names.
+    `model` is a Module or any function of Values, `loss` one of its output and y. A Module gets
+    Tensors; Karpathy's modules get a row at a time, and the loss a list of their outputs; any other
+    function gets what is given, with Values in place of numbers.
+
+    The gradients are set to zero first, and afterwards the parameters are the updated ones, as
+    after `optimizer.step()`. If anything raises, parameters, gradients and the optimiser's state
+    are as before.
 
     >>> from micrograd import nn, optim
     >>> model = nn.Linear(1, 1)
@@ -38,70 +52,119 @@ def record_step(
     >>> step.loss, step.parameter("weight").gradient.item(), step.loss_after
     (1.0, 4.0, 0.0)
     """
-    if not isinstance(optimizer, Optimizer):
-        raise ArgumentTypeError(f"optimizer must be an Optimizer, got {type(optimizer).__name__}")
-    x, y = (a if isinstance(a, Tensor) else tensor(a) for a in (x, y))
-    if not x.numel():
-        raise ArgumentValueError(f"x is empty: its shape is {x.shape}")
-    named = _named_parameters(model)
-    model.zero_grad()
-    optimizer.zero_grad()
-    x.grad = y.grad = None
+    check_order(model, loss, optimizer, "record_step(model, loss, optimizer, x, y)")
+    snapshot = Snapshot(optimizer)
+    try:
+        return _record(model, loss, optimizer, x, y, snapshot)
+    except BaseException:
+        snapshot.restore()
+        raise
 
-    names = {id(module): name or "model" for name, module in model.named_modules()}
-    with Recorder({**names, id(loss): "loss"}) as recorder:
-        output = model(x)
-        result = loss(output, y)
-    root = result if isinstance(result, Value) else result._only("the loss")
+
+def record_steps(
+    model: Callable[..., Any],
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer,
+    batches: Iterable[tuple[Any, Any]],
+    schedule: LRScheduler | None = None,
+) -> list[Step]:
+    """Run a training step for each batch (x, y), one after the other, and keep them all.
+
+    See `record_step`. `schedule` sets the learning rate after every step. If anything raises,
+    everything is as before the first step.
+
+    >>> from micrograd import nn, optim
+    >>> model = nn.Linear(1, 1)
+    >>> model.load_state_dict({"weight": [[3.0]], "bias": [1.0]})
+    >>> sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    >>> first, second = record_steps(model, nn.MSELoss(), sgd, [([[2.0]], [[6.0]])] * 2)
+    >>> first.parameter("bias").equations((0,))[0].numbers()
+    'v = 0.9 × 0 + 2 = 2.0000'
+    >>> second.parameter("bias").equations((0,))[0].numbers()
+    'v = 0.9 × 2 + 0 = 1.8000'
+    """
+    check_order(model, loss, optimizer, "record_steps(model, loss, optimizer, batches)")
+    if not isinstance(schedule, LRScheduler | None):
+        raise ArgumentTypeError(f"schedule must be a schedule, got {type(schedule).__name__}")
+    if isinstance(batches, Tensor | str | dict) or not isinstance(batches, Iterable):
+        raise ArgumentTypeError(
+            f"batches must be pairs (x, y), one a step, got {type(batches).__name__}"
+        )
+    snapshot = Snapshot(optimizer, schedule)
+    steps: list[Step] = []
+    try:
+        for batch in batches:
+            if not isinstance(batch, tuple | list) or len(batch) != 2:
+                raise ArgumentTypeError(
+                    f"batches must be pairs (x, y), got {type(batch).__name__} at {len(steps)}"
+                )
+            steps.append(_record(model, loss, optimizer, *batch, snapshot))
+            if schedule is not None:
+                schedule.step()
+    except BaseException:
+        snapshot.restore()
+        raise
+    return steps
+
+
+def _record(
+    model: Any, loss: Any, optimizer: Optimizer, x: Any, y: Any, snapshot: Snapshot
+) -> Step:
+    batch = Batch(model, loss, x, y)
+    named = named_parameters(model, loss, optimizer)
+    used = [*scalars(p for _, p in named), *batch.values()]
+    snapshot.keep(used)
+    for v in used:
+        v.zero_grad()
+    with Recorder({**named_modules(model), id(loss): "loss"}) as recorder:
+        output = batch.output()
+        root = batch.loss(output)
+    leaves = [v for v in topological_order(root) if v._row is None]
+    snapshot.keep(leaves)
+    for v in leaves:
+        v.zero_grad()
     root.backward()
     tape, position = take(root)
-
     updates = optimizer.updates()
     plan = _Plan(optimizer, updates)
     records = tuple(_parameter_record(name, p, position, plan) for name, p in named)
-    before = {update.value: update.value.data for update in updates}
+    learning_rate = optimizer.lr
     optimizer.apply(updates)
-    try:
-        with no_grad():
-            output_after = model(x)
-            loss_after = float(loss(output_after, y))
-    except BaseException:
-        for value, number in before.items():
-            value.data = number
-        raise
+    with no_grad():
+        output_after = batch.output()
+        loss_after = batch.loss(output_after).item()
 
     qualified = {id(p): name for name, p in named}
+    outputs = batch.objects(output)
     return Step(
         tape=tape,
         calls=tuple(_module_call(call, position, qualified) for call in recorder.calls),
         parameters=records,
-        x=_positions(_objects(x), position),
-        y=_positions(_objects(y), position),
-        x_values=x.numpy(),
-        y_values=y.numpy(),
-        output=_positions(_objects(output), position),
-        output_before=_floats(_objects(output)),
-        output_after=_floats(_objects(output_after)),
+        inputs=tuple(
+            InputRecord(name, _positions(values, position), _floats(values))
+            for name, values in batch.inputs.items()
+        ),
+        samples=batch.samples(),
+        y=_positions(batch.y, position),
+        y_values=_floats(batch.y),
+        output=_positions(outputs, position),
+        output_before=_floats(outputs),
+        output_after=_floats(batch.objects(output_after)),
         loss=root.item(),
         loss_after=loss_after,
-        loss_name=type(loss).__name__ if isinstance(loss, Module) else loss.__name__,
+        loss_name=_name(loss),
         loss_formula=getattr(loss, "formula", "loss(out, y)"),
         loss_derivative=getattr(loss, "derivative", "∂L/∂out"),
-        loss_terms=loss.terms(_objects(output).shape) if isinstance(loss, Loss) else 1,
+        loss_terms=loss.terms(outputs.shape) if isinstance(loss, Loss) else 1,
         optimizer_name=type(optimizer).__name__,
         rule=optimizer.direction_text(optimizer.param_groups[0]),
-        learning_rate=optimizer.lr,
+        learning_rate=learning_rate,
     )
 
 
-def _named_parameters(model: Module) -> list[tuple[str, AnyParameter]]:
-    """Named by the model, or by label for one that defines `parameters` alone."""
-    named = list(model.named_parameters())
-    known = {id(p) for _, p in named}
-    rest = [p for p in model.parameters() if id(p) not in known]
-    return named + [
-        ((p.label if isinstance(p, Value) else "") or f"p{i}", p) for i, p in enumerate(rest)
-    ]
+def _name(loss: Any) -> str:
+    name = type(loss).__name__ if isinstance(loss, Module) else getattr(loss, "__name__", "loss")
+    return "loss" if name == "<lambda>" else str(name)
 
 
 class _Plan:
@@ -122,14 +185,14 @@ class _Plan:
 def _parameter_record(
     name: str, p: AnyParameter, position: dict[Value, int], plan: _Plan
 ) -> ParameterRecord:
-    values = _objects(p)
+    values = objects_in(p)
     updates = [plan.updates.get(v) for v in values.flat]
     return ParameterRecord(
         name=name,
         positions=_positions(values, position),
         before=_floats(values),
-        gradient=_shaped([v.grad for v in values.flat], values) if updates[0] else None,
-        learning_rate=updates[0].learning_rate if updates[0] else 0.0,
+        gradient=_gradient(values),
+        learning_rate=max((u.learning_rate for u in updates if u), default=0.0),
         direction=_shaped([u.direction if u else 0.0 for u in updates], values),
         after=_shaped(
             [u.new if u else v.data for u, v in zip(updates, values.flat, strict=True)], values
@@ -156,8 +219,8 @@ def _module_call(call: Call, position: dict[Value, int], qualified: dict[int, st
     return ModuleCall(
         name=call.name,
         kind=_kind(call.module),
-        inputs=_positions(_objects(call.inputs[0]), position),
-        output=_positions(_objects(call.output), position),
+        inputs=_positions(objects_in(call.inputs[0] if call.inputs else []), position),
+        output=_positions(objects_in(call.output), position),
         parameters={
             name: qualified[id(p)] for name, p in call.module.own_parameters() if id(p) in qualified
         },
@@ -169,10 +232,10 @@ def _kind(module: Module) -> str:
     return next(c.__name__ for c in type(module).__mro__ if c.__module__.startswith("micrograd."))
 
 
-def _objects(values: Any) -> Objects:
-    if isinstance(values, Tensor):
-        return values._values
-    return as_objects(values) if isinstance(values, Value) else tensor(values)._values
+def _gradient(values: Objects) -> Floats | None:
+    if not any(v._reached for v in values.flat):
+        return None
+    return _shaped([v.grad for v in values.flat], values)
 
 
 def _positions(values: Objects, position: dict[Value, int]) -> Positions:

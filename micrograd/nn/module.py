@@ -39,14 +39,14 @@ class Module:
     # Of the class, so that a subclass whose `__init__` forgets `super().__init__()` has it too.
     training: bool = True
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run `forward`; while a step is recorded, in a scope of the module's name."""
         recording = recorder()
         if recording is None:
-            return self.forward(*inputs)
-        return recording.call(self, self.forward, inputs)
+            return self.forward(*inputs, **named)
+        return recording.call(self, self.forward, inputs, named)
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """What the module computes; a subclass defines it."""
         raise MicrogradError(f"{type(self).__name__} does not define forward()")
 
