@@ -13,6 +13,7 @@ from micrograd.equations import Quantity
 from micrograd.errors import ArgumentValueError
 from micrograd.tables import step_tables
 from micrograd.tape import Tape
+from micrograd.words import DIGITS
 
 if TYPE_CHECKING:
     from micrograd.optim.equation import Equation
@@ -145,8 +146,17 @@ class Step:
 
     def layers(self) -> list[ModuleCall]:
         """The calls of modules that compute something themselves, not of those around them."""
-        around = {call.name.rpartition(".")[0] for call in self.calls} | {"loss", "model"}
-        return [call for call in self.calls if call.name not in around]
+        within = {call.name for call in self.calls if call.kind == "Layer"}
+        calls = [
+            call
+            for call in self.calls
+            if call.name != "loss"
+            and not (call.kind == "Neuron" and call.name.rpartition(".neurons.")[0] in within)
+        ]
+        around = {call.name.rpartition(".")[0] for call in calls}
+        around |= {call.name.rpartition(".")[0] for call in calls if call.kind == "Layer"}
+        around |= {"model"} if any(call.name != "model" for call in calls) else set()
+        return [call for call in calls if call.name not in around]
 
     @property
     def x(self) -> Positions:
@@ -161,9 +171,12 @@ class Step:
     def __str__(self) -> str:
         return self.tables()
 
-    def tables(self, language: str = "en") -> str:
-        """The step as tables: parameters, forward pass, gradients, updated parameters."""
-        return step_tables(self, language)
+    def tables(self, language: str = "en", digits: int = DIGITS) -> str:
+        """The step as tables: parameters, forward pass, gradients, updated parameters.
+
+        `language` is "en" or "zh". Numbers have `digits` decimals, the losses all that they have.
+        """
+        return step_tables(self, language, digits)
 
 
 def _at(index: tuple[int, ...], state: Mapping[str, Floats]) -> dict[str, float]:

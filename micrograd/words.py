@@ -30,6 +30,8 @@ _CHINESE = {
     "Gradients": "梯度",
     "Updated parameters": "更新后的参数",
     "After the step": "更新之后",
+    "Update rule": "更新规则",
+    "before the step": "更新之前",
     "not reached": "未到达",
     "value": "数值",
     "new value": "更新后的数值",

@@ -241,3 +241,100 @@ def test_bad_data(x, y, message):
     model = article.network()
     with pytest.raises(micrograd.MicrogradError, match=message):
         record_step(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1), x, y)
+
+
+STATES = {"momentum_buffer": "v", "exp_avg": "m", "exp_avg_sq": "v", "sum": "s", "square_avg": "v"}
+
+
+def table_of(tables, name):
+    """The table of an equation's result."""
+    (found,) = [rows for title, (rows, *_) in tables.items() if title.startswith(f"{name} = ")]
+    return {parameter: [float(x) for x in numbers] for parameter, numbers in found.items()}
+
+
+@pytest.mark.parametrize("digits", [4, 9])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"momentum": 0.9}),
+        ("Adagrad", {}),
+        ("RMSprop", {}),
+        ("Adam", {}),
+        ("AdamW", {}),
+    ],
+)
+def test_the_tables_show_what_the_optimiser_made_of_the_gradients(name, options, digits):
+    model = article.network()
+    optimizer = getattr(optim, name)(model.parameters(), lr=0.01, **options)
+    steps = micrograd.record_steps(model, nn.MSELoss(), optimizer, [(article.X, article.Y)] * 3)
+    peer = torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1))
+    peer.double()
+    names = dict(zip(article.PARAMETERS, peer.parameters(), strict=True))
+    for key, p in names.items():
+        p.data = torch.tensor(article.PARAMETERS[key], dtype=torch.float64)
+    reference = getattr(torch.optim, name)(peer.parameters(), lr=0.01, **options)
+    for step in steps:
+        reference.zero_grad()
+        torch.nn.MSELoss()(
+            peer(torch.tensor(article.X).double()), torch.tensor(article.Y).double()
+        ).backward()
+        reference.step()
+        tables = sections(step.tables(digits=digits))
+        for key, p in names.items():
+            for entry, symbol in STATES.items():
+                if entry in reference.state[p]:
+                    want = reference.state[p][entry].numpy().ravel()
+                    got = table_of(tables, symbol)[key]
+                    np.testing.assert_allclose(got, want, rtol=1e-4, atol=0.51 * 10**-digits)
+        if name.startswith("Adam"):
+            t = reference.state[p]["step"].item()
+            m_hat = reference.state[p]["exp_avg"].item() / (1 - 0.9**t)
+            assert table_of(tables, "m̂")[key] == [pytest.approx(m_hat, abs=0.51 * 10**-digits)]
+            assert f"t = {t:g}" in step.tables()
+    before = [title for title in tables if title.endswith("_old (before the step)")]
+    assert len(before) == {"Adam": 2, "AdamW": 2}.get(name, 1)
+
+
+def test_plain_descent_has_the_articles_tables_and_no_others(step):
+    assert "Update rule" not in str(step)
+    assert "=" not in str(step)
+
+
+def test_digits(step):
+    assert "0.63" in step.tables(digits=2)
+    assert "0.6319" not in step.tables(digits=2)
+    assert "0.63185162" in step.tables(digits=8)
+    assert repr(step.loss) in step.tables(digits=1)
+    for wrong in (0, -1, 18, 2.0, True, "4"):
+        with pytest.raises(micrograd.MicrogradError, match="digits must be"):
+            step.tables(digits=wrong)
+
+
+def test_groups_have_their_own_rules_in_the_tables():
+    model = article.network()
+    groups = [{"params": model.layer1.parameters(), "momentum": 0.9}]
+    groups += [{"params": model.layer2.parameters(), "weight_decay": 0.1}]
+    sgd = optim.SGD(groups, lr=0.01)
+    text = record_step(model, nn.MSELoss(), sgd, article.X, article.Y).tables()
+    assert "  layer1.weight, layer1.bias  new = p − lr × v, lr = 0.01, μ = 0.9\n" in text
+    assert "  layer2.weight, layer2.bias  new = p − lr × g_λ, lr = 0.01, λ = 0.1\n" in text
+
+
+def test_the_tables_of_rows_have_a_row_each():
+    mlp = nn.MLP(2, [2, 1])
+    loss = lambda outputs, ys: sum((a - b) ** 2 for a, b in zip(outputs, ys, strict=True))  # noqa: E731
+    sgd = optim.SGD(mlp.parameters(), lr=0.01)
+    step = record_step(mlp, loss, sgd, [[1, 2], [3.0, 4]], [1, 2])
+    (forward,) = sections(str(step))["Forward pass"]
+    assert list(forward) == ["x (input)", "layers.0", "layers.1", "y (target)"]
+    assert [len(numbers) for numbers in forward.values()] == [4, 4, 2, 2]
+
+
+def test_large_arrays_are_summarised():
+    model = nn.Linear(40, 40)
+    sgd = optim.Adam(model.parameters(), lr=0.01)
+    step = record_step(model, nn.MSELoss(), sgd, np.ones((2, 40)), np.ones((2, 40)))
+    text = step.tables("zh", digits=2)
+    rows_left_out = [line for line in text.split("\n") if line.count("…") == 7]
+    assert len(rows_left_out) == 3 + 2 + 4  # weights, gradients, new weights; state; m, v, m̂, v̂
+    assert max(map(len, text.split("\n"))) < 400
