@@ -18,24 +18,31 @@ class Picture:
 
     def texts(self, key):
         """All texts of a band, a card or a wire, in order."""
-        return [_content(t) for t in self.groups[key].iter(f"{SVG}text")]
+        return [_content(t) for t, _ in _pieces(self.groups[key])]
 
     def numbers(self, key):
         """The bold numbers of a band, in order; nan where there is "–"."""
-        bold = [t for t in self.groups[key].iter(f"{SVG}text") if t.get("font-weight") == "bold"]
+        bold = [t for t, _ in _pieces(self.groups[key]) if t.get("font-weight") == "bold"]
         return [float("nan") if _content(t) == "–" else float(_content(t)) for t in bold]
 
     def small_print(self, key):
         """The lines of small print of a band, from top to bottom."""
         lines = {}
-        for t in self.groups[key].iter(f"{SVG}text"):
+        for t, y in _pieces(self.groups[key]):
             if float(t.get("font-size")) == SMALL_SIZE:
-                lines.setdefault(float(t.get("y")), []).append(_content(t))
+                lines.setdefault(y, []).append(_content(t))
         return ["".join(lines[y]) for y in sorted(lines)]
 
     def all_text(self):
         """Every text of the picture."""
-        return [_content(t) for t in self.root.iter(f"{SVG}text")]
+        return [_content(t) for t, _ in _pieces(self.root)]
+
+
+def _pieces(group):
+    """Texts, or the pieces that one is made of, each with its baseline."""
+    for text in group.iter(f"{SVG}text"):
+        for piece in text.findall(f"{SVG}tspan") or [text]:
+            yield piece, float(text.get("y"))
 
 
 def _content(text):

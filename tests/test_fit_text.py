@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
+import matplotlib
 import pytest
+from fontTools.ttLib import TTFont
 
 from micrograd.errors import ArgumentValueError
+from viz.layout.alignment import alignments
 from viz.layout.fit_text import SANS_SERIF, fit
 from viz.layout.text_lengths import add_text_lengths
 from viz.layout.text_metrics import character_width, text_width
@@ -34,39 +39,69 @@ def text(content: str, more: str = "") -> str:
     )
 
 
-def fitted(content: str, title: str | None = None) -> ElementTree.Element:
-    return ElementTree.fromstring(fit(picture(content), title))
+def fitted(content: str, title: str | None = None, **options: object) -> ElementTree.Element:
+    return ElementTree.fromstring(fit(picture(content), title, **options))  # type: ignore[arg-type]
 
 
-def only_text(content: str) -> ElementTree.Element:
-    (found,) = fitted(content).iter(f"{SVG}text")
+def only_text(content: str, label: str = "") -> ElementTree.Element:
+    (found,) = fitted(content, aligned=alignments(f"a [label=<{label}>]")).iter(f"{SVG}text")
     return found
 
 
-def test_text_without_a_known_length_gets_its_width_in_helvetica() -> None:
-    assert only_text(text("0.6319")).attrib["textLength"] == "30.58"
-    assert only_text(text("i", ' font-weight="bold"')).attrib["textLength"] == "2.78"
-    assert only_text(text("i")).attrib["lengthAdjust"] == "spacingAndGlyphs"
+def measured(content: str, x: float, more: str = "") -> str:
+    """A text as the engine places it, with the width that it took it to have."""
+    return text(content, f' textLength="{text_width(content, 10.0):.2f}"{more}').replace(
+        'x="3"', f'x="{x}"'
+    )
 
 
-def test_the_width_that_the_engine_assumed_is_kept() -> None:
-    assert only_text(text("0.6319", ' textLength="33.75"')).attrib["textLength"] == "33.75"
+@pytest.mark.parametrize(("align", "anchor", "x"), [
+    ("LEFT", "start", 3), ("RIGHT", "end", 38.49), ("CENTER", "middle", 20.75),
+])  # fmt: skip
+def test_a_text_is_anchored_where_its_cell_says(align: str, anchor: str, x: float) -> None:
+    cell = f'<TABLE><TR><TD ALIGN="{align}"><FONT>0.6319</FONT></TD></TR></TABLE>'
+    found = only_text(measured("0.6319", 3), cell)
+    assert found.attrib["text-anchor"] == anchor
+    assert float(found.attrib["x"]) == pytest.approx(x, abs=0.006)
+    assert not {"textLength", "lengthAdjust"} & found.attrib.keys()
 
 
-@pytest.mark.parametrize("guess", ["3.00", "23.00", "90.00"])
-def test_a_guess_far_from_helvetica_is_not_believed(guess: str) -> None:
-    assert only_text(text("中文", f' textLength="{guess}"')).attrib["textLength"] == "20.00"
+def test_the_texts_of_one_line_become_one() -> None:
+    line = '<FONT COLOR="red">12</FONT><FONT COLOR="blue"> &#215; </FONT><BR ALIGN="RIGHT"/>'
+    pieces = measured("12", 3, ' fill="red"') + measured(" × ", 15.74, ' fill="blue"')
+    found = only_text(pieces, f'<TABLE><TR><TD ALIGN="TEXT">{line}</TD></TR></TABLE>')
+    assert [(t.text, t.attrib["fill"]) for t in found] == [("12", "red"), (" × ", "blue")]
+    width = text_width("12 × ", 10.0)
+    assert float(found.attrib["x"]) == pytest.approx(3 + width, abs=0.02)
+    assert found.attrib["text-anchor"] == "end"
+    assert "fill" not in found.attrib
 
 
-def test_other_families_keep_their_font_and_length() -> None:
-    courier = '<text font-family="Courier" font-size="10"{}>W</text>'
-    assert "textLength" not in only_text(courier.format("")).attrib
-    kept = only_text(courier.format(' textLength="30"'))
-    assert (kept.attrib["font-family"], kept.attrib["textLength"]) == ("Courier", "30.00")
+def test_lines_stay_apart_and_cells_too() -> None:
+    label = (
+        '<TABLE><TR><TD>a<BR ALIGN="LEFT"/>b<BR ALIGN="RIGHT"/></TD><TD>'
+        '<TABLE><TR><TD ALIGN="LEFT">c</TD></TR></TABLE></TD><TD><B>d</B></TD></TR></TABLE>'
+    )
+    assert alignments(f"n [id=x label=<{label}>]; m [label=<<B>x</I>>]") == {
+        ("a", "b", "c", "d"): (("start", 0), ("end", 1), ("start", 2), ("middle", 3))
+    }
 
 
-def test_blank_text_gets_no_length() -> None:
-    assert "textLength" not in only_text(text(" ")).attrib
+def test_a_text_of_another_label_is_left_alone() -> None:
+    found = only_text(measured("0.6319", 3), '<TABLE><TR><TD ALIGN="RIGHT">0.5</TD></TR></TABLE>')
+    assert (found.attrib["x"], "text-anchor" in found.attrib) == ("3", False)
+
+
+@pytest.mark.parametrize("guess", ["3.00", "30.00"])
+def test_only_a_box_that_is_too_small_stretches_its_text(guess: str) -> None:
+    cell = '<TABLE><TR><TD ALIGN="RIGHT">0.6319</TD></TR></TABLE>'
+    found = only_text(text("0.6319", f' textLength="{guess}"'), cell)
+    assert (found.attrib["textLength"], found.attrib["x"]) == (guess, "3")
+
+
+def test_other_families_keep_their_font() -> None:
+    courier = '<text font-family="Courier" font-size="10" textLength="30">W</text>'
+    assert only_text(courier).attrib["font-family"] == "Courier"
 
 
 def test_spaces_at_the_ends_are_drawn() -> None:
@@ -89,10 +124,29 @@ def test_the_size_is_in_pixels_and_shrinks_with_the_page() -> None:
     assert root.attrib["style"] == "max-width:100%;height:auto"
 
 
-def test_a_title_is_read_aloud_and_escaped() -> None:
-    root = fitted("", 'loss < 1 & "y"')
-    assert (root.attrib["role"], root.attrib["aria-label"]) == ("img", 'loss < 1 & "y"')
-    assert "aria-label" not in fitted("").attrib
+def test_title_and_description_are_read_aloud() -> None:
+    root = fitted("", 'loss < 1 & "y"', description="two cards")
+    title, description = root[:2]
+    assert (title.tag, title.text) == (f"{SVG}title", 'loss < 1 & "y"')
+    assert (description.tag, description.text) == (f"{SVG}desc", "two cards")
+    assert root.attrib["role"] == "img"
+    assert root.attrib["aria-labelledby"].split() == [part.attrib["id"] for part in root[:2]]
+    assert "aria-labelledby" not in fitted("").attrib
+
+
+def test_two_pictures_on_a_page_have_labels_of_their_own() -> None:
+    one, two = (fitted(text(content), "title") for content in "ab")
+    assert one.attrib["aria-labelledby"] != two.attrib["aria-labelledby"]
+
+
+def test_parts_are_called_in_words_or_not_at_all() -> None:
+    group = '<g id="{0}" class="{1}"><title>{2}</title></g>'
+    parts = [("h0", "node", "n3"), ("e", "edge fwd", "n3&#45;&gt;n4"), ("clust1", "cluster", "c")]
+    root = fitted(
+        "".join(group.format(*part) for part in parts), words={"h0": "hidden", "c": "<c>"}
+    )
+    titles = {g.attrib["id"]: [t.text for t in g.iter(f"{SVG}title")] for g in root.iter(f"{SVG}g")}
+    assert titles | {"graph0": []} == {"h0": ["hidden"], "e": [], "clust1": ["<c>"], "graph0": []}
 
 
 def test_entities_ids_classes_and_links_survive() -> None:
@@ -134,12 +188,34 @@ def test_what_is_no_picture_is_refused(broken: str) -> None:
         fit(broken)
 
 
-def test_widths_of_helvetica() -> None:
-    assert text_width("Wi", 1000.0) == 944 + 222
-    assert text_width("Wi", 1000.0, bold=True) == 944 + 278
+def test_widths_are_those_of_the_widest_font() -> None:
+    assert text_width("Wi", 1000.0) == 990 + 278  # Verdana's W, the i of DejaVu Sans
+    assert character_width("@") == 1016  # Helvetica's
     assert character_width("é") == character_width("e")
     assert character_width("\N{COMBINING ACUTE ACCENT}") == 0
     assert character_width("語") == 1000
+
+
+FONT_FILES = [
+    *(
+        Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{b}.ttf")
+        for b in ("", "-Bold")
+    ),
+    *Path("/usr/share/fonts/truetype/liberation").glob("LiberationSans-[RB]*[dr].ttf"),
+]
+MEASURED = [chr(c) for c in (*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x370, 0x400))]
+MEASURED += ["−", "×", "·", "∂", "²", "₁", "≈", "Σ", "√", "′", "–", "…", "→", "∑", "‖", "▸", "ŷ"]
+
+
+@pytest.mark.parametrize("file", FONT_FILES, ids=lambda file: file.stem)
+def test_no_font_has_wider_characters(file: Path) -> None:
+    font = TTFont(file)
+    units, glyphs, widths = font["head"].unitsPerEm, font.getBestCmap(), font["hmtx"]
+    bold = "Bold" in file.stem
+    for character in MEASURED:
+        if ord(character) in glyphs and character != "\xad":
+            advance = widths[glyphs[ord(character)]][0] * 1000 / units
+            assert math.ceil(advance - 1e-6) <= character_width(character, bold), character
 
 
 def layout(**operation: object) -> dict[str, object]:

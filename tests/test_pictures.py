@@ -51,7 +51,8 @@ def test_any_label_draws_and_injects_nothing(draw, label):
     drawn = draw(b)
     svg = drawn.svg() if isinstance(drawn, viz.Figure) else drawn.pipe(encoding="utf-8")
     root = ElementTree.fromstring(svg)
-    allowed = {"svg", "g", "title", "polygon", "text", "path", "a", "ellipse", "polyline"}
+    allowed = {"svg", "g", "title", "desc", "polygon", "text", "tspan", "path", "a", "ellipse",
+               "polyline"}  # fmt: skip
     assert {element.tag.rpartition("}")[2] for element in root.iter()} <= allowed
     assert not any(name.startswith("on") for e in root.iter() for name in e.attrib)
     if label.isprintable() and label.strip():

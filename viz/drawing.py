@@ -13,18 +13,23 @@ from viz.cards import Card
 from viz.figure import Figure
 from viz.markup import font, one_line
 from viz.palette import (
+    CLUSTER_FRAME,
     FONT,
+    FORWARD,
     FORWARD_WIRE,
+    GRADIENT,
     GRADIENT_WIRE,
     LOCAL,
     NEURON_FRAME,
     ROLES,
+    SMALL_SIZE,
     TEXT_SIZE,
     TITLE_TEXT,
     UPDATE,
     WEIGHT_FRAME,
     Role,
 )
+from viz.spoken import Wire, card_in_words, picture_in_words, wire_in_words
 
 LONGEST_CAPTION = 300  # characters
 MOST_NUMBERS = 4  # of x or y in a caption
@@ -39,7 +44,11 @@ class Drawing:
     def __init__(self, name: str, caption: str, language: str, optimizer: str = "") -> None:
         self.caption = one_line(caption, LONGEST_CAPTION)
         self._meanings = _meanings(optimizer, language)
+        self._language = language
         self._roles: set[Role] = set()
+        self._cards: dict[str, Card] = {}
+        self._wires: list[Wire] = []
+        self._words: dict[str, str] = {}  # of clusters
         self.graph = graphviz.Digraph(name)
         self.graph.attr(
             "graph",
@@ -58,18 +67,18 @@ class Drawing:
     def card(self, card: Card, graph: graphviz.Digraph | None = None) -> None:
         """Add a card, to a cluster if one is given; its key is the node's name and id."""
         self._roles.update(card.roles())
+        self._cards[card.key] = card
         (graph or self.graph).node(card.key, card.label(self._meanings), id=card.key)
 
     @contextmanager
     def cluster(self, key: str, title: str) -> Iterator[graphviz.Digraph]:
         """A dashed frame, with a title, around cards."""
+        self._words[key] = one_line(title)
         with self.graph.subgraph(name=key) as frame:
             frame.attr(
-                color=WEIGHT_FRAME,
-                fontcolor=WEIGHT_FRAME,
+                color=CLUSTER_FRAME,
                 fontname=FONT,
-                fontsize="11",
-                label=f"<{font(title, WEIGHT_FRAME, 11)}>",
+                label=_badge(title, TITLE_TEXT, WEIGHT_FRAME),
                 labeljust="l",
                 labelloc="t",
                 margin="8",
@@ -80,24 +89,26 @@ class Drawing:
 
     def forward(self, tail: str, out: str, head: str, into: str, thin: bool = False) -> None:
         """A wire for a value, from the right of a row to the left of another."""
+        key = self._wire(tail, head, FORWARD)
         self.graph.edge(
             f"{tail}:{out}:e",
             f"{head}:{into}:w",
             **{"class": "fwd"},
             color=FORWARD_WIRE,
-            id=f"e-{tail}-{head}",
+            id=key,
             **_width(thin),
         )
 
     def backward(self, tail: str, out: str, head: str, into: str, thin: bool = False) -> None:
         """A wire for a gradient, from the left of a row back to the right of another."""
+        key = self._wire(tail, head, GRADIENT)
         self.graph.edge(
             f"{tail}:{out}:w",
             f"{head}:{into}:e",
             **{"class": "bwd"},
             color=GRADIENT_WIRE,
             constraint="false",
-            id=f"e-{tail}-{head}",
+            id=key,
             style="dashed",
             **_width(thin),
         )
@@ -109,10 +120,11 @@ class Drawing:
 
         It ends at the left of the row `into`, if one is named. `straight` keeps the two in line.
         """
-        attributes = {"class": "fwd", "color": FORWARD_WIRE, "id": f"e-{tail}-{head}"}
+        key = self._wire(tail, head, FORWARD, label)
+        attributes = {"class": "fwd", "color": FORWARD_WIRE, "id": key}
         if label:
             self._roles.add(LOCAL)
-            attributes["label"] = _badge(label, LOCAL)
+            attributes["label"] = _badge(label, LOCAL.text, LOCAL.fill)
         if straight:
             attributes["weight"] = "8"
         ends = (f"{tail}:e", f"{head}:{into}:w") if into else (tail, head)
@@ -122,7 +134,23 @@ class Drawing:
         """The finished picture."""
         shown = {role: words for role, words in self._meanings.items() if role in self._roles}
         self.graph.attr("graph", label=_legend(self.caption, shown))
-        return Figure(self.graph.source, self.caption)
+        return Figure(self.graph.source, self.caption, self._description(), self._all_words())
+
+    def _wire(self, tail: str, head: str, role: Role, label: str = "") -> str:
+        """Note a wire, and return its id."""
+        carries = self._meanings[role] + (f", {self._meanings[LOCAL]} {label}" if label else "")
+        wire = Wire(f"e-{tail}-{head}", tail, head, carries)
+        self._wires.append(wire)
+        return wire.key
+
+    def _description(self) -> str:
+        cards = list(self._cards.values())
+        return picture_in_words(cards, len(self._wires), self._meanings, self._language)
+
+    def _all_words(self) -> dict[str, str]:
+        cards = {key: card_in_words(card, self._meanings) for key, card in self._cards.items()}
+        wires = {wire.key: wire_in_words(wire, self._cards, self._language) for wire in self._wires}
+        return {**self._words, **cards, **wires}
 
 
 def step_caption(step: Step, language: str, sample: int | None = None, note: str = "") -> str:
@@ -168,8 +196,8 @@ def _legend(caption: str, words: Mapping[Role, str]) -> str:
     )
 
 
-def _badge(label: str, role: Role) -> str:
-    cell = _cell(role.fill, font(label, role.text, 11, bold=True))
+def _badge(label: str, colour: str, fill: str) -> str:
+    cell = _cell(fill, font(label, colour, SMALL_SIZE, bold=True))
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="2"><TR>{cell}</TR></TABLE>>'
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from micrograd.errors import ArgumentValueError
 from micrograd.files import write_atomically
+from viz.layout.alignment import alignments
 from viz.layout.fit_text import fit
 from viz.layout_engine import render
 
@@ -22,18 +24,34 @@ _OWN_SIZE = re.compile(r'width="(?P<width>[\d.]+)" height="[\d.]+"')
 class Figure:
     """A graph in the DOT language (`source`) with a title.
 
+    `description` says in words what there is to see; `words` what each part is, by its id.
+
     >>> figure = Figure("digraph { a -> b }", "two nodes")
     >>> figure.svg().startswith("<svg")
     True
     """
 
-    def __init__(self, source: str, title: str) -> None:
+    def __init__(
+        self,
+        source: str,
+        title: str,
+        description: str = "",
+        words: Mapping[str, str] | None = None,
+    ) -> None:
         self.source = source
         self.title = title
+        self.description = description
+        self.words = dict(words or {})
 
     def svg(self) -> str:
         """The picture as SVG, for a page or a file; its text fits whatever fonts a reader has."""
-        return fit(render(self.source, "svg").decode(), self.title)
+        return fit(
+            render(self.source, "svg").decode(),
+            self.title,
+            self.description,
+            words=self.words,
+            aligned=alignments(self.source),
+        )
 
     def content(self, format: str) -> bytes:
         """The picture in a format: "svg", "png", "pdf" or "dot".

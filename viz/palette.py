@@ -27,8 +27,9 @@ FORWARD_WIRE = "#0072B2"
 GRADIENT_WIRE = "#D55E00"
 
 NEURON_FRAME = "#33475B"
-WEIGHT_FRAME = "#7A8C9D"
-DATA_FRAME = "#9AA8B5"
+WEIGHT_FRAME = "#55697B"
+DATA_FRAME = "#6B6660"
+CLUSTER_FRAME = "#7A8C9D"  # a line on the page: stands out from a light one and from a dark one
 TITLE_TEXT = "white"
 SUBTITLE_TEXT = "#E3EAF0"
 OPERATOR_TEXT = "#5B6770"  # the × between two factors

@@ -13,6 +13,7 @@ from micrograd.files import write_atomically
 from micrograd.walk import topological_order
 from viz.figure import Figure
 from viz.markup import one_line
+from viz.palette import FONT
 
 
 def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
@@ -33,15 +34,18 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Dot:
     """
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir must be LR or TB, got {rankdir!r}")
-    dot = Dot(format=format, graph_attr={"rankdir": rankdir}, node_attr={"fontname": "Helvetica"})
+    dot = Dot(format=format, graph_attr={"rankdir": rankdir}, node_attr={"fontname": FONT})
     order = topological_order(root)
     names = {v: f"n{i}" for i, v in enumerate(order)}
     for v in order:
-        fields = [_escape(v.label)] * bool(v.label)
-        fields += [f"data {v.data:.4f}", f"grad {v.grad:.4f}"]
+        numbers = [f"data {v.data:.4f}", f"grad {v.grad:.4f}"]
+        name = [v.label] * bool(v.label)
+        dot.words[names[v]] = one_line(", ".join(name + numbers))
+        fields = [*map(_escape, name), *numbers]
         dot.node(names[v], label=f"{{ {' | '.join(fields)} }}", shape="record")
         if v._op:
             operation = f"{names[v]}_op"
+            dot.words[operation] = one_line(v._op)
             dot.node(operation, label=graphviz.escape(v._op))
             dot.edge(operation, names[v])
             for x in dict.fromkeys(v._inputs):
@@ -50,7 +54,11 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Dot:
 
 
 class Dot(graphviz.Digraph):  # type: ignore[misc]
-    """A `graphviz.Digraph` that needs no `dot` on the machine."""
+    """A `graphviz.Digraph` that needs no `dot` on the machine; `words` say what its nodes are."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.words: dict[str, str] = {}
 
     def pipe(
         self,
@@ -60,7 +68,9 @@ class Dot(graphviz.Digraph):  # type: ignore[misc]
         **options: Any,
     ) -> Any:
         """The picture, as bytes, or as text with an encoding."""
-        content = Figure(self.source, "computation graph").content(format or self.format)
+        said = "; ".join(self.words.values())
+        figure = Figure(self.source, "computation graph", said, self.words)
+        content = figure.content(format or self.format)
         return content if encoding is None else content.decode(encoding)
 
     def render(

@@ -1,8 +1,9 @@
-"""A font of blank glyphs with Helvetica's widths, written as a TrueType file.
+"""A font of blank glyphs with the widths of the widest fonts, written as a TrueType file.
 
 A layout engine sizes boxes by the fonts that it finds, so the same graph comes out different on
 every machine. The layout of a vector picture needs no glyphs, only widths: laid out with this
-font alone it is the same everywhere, fits Helvetica, and needs no font to be installed.
+font alone it is the same everywhere, fits whatever font a reader has, and needs none installed.
+It calls itself Helvetica, as that is what pictures ask for.
 
 The tables are those of the OpenType specification, version 1.9:
 https://learn.microsoft.com/typography/opentype/spec/
@@ -10,12 +11,16 @@ https://learn.microsoft.com/typography/opentype/spec/
 
 from __future__ import annotations
 
+import math
 import struct
 from functools import cache
 
-from viz.layout.text_metrics import COMMON, UNITS_PER_EM, WIDE, character_width
+from viz.layout.text_metrics import UNITS_PER_EM, UNKNOWN, WIDE, character_width
 
 FAMILY = "Helvetica"
+_SIZES = (10, 11, 12, 13, 14, 15)  # points, of the texts of our pictures
+_PIXELS_PER_POINT = 96 / 72
+_MOST_SHORT = 0.2  # pixels
 _ASCENT = 905
 _DESCENT = 212
 _MEASURED = (range(0x20, 0x7F), range(0xA0, 0x3100), range(0xF900, 0xFFFE))
@@ -39,9 +44,11 @@ def blank_font(bold: bool = False) -> bytes:
     '00010000'
     """
     width_of = {
-        point: character_width(chr(point), bold) for points in _MEASURED for point in points
+        point: _advance(character_width(chr(point), bold))
+        for points in _MEASURED
+        for point in points
     }
-    advances = [COMMON, *sorted({*width_of.values(), WIDE})]
+    advances = [UNKNOWN, *sorted({*width_of.values(), WIDE})]
     glyph_of = {advance: glyph for glyph, advance in enumerate(advances) if glyph > 0}
     groups = _runs({point: glyph_of[width] for point, width in width_of.items()})
     groups += [(block.start, block.stop - 1, glyph_of[WIDE]) for block in _WIDE_BLOCKS]
@@ -59,6 +66,22 @@ def blank_font(bold: bool = False) -> bytes:
             b"post": struct.pack(">IIhhIIIII", 0x30000, 0, -100, 50, 0, 0, 0, 0, 0),
         }
     )
+
+
+@cache
+def _advance(width: int) -> int:
+    """The least advance from `width` on that is not lost when it is rounded.
+
+    Pango rounds every advance to whole pixels; at each size no glyph may come out much narrower.
+    """
+    advance = width
+    while any(
+        math.floor(advance * pixels / UNITS_PER_EM + 0.5)
+        < width * pixels / UNITS_PER_EM - _MOST_SHORT
+        for pixels in (size * _PIXELS_PER_POINT for size in _SIZES)
+    ):
+        advance += 1
+    return advance
 
 
 def _runs(glyph_of: dict[int, int]) -> list[tuple[int, int, int]]:
@@ -110,7 +133,7 @@ def _os2_table(bold: bool) -> bytes:
     bold_bit, regular_bit = 0x20, 0x40
     return struct.pack(
         ">HhHHHhhhhhhhhhhh10sIIII4sHHHhhhHHIIhhHHH",
-        *(version, COMMON, weight, width, embedding, *subscript_and_superscript, *strikeout),
+        *(version, UNKNOWN, weight, width, embedding, *subscript_and_superscript, *strikeout),
         *(0, bytes(10), 0, 0, 0, 0, b"NONE", bold_bit if bold else regular_bit),
         *(_MEASURED[0].start, 0xFFFF, _ASCENT, -_DESCENT, 0, _ASCENT, _DESCENT),
         *(1, 0, 519, 716, 0, 0x20, 0),

@@ -40,7 +40,7 @@ def add_text_lengths(svg: str, layout: str) -> str:
         coordinates = {
             part["name"]: float(part["value"]) for part in _COORDINATE.finditer(attributes)
         }
-        for x, y, width in places.get(_key(unescape(content)), ()):
+        for x, y, width in places.get(unbroken(unescape(content)), ()):
             off_x = abs(coordinates.get("x", 0.0) - x)
             off_y = abs(coordinates.get("y", 0.0) + y)
             if max(off_x, off_y) <= _POSITION_TOLERANCE:
@@ -55,12 +55,12 @@ def _places_by_text(layout: Any) -> dict[str, list[_Placed]]:
     for operation in _text_operations(layout):
         x, y = operation["pt"][:2]
         placed = (float(x), float(y), float(operation["width"]))
-        places.setdefault(_key(operation["text"]), []).append(placed)
+        places.setdefault(unbroken(operation["text"]), []).append(placed)
     return places
 
 
-def _key(text: str) -> str:
-    """Graphviz writes the second of two spaces as a no-break space in SVG, but not in JSON."""
+def unbroken(text: str) -> str:
+    """Text as it was given: Graphviz writes the second of two spaces as a no-break space in SVG."""
     return text.replace(_NO_BREAK_SPACE, " ")
 
 
