@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,32 +206,42 @@ class Figures:
 
 
 def figure(x: float, digits: int, least: int) -> str:
-    """A number within an equation: no more decimals than it has."""
-    if math.isfinite(x) and x == round(x) and abs(x) < 1e7:
-        return f"{x + 0.0:.0f}"
-    text = number(x, digits)
-    for fewer in range(least, digits):
-        if float(number(x, fewer)) == x:
-            return number(x, fewer)
-    return text
+    """A number within an equation: in full where it has no more than the `least` decimals.
+
+    >>> figure(2.0, 6, 4), figure(0.5, 6, 4), figure(1 / 3, 6, 4)
+    ('2', '0.5', '0.333333')
+    """
+    full = exact(x)
+    if math.isfinite(x) and "e" not in full and len(full.partition(".")[2]) <= least:
+        return full
+    fewer = (number(x, d) for d in range(least, digits) if float(number(x, d)) == x)
+    return next(fewer, number(x, digits))
 
 
-def _tried(expression: Any, result: str, digits: int) -> Any:
+def _tried(expression: Any, result: str, digits: int) -> Iterator[Figures]:
     if result == MISSING:
         return
     for d in range(digits, max(digits, MOST_TRIED) + 1):
         figures = Figures(d, digits)
-        if _agrees(_computed(expression, figures), result):
+        if holds(expression, result, figures.text):
             yield figures
             return
 
 
-def _computed(expression: Any, figures: Figures) -> float:
-    """What a reader gets from the printed numbers."""
+def holds(expression: Any, result: str, shown: Callable[[Quantity], str]) -> bool:
+    """Whether a reader who computes with the numbers that are `shown` gets the result.
+
+    >>> holds(Quantity("a", 0.26) * 2.0, "0.5", lambda q: "0.3")
+    False
+    """
+    return _agrees(_computed(expression, shown), result)
+
+
+def _computed(expression: Any, shown: Callable[[Quantity], str]) -> float:
     if isinstance(expression, Quantity):
-        return float(figures.text(expression))
+        return float(shown(expression))
     if isinstance(expression, Applied):
-        operands = [_computed(x, figures) for x in expression.operands]
+        operands = [_computed(x, shown) for x in expression.operands]
         return expression.op.f(*operands, *expression._static)
     return float(expression)
 

@@ -211,6 +211,13 @@ def _sign(m: Numbers, x: Any) -> Any:
     return m.less(0.0, x) - m.less(x, 0.0)
 
 
+def _simpler_product(a: Any, b: Any) -> Any:
+    """One times x is x; zero times x is zero, unless x is not finite."""
+    if a == 1 or b == 1:
+        return b if a == 1 else a
+    return 0.0 if (a == 0 or b == 0) and float(a) * float(b) == 0 else None
+
+
 # ---- arithmetic --------------------------------------------------------------------------------
 
 _op("add", 2, lambda a, b: a + b, lambda m, g, y, a, b: (g, g),
@@ -227,7 +234,7 @@ _op("mul", 2, lambda a, b: a * b, lambda m, g, y, a, b: (g * b, g * a),
     infix="*", exact=True, terms=lambda a, b: ((1.0, a, b),),
     llvm=lambda m, a, b: m.fmul(a, b),
     binds=PRODUCT, needs=(PRODUCT, PRODUCT),
-    simpler=lambda a, b: b if a == 1 else a if b == 1 else None,
+    simpler=_simpler_product,
     text=lambda a, b: f"{a} × {b}", latex=lambda a, b: rf"{a} \cdot {b}")
 _op("div", 2, _div, lambda m, g, y, a, b: (m.div(g, b), -g * m.div(m.div(a, b), b)),
     infix="/", exact=True, domain=((-2.0, 2.0), (0.5, 2.0)),

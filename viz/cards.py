@@ -47,10 +47,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Band:
-    """Rows with one meaning, on one background."""
+    """Rows with one meaning, on one background; `part` tells it from others of that meaning."""
 
     role: Role
     rows: tuple[Row, ...]
+    part: str = ""
 
     def roles(self) -> set[Role]:
         """The meanings that occur."""
@@ -86,13 +87,25 @@ class Matrices:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Parts in two columns, side by side."""
+
+    left: tuple[Band | Grid | Matrices, ...]
+    right: tuple[Band | Grid | Matrices, ...]
+
+    def roles(self) -> set[Role]:
+        """The meanings that occur."""
+        return set().union(*(part.roles() for part in (*self.left, *self.right)))
+
+
+@dataclass(frozen=True)
 class Card:
     """A frame with a title, a subtitle in small print, and bands and grids."""
 
     key: str
     title: str
     subtitle: str
-    parts: tuple[Band | Grid | Matrices, ...]
+    parts: tuple[Band | Grid | Matrices | Columns, ...]
     frame: str = NEURON_FRAME
 
     def roles(self) -> set[Role]:
@@ -149,7 +162,7 @@ def _band(key: str, band: Any, meanings: Mapping[Role, str]) -> str:
     cells = "".join(_row(band.role, row) for row in band.rows)
     return (
         '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"'
-        f"{_fill(key, band.role, meanings)}>{cells}</TABLE>"
+        f"{_fill(f'{key}-{band.part}' if band.part else key, band.role, meanings)}>{cells}</TABLE>"
     )
 
 
@@ -157,6 +170,8 @@ def _row(role: Role, row: Row) -> str:
     west = f' PORT="{row.west}"' if row.west else ""
     east = f' PORT="{row.east}"' if row.east else ""
     small = "".join(font(content, colour, SMALL_SIZE) for content, colour in row.detail)
+    if not row.name and not row.value:
+        return f'<TR><TD COLSPAN="2" ALIGN="TEXT"{west}{east}>{small}<BR ALIGN="LEFT"/></TD></TR>'
     name = font(row.name, role.text) + (font(" ", role.text) + small if row.inline else "")
     line = (
         f'<TR><TD ALIGN="TEXT"{west}>{name}<BR ALIGN="LEFT"/></TD>'
@@ -225,8 +240,23 @@ def _matrices(key: str, matrices: Any, meanings: Mapping[Role, str]) -> str:
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="1">{rows}</TABLE>'
 
 
+def _columns(key: str, columns: Any, meanings: Mapping[Role, str]) -> str:
+    cells = []
+    for parts in (columns.left, columns.right):
+        rows = "".join(
+            f"<TR><TD>{_WRITERS[type(part)](key, part, meanings)}</TD></TR>" for part in parts
+        )
+        table = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0">{rows}</TABLE>'
+        cells.append(f'<TD VALIGN="TOP">{table}</TD>')
+    return (
+        '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+        f"<TR>{''.join(cells)}</TR></TABLE>"
+    )
+
+
 _WRITERS: dict[type, Callable[[str, Any, Mapping[Role, str]], str]] = {
     Band: _band,
     Grid: _grid,
     Matrices: _matrices,
+    Columns: _columns,
 }

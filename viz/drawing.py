@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import graphviz
 
@@ -13,6 +14,7 @@ from viz.cards import Card
 from viz.figure import Figure
 from viz.markup import font, one_line
 from viz.palette import (
+    ARRAY,
     CLUSTER_FRAME,
     FONT,
     FORWARD,
@@ -38,10 +40,13 @@ MOST_NUMBERS = 4  # of x or y in a caption
 class Drawing:
     """Cards and wires of one picture, left to right, with a caption and the legend below.
 
-    `optimizer` is named in the legend where updated parameters are shown.
+    `optimizer` is named in the legend where updated parameters are shown. `digits` are the decimals
+    of its numbers, if it has equations below them.
     """
 
-    def __init__(self, name: str, caption: str, language: str, optimizer: str = "") -> None:
+    def __init__(
+        self, name: str, caption: str, language: str, optimizer: str = "", digits: int = 0
+    ) -> None:
         self.caption = one_line(caption, LONGEST_CAPTION)
         self._meanings = _meanings(optimizer, language)
         self._language = language
@@ -49,6 +54,8 @@ class Drawing:
         self._cards: dict[str, Card] = {}
         self._wires: list[Wire] = []
         self._words: dict[str, str] = {}  # of clusters
+        rounded = "rounded to {n} decimals; small print: the digits it needs"
+        self._note = word(rounded, language, n=digits) if digits else ""
         self.graph = graphviz.Digraph(name)
         self.graph.attr(
             "graph",
@@ -130,10 +137,18 @@ class Drawing:
         ends = (f"{tail}:e", f"{head}:{into}:w") if into else (tail, head)
         self.graph.edge(*ends, **attributes)
 
+    def in_order(self, keys: Sequence[str]) -> None:
+        """Keep cards below each other, in this order."""
+        if len(keys) > 1:
+            with self.graph.subgraph() as column:
+                column.attr(rank="same")
+                for above, below in pairwise(keys):
+                    column.edge(above, below, style="invis")
+
     def figure(self) -> Figure:
         """The finished picture."""
         shown = {role: words for role, words in self._meanings.items() if role in self._roles}
-        self.graph.attr("graph", label=_legend(self.caption, shown))
+        self.graph.attr("graph", label=_legend(self.caption, shown, self._note))
         return Figure(self.graph.source, self.caption, self._description(), self._all_words())
 
     def _wire(self, tail: str, head: str, role: Role, label: str = "") -> str:
@@ -153,9 +168,14 @@ class Drawing:
         return {**self._words, **cards, **wires}
 
 
-def step_caption(step: Step, language: str, sample: int | None = None, note: str = "") -> str:
-    """What was trained on, and how; with `sample`, which sample of a batch is shown."""
-    n = step.samples
+def step_caption(
+    step: Step, language: str, sample: int | None = None, note: str = "", apart: bool = True
+) -> str:
+    """What was trained on, and how; with `sample`, which sample of a batch is shown.
+
+    The rows of x are samples if they are `apart`; else all of x is one.
+    """
+    n = step.samples if apart else 1
     facts = []
     if n == 1 or sample is not None:
         which = word("sample {i} of {n}", language, i=(sample or 0) + 1, n=n)
@@ -167,7 +187,7 @@ def step_caption(step: Step, language: str, sample: int | None = None, note: str
         facts.append(word(batch, language, n=n))
     facts.append(f"{word('learning rate', language)} {step.learning_rate:g}")
     if step.rule != "g":
-        facts.append(f"{step.optimizer_name}: {step.rule}")
+        facts.append(f"{step.optimizer_name}, g = ∂L/∂W")
     return ", ".join(facts) + (f" ({note})" if note else "")
 
 
@@ -186,14 +206,15 @@ def _numbers(values: Floats, samples: int, sample: int) -> str:
     return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
 
 
-def _legend(caption: str, words: Mapping[Role, str]) -> str:
+def _legend(caption: str, words: Mapping[Role, str], note: str) -> str:
     title = font(caption, TITLE_TEXT, TEXT_SIZE, bold=True, longest=LONGEST_CAPTION)
     cells = [_cell(NEURON_FRAME, title)]
     cells += [_cell(role.fill, font(said, role.text, 12)) for role, said in words.items()]
-    return (
-        '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="5">'
-        f"<TR>{''.join(cells)}</TR></TABLE>>"
-    )
+    rows = f"<TR>{''.join(cells)}</TR>"
+    if note:
+        said = font(note, ARRAY.text, 11)
+        rows += f'<TR><TD COLSPAN="{len(cells)}" BGCOLOR="{ARRAY.fill}">{said}</TD></TR>'
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="5">{rows}</TABLE>>'
 
 
 def _badge(label: str, colour: str, fill: str) -> str:

@@ -1,32 +1,46 @@
-"""The gradient diagram: neurons and weights as cards, values forward, gradients backward."""
+"""The gradient diagram: units and weights as cards, values forward, gradients backward."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from micrograd.engine import Value
+from micrograd.equations import quantities
+from micrograd.errors import ArgumentTypeError, GraphError
+from micrograd.paths import caller, variable_names
 from micrograd.step import Step
-from micrograd.words import check_language, number, short, word
-from viz.cards import Band, Card, Grid, Piece, Row, operand, plain, product
+from micrograd.tape import take
+from micrograd.words import check_digits, check_language
+from viz.cards import Card
+from viz.diagram.names import key
+from viz.diagram.owners import own_parameters, with_weight_cards
+from viz.diagram.reading import Reading, read, read_graph
+from viz.diagram.rows import Rows
+from viz.diagram.unit_cards import Cards
+from viz.diagram.units import INPUT, PARAMETER, Product, Unit
+from viz.diagram.updates import Updates
+from viz.diagram.upstream import Upstream
 from viz.drawing import Drawing, step_caption
 from viz.figure import Figure
 from viz.layers import layer_graph
-from viz.network import Network, Neuron, Scalar, Unit, read
-from viz.palette import FORWARD, GRADIENT, LOCAL, UPDATE, WEIGHT_FRAME
 
-MOST_WEIGHT_CARDS = 6  # a layer with more weights shows them as lines of its neurons' cards
-MOST_NAMED_TERMS = 2  # a sum of more terms is written with vectors: W2[0]·h1
-MOST_TERMS = 3  # a sum of more numbers is not spelled out
 MOST_SCALARS = 300  # with more parameters than this, the picture is folded to layers
+MOST_CARDS = 60
 
 
-def gradient_diagram(step: Step, sample: int = 0, language: str = "en") -> Figure:
+def gradient_diagram(
+    step: Step | Value, sample: int = 0, language: str = "en", *, digits: int = 4
+) -> Figure:
     """Draw a recorded step as a teacher would: every value, local derivative and gradient.
 
-    The network must be Linear layers in a row with element-wise activations between them
-    (otherwise a GraphError says what stands in the way). Of a batch, the values are those of one
-    sample and the gradients of the parameters those of the whole batch. A network of more than
-    300 parameters is drawn as `layer_graph`, and the caption says so.
+    Cards are what was recorded: inputs, neurons, weights and other expressions, whatever the model
+    is. Of a batch, the values are those of one sample and the gradients of the parameters those of
+    the whole batch, with the sample's share. Numbers have `digits` decimals; small print has as
+    many as it takes to compute what is printed. A network of more than 300 parameters or 60 cards
+    is drawn as `layer_graph`, and the caption says so.
+
+    Of a Value, what it was computed from and the gradients of the last `backward`. Leaves are
+    called by their labels, or by the caller's names for them.
 
     >>> from micrograd import article, nn, optim, record_step
     >>> model = article.network()
@@ -36,242 +50,161 @@ def gradient_diagram(step: Step, sample: int = 0, language: str = "en") -> Figur
     True
     """
     check_language(language)
-    network = read(step, sample)
+    check_digits(digits)
+    rows = Rows(digits, language)
+    if isinstance(step, Value):
+        return _of_value(step, rows)
+    if not isinstance(step, Step):
+        raise ArgumentTypeError(
+            f"step must be what record_step returns, or a Value, got {type(step).__name__}; "
+            "write gradient_diagram(record_step(model, loss, optimizer, x, y))"
+        )
     if sum(p.before.size for p in step.parameters) > MOST_SCALARS:
         return layer_graph(step, language, folded=True)
-    return _Diagram(step, network, sample, language).figure()
+    reading = read(step, sample, rows.say("Σ others"))
+    caption = step_caption(step, language, reading.sample.index, apart=reading.sample.count > 1)
+    drawing = Drawing("gradient_diagram", caption, language, step.optimizer_name, digits)
+    diagram = _Diagram(reading, drawing, rows)
+    return layer_graph(step, language, folded=True) if diagram.too_large else diagram.figure()
 
 
-@dataclass(frozen=True)
+def _of_value(root: Value, rows: Rows) -> Figure:
+    tape, position = take(root)
+    leaves = [v for v in position if v._row is None and v._static is None]
+    found = variable_names(caller(), {id(v) for v in leaves})
+    names = {position[v]: v.label or found.get(id(v)) or f"v{k}" for k, v in enumerate(leaves)}
+    reading = read_graph(tape, names)
+    caption = f"{reading.root.result.name} = {rows.number(root.data)}"
+    drawing = Drawing("gradient_diagram", caption, rows.language, "", rows.digits)
+    diagram = _Diagram(reading, drawing, rows, trained=False)
+    if diagram.too_large:
+        raise GraphError(
+            f"the graph has more than {MOST_CARDS} cards; op_graph folds one that is so large"
+        )
+    return diagram.figure()
+
+
+@dataclass
 class _Diagram:
-    step: Step
-    network: Network
-    sample: int
-    language: str
+    reading: Reading
+    drawing: Drawing
+    rows: Rows
+    trained: bool = True
+    _cards: Cards = field(init=False)
+    _key_of: dict[int, str] = field(init=False, default_factory=dict)  # of each leaf with a card
+    _east: dict[int, str] = field(init=False, default_factory=dict)  # the port where it leaves
+    _columns: dict[tuple[int, str], list[str]] = field(init=False, default_factory=dict)
+    _place: dict[int, int] = field(init=False, default_factory=dict)  # of lines, left to right
+
+    def __post_init__(self) -> None:
+        own = own_parameters(self.reading)
+        gradients = Upstream(self.reading, self.rows)
+        updates = Updates(self.reading, self.rows, self.trained)
+        apart = with_weight_cards(self.reading, own)
+        self._cards = Cards(self.reading, self.rows, gradients, updates, apart, own)
+        for unit in self.reading.units:
+            below = [self._place[q.tag] for q in quantities(unit.before.formula)
+                     if q.tag in self._place]  # fmt: skip
+            place = max(below, default=0) + 1 + bool(self._own_weights(unit))
+            self._place |= {line.position: place for line in unit.lines}
+
+    @property
+    def too_large(self) -> bool:
+        """Whether there are more cards than can be read."""
+        weights = sum(len(self._own_weights(unit)) for unit in self.reading.units)
+        inputs = sum(leaf.kind == INPUT for leaf in self.reading.leaves.values())
+        return len(self.reading.units) + inputs + weights > MOST_CARDS
+
+    def _own_weights(self, unit: Unit) -> list[Product]:
+        """The weights of a unit that have a card each, on the wire to it."""
+        return self._cards.weighted(unit) if unit.position in self._cards.apart else []
 
     def figure(self) -> Figure:
-        caption = step_caption(self.step, self.language, self.sample)
-        drawing = Drawing("gradient_diagram", caption, self.language, self.step.optimizer_name)
-        for unit in self.network.inputs:
-            row = Row(unit.name, number(unit.value), "fw", "fe")
-            drawing.card(Card(unit.key, unit.name, self._say("input"), (Band(FORWARD, (row,)),)))
-        before: tuple[Unit, ...] = self.network.inputs
-        for k, layer in enumerate(self.network.layers):
-            apart = len(layer) * len(before) <= MOST_WEIGHT_CARDS
-            for i, neuron in enumerate(layer):
-                drawing.card(self._neuron(k, i, neuron, before, apart))
-                for j, unit in enumerate(before):
-                    if apart:
-                        self._weight_card(drawing, k, neuron, j, unit)
-                    else:
-                        self._wires(drawing, k, neuron, j, unit)
-            before = layer
-        drawing.card(self._loss())
-        for neuron in self.network.layers[-1]:
-            east = "ae" if neuron.activation else "fe"
-            drawing.forward(neuron.key, east, "L", "fw")
-            drawing.backward("L", f"l_{neuron.key}", neuron.key, "ge")
-        return drawing.figure()
+        """The picture."""
+        self._inputs()
+        self._shared()
+        for unit in self.reading.units:
+            self._wires(unit)
+        for column in self._columns.values():
+            self.drawing.in_order(column)
+        return self.drawing.figure()
 
-    def _say(self, english: str, **fields: object) -> str:
-        return word(english, self.language, **fields)
+    def _card(self, card: Card, place: int, kind: str) -> None:
+        """A card, below the others of its kind that have the same place from left to right."""
+        self.drawing.card(card)
+        self._columns.setdefault((place, kind), []).append(card.key)
 
-    # ---- neurons -------------------------------------------------------------------------------
+    # ---- leaves ------------------------------------------------------------------------------
 
-    def _neuron(
-        self, k: int, i: int, neuron: Neuron, before: tuple[Unit, ...], apart: bool
-    ) -> Card:
-        last = k == len(self.network.layers) - 1
-        kind = self._say("output neuron" if last else "hidden neuron")
-        name = neuron.activation_text.partition("(")[0]
-        parts: list[Band | Grid] = [self._forward(k, i, neuron, before, apart)]
-        if not apart:
-            parts.append(self._weight_lines(neuron, before))
-        if neuron.activation:
-            slope = f"∂{neuron.name}/∂{neuron.z_name} = {name}′({neuron.z_name})"
-            parts.append(Band(LOCAL, (Row(slope, short(neuron.slope)),)))
-        parts.append(Band(GRADIENT, tuple(self._gradients(k, i, neuron, apart))))
-        if neuron.bias and apart:
-            new = f"{self._say('new')} {neuron.bias.name}"
-            update = Row(new, number(neuron.bias.new), detail=_rule(neuron.bias))
-            parts.append(Band(UPDATE, (update,)))
-        separator = "," if self.language == "en" else ""
-        subtitle = f"{kind}{separator} {name}" if name else kind
-        return Card(neuron.key, neuron.name, subtitle, tuple(parts))
+    def _inputs(self) -> None:
+        for leaf in self.reading.leaves.values():
+            if leaf.kind == INPUT:
+                name = key(leaf.name)
+                self._key_of[leaf.position] = name
+                self._card(self._cards.leaf(leaf, name, not self.trained), 0, "input")
 
-    def _forward(
-        self, k: int, i: int, neuron: Neuron, before: tuple[Unit, ...], apart: bool
-    ) -> Band:
-        rows = []
-        detail: tuple[Piece, ...] = ()
-        if apart and neuron.bias:
-            rows.append(Row(neuron.bias.name, number(neuron.bias.value)))
-        if apart and len(before) <= MOST_TERMS:
-            factors = [
-                f"{operand(number(w.value))} × {operand(short(x.value))}"
-                for w, x in zip(neuron.weights, before, strict=True)
-            ]
-            constant = [operand(number(neuron.bias.value))] if neuron.bias else []
-            detail = plain(FORWARD, "= " + " + ".join(factors + constant))
-        east = "" if neuron.activation else "fe"
-        z = f"{neuron.z_name} = {self._formula(k, i, neuron, before)}"
-        rows.append(Row(z, number(neuron.z), "fw", east, detail))
-        if neuron.activation:
-            shown = f"{neuron.name} = {neuron.activation_text}"
-            rows.append(Row(shown, number(neuron.value), "aw", "ae"))
-        return Band(FORWARD, tuple(rows))
+    def _shared(self) -> None:
+        """Cards of the parameters that are no unit's own, an array each."""
+        arrays: dict[str, list[int]] = {}
+        for position, scalar in self.reading.scalars.items():
+            if position in self.reading.leaves and position not in self._cards.own:
+                arrays.setdefault(scalar.record.name, []).append(position)
+        for positions in arrays.values():
+            first = self.reading.leaves[positions[0]].name
+            title = first.partition("[")[0] if len(positions) > 1 else first
+            name = key(title)
+            self._key_of |= dict.fromkeys(positions, name)
+            self._east |= dict.fromkeys(positions, "fe" if len(positions) == 1 else "ge")
+            users = [use.unit for i in positions for use in self.reading.uses[i]]
+            place = min(self._place[unit.before.position] for unit in users) - 1
+            self._card(self._cards.shared(positions, title, name), place, "parameter")
 
-    def _formula(self, k: int, i: int, neuron: Neuron, before: tuple[Unit, ...]) -> str:
-        bias = [neuron.bias.name] if neuron.bias else []
-        if len(before) <= MOST_NAMED_TERMS:
-            terms = [f"{w.name}·{x.name}" for w, x in zip(neuron.weights, before, strict=True)]
-        else:
-            row = "" if len(self.network.layers[k]) == 1 else f"[{i}]"
-            terms = [f"{self.network.matrices[k][0]}{row}·{_stem(before[0].name)}"]
-        return " + ".join(terms + bias)
+    # ---- wires -------------------------------------------------------------------------------
 
-    def _gradients(self, k: int, i: int, neuron: Neuron, apart: bool) -> Iterator[Row]:
-        same = f" = ∂L/∂{neuron.bias.name}" if neuron.bias and self._one_sample() else ""
-        upstream = self._upstream(k, i, neuron)
-        if not neuron.activation:
-            name = f"∂L/∂{neuron.name}{same}"
-            yield Row(name, number(neuron.gradient), "bw", "ge", upstream)
-        else:
-            a, z = f"∂L/∂{neuron.name}", f"∂L/∂{neuron.z_name}"
-            factors = product(GRADIENT, number(neuron.gradient), LOCAL, short(neuron.slope))
-            detail = (("= ", GRADIENT.text), *factors)
-            yield Row(a, number(neuron.gradient), "gw", "ge", upstream, inline=not apart)
-            z += same if apart else ""
-            yield Row(z, number(neuron.z_gradient), "bw", "be", detail, inline=not apart)
-        if neuron.bias and apart and not self._one_sample():
-            yield Row(
-                f"∂L/∂{neuron.bias.name}", number(neuron.bias.gradient), detail=self._batch_sum()
-            )
+    def _wires(self, unit: Unit) -> None:
+        """A unit's card and those of its weights, and the wires that lead to them."""
+        cards = self._cards
+        self._card(cards.unit(unit), self._place[unit.position], "unit")
+        for j, product in enumerate(cards.weighted(unit)):
+            (self._line if cards.in_lines(unit) else self._weight)(unit, j, product)
+        joined = set()
+        for k, q in enumerate(cards.variables(unit)):
+            source, east = self._source(q.tag)
+            if source not in joined:
+                joined.add(source)
+                self.drawing.forward(source, east, unit.key, "fw")
+                self._back(unit.key, f"l{k}", q.tag)
+        for position in cards.shared_weights(unit):
+            source, east = self._source(position)
+            if source not in joined:
+                joined.add(source)
+                self.drawing.forward(source, east, unit.key, "fw", thin=True)
+                self.drawing.backward(unit.key, "bw", source, "ge", thin=True)
 
-    def _one_sample(self) -> bool:
-        return self.step.samples == 1
+    def _back(self, tail: str, port: str, position: int, thin: bool = False) -> None:
+        """A wire for a gradient, if the card that it leads to shows one."""
+        leaf = self.reading.leaves.get(position)
+        if leaf is None or leaf.kind == PARAMETER or not self.trained:
+            self.drawing.backward(tail, port, self._source(position)[0], "ge", thin)
 
-    def _batch_sum(self) -> tuple[Piece, ...]:
-        return plain(GRADIENT, self._say("sum over {n} samples", n=self.step.samples))
+    def _weight(self, unit: Unit, j: int, product: Product) -> None:
+        name = f"{unit.key}_w{j}"
+        card = self._cards.weight(unit, product, name)
+        self._card(card, self._place[unit.position] - 1, "weight")
+        source, east = self._source(product.unit.tag)
+        self.drawing.forward(source, east, name, "fw")
+        self.drawing.forward(name, "fe", unit.key, "fw")
+        self.drawing.backward(unit.key, "bw", name, "be")
+        self._back(name, "lw", product.unit.tag)
 
-    def _upstream(self, k: int, i: int, neuron: Neuron) -> tuple[Piece, ...]:
-        """Where a neuron's gradient comes from: a sum over the neurons that it feeds."""
-        if k == len(self.network.layers) - 1:
-            return (("= ", GRADIENT.text), *product(GRADIENT, "1", LOCAL, number(neuron.gradient)))
-        after = self.network.layers[k + 1]
-        if len(after) > MOST_TERMS:
-            matrix = self.network.matrices[k + 1][0]
-            z = _stem(after[0].z_name)
-            return plain(GRADIENT, f"= Σ ∂L/∂{z}[j] × {matrix}[j,{i}]")
-        pieces: list[Piece] = [("= ", GRADIENT.text)]
-        for j, user in enumerate(after):
-            if j:
-                pieces.append((" + ", GRADIENT.text))
-            pieces += product(
-                GRADIENT, number(user.z_gradient), LOCAL, number(user.weights[i].value)
-            )
-        return tuple(pieces)
+    def _line(self, unit: Unit, j: int, product: Product) -> None:
+        source, east = self._source(product.unit.tag)
+        self.drawing.forward(source, east, unit.key, f"w{j}", thin=True)
+        self._back(unit.key, "bw", product.unit.tag, thin=True)
 
-    # ---- weights -------------------------------------------------------------------------------
-
-    def _weight_card(self, drawing: Drawing, k: int, neuron: Neuron, j: int, unit: Unit) -> None:
-        weight = neuron.weights[j]
-        key = f"{neuron.key}_w{j}"
-        local = [Row(f"∂{neuron.z_name}/∂W = {unit.name}", number(unit.value))]
-        if k:
-            slope = f"∂{neuron.z_name}/∂{unit.name} = W"
-            local.append(Row(slope, number(weight.value), "lw", "le"))
-        update = Row(self._say("new value"), number(weight.new), detail=_rule(weight))
-        drawing.card(
-            Card(
-                key,
-                weight.name,
-                self._say("weight"),
-                (
-                    Band(FORWARD, (Row(self._say("value"), number(weight.value), "fw", "fe"),)),
-                    Band(LOCAL, tuple(local)),
-                    Band(GRADIENT, (self._weight_gradient(neuron, unit, weight),)),
-                    Band(UPDATE, (update,)),
-                ),
-                WEIGHT_FRAME,
-            )
-        )
-        drawing.forward(unit.key, _east(unit), key, "fw")
-        drawing.forward(key, "fe", neuron.key, "fw")
-        drawing.backward(neuron.key, "bw", key, "be")
-        if k:
-            drawing.backward(key, "lw", unit.key, "ge")
-
-    def _weight_gradient(self, neuron: Neuron, unit: Unit, weight: Scalar) -> Row:
-        detail = self._batch_sum()
-        if self._one_sample():
-            factors = product(GRADIENT, number(neuron.z_gradient), LOCAL, number(unit.value))
-            detail = (("= ", GRADIENT.text), *factors)
-        return Row("∂L/∂W", number(weight.gradient), "bw", "be", detail)
-
-    def _weight_lines(self, neuron: Neuron, before: tuple[Unit, ...]) -> Grid:
-        lines = [(f"{x.name} ·", w, x.value) for x, w in zip(before, neuron.weights, strict=True)]
-        if neuron.bias:
-            lines.append((f"{neuron.bias.name}", neuron.bias, 1.0))
-        return Grid(
-            columns=(
-                (self._say("weights"), FORWARD, tuple(number(w.value) for _, w, _ in lines)),
-                ("∂z/∂W", LOCAL, tuple(number(x) for _, _, x in lines)),
-                ("∂L/∂W", GRADIENT, tuple(number(w.gradient) for _, w, _ in lines)),
-                (self._say("new"), UPDATE, tuple(number(w.new) for _, w, _ in lines)),
-            ),
-            names=tuple(name for name, _, _ in lines),
-            ports=tuple(f"w{j}" for j in range(len(lines))),
-        )
-
-    def _wires(self, drawing: Drawing, k: int, neuron: Neuron, j: int, unit: Unit) -> None:
-        drawing.forward(unit.key, _east(unit), neuron.key, f"w{j}", thin=True)
-        if k:
-            drawing.backward(neuron.key, "bw", unit.key, "ge", thin=True)
-
-    # ---- loss ----------------------------------------------------------------------------------
-
-    def _loss(self) -> Card:
-        outputs = self.network.layers[-1]
-        n = self.step.loss_terms
-        many = len(outputs) > 1
-        targets = [
-            Row(f"y{i}" if many else "y", number(y)) for i, y in enumerate(self.network.targets)
-        ]
-        formula, slope = self.step.loss_formula, self.step.loss_derivative
-        detail = plain(FORWARD, self._say("mean of {n}", n=n)) if n > 1 else ()
-        local = []
-        for neuron in outputs:
-            shown = slope.replace("out", neuron.name) + (f"/{n}" if n > 1 else "")
-            local.append(
-                Row(f"∂L/∂{neuron.name} = {shown}", number(neuron.gradient), f"l_{neuron.key}")
-            )
-        loss = Row(f"L = {formula}", number(self.network.loss), "fw", "fe", detail)
-        return Card(
-            "L",
-            "L",
-            self._say("loss"),
-            (
-                Band(FORWARD, (*targets, loss)),
-                Band(LOCAL, tuple(local)),
-                Band(GRADIENT, (Row("∂L/∂L", "1", "bw", "be"),)),
-            ),
-        )
-
-
-def _rule(scalar: Scalar) -> tuple[Piece, ...]:
-    """Small print of an update: old - learning rate × direction."""
-    if scalar.gradient is None:
-        return ()
-    step = f"{scalar.learning_rate:g} × {operand(number(scalar.direction))}"
-    return plain(UPDATE, f"= {number(scalar.value)} − {step}")
-
-
-def _east(unit: Unit) -> str:
-    """The port from which a unit's value goes on."""
-    return "ae" if isinstance(unit, Neuron) and unit.activation else "fe"
-
-
-def _stem(name: str) -> str:
-    """The name of a whole layer: h1 for h1[0], z for z0, x for x0."""
-    return name.partition("[")[0] if "[" in name else name.rstrip("0123456789")
+    def _source(self, position: int) -> tuple[str, str]:
+        """The card that a value comes from, and the port at which it leaves."""
+        unit = self.reading.of.get(position)
+        if unit is None:
+            return self._key_of[position], self._east.get(position, "fe")
+        return unit.key, "ae" if unit.activation and position == unit.position else "fe"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.words import number, word
-from viz.cards import Band, Card, Grid, Matrices, Row
+from viz.cards import Band, Card, Columns, Grid, Matrices, Row
 from viz.markup import one_line
 from viz.palette import Role
 
@@ -88,6 +88,11 @@ def _grid(grid: Any, meanings: Meanings) -> Iterator[str]:
         yield f"{header or _meaning(role, meanings)}: {', '.join(pairs)}"
 
 
+def _columns(columns: Any, meanings: Meanings) -> Iterator[str]:
+    for part in (*columns.left, *columns.right):
+        yield from _WORDS[type(part)](part, meanings)
+
+
 def _matrices(matrices: Any, meanings: Meanings) -> Iterator[str]:
     for header, role, values in matrices.columns:
         yield f"{header or _meaning(role, meanings)}: {_numbers(values)}"
@@ -108,4 +113,5 @@ _WORDS: dict[type, Callable[[Any, Meanings], Iterator[str]]] = {
     Band: _band,
     Grid: _grid,
     Matrices: _matrices,
+    Columns: _columns,
 }

@@ -1,0 +1,124 @@
+"""A recorded step, or the graph of a Value, as named units: what the gradient diagram draws."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from micrograd.equations import Quantity, quantities
+from micrograd.step import ParameterRecord, Step
+from micrograd.tape import Tape
+from viz.diagram.names import element, name_units, parameter_names
+from viz.diagram.order import arrange
+from viz.diagram.samples import Sample, sample_of
+from viz.diagram.units import INPUT, PARAMETER, TARGET, Leaf, Line, Reader, Unit, terms
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One element of a parameter: its record, and where in it."""
+
+    record: ParameterRecord
+    index: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Use:
+    """Where a quantity is used: in which equation of which unit."""
+
+    quantity: Quantity
+    line: Line
+    unit: Unit
+
+    @property
+    def is_term(self) -> bool:
+        """Whether it is in one term of the sum only, as a weight or by itself."""
+        found = (term for term in terms(self.line.formula) if self.quantity in quantities(term))
+        return len(list(found)) == 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Units and leaves by position on the tape, and who uses each."""
+
+    tape: Tape
+    sample: Sample
+    units: list[Unit]
+    leaves: dict[int, Leaf]
+    scalars: dict[int, Scalar]
+    uses: dict[int, list[Use]]
+    of: dict[int, Unit]  # the unit of each line, by its position
+    outputs: frozenset[int]
+
+    @property
+    def parameters(self) -> set[int]:
+        """Positions of parameters."""
+        return {leaf.position for leaf in self.leaves.values() if leaf.kind == PARAMETER}
+
+    @property
+    def root(self) -> Unit:
+        """The unit that everything else is for."""
+        return self.units[-1]
+
+    def gradient(self, position: int) -> float | None:
+        """The gradient of the result by a node; None if no backward pass came there."""
+        return self.tape.nodes[position].gradient
+
+    def hidden_uses(self, position: int) -> list[int]:
+        """The users of a node that belong to other samples."""
+        users = self.tape.users()[position]
+        return [user for user in users if not self.sample.shows(user)]
+
+
+def read(step: Step, index: int = 0, others: str = "Σ others") -> Reading:
+    """The units of one sample of a step; `others` is what other samples' terms are called.
+
+    Raises a GraphError where something cannot be drawn in this way, and names the view that can.
+    """
+    sample = sample_of(step, index)
+    leaves: dict[int, Leaf] = {}
+    scalars: dict[int, Scalar] = {}
+    for record, name in parameter_names(step):
+        for at in np.ndindex(record.before.shape):
+            position = int(record.positions[at])
+            if position >= 0:
+                leaves[position] = Leaf(position, element(name, record.before.shape, at), PARAMETER)
+                scalars[position] = Scalar(record, at)
+    given = [(INPUT, record.name, record.positions) for record in step.inputs]
+    for kind, name, positions in (*given, (TARGET, "y", step.y)):
+        row = sample.row(positions) if positions.size % sample.count == 0 else []
+        for j, position in enumerate(row):
+            if position >= 0:
+                said = name if len(row) == 1 else f"{name}{j}"
+                leaves.setdefault(position, Leaf(position, said, kind))
+    outputs = [i for i in sample.row(step.output) if i >= 0]
+    return _reading(step.tape, sample, leaves, scalars, outputs, others)
+
+
+def read_graph(tape: Tape, names: Mapping[int, str]) -> Reading:
+    """The units of a recorded graph; `names` are those of the leaves that have a card."""
+    leaves = {i: Leaf(i, name, INPUT) for i, name in names.items()}
+    sample = Sample(0, 1, (0,) * len(tape.nodes))
+    return _reading(tape, sample, leaves, {}, [], "")
+
+
+def _reading(
+    tape: Tape, sample: Sample, leaves: dict[int, Leaf], scalars: dict[int, Scalar],
+    outputs: list[int], others: str,
+) -> Reading:  # fmt: skip
+    shown = [sample.shows(i) for i in range(len(tape.nodes))]
+    reader = Reader(tape, list(leaves.values()), shown, sample.owner, set(outputs), others)
+    units = reader.read()
+    uses: dict[int, list[Use]] = defaultdict(list)
+    for unit in units:
+        for q in quantities(unit.before.formula):
+            if isinstance(q.tag, int):
+                uses[q.tag].append(Use(q, unit.before, unit))
+    order = {position: k for k, position in enumerate(leaves)}
+    arrange(units, outputs, order)
+    name_units(units, leaves.values(), tape, sample, outputs)
+    kept = {i: leaf for i, leaf in leaves.items() if i in uses}
+    return Reading(tape, sample, units, kept, scalars, dict(uses), reader.of, frozenset(outputs))

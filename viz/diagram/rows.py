@@ -1,0 +1,87 @@
+"""Lines of a card, from equations: a name and a number, and below it how the number is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from micrograd.equations import Applied, Quantity, digits_needed, quantities, spelled, symbolic
+from micrograd.ops import OPS
+from micrograd.words import number, short, word
+from viz.cards import Piece, Row
+from viz.palette import GRADIENT, LOCAL, OPERATOR_TEXT, Role
+
+LONGEST_FORMULA = 48  # characters; a longer one is not written with names
+LONGEST_LINE = 60  # characters of small print; a longer sum goes on in the next line
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Makes rows with so many decimals, in a language."""
+
+    digits: int
+    language: str
+
+    def number(self, x: float | None) -> str:
+        """A number as bands show it."""
+        return number(x, self.digits)
+
+    def short(self, x: float | None) -> str:
+        """A number, a whole one without decimals."""
+        return self.number(x) if x is None else short(x, self.digits)
+
+    def say(self, english: str, **fields: object) -> str:
+        """A word or phrase in the language."""
+        return word(english, self.language, **fields)
+
+    def equation(
+        self, name: str, formula: Any, value: float | None, role: Role,
+        *, west: str = "", east: str = "", whole: bool = False, beside: bool = False,
+    ) -> Row:  # fmt: skip
+        """`name = formula` with names, its value, and below the formula with numbers.
+
+        The names are left out where there are none or too many; the numbers if they stand `beside`
+        it with all the digits that it needs. `whole` shows a whole number without decimals.
+        """
+        shown = self.short(value) if whole else self.number(value)
+        said = "".join(text for text, _ in symbolic(formula))
+        named = bool(quantities(formula)) and len(said) <= LONGEST_FORMULA
+        title = f"{name} = {said}" if named else name
+        enough = beside and named and digits_needed(formula, shown, self.digits) == self.digits
+        detail = () if enough else self.small_print(formula, shown, role)
+        return Row(title, shown, west, east, detail)
+
+    def small_print(self, formula: Any, shown: str, role: Role) -> tuple[Piece, ...]:
+        """The formula with numbers that come to what is shown; nothing if it is one number."""
+        if not isinstance(formula, Applied):
+            return ()
+        pieces = spelled(formula, shown, self.digits)
+        return (("= ", role.text), *coloured(pieces, role)) if pieces else ()
+
+    def products(
+        self, factors: Sequence[tuple[float, float]], shown: str
+    ) -> tuple[Piece, ...]:  # fmt: skip
+        """Small print: the sum of upstream times local, each in its colour."""
+        pieces = spelled(sum_of_products(factors), shown, self.digits)
+        return (("= ", GRADIENT.text), *coloured(pieces, GRADIENT)) if pieces else ()
+
+
+def sum_of_products(factors: Sequence[tuple[float, float]]) -> Any:
+    """Upstream times local, added up, as an expression whose quantities tell which they are."""
+    total: Any = None
+    for upstream, local in factors:
+        pair = (Quantity("", upstream, GRADIENT), Quantity("", local, LOCAL))
+        term = Applied(OPS["mul"], pair)
+        total = term if total is None else Applied(OPS["add"], (total, term))
+    return total
+
+
+def coloured(pieces: Sequence[tuple[str, Any]], role: Role) -> tuple[Piece, ...]:
+    """Pieces in the colour of what they are; others in that of their band."""
+    shown = []
+    for text, tag in pieces:
+        own = tag.text if isinstance(tag, Role) else None
+        between = OPERATOR_TEXT if any(isinstance(t, Role) for _, t in pieces) else role.text
+        shown.append((text, own or between))
+    return tuple(shown)

@@ -1,0 +1,300 @@
+"""The cards of a gradient diagram: inputs, units, weights, and parameters that units share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from string import ascii_letters
+from typing import Any
+
+from micrograd.equations import Quantity, quantities, symbolic
+from viz.cards import Band, Card, Columns, Grid, Row
+from viz.diagram.indices import vector
+from viz.diagram.reading import Reading
+from viz.diagram.rows import LONGEST_FORMULA, Rows
+from viz.diagram.units import PARAMETER, TARGET, Leaf, Line, Product, Unit, products
+from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Updates, digits_of, text
+from viz.diagram.upstream import Upstream
+from viz.diagram.weight_lines import Weight, weight_lines
+from viz.palette import FORWARD, GRADIENT, LOCAL, WEIGHT_FRAME
+
+MOST_NAMED_TERMS = 2  # a sum of more terms is written with vectors: W2[0]·h1
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Makes the cards of one reading; `apart` are the linear units whose weights have cards."""
+
+    reading: Reading
+    rows: Rows
+    gradients: Upstream
+    updates: Updates
+    apart: frozenset[int]  # by position
+    own: frozenset[int]  # positions of parameters that one unit has to itself
+
+    # ---- leaves ------------------------------------------------------------------------------
+
+    def leaf(self, leaf: Leaf, key: str, with_gradient: bool) -> Card:
+        """An input: its value, and its gradient where that is asked for."""
+        value = self.reading.tape.nodes[leaf.position].value
+        parts = [Band(FORWARD, (Row(leaf.name, self.rows.number(value), "fw", "fe"),))]
+        if with_gradient:
+            row = self.gradients.row(self.gradients.by(leaf.name), leaf.position, "bw", "ge")
+            parts.append(Band(GRADIENT, (row,)))
+        return Card(key, leaf.name, self.rows.say("input"), tuple(parts))
+
+    def weight(self, unit: Unit, product: Product, key: str) -> Card:
+        """A weight between two units, with what it means for both."""
+        w, x = product.weight, product.unit
+        z = unit.before.result.name
+        slope = unit.before.local(w)
+        local = [self.rows.equation(f"∂{z}/∂W", slope, float(slope), LOCAL)]
+        if self.has_gradient_row(x):
+            back = unit.before.local(x)
+            local.append(Row(f"∂{z}/∂{x.name} = W", self.rows.number(float(back)), "lw", "le"))
+        return Card(
+            key,
+            w.name,
+            self.rows.say("weight"),
+            (
+                Band(
+                    FORWARD, (Row(self.rows.say("value"), self.rows.number(w.value), "fw", "fe"),)
+                ),
+                Band(LOCAL, tuple(local)),
+                Band(GRADIENT, (self.gradients.row(self.gradients.by("W"), w.tag, "bw", "be"),)),
+                *self.updates.bands(w.tag),
+            ),
+            WEIGHT_FRAME,
+        )
+
+    def shared(self, positions: Sequence[int], title: str, key: str) -> Card:
+        """A parameter that several units use, or that is used in another way than as a weight."""
+        if len(positions) == 1:
+            return self._single(positions[0], key)
+        nodes = self.reading.tape.nodes
+        found = self.updates.of(positions)
+        given = [
+            [(e.expression, e.result) for e in same] for same in zip(*found, strict=True)
+        ]  # the digits that the optimiser's equations need
+        digits = digits_of(given, self.rows.digits)
+        values = [Quantity(WEIGHT, nodes[i].value) for i in positions]
+        slopes = [self.reading.gradient(i) for i in positions]
+        columns: list[Column] = [
+            (self.rows.say("value"), FORWARD, self._texts(values, digits)),
+            (
+                self.gradients.by(title),
+                GRADIENT,
+                tuple(
+                    self.rows.number(None)
+                    if g is None
+                    else self._texts([Quantity(GRADIENT_OF_IT, g)], digits)[0]
+                    for g in slopes
+                ),
+            ),
+            *self.updates.columns(found, digits),
+        ]
+        n = len({id(use.unit) for i in positions for use in self.reading.uses[i]})
+        note = self.rows.say("Σ over {n} uses", n=n)
+        if self.reading.sample.count > 1:
+            note = self.rows.say("Σ over {n} samples", n=self.reading.sample.count)
+        port = Band(GRADIENT, (Row(self.gradients.by(title), note, "fw", "ge"),))
+        grid = Grid(tuple(columns), tuple(self.reading.leaves[i].name for i in positions))
+        return Card(key, title, self.rows.say("shared parameter"), (grid, port), WEIGHT_FRAME)
+
+    def _texts(self, found: Sequence[Quantity], digits: Mapping[str, int]) -> tuple[str, ...]:
+        return tuple(text(q, digits, self.rows.digits) for q in found)
+
+    def _single(self, position: int, key: str) -> Card:
+        name = self.reading.leaves[position].name
+        value = self.rows.number(self.reading.tape.nodes[position].value)
+        gradient = self.gradients.row(self.gradients.by(name), position, "bw", "ge")
+        parts = (
+            Band(FORWARD, (Row(self.rows.say("value"), value, "fw", "fe"),)),
+            Band(GRADIENT, (gradient,)),
+            *self.updates.bands(position),
+        )
+        return Card(key, name, self.rows.say("parameter"), parts, WEIGHT_FRAME)
+
+    # ---- units -------------------------------------------------------------------------------
+
+    def has_gradient_row(self, q: Quantity) -> bool:
+        """Whether a quantity's card shows a gradient, so that a wire may end there."""
+        if not isinstance(q.tag, int):
+            return False
+        leaf = self.reading.leaves.get(q.tag)
+        return leaf is None or leaf.kind == PARAMETER
+
+    def unit(self, unit: Unit) -> Card:
+        """A neuron or another expression."""
+        parts: list[Any] = [self._forward(unit)]
+        local = tuple(self._locals(unit))
+        gradients = Band(GRADIENT, tuple(self._gradients(unit)))
+        bands = (Band(LOCAL, local), gradients) if local else (gradients,)
+        if self.in_lines(unit):
+            parts.append(Columns(self._lines(unit), bands))
+        else:
+            bias = self.bias(unit)
+            parts += [*bands, *(self.updates.bands(bias.tag) if bias else ())]
+        return Card(unit.key, unit.result.name, self._subtitle(unit), tuple(parts))
+
+    def _lines(self, unit: Unit) -> tuple[Grid | Band, ...]:
+        pairs = self.weighted(unit)
+        weights = [Weight(p.weight, p.unit.name, p.unit.value) for p in pairs]
+        weights += [Weight(q, "", 1.0) for q in self._single_terms(unit)
+                    if q.tag in self.reading.parameters]  # fmt: skip
+        own = all(w.parameter.tag in self.own for w in weights)
+        return weight_lines(unit, weights, self.gradients, self.updates, own)
+
+    def _subtitle(self, unit: Unit) -> str:
+        said = self.rows.say(self._kind_of(unit))
+        function = _function(unit.activation)
+        separator = "," if self.rows.language == "en" else ""
+        return f"{said}{separator} {function}" if function else said
+
+    def _kind_of(self, unit: Unit) -> str:
+        if unit is self.reading.root:
+            return "loss" if self.updates.trained else "result"
+        if unit.position in self.reading.outputs:
+            return "output neuron" if unit.linear else "output"
+        if not unit.linear:
+            return "computed"
+        return "hidden neuron" if unit.activation else "neuron"
+
+    def in_lines(self, unit: Unit) -> bool:
+        """Whether the weights of a unit are lines of its card."""
+        return unit.linear and unit.position not in self.apart
+
+    def bias(self, unit: Unit) -> Quantity | None:
+        """The one parameter that is added and is this unit's own."""
+        single = [q for q in self._single_terms(unit) if q.tag in self.own]
+        return single[0] if len(single) == 1 else None
+
+    def weighted(self, unit: Unit) -> list[Product]:
+        """The terms of a linear unit that have a weight."""
+        found = products(unit.before.formula, self.reading.parameters) if unit.linear else None
+        return found[0] if found else []
+
+    def _single_terms(self, unit: Unit) -> list[Quantity]:
+        found = products(unit.before.formula, self.reading.parameters) if unit.linear else None
+        return found[1] if found else []
+
+    def _forward(self, unit: Unit) -> Band:
+        rows = []
+        for q in self._targets(unit):
+            rows.append(Row(q.name, self.rows.number(q.value)))
+        bias = self.bias(unit)
+        if bias is not None and not self.in_lines(unit):
+            rows.append(Row(bias.name, self.rows.number(bias.value)))
+        line = unit.before
+        first = self.rows.equation(
+            line.result.name, line.formula, line.result.value, FORWARD, west="fw",
+            east="" if unit.activation else "fe",
+        )  # fmt: skip
+        vectors = self._vectors(unit)
+        if vectors:
+            title = f"{line.result.name} = {vectors}"
+            first = replace(first, name=title)
+        if self.in_lines(unit):
+            first = replace(first, detail=())
+        rows.append(first)
+        if unit.activation:
+            a = unit.activation
+            rows.append(
+                self.rows.equation(
+                    a.result.name,
+                    a.formula,
+                    a.result.value,
+                    FORWARD,
+                    west="aw",
+                    east="ae",
+                    beside=True,
+                )
+            )
+        return Band(FORWARD, tuple(rows))
+
+    def _vectors(self, unit: Unit) -> str:
+        """W2[0]·h1 + b: a sum of many products, or with long names, written with vectors."""
+        pairs = self.weighted(unit)
+        said = "".join(name for name, _ in symbolic(unit.before.formula))
+        if (len(pairs) <= MOST_NAMED_TERMS and len(said) <= LONGEST_FORMULA) or len(pairs) < 2:
+            return ""
+        w, x = (vector([q.name for q in found]) for found in zip(
+            *((p.weight, p.unit) for p in pairs), strict=True
+        ))  # fmt: skip
+        head = f"{w}·{x}" if w and x else "Σ w × x"
+        return " + ".join([head, *(q.name for q in self._single_terms(unit))])
+
+    def _targets(self, unit: Unit) -> list[Quantity]:
+        return [q for q in quantities(unit.before.formula) if self._kind(q) == TARGET]
+
+    def _kind(self, q: Quantity) -> str:
+        leaf = self.reading.leaves.get(q.tag) if isinstance(q.tag, int) else None
+        return leaf.kind if leaf else ""
+
+    def variables(self, unit: Unit) -> list[Quantity]:
+        """What a unit is computed from, apart from its weights, what they weigh and its bias."""
+        pairs = self.weighted(unit)
+        weighed = {q for p in pairs for q in (p.weight, p.unit)}
+        return [
+            q
+            for q in quantities(unit.before.formula)
+            if isinstance(q.tag, int)
+            and self._kind(q) != TARGET
+            and q not in weighed
+            and not (unit.linear and q.tag in self.reading.parameters)
+        ]
+
+    def _locals(self, unit: Unit) -> Iterator[Row]:
+        line = unit.before
+        for k, q in enumerate(self.variables(unit)):
+            slope = line.local(q)
+            name = f"∂{line.result.name}/∂{q.name}"
+            yield self.rows.equation(name, slope, float(slope), LOCAL, west=f"l{k}", whole=True)
+        if unit.activation:
+            a = unit.activation
+            slope = a.local(line.result)
+            name = f"∂{a.result.name}/∂{line.result.name}"
+            row = self.rows.equation(name, slope, float(slope), LOCAL, whole=True, beside=True)
+            function = _function(a)
+            if not quantities(slope) and function:
+                row = Row(f"{name} = {function}′({line.result.name})", row.value)
+            yield row
+
+    def _gradients(self, unit: Unit) -> Iterator[Row]:
+        by, line, a = self.gradients.by, unit.before, unit.activation
+        if unit is self.reading.root:
+            yield Row(by(unit.result.name), "1", "bw", "be")
+            return
+        bias = None if self.in_lines(unit) else self.bias(unit)
+        west = "" if self.in_lines(unit) else "bw"
+        name = by(line.result.name)
+        if bias is not None and self.reading.sample.count == 1:
+            name = f"{name} = {by(bias.name)}"
+        if a is None:
+            yield self.gradients.row(name, line.position, west, "ge")
+        else:
+            yield self.gradients.row(by(a.result.name), a.position, "gw", "ge")
+            slope = float(a.local(line.result))
+            yield self.gradients.through(name, a.position, slope, line.position, west)
+        if bias is not None and self.reading.sample.count > 1:
+            yield self.gradients.row(by(bias.name), bias.tag, "", "")
+
+    def shared_weights(self, unit: Unit) -> list[int]:
+        """The parameters of a linear unit that have cards elsewhere."""
+        if not unit.linear:
+            return []
+        found = [q.tag for q in quantities(unit.before.formula)]
+        return [i for i in found if i in self.reading.parameters and i not in self.own]
+
+    def _added(self, unit: Unit) -> list[Quantity]:
+        """The parameters that are added to the products of a linear unit."""
+        found = products(unit.before.formula, self.reading.parameters)
+        return [q for q in found[1] if q.tag in self.reading.parameters] if found else []
+
+
+def _function(line: Line | None) -> str:
+    """The name of the function that a line applies; "" for what is no function of one number."""
+    if line is None or line.formula.static is not None:
+        return ""
+    said = line.formula.op.text("(")
+    return str(said.partition("(")[0]) if said.startswith(tuple(ascii_letters)) else ""

@@ -1,0 +1,308 @@
+"""A recorded graph read as units: what each card of a gradient diagram stands for.
+
+A unit is an input, a neuron (a sum of weights times units, and what is applied to it), or a small
+expression. Units are read from the recorded operations and the scopes of the modules they were
+made in, never from classes: an addition after a layer is a unit of its own, and a weight that is
+used twice has two places where its gradient comes from.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from micrograd.equations import Applied, Quantity, derivative, quantities
+from micrograd.errors import GraphError
+from micrograd.ops import OPS
+from micrograd.tape import Tape
+from micrograd.words import exact, short
+
+MOST_INLINED = 2  # variables of an expression that is written within another
+LONGEST_CONSTANT = 6  # characters of a plain number that is written in full
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What a unit of the picture may be computed from: its place on the tape and its name."""
+
+    position: int
+    name: str
+    kind: str  # PARAMETER, INPUT or TARGET
+
+
+PARAMETER, INPUT, TARGET = "parameter", "input", "target"
+
+
+@dataclass
+class Line:
+    """An equation of a card: `result` = `formula`; the result is at `position` on the tape."""
+
+    position: int
+    formula: Any
+    result: Quantity
+
+    def local(self, by: Quantity) -> Any:
+        """The derivative of the result by one of the formula's quantities, as an expression."""
+        return derivative(self.formula, by, self.result)
+
+
+@dataclass
+class Unit:
+    """A card: one equation, or with an activation two, `z = W·x + b` and `h = f(z)`."""
+
+    lines: list[Line]
+    linear: bool  # whether the first line is a sum of weights times units
+    depth: int = 0  # linear units on the way here, with this one
+    scope: str = ""
+    key: str = ""
+
+    @property
+    def position(self) -> int:
+        """Where on the tape what it hands on is."""
+        return self.lines[-1].position
+
+    @property
+    def result(self) -> Quantity:
+        """What it hands on."""
+        return self.lines[-1].result
+
+    @property
+    def layer(self) -> str:
+        """The module that it and those beside it belong to."""
+        return re.sub(r"[.\[]\d+\]?$", "", self.scope)
+
+    @property
+    def before(self) -> Line:
+        """The line that reads other units."""
+        return self.lines[0]
+
+    @property
+    def activation(self) -> Line | None:
+        """The second line, if there is one."""
+        return self.lines[1] if len(self.lines) > 1 else None
+
+
+@dataclass(frozen=True)
+class Product:
+    """A term of a linear unit: a weight times what it is the weight of."""
+
+    weight: Quantity
+    unit: Quantity
+
+
+def products(formula: Any, parameters: Set[int]) -> tuple[list[Product], list[Quantity]] | None:
+    """The weighted terms and the single terms of a sum; None if it is no such sum.
+
+    A sum is linear if at least one of its terms is a weight times something else.
+    """
+    weighted, single = [], []
+    for term in terms(formula):
+        if isinstance(term, Quantity):
+            single.append(term)
+            continue
+        factors = term.operands if isinstance(term, Applied) and term.op.name == "mul" else ()
+        if len(factors) != 2 or not all(isinstance(q, Quantity) for q in factors):
+            return None
+        trained = [q.tag in parameters for q in factors]
+        if sum(trained) != 1:
+            return None
+        w, x = factors if trained[0] else reversed(factors)
+        weighted.append(Product(w, x))
+    return (weighted, single) if weighted else None
+
+
+def terms(formula: Any) -> list[Any]:
+    """What is added, from left to right, if it is a sum; else the whole."""
+    if isinstance(formula, Applied) and formula.op.name == "add":
+        return [term for operand in formula.operands for term in terms(operand)]
+    return [formula]
+
+
+class Reader:
+    """Reads the nodes of a tape that `shown` tells as units, in the order of their computation."""
+
+    def __init__(
+        self, tape: Tape, leaves: Sequence[Leaf], shown: Sequence[bool], owner: Sequence[int],
+        kept: Set[int], others: str,
+    ) -> None:  # fmt: skip
+        self.others = others  # what the terms of other samples are called
+        self.tape, self.shown, self.owner, self.kept = tape, shown, owner, kept
+        self.units: list[Unit] = []
+        self.of: dict[int, Unit] = {}  # by the position of each of its lines
+        self.leaves = {leaf.position: leaf for leaf in leaves}
+        self.parameters = {leaf.position for leaf in leaves if leaf.kind == PARAMETER}
+        self.users = tape.users()
+        self._uses = [0] * len(tape.nodes)
+        for node in tape.nodes:
+            for j in node.inputs:
+                self._uses[j] += 1
+        self._named: dict[int, Quantity] = {}
+        self._pending: dict[int, Any] = {}  # expressions that may be written within their user's
+        self._place: dict[int, int] = {}  # of such an expression, by its id, on the tape
+
+    def read(self) -> list[Unit]:
+        """All units."""
+        last = len(self.tape.nodes) - 1
+        for i, node in enumerate(self.tape.nodes):
+            if not self.shown[i] or not node.inputs:
+                continue
+            if not node.op:
+                raise GraphError(
+                    f"the node {node.symbol or i!r} was made by hand, so its local derivatives are "
+                    "not known; draw it with op_graph"
+                )
+            if not self._attached(i):
+                self._keep(i, self._applied(i))
+            if i == last or self._is_unit(i):
+                self._finish(i)
+        if not self.units:
+            raise GraphError("nothing was computed from the input; there is nothing to draw")
+        return self.units
+
+    # ---- one node --------------------------------------------------------------------------------
+
+    def _applied(self, i: int) -> Any:
+        node = self.tape.nodes[i]
+        op = OPS[node.op]
+        operands = [self._operand(j) for j in node.inputs]
+        sums = op.name == "add"
+        weighted = op.name == "mul" and all(isinstance(x, Quantity) for x in operands)
+        if not sums and not weighted:
+            inner = [x for x in operands if isinstance(x, Applied)]
+            linear = [x for x in inner if products(x, self.parameters)]
+            if linear or len(self._variables(operands)) > MOST_INLINED:
+                operands = [self._unit_of(x) if isinstance(x, Applied) else x for x in operands]
+        return Applied(op, tuple(operands), node.static)
+
+    def _operand(self, j: int) -> Any:
+        if j in self._pending:
+            return self._pending.pop(j)
+        return self._quantity(j)
+
+    def _quantity(self, j: int) -> Quantity:
+        """The name of a node; a plain number has itself as its name."""
+        if j not in self._named:
+            node = self.tape.nodes[j]
+            if j in self.leaves:
+                self._named[j] = Quantity(self.leaves[j].name, node.value, j)
+            elif node.label:
+                self._named[j] = Quantity(node.label, node.value, j)
+            elif self.shown[j]:
+                full = exact(node.value)
+                literal = len(full) <= LONGEST_CONSTANT
+                name = full if literal else short(node.value)
+                self._named[j] = Quantity(name, node.value, None, exact=literal)
+            else:
+                self._named[j] = Quantity("", node.value, HIDDEN)
+        return self._named[j]
+
+    def _attached(self, i: int) -> bool:
+        """Whether a node is the activation of a linear unit, and becomes its second line."""
+        node = self.tape.nodes[i]
+        if len(node.inputs) != 1:
+            return False
+        (j,) = node.inputs
+        if (
+            j in self._pending
+            and self._uses[j] == 1
+            and products(self._pending[j], self.parameters)
+        ):
+            self._finish(j)
+        unit = self.of.get(j)
+        alone = self._uses[j] == 1 and not self.tape.nodes[j].label and j not in self.kept
+        if unit is None or not unit.linear or unit.activation or not alone:
+            return False
+        formula = Applied(OPS[node.op], (unit.result,), node.static)
+        self._named[i] = Quantity("", node.value, i)
+        unit.lines.append(Line(i, formula, self._named[i]))
+        self.of[i] = unit
+        return True
+
+    def _is_unit(self, i: int) -> bool:
+        """Whether a node stands for itself: used twice, named, or handed on to something else."""
+        if i in self.of:
+            return False
+        node = self.tape.nodes[i]
+        if self._uses[i] != 1 or node.label or i in self.kept:
+            return True
+        (user,) = self.users[i]
+        apart = self.owner[user] != self.owner[i]
+        return apart or node.scope != self.tape.nodes[user].scope
+
+    def _keep(self, i: int, expression: Any) -> None:
+        self._pending[i] = expression
+        self._place[id(expression)] = i
+
+    # ---- units -----------------------------------------------------------------------------------
+
+    def _finish(self, i: int) -> None:
+        """Make a unit of a node whose expression is complete."""
+        if i in self.of:
+            return
+        expression = self._pending.pop(i)
+        linear = products(expression, self.parameters) is not None
+        if not linear:
+            expression = self._with_units(expression)
+        expression = self._gathered(expression)
+        node = self.tape.nodes[i]
+        result = self._named[i] = Quantity(node.label, node.value, i)
+        below = [self.of[q.tag].depth for q in quantities(expression) if q.tag in self.of]
+        scope = node.scope.module if node.scope else ""
+        unit = Unit([Line(i, expression, result)], linear, max(below, default=0) + linear, scope)
+        self.units.append(unit)
+        self.of[i] = unit
+
+    def _with_units(self, expression: Any) -> Any:
+        """A sum, of whose terms those that are expressions are units if it would be too long."""
+        parts = terms(expression)
+        if len(parts) == 1 or len(self._variables(parts)) <= MOST_INLINED + 1:
+            return expression
+        simple = [x if _is_simple(x) else self._unit_of(x) for x in parts]
+        return _sum(simple)
+
+    def _gathered(self, expression: Any) -> Any:
+        """The expression with all that belongs to other samples as one term of its sum."""
+        if not isinstance(expression, Applied):
+            return expression
+        parts = terms(expression)
+        if len(parts) == 1:
+            operands = tuple(map(self._gathered, expression.operands))
+            return Applied(expression.op, operands, expression.static)
+        hidden = [x for x in parts if isinstance(x, Quantity) and x.tag == HIDDEN]
+        own = [self._gathered(x) for x in parts if x not in hidden]
+        if not hidden:
+            return expression
+        return _sum([*own, Quantity(self.others, math.fsum(x.value for x in hidden), HIDDEN)])
+
+    def _unit_of(self, expression: Any) -> Quantity:
+        i = self._place[id(expression)]
+        self._pending[i] = expression
+        self._finish(i)
+        return self._named[i]
+
+    def _variables(self, expressions: Sequence[Any]) -> set[Any]:
+        found = (q for x in expressions for q in quantities(x))
+        return {q.tag for q in found if q.tag not in (None, HIDDEN) and not self._is_target(q)}
+
+    def _is_target(self, q: Quantity) -> bool:
+        return q.tag in self.leaves and self.leaves[q.tag].kind == TARGET
+
+
+HIDDEN = "hidden"  # the tag of what belongs to other samples
+
+
+def _is_simple(term: Any) -> bool:
+    """A quantity, or a product of two."""
+    if isinstance(term, Applied) and term.op.name == "mul":
+        return all(isinstance(x, Quantity) for x in term.operands)
+    return not isinstance(term, Applied)
+
+
+def _sum(parts: Sequence[Any]) -> Any:
+    total = parts[0]
+    for part in parts[1:]:
+        total = Applied(OPS["add"], (total, part))
+    return total

@@ -1,0 +1,110 @@
+"""What the optimiser made of each parameter, by its own equations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from micrograd.equations import Quantity, figure, holds, quantities
+from micrograd.optim.equation import NEW, Equation
+from micrograd.words import exact
+from viz.cards import Band, Piece, Row, plain
+from viz.diagram.reading import Reading
+from viz.diagram.rows import Rows
+from viz.palette import UPDATE, Role
+
+WEIGHT, GRADIENT_OF_IT = "W", "g"
+MOST_DIGITS = 17
+
+Column = tuple[str, Role, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Updates:
+    """Makes the bands and columns of updates; `trained` is False where there are none."""
+
+    reading: Reading
+    rows: Rows
+    trained: bool
+
+    def equations(self, position: int) -> tuple[Equation, ...]:
+        """How a parameter was updated; nothing where it was not."""
+        scalar = self.reading.scalars.get(position) if self.trained else None
+        return scalar.record.equations(scalar.index, WEIGHT, GRADIENT_OF_IT) if scalar else ()
+
+    def bands(self, position: int) -> tuple[Band, ...]:
+        """A row for each equation, with its numbers."""
+        rows = []
+        for equation in self.equations(position):
+            shown = self.rows.number(equation.value)
+            detail = self.rows.small_print(equation.expression, shown, UPDATE)
+            name = self.rows.say("new value") if equation.name == NEW else equation.text()
+            rows.append(Row(name, shown, detail=detail))
+        return (Band(UPDATE, tuple(rows)),) if rows else ()
+
+    def of(self, positions: Sequence[int]) -> list[tuple[Equation, ...]]:
+        """The equations of several parameters; nothing unless all were updated."""
+        found = [self.equations(i) for i in positions]
+        return found if all(found) else []
+
+    def columns(
+        self, found: Sequence[tuple[Equation, ...]], digits: Mapping[str, int]
+    ) -> Iterator[Column]:
+        """The state before the step, and what each equation gives, a line for each parameter."""
+        if not found:
+            return
+        given = (WEIGHT, GRADIENT_OF_IT, *(e.name for e in found[0]))
+        old = [q.name for e in found[0] for q in quantities(e.expression)
+               if not q.exact and q.name not in given]  # fmt: skip
+        for name in dict.fromkeys(old):
+            values = [_quantity(equations, name) for equations in found]
+            yield name, UPDATE, tuple(self._text(q, digits) for q in values)
+        for k, equation in enumerate(found[0]):
+            said = self.rows.say("new") if equation.name == NEW else equation.name
+            yield (
+                said,
+                UPDATE,
+                tuple(self._text(equations[k].result, digits) for equations in found),
+            )
+
+    def notes(self, found: Sequence[tuple[Equation, ...]]) -> list[tuple[Piece, ...]]:
+        """Small print: the equations with names, if there are more than one."""
+        several = bool(found) and len(found[0]) > 1
+        return [plain(UPDATE, equation.text()) for equation in found[0]] if several else []
+
+    def _text(self, q: Quantity, digits: Mapping[str, int]) -> str:
+        return text(q, digits, self.rows.digits)
+
+
+def text(q: Quantity, digits: Mapping[str, int], least: int) -> str:
+    """A quantity with the digits that its name has."""
+    return exact(q.value) if q.exact else figure(q.value, digits.get(q.name, least), least)
+
+
+def _quantity(equations: Sequence[Equation], name: str) -> Quantity:
+    return next(q for e in equations for q in quantities(e.expression) if q.name == name)
+
+
+Line = tuple[object, Quantity]  # an expression, and what it gives
+
+
+def digits_of(lines: Sequence[Sequence[Line]], least: int) -> dict[str, int]:
+    """How many decimals each name needs, for all equations to hold as they are printed.
+
+    `lines` are equations in the order in which they are computed, each for several parameters. What
+    an equation gives is printed with the digits that later equations need of it.
+    """
+    digits: dict[str, int] = {}
+    for same in reversed(lines):
+        names = {q.name for expression, _ in same for q in quantities(expression) if not q.exact}
+        for d in range(least, MOST_DIGITS + 1):
+            tried = digits | {name: max(d, digits.get(name, least)) for name in names}
+            if all(_holds(expression, result, tried, least) for expression, result in same):
+                digits = tried
+                break
+    return digits
+
+
+def _holds(expression: object, result: Quantity, digits: Mapping[str, int], least: int) -> bool:
+    shown = text(result, digits, least)
+    return holds(expression, shown, lambda q: text(q, digits, least))

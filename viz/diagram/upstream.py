@@ -1,0 +1,86 @@
+"""Where a gradient comes from: upstream times local, added up over all uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from viz.cards import Piece, Row, plain
+from viz.diagram.indices import indexed
+from viz.diagram.reading import Reading
+from viz.diagram.rows import Rows, sum_of_products
+from viz.diagram.units import products
+from viz.palette import GRADIENT
+
+MOST_TERMS = 3  # a sum of more products is named, not spelled out
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Makes the rows of gradients of one reading."""
+
+    reading: Reading
+    rows: Rows
+
+    def by(self, name: str) -> str:
+        """The derivative of the result by something: ∂L/∂W."""
+        return f"∂{self.reading.root.result.name}/∂{name}"
+
+    def factors(self, position: int) -> list[tuple[float, float]] | None:
+        """Upstream and local of each use in this sample; None where no backward pass came."""
+        found = []
+        for use in self.reading.uses.get(position, ()):
+            upstream = self.reading.gradient(use.line.position)
+            if upstream is None:
+                return None
+            found.append((upstream, float(use.line.local(use.quantity))))
+        return found
+
+    def small_print(self, position: int) -> tuple[Piece, ...]:
+        """Small print: where a gradient comes from, as products that are added."""
+        gradient = self.reading.gradient(position)
+        factors = self.factors(position)
+        if gradient is None or not factors:
+            return ()
+        shown = self.rows.number(gradient)
+        hidden = len(self.reading.hidden_uses(position)) if self.reading.sample.count > 1 else 0
+        if hidden:
+            share = float(sum_of_products(factors))
+            said = self.rows.number(share)
+            text = self.rows.say("Σ over {n} samples", n=self.reading.sample.count)
+            if len(factors) > MOST_TERMS:
+                return plain(GRADIENT, text)
+            pieces = self.rows.products(factors, said)
+            whose = plain(GRADIENT, f"{text}; {self.rows.say('this one')}: ")
+            return (*whose, *pieces[1:], *plain(GRADIENT, f" = {said}"))
+        if len(factors) > MOST_TERMS:
+            return plain(GRADIENT, f"= {self._named_sum(position)}")
+        return self.rows.products(factors, shown)
+
+    def _named_sum(self, position: int) -> str:
+        """Σ ∂L/∂z2[j] × W2[j,0]; how many uses there are, if they are not all of one kind."""
+        uses = self.reading.uses[position]
+        weights = []
+        for use in uses:
+            pair = products(use.line.formula, self.reading.parameters)
+            found = [p.weight for p in pair[0] if p.unit is use.quantity] if pair else []
+            weights += found if len(found) == 1 else []
+        if len(weights) == len(uses):
+            w = indexed([q.name for q in weights])
+            z = indexed([use.line.result.name for use in uses])
+            if w and z:
+                return f"Σ {self.by(z)} × {w}"
+        return self.rows.say("Σ over {n} uses", n=len(uses))
+
+    def row(self, name: str, position: int, west: str, east: str) -> Row:
+        """∂L/∂name, its number and where it comes from."""
+        gradient = self.reading.gradient(position)
+        number = self.rows.number(gradient)
+        return Row(name, number, west, east, self.small_print(position))
+
+    def through(self, name: str, above: int, slope: float, position: int, west: str) -> Row:
+        """The gradient before an activation: the one after it times the slope."""
+        upstream, gradient = self.reading.gradient(above), self.reading.gradient(position)
+        shown = self.rows.number(gradient)
+        known = upstream is not None and gradient is not None
+        detail = self.rows.products([(upstream or 0.0, slope)], shown) if known else ()
+        return Row(name, shown, west, "be", detail)

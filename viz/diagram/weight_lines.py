@@ -1,0 +1,88 @@
+"""The weights of a unit as lines of its card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from micrograd.equations import Quantity
+from viz.cards import Band, Grid, Row, operand, plain
+from viz.diagram.units import Unit
+from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Line, Updates, digits_of, text
+from viz.diagram.upstream import Upstream
+from viz.palette import FORWARD, GRADIENT, LOCAL, UPDATE
+
+SLOPE, SHARE, UP = "slope", "share", "up"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A parameter of a linear unit, and what it is the weight of; "" for one that is added."""
+
+    parameter: Quantity
+    unit: str
+    value: float
+
+
+def weight_lines(
+    unit: Unit, weights: Sequence[Weight], gradients: Upstream, updates: Updates, own: bool
+) -> tuple[Grid | Band, ...]:
+    """A line for each weight and what is made of it, with the digits that all equations need.
+
+    Where other units or samples have a share in the gradient of a weight, the share of this unit
+    has a column; unless the weights are the unit's `own`, what is made of them stands elsewhere.
+    """
+    reading, rows = gradients.reading, gradients.rows
+    z = unit.before
+    upstream = reading.gradient(z.position)
+    positions = [w.parameter.tag for w in weights]
+    alone = own and reading.sample.count == 1
+    result = GRADIENT_OF_IT if alone else SHARE
+    w = [Quantity(WEIGHT, x.parameter.value) for x in weights]
+    x = [Quantity(SLOPE, x.value) for x in weights]
+    up = Quantity(UP, upstream or 0.0)
+    shares = [] if upstream is None else [Quantity(result, upstream * q.value) for q in x]
+    g = [Quantity(GRADIENT_OF_IT, reading.gradient(i) or 0.0) for i in positions]
+    found = updates.of(positions) if own and upstream is not None else []
+
+    total = w[0] * x[0]
+    for a, b in zip(w[1:], x[1:], strict=True):
+        total = total + a * b
+    lines: list[Sequence[Line]] = [[(total, Quantity("z", z.result.value))]]
+    if shares:
+        exact = g if alone else shares
+        lines.append([(up * b, share) for b, share in zip(x, exact, strict=True)])
+    lines += [[(e.expression, e.result) for e in same] for same in zip(*found, strict=True)]
+    digits = digits_of(lines, rows.digits)
+
+    def texts(found: Sequence[Quantity]) -> tuple[str, ...]:
+        return tuple(text(q, digits, rows.digits) for q in found)
+
+    slope = f"∂{z.result.name}/∂W"
+    columns: list[Column] = [
+        (rows.say("weights"), FORWARD, texts(w)),
+        (slope, LOCAL, texts(x)),
+    ]
+    if shares and not alone:
+        columns.append((rows.say("share"), GRADIENT, texts(shares)))
+    if own:
+        missing = upstream is None
+        shown = tuple(rows.number(None) for _ in g) if missing else texts(g)
+        several = bool(found) and len(found[0]) > 1
+        title = f"g = {gradients.by('W')}" if several else gradients.by("W")
+        columns.append((title, GRADIENT, shown))
+        columns += updates.columns(found, digits)
+    names = tuple(f"{x.unit} ·" if x.unit else x.parameter.name for x in weights)
+    grid = Grid(tuple(columns), names, tuple(f"w{j}" for j in range(len(names))))
+
+    notes = []
+    if shares:
+        said = gradients.by("W") if alone else rows.say("share")
+        notes.append(plain(GRADIENT, f"{said} = {operand(texts([up])[0])} × {slope}"))
+    if own and not alone:
+        over = rows.say("Σ over {n} samples", n=reading.sample.count)
+        notes.append(plain(GRADIENT, f"{gradients.by('W')}: {over}"))
+    shares_of = tuple(Row("", "", "" if k else "bw", detail=x) for k, x in enumerate(notes))
+    rules = tuple(Row("", "", detail=note) for note in updates.notes(found))
+    bands = (Band(GRADIENT, shares_of, "lines"), Band(UPDATE, rules, "lines"))
+    return grid, *(band for band in bands if band.rows)
