@@ -53,6 +53,8 @@ __all__ = [
     "tensor",
 ]
 
+__version__ = "0.1.0"
+
 # Loaded when first asked for, so that `import micrograd` stays light.
 _LATER = {
     "History": "micrograd.loop",
@@ -76,3 +78,9 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(home), name) if home else import_module(f"micrograd.{name}")
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """What there is, with what is not loaded yet."""
+    own = [name for name in globals() if name.startswith("__")]
+    return sorted({*own, *__all__, *_LATER})

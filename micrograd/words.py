@@ -31,6 +31,7 @@ _CHINESE = {
     "Updated parameters": "更新后的参数",
     "After the step": "更新之后",
     "Update rule": "更新规则",
+    "step {i} of {n}": "第 {i} 步（共 {n} 步）",
     "before the step": "更新之前",
     "not reached": "未到达",
     "value": "数值",

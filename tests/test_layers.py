@@ -44,7 +44,10 @@ LAYERS = [
     "compiler.report", "compiler.compiled", "compiler.interpret", "compiler.verify", "saving",
     "data", "loop", "article", "comparison", "calling", "snapshot", "parameter_names", "train",
 ]  # fmt: skip
-COMMANDS = ["commands", "commands.arguments", "commands.step", "commands.train", "commands.compare"]
+COMMANDS = [
+    "commands", "commands.arguments", "commands.parameter_file", "commands.step", "commands.train",
+    "commands.compare",
+]  # fmt: skip
 ORDER = [f"micrograd.{name}" for name in LAYERS] + ["micrograd"]
 ORDER += [f"micrograd.{name}" for name in [*COMMANDS, "cli", "__main__"]]
 DRAWS = {f"micrograd.{name}" for name in [*COMMANDS, "cli", "__main__"]}  # who may import viz

@@ -19,3 +19,9 @@ def __getattr__(name: str) -> ModuleType:
     if name == "curves":
         return importlib.import_module("viz.curves")
     raise AttributeError(f"module 'viz' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is, with what is not loaded yet."""
+    own = [name for name in globals() if name.startswith("__")]
+    return sorted({*own, *__all__, "curves"})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
+import webbrowser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from micrograd.files import write_all
+from micrograd.words import MOST_DIGITS
 
 
 def finite(text: str) -> float:
@@ -27,8 +30,29 @@ def whole(text: str) -> int:
     return number
 
 
+def decimals(text: str) -> int:
+    """How many decimals numbers are printed with."""
+    number = int(text)
+    if not 1 <= number <= MOST_DIGITS:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MOST_DIGITS}, got {text}")
+    return number
+
+
+def formats(text: str) -> list[str]:
+    """Formats of pictures, with commas between them, each once."""
+    from viz.figure import FORMATS
+
+    names = [name.strip().lower().removeprefix(".") for name in text.split(",")]
+    for name in names:
+        if name not in FORMATS:
+            raise argparse.ArgumentTypeError(
+                f"must be of {', '.join(FORMATS)}, with commas between them, got {text!r}"
+            )
+    return list(dict.fromkeys(names))
+
+
 finite.__name__ = "number"  # argparse names the type in its messages
-whole.__name__ = "whole number"
+whole.__name__ = decimals.__name__ = "whole number"
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +75,15 @@ def folder(path: Path) -> Iterator[Path]:
             path.rmdir()
 
 
-def write_and_say(target: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files, all or none, and print where they are."""
+def write_and_say(target: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Write files, all or none, and print where they are; returns their paths."""
     paths = write_all(target, contents)
     print("\n" + "\n".join(str(path) for path in paths))
+    return paths
+
+
+def show(path: Path) -> None:
+    """Open a file with the program that the machine has for it; say so if it has none."""
+    sys.stdout.flush()
+    if not webbrowser.open(path.resolve().as_uri()):
+        print(f"micrograd: warning: there is no program to open {path} with", file=sys.stderr)

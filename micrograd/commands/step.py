@@ -1,20 +1,32 @@
-"""`micrograd step`: one training step, every number of it, as tables and pictures."""
+"""`micrograd step`: training steps, every number of them, as tables and pictures."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import inspect
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from micrograd import article
-from micrograd.commands.arguments import add_out, finite, folder, whole, write_and_say
+from micrograd.commands.arguments import (
+    add_out,
+    decimals,
+    finite,
+    folder,
+    formats,
+    show,
+    whole,
+    write_and_say,
+)
+from micrograd.commands.parameter_file import WANTED, read_parameters, sizes_of
 from micrograd.errors import ArgumentValueError
 from micrograd.step import Step
-from micrograd.train import record_step
-from micrograd.words import LANGUAGES
+from micrograd.train import record_steps
+from micrograd.words import DIGITS, LANGUAGES, word
+
+WITH_MOMENTUM = ("sgd", "rmsprop")
 
 
 def add(commands: Any) -> None:
@@ -22,7 +34,7 @@ def add(commands: Any) -> None:
     step = commands.add_parser(
         "step",
         help="one training step: every number of it, as tables and pictures",
-        description="One training step: every number of it, as tables and pictures. "
+        description="Training steps, every number of them, as tables and pictures. "
         "Without options, the step of the article: a 1 → 2 → 1 network, x = 2, y = 4.",
         allow_abbrev=False,
     )
@@ -34,42 +46,77 @@ def add(commands: Any) -> None:
     add("--y", type=finite, nargs="+", action="append", metavar="Y",
         help="target, one number a unit; as often as --x")  # fmt: skip
     add("--lr", type=finite, default=article.LEARNING_RATE, help="learning rate (%(default)s)")
+    add("--momentum", type=finite, default=0.0, metavar="M", help="of sgd and rmsprop (0)")
     add("--activation", choices=list(article.ACTIVATIONS), default="relu")
     add("--loss", choices=list(article.LOSSES), default="mse")
     add("--optimizer", choices=list(article.OPTIMIZERS), default="sgd")
-    add("--parameters", type=Path, metavar="FILE.json",
-        help='initial parameters: {"layer1.weight": [[…]], "layer1.bias": […], …}')  # fmt: skip
+    add("--parameters", type=Path, metavar="FILE",
+        help=f"initial parameters: what micrograd.save wrote, or JSON: {WANTED}")  # fmt: skip
     add("--seed", type=int, metavar="N", help="draw initial parameters with this seed (0)")
+    add("--steps", type=whole, default=1, metavar="N",
+        help="how many steps; the pictures of each have its number in their names (1)")  # fmt: skip
+    add("--sample", type=whole, metavar="N", help="which sample the gradient diagram shows (1)")
+    add("--digits", type=decimals, default=DIGITS, metavar="N", help="decimals (%(default)s)")
+    add("--format", type=formats, metavar="F,F",
+        help="formats of all pictures (svg, and png for the gradient diagram)")  # fmt: skip
+    add("--open", action="store_true", help="show the gradient diagram when it is written")
     add("--language", choices=LANGUAGES, default="en")
     add_out(step)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the step, print its tables and write its pictures."""
-    step = _record(options)
+    """Run the steps, print their tables and write their pictures."""
+    steps = _record(options)
+    sample = options.sample or 1
+    if sample > steps[0].samples:
+        raise ArgumentValueError(f"--sample must be from 1 to {steps[0].samples}, got {sample}")
     with folder(options.out) as target:
-        print(step.tables(options.language))
-        write_and_say(target, _pictures(step, options.language))
+        contents: dict[str, bytes] = {}
+        for i, step in enumerate(steps, 1):
+            if len(steps) > 1:
+                head = word("step {i} of {n}", options.language, i=i, n=len(steps))
+                print(f"{'' if i == 1 else chr(10)}== {head} ==\n")
+            print(step.tables(options.language, options.digits))
+            number = f".step{i}" if len(steps) > 1 else ""
+            contents |= _pictures(step, options, sample - 1, number)
+        paths = write_and_say(target, contents)
+    if options.open:
+        show(paths[0])
 
 
-def _record(options: argparse.Namespace) -> Step:
+def _record(options: argparse.Namespace) -> list[Step]:
+    state = None if options.parameters is None else read_parameters(options.parameters)
     sizes = tuple(options.sizes or article.SIZES)
+    if state is not None:
+        found = sizes_of(state, options.parameters)
+        if options.sizes and sizes != found:
+            given = " ".join(map(str, sizes))
+            raise ArgumentValueError(
+                f"--sizes is {given}, the parameters are for {' '.join(map(str, found))}"
+            )
+        sizes = found
     plain = sizes == article.SIZES
-    own = plain and options.seed is None and options.parameters is None
     random.seed(options.seed or 0)
     model = article.Network(sizes, options.activation)
-    if own:
+    if state is not None:
+        model.load_state_dict(state)
+    elif plain and options.seed is None:
         model.load_state_dict(article.PARAMETERS)
-    elif options.parameters is not None:
-        model.load_state_dict(_read_parameters(options.parameters))
     x = _samples("--x", options.x, sizes[0], article.X if plain else None)
     y = _samples("--y", options.y, sizes[-1], article.Y if plain else None)
     if len(x) != len(y):
         raise ArgumentValueError(
             f"--x and --y must be given equally often, got {len(x)} and {len(y)}"
         )
-    optimizer = article.OPTIMIZERS[options.optimizer](model.parameters(), lr=options.lr)
-    return record_step(model, article.LOSSES[options.loss](), optimizer, x, y)
+    rule = {"lr": options.lr}
+    if options.momentum:
+        if options.optimizer not in WITH_MOMENTUM:
+            raise ArgumentValueError(
+                f"--momentum is for {' and '.join(WITH_MOMENTUM)}, got {options.optimizer}"
+            )
+        rule["momentum"] = options.momentum
+    optimizer = article.OPTIMIZERS[options.optimizer](model.parameters(), **rule)
+    return record_steps(model, article.LOSSES[options.loss](), optimizer, [(x, y)] * options.steps)
 
 
 def _samples(
@@ -83,31 +130,32 @@ def _samples(
         return default or [[round(random.uniform(-2, 2), 1) for _ in range(units)]]
     for sample in given:
         if len(sample) != units:
-            raise ArgumentValueError(f"{name} takes {units} numbers, one a unit, got {len(sample)}")
+            many = f"{units} numbers, one a unit" if units > 1 else "1 number"
+            again = f"; for more samples give {name} again" if len(sample) > units else ""
+            raise ArgumentValueError(f"{name} takes {many}, got {len(sample)}{again}")
     return given
 
 
-def _read_parameters(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        state = json.loads(text, parse_float=finite, parse_constant=finite)
-    except (ValueError, RecursionError, argparse.ArgumentTypeError) as error:
-        raise ArgumentValueError(f"{path} is not a JSON file of parameters: {error}") from None
-    if not isinstance(state, dict):
-        raise ArgumentValueError(
-            f'{path} must hold {{"layer1.weight": …}}, got a {type(state).__name__}'
-        )
-    return state
+def _drawn(view: Any, step: Step, **options: Any) -> Any:
+    """The view, with those of the options that it has."""
+    known = inspect.signature(view).parameters
+    return view(step, **{name: x for name, x in options.items() if name in known})
 
 
-def _pictures(step: Step, language: str) -> dict[str, bytes]:
+def _pictures(
+    step: Step, options: argparse.Namespace, sample: int, number: str
+) -> dict[str, bytes]:
+    """The pictures by the names of their files; the one to look at first stands first."""
     import viz
 
-    diagram = viz.gradient_diagram(step, language=language)
-    contents: dict[str, Callable[[], bytes]] = {
-        "gradient_diagram.svg": lambda: diagram.content("svg"),
-        "gradient_diagram.png": lambda: diagram.content("png"),
-        "op_graph.svg": lambda: viz.op_graph(step, language=language).content("svg"),
-        "layer_graph.svg": lambda: viz.layer_graph(step, language=language).content("svg"),
+    said = {"language": options.language, "digits": options.digits}
+    figures = {
+        "gradient_diagram": _drawn(viz.gradient_diagram, step, sample=sample, **said),
+        "op_graph": _drawn(viz.op_graph, step, **said),
+        "layer_graph": _drawn(viz.layer_graph, step, **said),
     }
-    return {name: content() for name, content in contents.items()}
+    return {
+        f"{name}{number}.{kind}": figure.content(kind)
+        for name, figure in figures.items()
+        for kind in options.format or (("svg", "png") if name == "gradient_diagram" else ("svg",))
+    }
