@@ -16,7 +16,6 @@ from micrograd.errors import ArgumentTypeError, ArgumentValueError, MicrogradErr
 from micrograd.nn.losses import Loss
 from micrograd.nn.mlp import MLP, Layer, Neuron
 from micrograd.nn.module import Module
-from micrograd.optim.optimizer import Optimizer
 
 
 class Whole(Value):
@@ -92,26 +91,6 @@ class Batch:
         """Everything that goes in."""
         for array in (*self.inputs.values(), self.y):
             yield from array.flat
-
-
-def check_order(model: Any, loss: Any, optimizer: Any, call: str) -> None:
-    """Raise an ArgumentTypeError about the first of these arguments that is in a wrong place."""
-    for name, given, wanted, right in (
-        ("model", model, "a Module or a function", not isinstance(model, Loss | Optimizer)),
-        ("loss", loss, "a loss such as nn.MSELoss()", not isinstance(loss, Optimizer)),
-        (
-            "optimizer",
-            optimizer,
-            "an Optimizer such as optim.SGD(model.parameters(), lr=0.01)",
-            isinstance(optimizer, Optimizer),
-        ),
-    ):
-        usable = callable(given) or name == "optimizer"
-        if not right or not usable or isinstance(given, type):
-            kind = (
-                f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
-            )
-            raise ArgumentTypeError(f"{name} must be {wanted}, got {kind}; the call is {call}")
 
 
 # ---- how a model is called -----------------------------------------------------------------------

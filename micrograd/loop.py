@@ -15,6 +15,7 @@ from micrograd.arrays import Tensor, tensor
 from micrograd.compiler.compiled import compile  # noqa: A004  (the contract's name)
 from micrograd.data import DataLoader
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError, TrainingError
+from micrograd.mistakes import check_order, kind_of
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import Module
 from micrograd.observers import no_grad
@@ -23,6 +24,7 @@ from micrograd.optim.optimizer import Optimizer
 Batch = tuple[Tensor, Tensor]
 LossFunction = Callable[[Any, Any], Any]
 
+CALL = "fit(model, loss, optimizer, loader, epochs)"
 NOT_WANTED = "compiled=False was given"
 
 
@@ -91,7 +93,7 @@ def fit(
     >>> history.epochs, history.losses[-1] < 1e-3
     (200, True)
     """
-    _check(model, optimizer, epochs, patience)
+    _check(model, loss, optimizer, loader, epochs, patience)
     history = History()
     steps = _Steps(model, loss, optimizer, history, compiled)
     best = (math.inf, model.state_dict(), 0)
@@ -221,7 +223,12 @@ class _Steps:
 
 def _epoch(steps: _Steps, loader: Iterable[Batch], history: History) -> float:
     total, samples = 0.0, 0
-    for x, y in steps.batches(loader):
+    for batch in steps.batches(loader):
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise ArgumentTypeError(
+                f"loader must give batches (x, y), such as DataLoader(X, y), got {kind_of(batch)}"
+            )
+        x, y = batch
         number = steps.step(x, y)
         history.batch_losses.append(number)
         total += number * len(x)
@@ -244,11 +251,15 @@ def _diverged(number: float, history: History) -> TrainingError:
     )
 
 
-def _check(model: Any, optimizer: Any, epochs: Any, patience: Any) -> None:
+def _check(model: Any, loss: Any, optimizer: Any, loader: Any, epochs: Any, patience: Any) -> None:
+    check_order(model, loss, optimizer, CALL)
     if not isinstance(model, Module):
         raise ArgumentTypeError(f"model must be a Module, got {type(model).__name__}")
-    if not isinstance(optimizer, Optimizer):
-        raise ArgumentTypeError(f"optimizer must be an Optimizer, got {type(optimizer).__name__}")
+    if isinstance(loader, Tensor | np.ndarray | str) or not isinstance(loader, Iterable):
+        raise ArgumentTypeError(
+            f"loader must give batches (x, y), such as DataLoader(X, y), got {kind_of(loader)}; "
+            f"the call is {CALL}"
+        )
     for name, number, least in (("epochs", epochs, 0), ("patience", patience or 1, 1)):
         if not isinstance(number, int | np.integer) or number < least:
             raise ArgumentValueError(f"{name} must be a whole number from {least}, got {number!r}")

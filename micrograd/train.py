@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from micrograd.arrays import Tensor
-from micrograd.calling import Batch, check_order, objects_in
+from micrograd.calling import Batch, objects_in
 from micrograd.elements import Objects
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError
+from micrograd.mistakes import RECORD, check_order
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import AnyParameter, Module
 from micrograd.observers import no_grad
@@ -52,7 +53,7 @@ def record_step(
     >>> step.loss, step.parameter("weight").gradient.item(), step.loss_after
     (1.0, 4.0, 0.0)
     """
-    check_order(model, loss, optimizer, "record_step(model, loss, optimizer, x, y)")
+    check_order(model, loss, optimizer, RECORD)
     snapshot = Snapshot(optimizer)
     try:
         return _record(model, loss, optimizer, x, y, snapshot)

@@ -21,7 +21,7 @@ LAYERS = [
     "elements", "printing", "arrays", "paths", "recording", "tape", "words", "equations", "files",
     "tables", "step", "nn.parameter", "nn.module", "nn.init", "nn.activations", "nn.layers",
     "nn.losses", "nn.mlp", "nn", "optim.state", "optim.equation", "optim.optimizer", "optim.sgd",
-    "optim.adagrad", "optim.rmsprop", "optim.adam", "optim.lr_scheduler", "optim",
+    "optim.adagrad", "optim.rmsprop", "optim.adam", "optim.lr_scheduler", "optim", "mistakes",
     "compiler", "compiler.program", "compiler.graph", "compiler.store", "compiler.tracing",
     "compiler.arguments", "compiler.recording", "compiler.integers", "compiler.reachable",
     "compiler.results", "compiler.watching", "compiler.traced", "compiler.builder",

@@ -73,7 +73,11 @@ class Figure:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture, in the format that the name ends in; whole or not at all."""
         target = Path(path)
-        content = self.content(target.suffix.removeprefix(".").lower())
+        kind = target.suffix.removeprefix(".").lower()
+        if kind not in FORMATS:
+            endings = ", ".join(f".{name}" for name in FORMATS)
+            raise ArgumentValueError(f"path must end in one of {endings}, got {target.name!r}")
+        content = self.content(kind)
         write_atomically(target, content)
         return target
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from micrograd.compiler.compiled import Compiled
-from micrograd.errors import ArgumentTypeError
+from micrograd.mistakes import cannot_draw
 from micrograd.step import Floats, ModuleCall, Positions, Step
 from micrograd.words import check_language, number, word
 from viz.array_cards import compiled_layers
@@ -35,9 +35,7 @@ def layer_graph(step: Step | Compiled, language: str = "en", *, folded: bool = F
     if isinstance(step, Compiled):
         return compiled_layers(step, language)
     if not isinstance(step, Step):
-        raise ArgumentTypeError(
-            f"layer_graph draws a recorded step or a compiled function, got {type(step).__name__}"
-        )
+        raise cannot_draw("layer_graph", "a recorded step or a compiled function", step)
     note = word("folded to layers", language) if folded else ""
     caption = step_caption(step, language, note=note)
     drawing = Drawing("layer_graph", caption, language, step.optimizer_name)

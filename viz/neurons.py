@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from micrograd.arrays import Tensor
 from micrograd.engine import Value
 from micrograd.equations import quantities
-from micrograd.errors import ArgumentTypeError, GraphError
+from micrograd.errors import GraphError
+from micrograd.mistakes import cannot_draw
 from micrograd.paths import caller, variable_names
 from micrograd.step import Step
 from micrograd.tape import take
@@ -29,7 +31,7 @@ MOST_CARDS = 60
 
 
 def gradient_diagram(
-    step: Step | Value, sample: int = 0, language: str = "en", *, digits: int = 4
+    step: Step | Value | Tensor, sample: int = 0, language: str = "en", *, digits: int = 4
 ) -> Figure:
     """Draw a recorded step as a teacher would: every value, local derivative and gradient.
 
@@ -52,13 +54,12 @@ def gradient_diagram(
     check_language(language)
     check_digits(digits)
     rows = Rows(digits, language)
+    if isinstance(step, Tensor):
+        step = step._only("gradient_diagram")
     if isinstance(step, Value):
         return _of_value(step, rows)
     if not isinstance(step, Step):
-        raise ArgumentTypeError(
-            f"step must be what record_step returns, or a Value, got {type(step).__name__}; "
-            "write gradient_diagram(record_step(model, loss, optimizer, x, y))"
-        )
+        raise cannot_draw("gradient_diagram", "a recorded step or a Value", step)
     if sum(p.before.size for p in step.parameters) > MOST_SCALARS:
         return layer_graph(step, language, folded=True)
     reading = read(step, sample, rows.say("Σ others"))

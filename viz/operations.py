@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from micrograd.arrays import Tensor
 from micrograd.engine import Value
-from micrograd.errors import ArgumentTypeError, GraphError
+from micrograd.errors import GraphError
+from micrograd.mistakes import cannot_draw
 from micrograd.step import Step
 from micrograd.tape import Tape, take
 from micrograd.words import check_language, number, short, word
@@ -23,7 +25,7 @@ from viz.palette import DATA_FRAME, FORWARD, GRADIENT, NEURON_FRAME, WEIGHT_FRAM
 MOST_NODES = 300  # a larger graph is folded
 
 
-def op_graph(value: Value | Step, local: bool = False, language: str = "en") -> Figure:
+def op_graph(value: Value | Tensor | Step, local: bool = False, language: str = "en") -> Figure:
     """Draw every operation that led to a value: its result and, below, its gradient.
 
     With `local` each wire carries the local derivative. A recorded step has its parameters and
@@ -38,10 +40,12 @@ def op_graph(value: Value | Step, local: bool = False, language: str = "en") -> 
     True
     """
     check_language(language)
+    if isinstance(value, Tensor):
+        value = value._only("op_graph")
     if isinstance(value, Step):
         return _of_step(value, local, language)
     if not isinstance(value, Value):
-        raise ArgumentTypeError(f"op_graph draws a Value or a Step, got {type(value).__name__}")
+        raise cannot_draw("op_graph", "a Value or a Step", value)
     tape, _ = take(value)
     last = len(tape.nodes) - 1
     shown = _nearest(tape, MOST_NODES)

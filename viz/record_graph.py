@@ -8,8 +8,10 @@ from typing import Any
 
 import graphviz
 
+from micrograd.arrays import Tensor
 from micrograd.engine import Value
 from micrograd.files import write_atomically
+from micrograd.mistakes import cannot_draw
 from micrograd.walk import topological_order
 from viz.figure import Figure
 from viz.markup import one_line
@@ -22,7 +24,7 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
     return set(nodes), {(x, v) for v in nodes for x in v._inputs}
 
 
-def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Dot:
+def draw_dot(root: Value | Tensor, format: str = "svg", rankdir: str = "LR") -> Dot:
     """A graph of records with data and gradient, and an oval for each operation.
 
     `format` is "svg", "png" or "pdf", `rankdir` "LR" (left to right) or "TB" (top to bottom).
@@ -32,6 +34,10 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Dot:
     >>> "a | data 2.0000 | grad 0.0000" in draw_dot(a * a).source
     True
     """
+    if isinstance(root, Tensor):
+        root = root._only("draw_dot")
+    if not isinstance(root, Value):
+        raise cannot_draw("draw_dot", "a Value", root)
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir must be LR or TB, got {rankdir!r}")
     dot = Dot(format=format, graph_attr={"rankdir": rankdir}, node_attr={"fontname": FONT})

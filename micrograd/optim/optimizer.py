@@ -33,10 +33,9 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
-        if isinstance(params, Tensor | Value) or not isinstance(params, Iterable):
-            raise ArgumentTypeError(
-                f"params must be a sequence of parameters, got {type(params).__name__}"
-            )
+        single = isinstance(params, Tensor | Value) or hasattr(params, "parameters")
+        if single or not isinstance(params, Iterable):
+            raise _no_parameters(params, "a sequence of parameters")
         given = list(params)
         if not given:
             raise ArgumentValueError("params is empty: there is nothing to optimise")
@@ -54,7 +53,7 @@ class Optimizer:
         known = {v for g in self.param_groups for v in scalars(g["params"])}
         for p in members:
             if not isinstance(p, Tensor | Value):
-                raise ArgumentTypeError(f"params must be parameters, got {type(p).__name__}")
+                raise _no_parameters(p, "parameters")
             for v in scalars([p]):
                 if v._row is not None:
                     raise ArgumentValueError(
@@ -184,6 +183,17 @@ class Optimizer:
     def __repr__(self) -> str:
         options = {k: v for k, v in self.param_groups[0].items() if k != "params"}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
+
+
+def _no_parameters(given: Any, wanted: str) -> ArgumentTypeError:
+    advice = ""
+    if hasattr(given, "parameters"):
+        advice = ": pass model.parameters()"
+    elif isinstance(given, Tensor | Value):
+        advice = ": pass it in a list"
+    elif isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
+        advice = ": pass model.parameters(), without the names"
+    return ArgumentTypeError(f"params must be {wanted}, got {type(given).__name__}{advice}")
 
 
 def check_not_negative(options: Group, *names: str) -> None:
