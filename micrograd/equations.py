@@ -167,9 +167,10 @@ def quantities(expression: Any) -> list[Quantity]:
 # ---- as text -------------------------------------------------------------------------------------
 
 
-def symbolic(expression: Any) -> tuple[Piece, ...]:
-    """The expression with names: `2 × (out − y)`."""
-    return _merged(_written(expression, LOOSE, lambda q: (q.name, ATOM)))
+def symbolic(expression: Any, digits: int = DIGITS) -> tuple[Piece, ...]:
+    """The expression with names: `2 × (out − y)`; a quantity without one is its number."""
+    figures = Figures(digits, digits)
+    return _merged(_written(expression, LOOSE, lambda q: (q.name, ATOM) if q.name else figures(q)))
 
 
 def spelled(expression: Any, result: str, digits: int = DIGITS) -> tuple[Piece, ...]:
@@ -221,20 +222,25 @@ def figure(x: float, digits: int, least: int) -> str:
 def _tried(expression: Any, result: str, digits: int) -> Iterator[Figures]:
     if result == MISSING:
         return
-    for d in range(digits, max(digits, MOST_TRIED) + 1):
-        figures = Figures(d, digits)
-        if holds(expression, result, figures.text):
-            yield figures
-            return
+    for tie in (False, True):
+        for d in range(digits, max(digits, MOST_TRIED) + 1):
+            figures = Figures(d, digits)
+            if holds(expression, result, figures.text, tie):
+                yield figures
+                return
 
 
-def holds(expression: Any, result: str, shown: Callable[[Quantity], str]) -> bool:
+def holds(
+    expression: Any, result: str, shown: Callable[[Quantity], str], tie: bool = False
+) -> bool:
     """Whether a reader who computes with the numbers that are `shown` gets the result.
+
+    A number half-way between two results counts only with `tie`, for people round it up or down.
 
     >>> holds(Quantity("a", 0.26) * 2.0, "0.5", lambda q: "0.3")
     False
     """
-    return _agrees(_computed(expression, shown), result)
+    return _agrees(_computed(expression, shown), result, tie)
 
 
 def _computed(expression: Any, shown: Callable[[Quantity], str]) -> float:
@@ -246,14 +252,14 @@ def _computed(expression: Any, shown: Callable[[Quantity], str]) -> float:
     return float(expression)
 
 
-def _agrees(x: float, result: str) -> bool:
+def _agrees(x: float, result: str, tie: bool) -> bool:
     """Whether a number, rounded to the digits that a text has, is that text."""
     shown = float(result)
     if not (math.isfinite(x) and math.isfinite(shown)):
         return repr(x) == repr(shown)
     mantissa, _, power = result.partition("e")
     unit = 10.0 ** (int(power or 0) - len(mantissa.partition(".")[2]))
-    return abs(x - shown) <= unit * (0.5 + 1e-9)
+    return abs(x - shown) <= unit * (0.5 + (1e-9 if tie else -1e-6))
 
 
 _Shown = Callable[[Quantity], tuple[str, int]]

@@ -52,6 +52,7 @@ _CHINESE = {
     "Σ over {n} samples": "Σ：{n} 个样本",
     "Σ over {n} uses": "Σ：{n} 处使用",
     "Σ others": "Σ 其余样本",
+    "g is the gradient": "g 为梯度",
     "rounded to {n} decimals; small print: the digits it needs": "{n} 位小数；小字按需增加位数",
     "this one": "本样本",
     "share": "本样本的份额",
@@ -174,4 +175,5 @@ def exact(x: float) -> str:
     >>> exact(0.1), exact(3.0), exact(1 / 3)
     ('0.1', '3', '0.3333333333333333')
     """
+    x += 0.0
     return f"{x:g}" if float(f"{x:g}") == x else repr(float(x))

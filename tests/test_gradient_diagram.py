@@ -145,9 +145,14 @@ def test_a_batch_says_which_sample_and_that_gradients_are_of_all():
 def test_the_mean_of_a_batch_is_its_samples_loss_and_the_others():
     step = Case(2, sizes=[1, 2, 1], samples=3).step()
     picture = Picture(gradient_diagram(step, sample=1))
-    assert "L = (L[1] + Σ others) / 3" in picture.texts("a_L-fwd")
-    (line,) = picture.small_print("a_L-fwd")
-    assert agrees(line, picture.texts("a_L-fwd")[1])
+    texts = picture.texts("a_L-fwd")
+    said = [t for t in texts if t.startswith("L")]
+    assert said == ["L[0]", "L[2]", "L = (L[0] + L[1] + L[2]) / 3"]
+    ((line, shown),) = picture.equations("a_L-fwd")
+    assert agrees(line, shown)
+    many = Picture(gradient_diagram(Case(2, sizes=[1, 2, 1], samples=6).step()))
+    assert "Σ others" in many.texts("a_L-fwd")
+    assert "L = (L[0] + Σ others) / 6" in many.texts("a_L-fwd")
 
 
 def test_momentum_has_its_own_equation():

@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import graphviz
 
-from micrograd.step import Floats, Step
-from micrograd.words import short, word
+from micrograd.equations import quantities
+from micrograd.step import Floats, ParameterRecord, Step
+from micrograd.words import exact, short, word
 from viz.cards import Card
 from viz.figure import Figure
 from viz.markup import font, one_line
@@ -185,10 +186,24 @@ def step_caption(
     if n > 1:
         batch = "gradients: whole batch" if sample is not None else "{n} samples"
         facts.append(word(batch, language, n=n))
-    facts.append(f"{word('learning rate', language)} {step.learning_rate:g}")
-    if step.rule != "g":
-        facts.append(f"{step.optimizer_name}, g = ∂L/∂W")
+    if step.rule == "g":
+        facts.append(f"{word('learning rate', language)} {step.learning_rate:g}")
+    else:
+        facts.append(f"{step.optimizer_name}: {', '.join(_chosen(step))}")
+        facts.append(word("g is the gradient", language))
     return ", ".join(facts) + (f" ({note})" if note else "")
+
+
+def _chosen(step: Step) -> list[str]:
+    """The numbers that the rule was given, such as β₁ = 0.9."""
+    first = next((p for p in step.parameters if p.before.size and p.equations(_origin(p))), None)
+    equations = first.equations(_origin(first)) if first else ()
+    found = (q for e in equations for q in quantities(e.expression) if q.exact)
+    return [f"{name} = {exact(x)}" for name, x in {q.name: q.value for q in found}.items()]
+
+
+def _origin(parameter: ParameterRecord) -> tuple[int, ...]:
+    return (0,) * parameter.before.ndim
 
 
 def _meanings(optimizer: str, language: str) -> dict[Role, str]:

@@ -184,6 +184,8 @@ class _Diagram:
 
     def _back(self, tail: str, port: str, position: int, thin: bool = False) -> None:
         """A wire for a gradient, if the card that it leads to shows one."""
+        if not isinstance(position, int):
+            return
         leaf = self.reading.leaves.get(position)
         if leaf is None or leaf.kind == PARAMETER or not self.trained:
             self.drawing.backward(tail, port, self._source(position)[0], "ge", thin)
@@ -192,15 +194,16 @@ class _Diagram:
         name = f"{unit.key}_w{j}"
         card = self._cards.weight(unit, product, name)
         self._card(card, self._place[unit.position] - 1, "weight")
-        source, east = self._source(product.unit.tag)
-        self.drawing.forward(source, east, name, "fw")
+        if isinstance(product.unit.tag, int):
+            self.drawing.forward(*self._source(product.unit.tag), name, "fw")
         self.drawing.forward(name, "fe", unit.key, "fw")
         self.drawing.backward(unit.key, "bw", name, "be")
         self._back(name, "lw", product.unit.tag)
 
     def _line(self, unit: Unit, j: int, product: Product) -> None:
-        source, east = self._source(product.unit.tag)
-        self.drawing.forward(source, east, unit.key, f"w{j}", thin=True)
+        if not isinstance(product.unit.tag, int):
+            return
+        self.drawing.forward(*self._source(product.unit.tag), unit.key, f"w{j}", thin=True)
         self._back(unit.key, "bw", product.unit.tag, thin=True)
 
     def _source(self, position: int) -> tuple[str, str]:

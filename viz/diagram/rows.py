@@ -45,7 +45,7 @@ class Rows:
         it with all the digits that it needs. `whole` shows a whole number without decimals.
         """
         shown = self.short(value) if whole else self.number(value)
-        said = "".join(text for text, _ in symbolic(formula))
+        said = "".join(text for text, _ in symbolic(formula, self.digits))
         named = bool(quantities(formula)) and len(said) <= LONGEST_FORMULA
         title = f"{name} = {said}" if named else name
         enough = beside and named and digits_needed(formula, shown, self.digits) == self.digits

@@ -12,7 +12,7 @@ from viz.cards import Band, Card, Columns, Grid, Row
 from viz.diagram.indices import vector
 from viz.diagram.reading import Reading
 from viz.diagram.rows import LONGEST_FORMULA, Rows
-from viz.diagram.units import PARAMETER, TARGET, Leaf, Line, Product, Unit, products
+from viz.diagram.units import PARAMETER, TARGET, Hidden, Leaf, Line, Product, Unit, products, terms
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Updates, digits_of, text
 from viz.diagram.upstream import Upstream
 from viz.diagram.weight_lines import Weight, weight_lines
@@ -180,7 +180,7 @@ class Cards:
 
     def _forward(self, unit: Unit) -> Band:
         rows = []
-        for q in self._targets(unit):
+        for q in self._beside(unit):
             rows.append(Row(q.name, self.rows.number(q.value)))
         bias = self.bias(unit)
         if bias is not None and not self.in_lines(unit):
@@ -215,17 +215,22 @@ class Cards:
     def _vectors(self, unit: Unit) -> str:
         """W2[0]·h1 + b: a sum of many products, or with long names, written with vectors."""
         pairs = self.weighted(unit)
-        said = "".join(name for name, _ in symbolic(unit.before.formula))
+        said = "".join(name for name, _ in symbolic(unit.before.formula, self.rows.digits))
         if (len(pairs) <= MOST_NAMED_TERMS and len(said) <= LONGEST_FORMULA) or len(pairs) < 2:
             return ""
         w, x = (vector([q.name for q in found]) for found in zip(
             *((p.weight, p.unit) for p in pairs), strict=True
         ))  # fmt: skip
         head = f"{w}·{x}" if w and x else "Σ w × x"
-        return " + ".join([head, *(q.name for q in self._single_terms(unit))])
+        names = [q.name for q in self._single_terms(unit)]
+        first = terms(unit.before.formula)[0]
+        leading = isinstance(first, Quantity)
+        return " + ".join([*names[:leading], head, *names[leading:]])
 
-    def _targets(self, unit: Unit) -> list[Quantity]:
-        return [q for q in quantities(unit.before.formula) if self._kind(q) == TARGET]
+    def _beside(self, unit: Unit) -> list[Quantity]:
+        """Targets, and what comes from other samples: neither has a card of its own."""
+        found = quantities(unit.before.formula)
+        return [q for q in found if isinstance(q.tag, Hidden) or self._kind(q) == TARGET]
 
     def _kind(self, q: Quantity) -> str:
         leaf = self.reading.leaves.get(q.tag) if isinstance(q.tag, int) else None

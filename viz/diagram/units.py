@@ -18,9 +18,11 @@ from micrograd.equations import Applied, Quantity, derivative, quantities
 from micrograd.errors import GraphError
 from micrograd.ops import OPS
 from micrograd.tape import Tape
-from micrograd.words import exact, short
+from micrograd.words import exact
 
 MOST_INLINED = 2  # variables of an expression that is written within another
+MOST_OTHERS = 3  # samples whose losses are written one by one
+ALL_OTHERS = -1
 LONGEST_CONSTANT = 6  # characters of a plain number that is written in full
 
 
@@ -191,12 +193,11 @@ class Reader:
             elif node.label:
                 self._named[j] = Quantity(node.label, node.value, j)
             elif self.shown[j]:
-                full = exact(node.value)
-                literal = len(full) <= LONGEST_CONSTANT
-                name = full if literal else short(node.value)
-                self._named[j] = Quantity(name, node.value, None, exact=literal)
+                short = len(exact(node.value)) <= LONGEST_CONSTANT
+                self._named[j] = Quantity("", node.value, None, exact=short)
             else:
-                self._named[j] = Quantity("", node.value, HIDDEN)
+                sample = self.owner[j]
+                self._named[j] = Quantity(f"L[{sample}]", node.value, Hidden(sample))
         return self._named[j]
 
     def _attached(self, i: int) -> bool:
@@ -264,18 +265,20 @@ class Reader:
         return _sum(simple)
 
     def _gathered(self, expression: Any) -> Any:
-        """The expression with all that belongs to other samples as one term of its sum."""
+        """The expression with what belongs to many other samples as one term of its sum."""
         if not isinstance(expression, Applied):
             return expression
         parts = terms(expression)
         if len(parts) == 1:
             operands = tuple(map(self._gathered, expression.operands))
             return Applied(expression.op, operands, expression.static)
-        hidden = [x for x in parts if isinstance(x, Quantity) and x.tag == HIDDEN]
+        hidden = [x for x in parts if isinstance(x, Quantity) and isinstance(x.tag, Hidden)]
         own = [self._gathered(x) for x in parts if x not in hidden]
-        if not hidden:
+        few = len(hidden) <= MOST_OTHERS and len({x.tag for x in hidden}) == len(hidden)
+        if not hidden or (few and len(own) == 1):
             return expression
-        return _sum([*own, Quantity(self.others, math.fsum(x.value for x in hidden), HIDDEN)])
+        total = math.fsum(x.value for x in hidden)
+        return _sum([*own, Quantity(self.others, total, Hidden(ALL_OTHERS))])
 
     def _unit_of(self, expression: Any) -> Quantity:
         i = self._place[id(expression)]
@@ -285,13 +288,17 @@ class Reader:
 
     def _variables(self, expressions: Sequence[Any]) -> set[Any]:
         found = (q for x in expressions for q in quantities(x))
-        return {q.tag for q in found if q.tag not in (None, HIDDEN) and not self._is_target(q)}
+        return {q.tag for q in found if isinstance(q.tag, int) and not self._is_target(q)}
 
     def _is_target(self, q: Quantity) -> bool:
         return q.tag in self.leaves and self.leaves[q.tag].kind == TARGET
 
 
-HIDDEN = "hidden"  # the tag of what belongs to other samples
+@dataclass(frozen=True)
+class Hidden:
+    """The tag of what belongs to another sample, or to all others."""
+
+    sample: int
 
 
 def _is_simple(term: Any) -> bool:

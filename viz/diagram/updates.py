@@ -97,14 +97,17 @@ def digits_of(lines: Sequence[Sequence[Line]], least: int) -> dict[str, int]:
     digits: dict[str, int] = {}
     for same in reversed(lines):
         names = {q.name for expression, _ in same for q in quantities(expression) if not q.exact}
-        for d in range(least, MOST_DIGITS + 1):
-            tried = digits | {name: max(d, digits.get(name, least)) for name in names}
-            if all(_holds(expression, result, tried, least) for expression, result in same):
-                digits = tried
-                break
+        ways = (
+            (digits | {name: max(d, digits.get(name, least)) for name in names}, tie)
+            for tie in (False, True)
+            for d in range(least, MOST_DIGITS + 1)
+        )
+        digits = next((x for x, tie in ways if _hold(same, x, least, tie)), digits)
     return digits
 
 
-def _holds(expression: object, result: Quantity, digits: Mapping[str, int], least: int) -> bool:
-    shown = text(result, digits, least)
-    return holds(expression, shown, lambda q: text(q, digits, least))
+def _hold(lines: Sequence[Line], digits: Mapping[str, int], least: int, tie: bool) -> bool:
+    def shown(q: Quantity) -> str:
+        return text(q, digits, least)
+
+    return all(holds(expression, shown(result), shown, tie) for expression, result in lines)
