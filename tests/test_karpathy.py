@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from micrograd import tensor
 from micrograd.engine import Value
 from micrograd.nn import MLP, Layer, Module, Neuron
 
@@ -114,6 +115,11 @@ def test_his_own_kind_of_module_works() -> None:
     assert scale.k.grad == 2.0
     scale.zero_grad()
     assert scale.k.grad == 0
+
+
+def test_a_layer_of_one_neuron_hands_on_an_array_as_it_does_a_list() -> None:
+    mlp = MLP(1, [1, 1])
+    assert mlp(tensor([2.0])).item() == mlp([2.0]).item()
 
 
 def test_a_neuron_refuses_the_wrong_number_of_inputs() -> None:

@@ -71,7 +71,8 @@ class MLP(Module):
     def forward(self, x: Any) -> Any:
         """The output for one sample."""
         for layer in self.layers:
-            x = layer([x] if isinstance(x, Value) else x)
+            single = isinstance(x, Value) or getattr(x, "ndim", 1) == 0
+            x = layer([x] if single else x)
         return x
 
     def __repr__(self) -> str:
