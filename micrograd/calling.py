@@ -45,6 +45,8 @@ class Batch:
         self._by_name = given is x
         self._named = {name: convert(a, name) for name, a in given.items()}
         self.rows = not arrays and _takes_rows(model) and _is_matrix(self._named.get("x"))
+        if self.rows and isinstance(self._named["x"], Tensor):
+            self._named["x"] = self._named["x"]._values
         self._y = _as_tensor(y, "y") if arrays or isinstance(loss, Loss) else as_values(y, "y")
         self.inputs = {name: objects_in(a) for name, a in self._named.items()}
         self.y = objects_in(self._y)
@@ -62,6 +64,10 @@ class Batch:
 
     def loss(self, output: Any) -> Value:
         """The loss of an output."""
+        if self.rows and isinstance(self._loss, Loss):
+            values = objects_in(output)
+            same = values.size == self.y.size  # a neuron gives no row of one number, data may
+            output = tensor(values.reshape(self.y.shape) if same else values)
         result = self._loss(output, self._y)
         if isinstance(result, Tensor):
             return result._only("the loss")

@@ -93,7 +93,8 @@ def rule_tables(step: Step, language: str = "en") -> dict[str, list[tuple[str, A
                 state.setdefault(_title(q, language), []).append((p.name, numbers))
         for i, equation in enumerate(equations[:-1]):
             numbers = np.reshape([e[i].value for e in each], shape)
-            work.setdefault(equation.text(), []).append((p.name, numbers))
+            meaning = f" ({word(equation.meaning, language)})" if equation.meaning else ""
+            work.setdefault(equation.text() + meaning, []).append((p.name, numbers))
     if not state and not work:
         return {}
     rows = [(", ".join(names), rule) for rule, names in rules.items()]

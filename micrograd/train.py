@@ -11,11 +11,11 @@ from micrograd.arrays import Tensor
 from micrograd.calling import Batch, objects_in
 from micrograd.elements import Objects
 from micrograd.engine import Value
-from micrograd.errors import ArgumentTypeError
+from micrograd.errors import ArgumentTypeError, GraphError
 from micrograd.mistakes import RECORD, check_order
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import AnyParameter, Module
-from micrograd.observers import no_grad
+from micrograd.observers import no_grad, recording
 from micrograd.optim.lr_scheduler import LRScheduler
 from micrograd.optim.optimizer import Optimizer, Update
 from micrograd.optim.state import State, scalars
@@ -111,6 +111,8 @@ def record_steps(
 def _record(
     model: Any, loss: Any, optimizer: Optimizer, x: Any, y: Any, snapshot: Snapshot
 ) -> Step:
+    if not recording():
+        raise GraphError("nothing is recorded inside no_grad; call record_step outside")
     batch = Batch(model, loss, x, y)
     named = named_parameters(model, loss, optimizer)
     used = [*scalars(p for _, p in named), *batch.values()]

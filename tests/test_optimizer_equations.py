@@ -15,6 +15,7 @@ from test_optimizers import COMBINATIONS
 from micrograd import Value, nn, optim, record_step
 from micrograd.equations import Quantity, quantities
 from micrograd.ops import FLOATS
+from micrograd.words import word
 
 CASES = [("SGD", options) for options in SGD_COMBINATIONS] + COMBINATIONS
 GRADIENTS = (2.3779, -0.31, 1e-3, 0.0, -4.0, 0.75)
@@ -146,6 +147,15 @@ def calculated(text: str) -> float:
     for ours, theirs in (("×", "*"), ("−", "-"), ("^", "**"), ("²", "**2"), ("√", "sqrt")):
         text = text.replace(ours, theirs)
     return float(eval(text, {"sqrt": math.sqrt, "max": max}))
+
+
+def test_every_equation_but_the_last_says_what_it_gives_in_both_languages() -> None:
+    for name, options in CASES:
+        *others, last = one_number(name, options).equations((0, 0))
+        assert last.meaning == ""
+        for equation in others:
+            english, chinese = (word(equation.meaning, language) for language in ("en", "zh"))
+            assert english == equation.meaning != chinese
 
 
 def test_the_record_keeps_the_state_of_before_and_after() -> None:

@@ -13,6 +13,7 @@ from test_optim import twins
 
 import micrograd
 from micrograd import MicrogradError, Value, nn, optim, record_step, record_steps
+from micrograd.data import DataLoader
 from micrograd.optim import lr_scheduler
 
 
@@ -166,6 +167,24 @@ def test_karpathys_mlp_gets_rows() -> None:
     assert (step.values(step.output) == step.output_before).all()
     gradients = [n.gradient for n in step.tape.nodes]
     assert all(g is not None for g in gradients)
+
+
+def test_karpathys_mlp_and_a_loader() -> None:
+    model, twin = karpathys(2), karpathys(2)
+    x, y = np.array(XS), np.array(YS)[:, None]
+    sgd = optim.SGD(model.parameters(), lr=0.05)
+    loader = DataLoader(x, y, batch_size=2, shuffle=False)
+    first, second = record_steps(model, nn.MSELoss(), sgd, loader)
+    assert (first.samples, second.samples) == (2, 1)
+    outputs = [twin(row) for row in XS[:2]]
+    assert first.loss == pytest.approx(float(squares(outputs, YS[:2])) / 2, rel=1e-12)
+    assert (second.parameters[0].before == first.parameters[0].after).all()
+    assert (first.x >= 0).all()
+
+
+def test_inside_no_grad_is_refused() -> None:
+    with micrograd.no_grad(), pytest.raises(MicrogradError, match="outside"):
+        record_step(LINE, nn.MSELoss(), SGD, [[1.0]], [[1.0]])
 
 
 def test_a_plain_function_with_lists_of_values() -> None:

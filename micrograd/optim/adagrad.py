@@ -68,10 +68,11 @@ class Adagrad(Optimizer):
         paper = Paper(p, g, before, after, options)
         g, rate = paper.decayed(), paper.rate
         start = options["initial_accumulator_value"]
-        s = paper.let("s", paper.old("s", "sum", start) + squared(g), state="sum")
+        total = paper.old("s", "sum", start) + squared(g)
+        s = paper.let("s", total, "sum of squared gradients", state="sum")
         if options["lr_decay"]:
             elapsed = (paper.count() - 1) * paper.chosen("lr_decay", options["lr_decay"])
-            rate = paper.let("lr_t", quotient(rate, 1 + elapsed))
+            rate = paper.let("lr_t", quotient(rate, 1 + elapsed), "learning rate of this step")
         return paper.new(quotient(g, root(s) + paper.chosen("ε", options["eps"])), rate)
 
     def direction_text(self, options: Group) -> str:

@@ -85,14 +85,15 @@ class Adam(Optimizer):
         beta2 = paper.chosen("β₂", options["betas"][1])
         t = paper.count()
         mean = beta1 * paper.old("m", "exp_avg") + (1 - beta1) * g
-        m = paper.let("m", mean, state="exp_avg")
+        m = paper.let("m", mean, "mean of gradients", state="exp_avg")
         square = beta2 * paper.old("v", "exp_avg_sq") + (1 - beta2) * squared(g)
-        v = paper.let("v", square, state="exp_avg_sq")
+        v = paper.let("v", square, "mean of squared gradients", state="exp_avg_sq")
         if options["amsgrad"]:
             largest = SYMBOLS.maximum(paper.old("v_max", "max_exp_avg_sq"), v)
-            v = paper.let("v_max", largest, state="max_exp_avg_sq")
-        m_hat = paper.let("m̂", quotient(m, 1 - SYMBOLS.pow(beta1, t)))
-        v_hat = paper.let("v̂", quotient(v, 1 - SYMBOLS.pow(beta2, t)))
+            v = paper.let("v_max", largest, "largest v so far", state="max_exp_avg_sq")
+        start = "corrected for the start at 0"
+        m_hat = paper.let("m̂", quotient(m, 1 - SYMBOLS.pow(beta1, t)), start)
+        v_hat = paper.let("v̂", quotient(v, 1 - SYMBOLS.pow(beta2, t)), start)
         return quotient(m_hat, root(v_hat) + paper.chosen("ε", options["eps"]))
 
     def direction_text(self, options: Group) -> str:

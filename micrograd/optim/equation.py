@@ -21,12 +21,14 @@ OLD = "{}_old"  # that of a number of the state before it
 class Equation:
     """`result = expression`; `state` is the entry of the optimiser's state that it is, or "".
 
-    Later equations have the `result` of earlier ones as a quantity.
+    Later equations have the `result` of earlier ones as a quantity. `meaning` says what it is, in
+    English; `words.word` has it in other languages.
     """
 
     result: Quantity
     expression: Expression
     state: str = ""
+    meaning: str = ""
 
     @property
     def name(self) -> str:
@@ -90,11 +92,13 @@ class Paper:
         """t: how many steps there are with this one."""
         return self.chosen("t", self._after["step"])
 
-    def let(self, symbol: str, expression: Expression, state: str = "") -> Quantity:
+    def let(
+        self, symbol: str, expression: Expression, meaning: str = "", state: str = ""
+    ) -> Quantity:
         """Write down an equation; returns what it gives."""
         value = self._after[state] if state else expression.value
         result = Quantity(symbol, float(value))
-        self._equations.append(Equation(result, expression, state))
+        self._equations.append(Equation(result, expression, state, meaning))
         return result
 
     def decayed(self) -> Quantity:
@@ -102,7 +106,8 @@ class Paper:
         decay = self._options["weight_decay"]
         if not decay:
             return self.g
-        return self.let("g_λ", self.g + self.chosen("λ", decay) * self.p)
+        total = self.g + self.chosen("λ", decay) * self.p
+        return self.let("g_λ", total, "gradient with weight decay")
 
     def new(self, direction: Expression, rate: Quantity | None = None) -> tuple[Equation, ...]:
         """Write down the last equation, a step against the direction; returns all of them."""

@@ -78,15 +78,16 @@ class RMSprop(Optimizer):
         paper = Paper(p, g, before, after, options)
         g, alpha = paper.decayed(), paper.chosen("α", options["alpha"])
         square = alpha * paper.old("v", "square_avg") + (1 - alpha) * squared(g)
-        v = paper.let("v", square, state="square_avg")
+        v = paper.let("v", square, "mean of squared gradients", state="square_avg")
         if options["centered"]:
             mean = alpha * paper.old("m", "grad_avg") + (1 - alpha) * g
-            v = paper.let("σ²", v - squared(paper.let("m", mean, state="grad_avg")))
+            m = paper.let("m", mean, "mean of gradients", state="grad_avg")
+            v = paper.let("σ²", v - squared(m), "variance of gradients")
         scaled = quotient(g, root(v) + paper.chosen("ε", options["eps"]))
         if not options["momentum"]:
             return paper.new(scaled)
         buffer = paper.chosen("μ", options["momentum"]) * paper.old("b", "momentum_buffer")
-        return paper.new(paper.let("b", buffer + scaled, state="momentum_buffer"))
+        return paper.new(paper.let("b", buffer + scaled, "velocity", state="momentum_buffer"))
 
     def direction_text(self, options: Group) -> str:
         """The rule in words, for pictures."""

@@ -84,7 +84,7 @@ class SGD(Optimizer):
         share = (1 - paper.chosen("τ", dampening)) * g if dampening else g
         total = momentum * paper.old("v", "momentum_buffer") + share
         undamped = dampening and "momentum_buffer" not in before  # the first v is g
-        v = paper.let("v", g if undamped else total, state="momentum_buffer")
+        v = paper.let("v", g if undamped else total, "velocity", state="momentum_buffer")
         return paper.new(g + momentum * v if options["nesterov"] else v)
 
     def direction_text(self, options: Group) -> str:
