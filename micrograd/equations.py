@@ -168,9 +168,13 @@ def quantities(expression: Any) -> list[Quantity]:
 
 
 def symbolic(expression: Any, digits: int = DIGITS) -> tuple[Piece, ...]:
-    """The expression with names: `2 × (out − y)`; a quantity without one is its number."""
+    """The expression with names: `2 × (out − y)`; one without name and tag is its number."""
     figures = Figures(digits, digits)
-    return _merged(_written(expression, LOOSE, lambda q: (q.name, ATOM) if q.name else figures(q)))
+
+    def shown(q: Quantity) -> tuple[str, int]:
+        return (q.name, ATOM) if q.name or q.tag is not None else figures(q)
+
+    return _merged(_written(expression, LOOSE, shown))
 
 
 def spelled(expression: Any, result: str, digits: int = DIGITS) -> tuple[Piece, ...]:

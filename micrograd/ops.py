@@ -212,9 +212,11 @@ def _sign(m: Numbers, x: Any) -> Any:
 
 
 def _simpler_product(a: Any, b: Any) -> Any:
-    """One times x is x; zero times x is zero, unless x is not finite."""
+    """One times x is x, minus one times x is -x, zero times x is zero unless x is not finite."""
     if a == 1 or b == 1:
         return b if a == 1 else a
+    if a == -1 or b == -1:
+        return -b if a == -1 else -a
     return 0.0 if (a == 0 or b == 0) and float(a) * float(b) == 0 else None
 
 

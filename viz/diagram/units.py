@@ -175,7 +175,10 @@ class Reader:
         if not sums and not weighted:
             inner = [x for x in operands if isinstance(x, Applied)]
             linear = [x for x in inner if products(x, self.parameters)]
-            if linear or len(self._variables(operands)) > MOST_INLINED:
+            scaled = len(inner) == 1 and not self._variables(
+                [x for x in operands if x not in inner]
+            )
+            if linear or len(self._variables(operands)) > MOST_INLINED + scaled:
                 operands = [self._unit_of(x) if isinstance(x, Applied) else x for x in operands]
         return Applied(op, tuple(operands), node.static)
 
