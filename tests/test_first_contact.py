@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -156,7 +157,10 @@ def test_formats(tmp_path):
 def test_digits(tmp_path, capsys):
     run_step(tmp_path, "--digits", 7, "--format", "dot")
     assert "0.6318516" in capsys.readouterr().out
-    for view in ("gradient_diagram",):
+    views = [viz.gradient_diagram, viz.layer_graph, viz.op_graph]
+    with_digits = [v.__name__ for v in views if "digits" in inspect.signature(v).parameters]
+    assert "gradient_diagram" in with_digits
+    for view in with_digits:
         assert "0.6318516" in (tmp_path / f"{view}.dot").read_text(encoding="utf-8")
 
 
