@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+MOST_LISTED = 4
+
 
 def indexed(names: Sequence[str]) -> str:
     """One name for several that differ in one index, which becomes j; "" for others."""
@@ -23,6 +25,16 @@ def vector(names: Sequence[str]) -> str:
     if head.endswith("["):
         return head[:-1] if tail == "]" else f"{head}:{tail}"
     return head + tail
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names one by one, the first and the last of many.
+
+    >>> listed(["u1", "h"]), listed(["a", "b", "c", "d", "e"])
+    ('(u1, h)', '(a, …, e)')
+    """
+    shown = names if len(names) <= MOST_LISTED else [names[0], "…", names[-1]]
+    return f"({', '.join(shown)})"
 
 
 def _varying(names: Sequence[str]) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from micrograd.equations import Quantity, quantities, symbolic
 from viz.cards import Band, Card, Columns, Grid, Row
-from viz.diagram.indices import vector
+from viz.diagram.indices import listed, vector
 from viz.diagram.reading import Reading
 from viz.diagram.rows import LONGEST_FORMULA, Rows
 from viz.diagram.units import PARAMETER, TARGET, Hidden, Leaf, Line, Product, Unit, products, terms
@@ -111,7 +111,7 @@ class Cards:
         parts = (
             Band(FORWARD, (Row(self.rows.say("value"), value, "fw", "fe"),)),
             Band(GRADIENT, (gradient,)),
-            *self.updates.bands(position),
+            *self.updates.bands(position, name),
         )
         return Card(key, name, self.rows.say("parameter"), parts, WEIGHT_FRAME)
 
@@ -134,7 +134,7 @@ class Cards:
             parts.append(Columns(self._lines(unit), bands))
         else:
             bias = self.bias(unit)
-            parts += [*bands, *(self.updates.bands(bias.tag) if bias else ())]
+            parts += [*bands, *(self.updates.bands(bias.tag, bias.name) if bias else ())]
         return Card(unit.key, unit.result.name, self._subtitle(unit), tuple(parts))
 
     def _lines(self, unit: Unit) -> tuple[Grid | Band, ...]:
@@ -221,7 +221,7 @@ class Cards:
         w, x = (vector([q.name for q in found]) for found in zip(
             *((p.weight, p.unit) for p in pairs), strict=True
         ))  # fmt: skip
-        head = f"{w}·{x}" if w and x else "Σ w × x"
+        head = f"{w or 'Σ W'}·{x or listed([p.unit.name for p in pairs])}"
         names = [q.name for q in self._single_terms(unit)]
         first = terms(unit.before.formula)[0]
         leading = isinstance(first, Quantity)

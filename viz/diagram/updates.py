@@ -27,15 +27,15 @@ class Updates:
     rows: Rows
     trained: bool
 
-    def equations(self, position: int) -> tuple[Equation, ...]:
-        """How a parameter was updated; nothing where it was not."""
+    def equations(self, position: int, name: str = WEIGHT) -> tuple[Equation, ...]:
+        """How a parameter, called by `name`, was updated; nothing where it was not."""
         scalar = self.reading.scalars.get(position) if self.trained else None
-        return scalar.record.equations(scalar.index, WEIGHT, GRADIENT_OF_IT) if scalar else ()
+        return scalar.record.equations(scalar.index, name, GRADIENT_OF_IT) if scalar else ()
 
-    def bands(self, position: int) -> tuple[Band, ...]:
+    def bands(self, position: int, name: str = WEIGHT) -> tuple[Band, ...]:
         """A row for each equation, with its numbers."""
         rows = []
-        for equation in self.equations(position):
+        for equation in self.equations(position, name):
             shown = self.rows.number(equation.value)
             detail = self.rows.small_print(equation.expression, shown, UPDATE)
             name = self.rows.say("new value") if equation.name == NEW else equation.text()
