@@ -20,9 +20,10 @@ import numpy as np
 from micrograd.arrays import Tensor
 from micrograd.engine import Value
 
-MOST_PLACES = 200_000  # that are looked at below one object
+MOST_PLACES = 100_000  # that are looked at below one object
 LONGEST = 200  # characters of a path; further into a chain nobody follows
 _IGNORED = (str, bytes, bytearray, int, float, complex, range, type, ModuleType, FunctionType)
+_RECORDS = ("micrograd.tape", "micrograd.step", "viz.")  # modules whose objects hold no Values
 _HISTORY = ("In", "Out", "exit", "quit", "get_ipython")  # of IPython, among a user's variables
 _OURS = tuple(str(Path(__file__).parents[1] / package) for package in ("micrograd", "viz"))
 
@@ -102,7 +103,7 @@ def _variables(frame: FrameType) -> Iterator[tuple[str, Any]]:
 
 def _inside(path: str, x: Any) -> Iterator[tuple[str, Any]]:
     """What an object holds directly, each with its path; never what it computes."""
-    if isinstance(x, _IGNORED):
+    if isinstance(x, _IGNORED) or type(x).__module__.startswith(_RECORDS):
         return
     if isinstance(x, list | tuple):
         if not all(issubclass(kind, _IGNORED) for kind in set(map(type, x))):

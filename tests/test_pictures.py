@@ -14,6 +14,7 @@ from pictures import Picture
 import viz
 from micrograd import MicrogradError, Value, article, nn, optim, record_step
 from micrograd.errors import ArgumentTypeError, LayoutError
+from viz.folding import MOST_NODES
 
 HOSTILE = [
     "quotes \" and ' and `",
@@ -128,7 +129,7 @@ def test_two_runs_give_the_same_bytes():
 def test_the_operation_graph_has_every_value_and_gradient():
     step = Case(11, sizes=[2, 3, 2], samples=1).step()
     picture = Picture(viz.op_graph(step))
-    assert len(step.tape.nodes) < 300
+    assert len(step.tape.nodes) <= MOST_NODES
     for i, node in enumerate(step.tape.nodes):
         assert picture.numbers(f"a_n{i}-0-fwd") == pytest.approx([node.value], abs=5.1e-5)
         assert picture.numbers(f"a_n{i}-1-bwd") == pytest.approx([node.gradient], abs=5.1e-5)
@@ -165,18 +166,6 @@ def test_nan_is_nan():
     assert texts == ["nan"]
 
 
-def test_large_graphs_fold_and_say_so():
-    v = Value(1.0)
-    for _ in range(50_000):
-        v = v * 1.0 + 0.5
-    texts = Picture(viz.op_graph(v)).all_text()
-    assert any("the 300 nearest of 200001 nodes" in t for t in texts)
-    step = Case(5, sizes=[3, 4, 1], samples=30).step()
-    assert "hidden neuron" in " ".join(Picture(viz.op_graph(step)).all_text())
-    step = Case(5, sizes=[20, 20, 1], samples=1).step()
-    assert "folded to layers" in " ".join(Picture(viz.op_graph(step)).all_text())
-
-
 def test_the_graph_of_other_things_is_refused():
     with pytest.raises(ArgumentTypeError, match="op_graph draws a Value or a Step, got float"):
         viz.op_graph(2.0)
@@ -189,7 +178,7 @@ def test_karpathys_modules_draw():
     sgd = optim.SGD(model.parameters(), lr=0.1)
     step = record_step(model, loss, sgd, [1.0, 2.0], 3.0)
     texts = Picture(viz.op_graph(step)).all_text()
-    assert "layers.0.neurons.1" in [t.strip() for t in texts]
+    assert "layers[0].neurons[1]" in [t.strip() for t in texts]
 
 
 @pytest.mark.parametrize(("sizes", "samples"), [([1, 2, 1], 1), ([3, 5, 5, 3, 1], 1), ([2, 3], 4)])

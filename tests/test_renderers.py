@@ -31,6 +31,13 @@ def expression():
     return result
 
 
+def loop():
+    v = Value(1.0)
+    for _ in range(500):
+        v = v * 1.5 + 0.5
+    return v
+
+
 def karpathy_step():
     random.seed(3)
     model = nn.MLP(2, [2, 1])
@@ -51,6 +58,8 @@ VIEWS = {
     "op_graph": lambda: viz.op_graph(article_step()),
     "op_graph, local": lambda: viz.op_graph(expression(), local=True),
     "op_graph, modules": lambda: viz.op_graph(karpathy_step()),
+    "op_graph, folded": lambda: viz.op_graph(Case(1, sizes=[3, 5, 5, 3, 1], samples=2).step()),
+    "op_graph, a loop": lambda: viz.op_graph(loop()),
     "gradient_diagram": lambda: viz.gradient_diagram(article_step()),
     "gradient_diagram, batch": lambda: viz.gradient_diagram(
         Case(2, sizes=[3, 4, 4, 1], samples=4).step(), sample=1

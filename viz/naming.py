@@ -10,6 +10,7 @@ from micrograd.errors import GraphError
 from micrograd.step import Positions, Step
 from micrograd.tape import Tape
 from micrograd.words import short, word
+from viz.grouping import path_of_module
 from viz.network import Network, Neuron, read
 
 UNNAMED = "…"  # an operand that has no name of its own
@@ -58,7 +59,7 @@ def step_clusters(step: Step, language: str) -> dict[int, str]:
     for i, node in enumerate(step.tape.nodes):
         if node.scope is not None and node.scope.module != "loss":
             module, unit = node.scope
-            place = module if unit is None else f"{module} [{unit}]"
+            place = path_of_module(module) + ("" if unit is None else f"[{unit}]")
             clusters[i] = titles.get((module, unit), place)
     users = step.tape.users()
     for position in (int(i) for p in step.parameters for i in np.ravel(p.positions)):

@@ -1,38 +1,52 @@
-"""The operation graph: one card a value, with its data and its gradient."""
+"""The operation graph: one card a value, with its data and its gradient; of a large one, folded."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from micrograd.arrays import Tensor
 from micrograd.engine import Value
-from micrograd.errors import GraphError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.mistakes import cannot_draw
+from micrograd.paths import caller, paths_of, variable_names
 from micrograd.step import Step
 from micrograd.tape import Tape, take
 from micrograd.words import check_language, number, short, word
+from viz.block_cards import block_card
 from viz.cards import Card, Matrices
 from viz.drawing import Drawing, step_caption
 from viz.figure import Figure
-from viz.layers import layer_graph
+from viz.folding import MOST_NODES, Block, exits_of, fold, users_of
+from viz.grouping import Place, places
 from viz.naming import expression, label_names, step_clusters, step_names
-from viz.neurons import MOST_SCALARS, gradient_diagram
+from viz.ordering import in_columns, keep_order
 from viz.palette import DATA_FRAME, FORWARD, GRADIENT, NEURON_FRAME, WEIGHT_FRAME
 
-MOST_NODES = 300  # a larger graph is folded
 
-
-def op_graph(value: Value | Tensor | Step, local: bool = False, language: str = "en") -> Figure:
+def op_graph(
+    value: Value | Tensor | Step,
+    local: bool = False,
+    language: str = "en",
+    *,
+    names: str | Mapping[str, Any] | None = "auto",
+    most: int = MOST_NODES,
+) -> Figure:
     """Draw every operation that led to a value: its result and, below, its gradient.
 
     With `local` each wire carries the local derivative. A recorded step has its parameters and
     neurons by name, clustered by module; after it, the values are those before the update.
 
-    Above 300 nodes the graph is folded: that of a step to neurons or layers, that of a value to
-    the nodes nearest the result. The caption says so.
+    A Value is called by its label. One without a label is called as in the caller's variables, by
+    the path to it in a list, dict or object: `w`, `xs[1]`, `layers[0].neurons[2].b`. Other `names`
+    are a dict of such variables, or None for labels alone.
+
+    With more than `most` nodes the graph is folded: operations into units, layers or modules, what
+    recurs into one card. Every card says how many operations it stands for, also that of what is
+    cut off.
 
     >>> from micrograd import Value
     >>> a = Value(2.0, label="a")
@@ -43,83 +57,137 @@ def op_graph(value: Value | Tensor | Step, local: bool = False, language: str = 
     if isinstance(value, Tensor):
         value = value._only("op_graph")
     if isinstance(value, Step):
-        return _of_step(value, local, language)
+        return _of_step(value, local, language, most)
     if not isinstance(value, Value):
         raise cannot_draw("op_graph", "a Value or a Step", value)
-    tape, _ = take(value)
+    tape, position = take(value)
+    called = _variables(names, {id(v): i for v, i in position.items()}) | label_names(tape)
     last = len(tape.nodes) - 1
-    shown = _nearest(tape, MOST_NODES)
-    names = label_names(tape)
-    caption = f"{names.get(last, word('result', language))} = {number(tape.nodes[last].value)}"
-    if len(shown) < len(tape.nodes):
-        caption += " (" + word(
-            "the {n} nearest of {all} nodes", language, n=len(shown), all=len(tape.nodes)
+    result = f"{called.get(last, word('result', language))} = {number(tape.nodes[last].value)}"
+    parameters = {i for i in called if not tape.nodes[i].inputs}
+    located = places(tape, called)
+    clusters = _units(tape, located) if len(tape.nodes) <= most else {}
+    blocks = fold(tape, located, most)
+    drawing = Drawing("op_graph", _caption(result, tape, blocks, language), language)
+    exits = exits_of(tape, blocks)
+    _Picture(drawing, tape, called, clusters, parameters, exits, language).draw(blocks, local)
+    return drawing.figure()
+
+
+def _variables(names: Any, position: Mapping[int, int]) -> dict[int, str]:
+    """What the nodes are called in variables, by their positions."""
+    if names is None:
+        return {}
+    if names == "auto":
+        found = variable_names(caller(), position.keys())
+    elif isinstance(names, Mapping):
+        found = {}
+        for name, thing in names.items():
+            found = paths_of(thing, str(name)) | found
+    elif isinstance(names, str):
+        raise ArgumentValueError(f'names must be "auto", None or a dict, got {names!r}')
+    else:
+        raise ArgumentTypeError(
+            f'names must be "auto", None or a dict of variables, got {type(names).__name__}'
         )
-        caption += ")"
-    drawing = Drawing("op_graph", caption, language)
-    _draw(drawing, tape, shown, names, {}, {i for i in names if not tape.nodes[i].inputs}, local)
-    return drawing.figure()
+    return {position[key]: name for key, name in found.items() if key in position}
 
 
-def _of_step(step: Step, local: bool, language: str) -> Figure:
-    if len(step.tape.nodes) > MOST_NODES:
-        try:
-            if sum(p.before.size for p in step.parameters) <= MOST_SCALARS:
-                return gradient_diagram(step, language=language)
-        except GraphError:
-            pass
-        return layer_graph(step, language, folded=True)
-    drawing = Drawing("op_graph", step_caption(step, language), language, step.optimizer_name)
+def _units(tape: Tape, located: Sequence[Place]) -> dict[int, str]:
+    """The innermost part that each node is in; a leaf is where it is used, if that is one place."""
+    units = {i: place[-1] for i, place in enumerate(located) if place and tape.nodes[i].inputs}
+    for i, users in enumerate(tape.users()):
+        around = {units.get(user, "") for user in users}
+        if not tape.nodes[i].inputs and len(around) == 1 and "" not in around and located[i]:
+            units[i] = around.pop()
+    return units
+
+
+def _of_step(step: Step, local: bool, language: str, most: int) -> Figure:
+    names = step_names(step)
+    blocks = fold(step.tape, places(step.tape, names), most)
+    caption = _caption(step_caption(step, language), step.tape, blocks, language)
+    drawing = Drawing("op_graph", caption, language, step.optimizer_name)
     parameters = {int(i) for p in step.parameters for i in p.positions.flat}
-    everything = dict.fromkeys(range(len(step.tape.nodes)))
     clusters = step_clusters(step, language)
-    _draw(drawing, step.tape, everything, step_names(step), clusters, parameters, local)
+    exits = exits_of(step.tape, blocks)
+    _Picture(drawing, step.tape, names, clusters, parameters, exits, language).draw(blocks, local)
     return drawing.figure()
 
 
-def _nearest(tape: Tape, most: int) -> dict[int, None]:
-    """The nodes nearest the result, in the order in which they are found going back from it."""
-    found = {len(tape.nodes) - 1: None}
-    waiting = deque(found)
-    while waiting:
-        for i in tape.nodes[waiting.popleft()].inputs:
-            if i not in found and len(found) < most:
-                found[i] = None
-                waiting.append(i)
-    return dict.fromkeys(sorted(found))
+def _caption(caption: str, tape: Tape, blocks: Sequence[Block], language: str) -> str:
+    if len(blocks) == len(tape.nodes):
+        return caption
+    n = sum(bool(node.inputs) for node in tape.nodes)
+    m = len(blocks)
+    folded = word("{n} scalar operations on {m} cards", language, n=f"{n:,}", m=m)
+    return f"{caption} ({folded})"
 
 
-def _draw(
-    drawing: Drawing,
-    tape: Tape,
-    shown: Mapping[int, None],
-    names: Mapping[int, str],
-    clusters: Mapping[int, str],
-    parameters: set[int],
-    local: bool,
-) -> None:
-    titles = dict.fromkeys(clusters[i] for i in shown if i in clusters)
-    for c, title in enumerate(titles):
-        with drawing.cluster(f"cluster_{c}", title) as cluster:
-            for i in shown:
-                if clusters.get(i) == title:
-                    drawing.card(_card(tape, i, names, parameters), cluster)
-    for i in shown:
-        if i not in clusters:
-            drawing.card(_card(tape, i, names, parameters))
-    for i in shown:
-        node = tape.nodes[i]
-        for k, j in enumerate(node.inputs):
-            if j in shown:
-                slope = number(node.local[k]) if local and node.local else ""
-                drawing.link(f"n{j}", f"n{i}", slope)
+@dataclass(frozen=True)
+class _Picture:
+    drawing: Drawing
+    tape: Tape
+    names: Mapping[int, str]
+    clusters: Mapping[int, str]
+    parameters: set[int]
+    exits: set[int]  # nodes that are used outside of their block
+    language: str
 
+    def draw(self, blocks: Sequence[Block], local: bool) -> None:
+        keys = [self._key(k, block) for k, block in enumerate(blocks)]
+        users = users_of(self.tape, blocks)
+        cards = [self._card(keys[k], block) for k, block in enumerate(blocks)]
+        titles = [self._cluster(block) for block in blocks]
+        for c, title in enumerate(title for title in dict.fromkeys(titles) if title):
+            with self.drawing.cluster(f"cluster_{c}", title) as cluster:
+                for card, around in zip(cards, titles, strict=True):
+                    if around == title:
+                        self.drawing.card(card, cluster)
+        for card, around in zip(cards, titles, strict=True):
+            if not around:
+                self.drawing.card(card)
+        home = {i: k for k, block in enumerate(blocks) for i in block.nodes}
+        for k, block in enumerate(blocks):
+            for source, slope in self._inputs(home, k, block, local):
+                self.drawing.link(keys[source], keys[k], slope)
+        if len(blocks) < len(self.tape.nodes):
+            in_columns(self.drawing.graph, keys, users, [block.title for block in blocks])
+        else:
+            named = [card.title or key for key, card in zip(keys, cards, strict=True)]
+            keep_order(self.drawing.graph, keys, users, named, titles)
 
-def _card(tape: Tape, i: int, names: Mapping[int, str], parameters: set[int]) -> Card:
-    node = tape.nodes[i]
-    how = expression(tape, i, names)
-    name = names.get(i, "" if how else short(node.value))
-    frame = NEURON_FRAME if node.inputs else WEIGHT_FRAME if i in parameters else DATA_FRAME
-    gradient = np.ma.masked_array([node.gradient or 0.0], mask=node.gradient is None)
-    numbers = Matrices((("", FORWARD, np.array([node.value])), ("", GRADIENT, gradient)))
-    return Card(f"n{i}", name, f"= {how}" if name and how else how, (numbers,), frame)
+    def _key(self, k: int, block: Block) -> str:
+        return f"n{block.nodes[0]}" if len(block.nodes) == 1 else f"b{k}"
+
+    def _cluster(self, block: Block) -> str:
+        return self.clusters.get(block.nodes[0], "") if len(block.nodes) == 1 else ""
+
+    def _card(self, key: str, block: Block) -> Card:
+        if len(block.nodes) == 1:
+            return self._node(key, block.nodes[0])
+        return block_card(
+            key, block, self.tape, self.names, self.parameters, self.exits, self.language
+        )
+
+    def _node(self, key: str, i: int) -> Card:
+        node = self.tape.nodes[i]
+        how = expression(self.tape, i, self.names)
+        name = self.names.get(i, "" if how else short(node.value))
+        parameter = i in self.parameters
+        frame = NEURON_FRAME if node.inputs else WEIGHT_FRAME if parameter else DATA_FRAME
+        gradient = np.ma.masked_array([node.gradient or 0.0], mask=node.gradient is None)
+        numbers = Matrices((("", FORWARD, np.array([node.value])), ("", GRADIENT, gradient)))
+        return Card(key, name, f"= {how}" if name and how else how, (numbers,), frame)
+
+    def _inputs(
+        self, home: Mapping[int, int], k: int, block: Block, local: bool
+    ) -> list[tuple[int, str]]:
+        """The wires into a block: from which, and the local derivative between two nodes."""
+        if len(block.nodes) == 1:
+            node = self.tape.nodes[block.nodes[0]]
+            slopes = [number(x) for x in node.local] if local else []
+            slopes = slopes or [""] * len(node.inputs)
+            return [(home[j], slope) for j, slope in zip(node.inputs, slopes, strict=True)]
+        sources = {home[j]: "" for i in block.nodes for j in self.tape.nodes[i].inputs}
+        return [(source, slope) for source, slope in sources.items() if source != k]
