@@ -71,7 +71,7 @@ def test_save_takes_the_format_from_the_name(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["graph.gif", "graph", "graph.html.bak"])
 def test_another_format_is_an_error_and_no_file(name, tmp_path):
-    with pytest.raises(ValueError, match="svg, png, pdf, dot"):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.dot"):
         viz.op_graph(Value(1.0)).save(tmp_path / name)
     assert os.listdir(tmp_path) == []
 

@@ -34,7 +34,7 @@ def runs(tape: Tape) -> list[Run]:
     >>> for _ in range(100):
     ...     v = v * 2.0 + 1.0
     >>> [run.times for run in runs(take(v)[0])]
-    [99]
+    [100]
     """
     codes: dict[object, int] = {}
     looks = np.array(
