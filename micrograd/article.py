@@ -1,4 +1,4 @@
-"""The article's example: its network, its initial parameters and its sample; inputs, no results.
+"""The article's examples: its networks, their initial parameters, its sample; inputs, no results.
 
 The article prints its parameters rounded to four decimals. These are unrounded values that agree
 with every digit that it prints, of the parameters and of all that follows from them.
@@ -6,16 +6,20 @@ with every digit that it prints, of the parameters and of all that follows from 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 
 from micrograd import nn, optim
 from micrograd.arrays import Tensor
 from micrograd.errors import ArgumentValueError
+from micrograd.nn.init import kaiming_uniform_, zeros_
 
 SIZES = (1, 2, 1)
 X = ((2.0,),)
 Y = ((4.0,),)
 LEARNING_RATE = 0.01
+DEEP_SIZES = (3, 5, 5, 3, 1)  # the network of its data
+STARTS = ("kaiming", "torch")
 PARAMETERS = {
     "layer1.weight": [[0.6318516238446321], [-0.29721249581587333]],
     "layer1.bias": [-0.3606903682968957, 0.7175372074394261],
@@ -71,4 +75,26 @@ def network() -> Network:
     """The article's 1 → 2 → 1 network with its initial parameters."""
     model = Network(SIZES)
     model.load_state_dict(PARAMETERS)
+    return model
+
+
+def deep_network(seed: int, activation: str = "relu", start: str = STARTS[0]) -> Network:
+    """The article's 3 → 5 → 5 → 3 → 1 network; the seed, for `random`, says its parameters.
+
+    They are drawn by He's rule and the biases are 0 ("kaiming"), or as `nn.Linear` does it
+    ("torch", the article's own). With torch's, the numbers shrink from layer to layer, so that the
+    biases decide, and now and then all three units of the last hidden layer are dead or soon die.
+
+    >>> deep_network(0).layer4.bias.tolist()
+    [0.0]
+    """
+    random.seed(seed)
+    model = Network(DEEP_SIZES, activation)
+    if start == "kaiming":
+        random.seed(seed)
+        for layer in model.children():
+            if isinstance(layer, nn.Linear):
+                kaiming_uniform_(layer.weight)
+                if layer.bias is not None:
+                    zeros_(layer.bias)
     return model

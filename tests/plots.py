@@ -21,6 +21,12 @@ def history(seed: int = 0, epochs: int = 6, per_epoch: int = 10) -> History:
 
 RUNS = {"SGD": history(0), "Adam": history(1)}
 
+STARTS = {
+    "SGD": [history(k) for k in range(5)],
+    "Adam": [history(5, epochs=4), history(6), history(7)],
+    "mine": [history(8), History([5.0, float("nan")])],
+}
+
 
 def figures(**options):
     """A function for each plot, by name; the options are for all."""
@@ -35,6 +41,7 @@ def figures(**options):
         "factors": lambda: curves.step_sizes(steps=8, **options),
         "regions": lambda: curves.decision_regions(model, rows, y, resolution=8, **options),
         "comparison": lambda: curves.comparison(RUNS, **options),
+        "starts": lambda: curves.comparison(STARTS, **options),
     }
 
 

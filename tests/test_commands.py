@@ -1,14 +1,22 @@
 """`micrograd train` and `micrograd compare`, and what all commands share."""
 
 import os
+import random
 import re
 import xml.etree.ElementTree as ElementTree
+from statistics import median
 
+import numpy as np
 import pytest
+import torch
 from refusals import check_refused
 
+from micrograd import Value, article, data, fit, nn, optim, tensor
 from micrograd.cli import main
-from micrograd.comparison import METHODS, compare
+from micrograd.comparison import METHODS, Method, Run, compare, comparison_table
+from micrograd.dead import dead_units
+from micrograd.loop import History
+from micrograd.nn.init import kaiming_uniform_
 from micrograd.tables import text_width
 
 SMALL = ["--samples", "40", "--test-samples", "20", "--epochs", "3"]
@@ -61,15 +69,131 @@ def test_compare_is_reproducible(tmp_path, capsys):
 
 
 def test_the_table_of_compare_is_what_was_trained(tmp_path, capsys):
-    assert main(["compare", *SMALL, "--seed", "1", "--out", str(tmp_path)]) == 0
-    histories = compare(40, 20, 3, seed=1)
+    options = ["--seed", "1", "--runs", "3", "--out", str(tmp_path)]
+    assert main(["compare", *SMALL, *options]) == 0
+    runs = compare(40, 20, 3, seeds=[1, 2, 3])
     lines = capsys.readouterr().out.split("\n\n")[0].splitlines()[1:]
-    assert len(lines) == len(METHODS) == 7
-    for line, method in zip(lines, METHODS, strict=True):
-        history = histories[method.name]
+    assert lines[8] == "median (lowest – highest) of 3 runs"
+    for line, method in zip(lines, METHODS, strict=False):
+        histories = [run.history for run in runs[method.name]]
         steps = 3 * {None: 1, 1: 40, 32: 2}[method.batch_size]
-        assert line.split()[:3] == [method.name, str(method.batch_size or 40), str(steps)]
-        assert numbers(line) == [round(history.losses[-1], 4), round(history.validation[-1], 4)]
+        rate = method.optimizer([Value(0.0)]).lr
+        assert line.split()[:4] == [
+            method.name, f"{rate:g}", str(method.batch_size or 40), str(steps)
+        ]  # fmt: skip
+        wanted = [rate] if rate % 1 else []
+        for losses in ([h.losses[-1] for h in histories], [h.validation[-1] for h in histories]):
+            wanted += [round(x, 3) for x in (sorted(losses)[1], min(losses), max(losses))]
+        assert numbers(line) == wanted
+
+
+def test_compare_trains_as_fit_does():
+    runs = compare(40, 20, 2, seeds=[4])
+    x, y = data.article(60, 4)
+    for method in METHODS:
+        model = article.deep_network(4)
+        history = fit(
+            model,
+            nn.MSELoss(),
+            method.optimizer(model.parameters()),
+            data.DataLoader(x[:40], y[:40], method.batch_size, seed=4),
+            2,
+            progress=False,
+            validation=data.DataLoader(x[40:], y[40:], shuffle=False),
+            compiled=False,
+        )
+        (run,) = runs[method.name]
+        assert run.history.losses == pytest.approx(history.losses, rel=1e-9)
+        assert run.history.validation == pytest.approx(history.validation, rel=1e-9)
+        assert len(run.history.batch_losses) == len(history.batch_losses)
+        assert run.dead[-1] == dead_units(model, x[:40])
+
+
+def test_a_method_begins_anew_with_each_seed():
+    apart = [compare(40, 20, 2, seeds=[seed])["Adam"][0] for seed in (1, 2)]
+    assert compare(40, 20, 2, seeds=[1, 2])["Adam"] == apart
+
+
+def test_compare_says_which_runs_came_to_nothing(capsys):
+    wild = Method("wild", None, lambda p: optim.SGD(p, lr=1e9))
+    still = Method("still", None, lambda p: optim.SGD(p, lr=50.0))
+    runs = compare(40, 20, 4, seeds=[0, 1], methods=[wild, still])
+    table = comparison_table(runs)
+    for run in runs["wild"]:
+        ending = f"wild, seed {run.seed}: "
+        assert ending in table
+    dead = Run(
+        3,
+        32,
+        History([1.0] * 2, [1.0] * 2, [1.0] * 2, [0.1] * 2),
+        [(0, 1, 2), (0, 0, 3), (5, 0, 3)],
+    )
+    assert dead.dead_since == 1
+    dead.dead.append((0, 4, 2))
+    assert dead.dead_since is None
+    dead.dead = [(5, 0, 0)] * 3
+    assert dead.dead_since == 0
+    assert "x, seed 3: a whole layer is dead before training" in comparison_table({"x": [dead]})
+    assert "x，种子 3：训练前就有一整层死亡" in comparison_table({"x": [dead]}, "zh")
+
+
+def test_dead_units_are_those_without_a_gradient():
+    x, y = data.article(50, 0)
+    model = article.deep_network(1)
+    model.layer2.bias.data = [-100.0, 0.0, -100.0, 0.0, 0.0]
+    loss = nn.MSELoss()(model(tensor(x)), tensor(y))
+    loss.backward()
+    counts = dead_units(model, x)
+    assert counts[1] >= 2
+    for k, count in enumerate(counts, start=1):
+        still = np.all(np.array(getattr(model, f"layer{k}").weight.grad) == 0, axis=1)
+        assert still.sum() >= count
+    assert not np.array(model.layer2.weight.grad)[[0, 2]].any()
+    with pytest.raises(TypeError, match="stack of Linear and ReLU, got a Tanh in it"):
+        dead_units(article.deep_network(0, "tanh"), x)
+
+
+def test_train_without_options_learns_from_every_start():
+    """Far below the variance of y, which a network comes to that has learned nothing."""
+    method = Method("train", 32, lambda p: optim.Adam(p, lr=0.01))
+    runs = compare(800, 200, 50, seeds=range(8), methods=[method])["train"]
+    validation = [run.history.validation[-1] for run in runs]
+    variance = 6.08
+    assert median(validation) < variance / 30
+    assert max(validation) < variance / 5
+
+
+def test_train_says_that_a_layer_is_dead(tmp_path, capsys, monkeypatch):
+    options = ["--out", str(tmp_path), "--epochs", "1", "--samples", "40", "--test-samples", "9"]
+    draw = article.deep_network
+
+    def dead(*arguments):
+        model = draw(*arguments)
+        model.layer2.bias.data = [-100.0] * 5
+        return model
+
+    monkeypatch.setattr(article, "deep_network", dead)
+    assert main(["train", *options]) == 0
+    assert "all units of layer 2 are dead" in capsys.readouterr().out
+    assert main(["train", *options, "--language", "zh"]) == 0
+    assert "第 2 层的单元全部死亡" in capsys.readouterr().out
+
+
+def test_starts_are_those_of_he_and_of_torch():
+    torchs = article.deep_network(7, start="torch")
+    random.seed(7)
+    again = article.Network(article.DEEP_SIZES)
+    for name, numbers_ in torchs.state_dict().items():
+        assert (numbers_ == again.state_dict()[name]).all()
+    torch.manual_seed(0)
+    weight = torch.empty(400, 50)
+    torch.nn.init.kaiming_uniform_(weight, nonlinearity="relu")
+    layer = nn.Linear(50, 400)
+    drawn = kaiming_uniform_(layer.weight).numpy()
+    assert abs(drawn).max() == pytest.approx(float(weight.abs().max()), rel=1e-3)
+    assert drawn.std() == pytest.approx(float(weight.std()), rel=2e-2)
+    with pytest.raises(ValueError, match=r"shape \(out, in\) of weights, got \(400,\)"):
+        kaiming_uniform_(layer.bias)
 
 
 def test_train_in_chinese(tmp_path, capsys):
@@ -82,13 +206,14 @@ def test_train_in_chinese(tmp_path, capsys):
 def test_compare_in_chinese(tmp_path, capsys):
     assert main(["compare", *SMALL, "--language", "zh", "--out", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
-    assert lines[0].split() == ["方法", "批次大小", "步数", "训练损失", "验证损失"]
+    heads = ["方法", "学习率", "批次大小", "步数", "训练损失", "验证损失", "死亡单元"]
+    assert lines[0].split() == heads
     assert len({text_width(line) for line in lines[:8]}) == 1
 
 
 def test_every_method_starts_at_the_same_parameters():
-    histories = compare(32, 8, 1, seed=2)
-    first = {name: history.batch_losses[0] for name, history in histories.items()}
+    runs = compare(32, 8, 1, seeds=[2])
+    first = {name: run.history.batch_losses[0] for name, (run,) in runs.items()}
     assert first["batch"] == pytest.approx(first["mini-batch"], rel=1e-12)
     assert first["mini-batch"] == first["momentum"] == first["Adam"]
 
@@ -100,6 +225,7 @@ BAD = {
     "negative rate": ["train", "--lr", "-1"],
     "nan rate": ["train", "--lr", "nan"],
     "no samples": ["compare", "--samples", "0"],
+    "no runs": ["compare", "--runs", "0"],
     "unknown language": ["train", "--language", "fr"],
     "unknown option": ["compare", "--optimizer", "adam"],
     "out is a file": ["compare", "--out", "file"],
@@ -114,9 +240,9 @@ def test_bad_input(arguments, tmp_path, monkeypatch, capsys):
 
 HELP = {
     "step": "sizes x y lr activation loss optimizer parameters seed language out",
-    "train": "optimizer lr momentum batch-size epochs samples test-samples activation seed "
+    "train": "optimizer lr momentum batch-size epochs samples test-samples activation start seed "
     "language out",
-    "compare": "epochs samples test-samples seed language out",
+    "compare": "epochs samples test-samples runs seed language out",
 }
 
 

@@ -7,20 +7,23 @@ import re
 import subprocess
 import sys
 import warnings
+import xml.etree.ElementTree as ElementTree
 
 import matplotlib
+import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
-from plots import FIGURES, figures, legend_texts
+from plots import FIGURES, RUNS, figures, legend_texts
 
 from micrograd import MicrogradError
 from micrograd.errors import FontWarning
 from viz import curves
-from viz.plots import fonts
+from viz.plots import fonts, inks
 from viz.plots.words import WORDS
 
 SMALLEST_TEXT = 9.0
+SVG = "{http://www.w3.org/2000/svg}"
 CHINESE = re.compile("[\u4e00-\u9fff]")
 SYMBOLS = {"", "a", "b", "L"}  # labels that are the same in every language
 
@@ -32,7 +35,7 @@ def test_figure_has_title_labels_and_legend(name: str) -> None:
     assert figure.get_suptitle() or figure.axes[0].get_title(loc="left")
     for axes in figure.axes:
         assert axes.get_xlabel()
-        shares_labels = name in ("factors", "comparison")
+        shares_labels = name in ("factors", "comparison", "starts")
         assert axes.get_ylabel() or shares_labels, axes
     assert all(legend_texts(figure))
 
@@ -96,9 +99,91 @@ def test_save(tmp_path) -> None:
 
 
 def test_a_notebook_shows_the_figure_without_pyplot() -> None:
-    data, metadata = DisplayFormatter().format(FIGURES["loss"]())
-    assert data["image/png"].startswith(b"\x89PNG")
-    assert metadata["image/png"] == {"width": 720, "height": 420}
+    data, _ = DisplayFormatter().format(FIGURES["loss"]())
+    assert ElementTree.fromstring(data["image/svg+xml"]).get("width") == "518.4pt"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_svg_has_its_words_as_text_on_a_white_ground(name: str) -> None:
+    figure = FIGURES[name]()
+    root = ElementTree.fromstring(figure.content("svg"))
+    drawn = " ".join("".join(text.itertext()) for text in root.iter(f"{SVG}text"))
+    for axes in figure.axes:
+        for label in (axes.get_xlabel(), axes.get_ylabel(), *axes.get_title(loc="left").split()):
+            assert label in drawn
+    for text in legend_texts(figure):
+        assert text in drawn
+    ground = next(root.iter(f"{SVG}path"))
+    assert "fill: #ffffff" in ground.get("style")
+    assert "opacity" not in ground.get("style")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_svg_says_what_it_shows(name: str) -> None:
+    figure = FIGURES[name]()
+    root = ElementTree.fromstring(figure.content("svg"))
+    assert root.get("role") == "img"
+    said = root.get("aria-label")
+    assert said == figure.alt
+    for text in [*legend_texts(figure), figure.axes[-1].get_xlabel()]:
+        assert text in said
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_text_is_as_dark_as_it_must_be(name: str) -> None:
+    figure = FIGURES[name]()
+    figure.canvas.draw()
+    for text in figure.findobj(matplotlib.text.Text):
+        if text.get_text().strip():
+            assert contrast(text.get_color(), figure.get_facecolor()) >= 4.5
+
+
+def contrast(*colors) -> float:
+    """The ratio of WCAG 2."""
+    lights = []
+    for color in colors:
+        rgb = np.array(matplotlib.colors.to_rgb(color))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        lights.append(linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+    return max(lights) / min(lights)
+
+
+def test_lines_can_be_seen_on_white() -> None:
+    for color in inks.COLORS:
+        assert contrast(color, "white") >= 3
+
+
+def test_a_method_has_one_colour_in_all_plots() -> None:
+    wanted = {
+        "SGD": inks.ink(0), "momentum": inks.ink(1), "Adagrad": inks.ink(2),
+        "RMSprop": inks.ink(3), "Adam": inks.ink(4), "stochastic": inks.ink(5),
+        "batch": inks.ink(6),
+    }  # fmt: skip
+    assert len({ink.color for ink in wanted.values()}) == len(wanted)
+    runs = dict.fromkeys(reversed(wanted), RUNS["SGD"])
+    for name, line in zip(runs, curves.loss_curves(runs).axes[0].lines, strict=True):
+        assert line.get_color() == wanted[name].color
+    some = dict.fromkeys(("batch (300)", "mine", "Adam, lr 0.3", "小批量 (32)"), RUNS["SGD"])
+    colors = [line.get_color() for line in curves.comparison(some).axes[0].lines]
+    assert colors[0] == wanted["batch"].color
+    assert colors[1] not in {ink.color for ink in wanted.values()}
+    assert colors[2:] == [wanted["Adam"].color, wanted["SGD"].color]
+    paths = curves.optimizer_paths(steps=3)
+    factors = curves.step_sizes(steps=3)
+    methods = ("SGD", "momentum", "Adagrad", "RMSprop", "Adam")
+    for axes, name in zip(paths.axes, methods, strict=False):
+        assert axes.lines[0].get_color() == wanted[name].color
+    for axes, name in zip(factors.axes, ("SGD", "Adagrad", "RMSprop", "Adam"), strict=True):
+        assert {line.get_color() for line in axes.lines} == {wanted[name].color}
+
+
+def test_two_runs_of_one_method_differ() -> None:
+    names = ["Adam, lr 0.1", "Adam, lr 0.01", "SGD", *(f"run {i}" for i in range(12))]
+    looks = inks.inks(names)
+    assert list(looks) != []
+    assert len(set(looks.values())) == len(names)
+    assert looks["Adam, lr 0.1"] == inks.ink(4)
+    assert looks["SGD"] == inks.ink(0)
 
 
 WITHOUT_PYPLOT = """
@@ -190,10 +275,12 @@ def test_another_language_is_an_error(name: str) -> None:
 
 def test_without_a_chinese_font_one_warning_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr(fonts, "installed", lambda: {"DejaVu Sans", "Arial"})
-    with pytest.warns(FontWarning, match="apt install fonts-noto-cjk") as caught:
-        figure = figures(language="zh")["loss"]()
-    assert [os.path.basename(warning.filename) for warning in caught] == ["plots.py"]
-    assert figure.content("png")  # without a warning for each character
+    figure = figures(language="zh")["loss"]()
+    for ending in ("png", "pdf"):
+        with pytest.warns(FontWarning, match="apt install fonts-noto-cjk") as caught:
+            figure.content(ending)  # without a warning for each character
+        assert [os.path.basename(warning.filename) for warning in caught] == ["test_curves.py"]
+    assert figure.content("svg")  # which a reader's own fonts draw
     figure.canvas.draw()
     FIGURES["loss"]().content("png")
 

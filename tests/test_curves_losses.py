@@ -14,6 +14,7 @@ from micrograd.loop import History
 from viz import curves
 from viz.plots.contest import epochs_to_reach, usual_target
 from viz.plots.losses import mean_window, running_mean, steps_per_epoch
+from viz.plots.runs import median_losses
 
 
 @pytest.mark.parametrize("log", [True, False])
@@ -118,8 +119,15 @@ def test_names_are_shown_as_they_are() -> None:
     [
         ({}, ValueError, "histories is empty"),
         ([history()], TypeError, "must be a dict from names"),
-        ({"SGD": [1.0]}, TypeError, r"histories\['SGD'\] must be a History, got list"),
+        (
+            {"SGD": [1.0]},
+            TypeError,
+            "must be a History or a list of them, got a float",
+        ),
         ({1: history()}, TypeError, "name of a run must be a str, got 1"),
+        ({"SGD": 1.0}, TypeError, "must be a History or a list of them, got float"),
+        ({"SGD": []}, ValueError, r"histories\['SGD'\] is empty"),
+        ({"SGD": [history(), History()]}, ValueError, r"histories\['SGD'\] has no losses"),
         ({"SGD": History()}, ValueError, r"histories\['SGD'\] has no losses"),
     ],
 )
@@ -161,12 +169,13 @@ def test_comparison_shows_losses_finals_and_arrivals() -> None:
 
 
 def test_the_usual_target() -> None:
-    stuck = {"a": History([4.0, 3.0]), "b": History([4.0, 2.0]), "c": History([4.0, math.nan])}
+    losses = {"a": [4.0, 3.0], "b": [4.0, 2.0], "c": [4.0, math.nan]}
+    stuck = {name: [History(numbers)] for name, numbers in losses.items()}
     assert usual_target(stuck) == 2.0
-    assert epochs_to_reach(stuck["b"], 2.0) == 2
-    assert epochs_to_reach(stuck["c"], 2.0) is None
+    assert epochs_to_reach(losses["b"], 2.0) == 2
+    assert epochs_to_reach(losses["c"], 2.0) is None
     curves.comparison(stuck).content("png")
-    nothing = {"a": History([math.nan])}
+    nothing = {"a": [History([math.nan])]}
     assert math.isfinite(usual_target(nothing))
     assert [t.get_text() for t in curves.comparison(nothing).axes[1].texts] == ["not a number"]
 
@@ -177,3 +186,38 @@ def test_the_target_must_be_finite(target: float) -> None:
         curves.comparison(RUNS, target=target)
     with pytest.raises(TypeError, match="target must be a number, got Value"):
         curves.comparison(RUNS, target=Value(1.0))
+
+
+def test_several_starts_are_drawn_as_their_median_and_spread() -> None:
+    starts = [History([8.0, 4.0, 0.5]), History([7.0, 1.0, 0.2]), History([9.0, 0.1, 5.0])]
+    figure = curves.comparison({"Adam": starts, "SGD": History([8.0, 6.0, 5.0])}, target=0.5)
+    above, finals, arrivals = figure.axes
+    assert above.lines[0].get_ydata().tolist() == [8.0, 1.0, 0.5]
+    assert above.get_title(loc="left") == "Loss in each epoch, median of 3 runs"
+    spread, ticks, middle, single = finals.lines
+    assert list(spread.get_xdata()) == [0.2, 5.0]
+    assert list(ticks.get_xdata()) == [0.5, 0.2, 5.0]
+    assert list(middle.get_xdata()) == [0.5]
+    assert list(single.get_xdata()) == [5.0]
+    assert [bar.get_width() for bar in arrivals.patches] == [3]
+    assert [text.get_text() for text in arrivals.texts] == ["3", "not reached"]
+
+
+def test_most_runs_decide_whether_a_target_is_reached() -> None:
+    good, bad = History([8.0, 0.4]), History([8.0, math.nan])
+    texts = [
+        curves.comparison({"Adam": runs}, target=0.5).axes[2].texts[0].get_text()
+        for runs in ([good, good, bad], [good, bad, bad], [bad, bad])
+    ]
+    assert texts == ["2 (2 of 3 runs get there)", "not reached in most runs", "not reached"]
+
+
+def test_a_run_that_diverged_counts_as_the_highest() -> None:
+    runs = [History([3.0, math.nan]), History([2.0, 1.0, 0.5]), History([4.0, 2.0, 1.0])]
+    assert median_losses(runs) == [3.0, 2.0, 1.0]
+    assert math.isnan(median_losses([runs[0], runs[0], runs[1]])[2])
+
+
+def test_steps_are_drawn_of_one_run() -> None:
+    with pytest.raises(ValueError, match="must be one History to draw its steps, got 2"):
+        curves.loss_curves({"SGD": [history(0), history(1)]}, steps=True)

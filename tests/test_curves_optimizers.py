@@ -122,6 +122,7 @@ def test_step_sizes_are_those_of_torch() -> None:
         lambda p: torch.optim.SGD(p, lr=0.1),
         lambda p: torch.optim.Adagrad(p, lr=0.1),
         lambda p: torch.optim.RMSprop(p, lr=0.1, alpha=0.9),
+        lambda p: torch.optim.Adam(p, lr=0.1),
     ]
     figure = curves.step_sizes(steps=30)
     for axes, rule in zip(figure.axes, rules, strict=True):
@@ -141,10 +142,13 @@ def test_step_sizes_are_those_of_torch() -> None:
 
 def test_step_sizes_say_what_they_show() -> None:
     figure = curves.step_sizes(steps=100)
-    sgd, adagrad, rmsprop = ([line.get_ydata() for line in axes.lines] for axes in figure.axes)
+    sgd, adagrad, rmsprop, adam = (
+        [line.get_ydata() for line in axes.lines] for axes in figure.axes
+    )
     assert sgd[0] == pytest.approx(1.0)
     assert adagrad[0] == pytest.approx(0.1 / np.sqrt(np.arange(1, 101)))
     assert rmsprop[1][-20:] == pytest.approx(10.0, rel=1e-3)
+    assert adam[1] == pytest.approx([10.0] * 100)
     assert curves.step_sizes(steps=1).content("png")
     with pytest.raises(ValueError, match="steps must be a whole number from 1, got True"):
         curves.step_sizes(steps=True)

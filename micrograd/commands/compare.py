@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from micrograd.commands.arguments import add_out, folder, whole, write_and_say
-from micrograd.comparison import METHODS, SEED, compare, comparison_table
+from micrograd.comparison import METHODS, SEEDS, compare, comparison_table
 from micrograd.words import LANGUAGES
 
 
@@ -16,8 +16,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "compare",
         help="the article's seven optimisers side by side: table and plots",
-        description="Train the article's 4-layer network from the same start by batch, stochastic "
-        "and mini-batch descent, momentum, Adagrad, RMSprop and Adam.",
+        description="Train the article's 4-layer network by batch, stochastic and mini-batch "
+        "descent, momentum, Adagrad, RMSprop and Adam, each from the same several starts.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
@@ -25,7 +25,10 @@ def add(commands: Any) -> None:
     option("--epochs", type=whole, default=10, metavar="N", help="(%(default)s)")
     option("--samples", type=whole, default=800, metavar="N", help="(%(default)s)")
     option("--test-samples", type=whole, default=200, metavar="N", help="(%(default)s)")
-    option("--seed", type=int, default=SEED, metavar="N", help="(%(default)s)")
+    option("--runs", type=whole, default=len(SEEDS), metavar="N",
+           help="starts of each method (%(default)s)")  # fmt: skip
+    option("--seed", type=int, default=SEEDS[0], metavar="N",
+           help="of the first start; the next ones follow (%(default)s)")  # fmt: skip
     option("--language", choices=LANGUAGES, default="en", help="(%(default)s)")
     add_out(parser)
 
@@ -37,23 +40,22 @@ def run(options: argparse.Namespace) -> None:
     from viz import curves
 
     language = options.language
+    seeds = range(options.seed, options.seed + options.runs)
     with folder(options.out) as target:
-        with tqdm(total=len(METHODS), unit="method", file=sys.stderr) as bar:
-            histories = compare(
+        with tqdm(total=len(METHODS) * len(seeds), unit="run", file=sys.stderr) as bar:
+            runs = compare(
                 options.samples,
                 options.test_samples,
                 options.epochs,
-                options.seed,
+                seeds,
                 done=lambda name: bar.update(),
             )
-        print(comparison_table(histories, options.samples, language))
+        print(comparison_table(runs, language))
+        histories = {name: [run.history for run in members] for name, members in runs.items()}
+        first = {name: histories[name][0] for name in ("batch", "mini-batch", "stochastic")}
         figures = {
             "comparison": curves.comparison(histories, language=language),
-            "batch_and_stochastic": curves.loss_curves(
-                {name: histories[name] for name in ("batch", "mini-batch", "stochastic")},
-                steps=True,
-                language=language,
-            ),
+            "batch_and_stochastic": curves.loss_curves(first, steps=True, language=language),
             "optimizer_paths": curves.optimizer_paths(language=language),
             "step_sizes": curves.step_sizes(language=language),
         }

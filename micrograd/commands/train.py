@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import random
 from typing import Any
 
 from micrograd import article, nn
 from micrograd.commands.arguments import add_out, finite, folder, whole, write_and_say
-from micrograd.comparison import SIZES
 from micrograd.data import DataLoader
 from micrograd.data import article as article_data
+from micrograd.dead import dead_units
 from micrograd.errors import ArgumentValueError
 from micrograd.loop import History, fit
 from micrograd.tables import columns
@@ -31,14 +30,17 @@ def add(commands: Any) -> None:
     )
     train.set_defaults(run=run)
     option = train.add_argument
-    option("--optimizer", choices=list(article.OPTIMIZERS), default="sgd")
-    option("--lr", type=finite, default=0.05, help="learning rate (%(default)s)")
+    option("--optimizer", choices=list(article.OPTIMIZERS), default="adam", help="(%(default)s)")
+    option("--lr", type=finite, default=0.01, help="learning rate (%(default)s)")
     option("--momentum", type=finite, default=0.0, help="of sgd and rmsprop (%(default)s)")
-    option("--batch-size", type=whole, metavar="N", help="samples a step; all, if not given")
-    option("--epochs", type=whole, default=20, metavar="N", help="(%(default)s)")
+    option("--batch-size", type=whole, default=32, metavar="N",
+           help="samples a step (%(default)s); as many as --samples is batch descent")  # fmt: skip
+    option("--epochs", type=whole, default=50, metavar="N", help="(%(default)s)")
     option("--samples", type=whole, default=800, metavar="N", help="(%(default)s)")
     option("--test-samples", type=whole, default=200, metavar="N", help="(%(default)s)")
-    option("--activation", choices=list(article.ACTIVATIONS), default="relu")
+    option("--activation", choices=list(article.ACTIVATIONS), default="relu", help="(%(default)s)")
+    option("--start", choices=article.STARTS, default=article.STARTS[0],
+           help="initial parameters: He's rule for ReLU, or torch's (%(default)s)")  # fmt: skip
     option("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
     option("--eager", action="store_true", help="do not compile the steps")
     option("--language", choices=LANGUAGES, default="en", help="(%(default)s)")
@@ -51,8 +53,7 @@ def run(options: argparse.Namespace) -> None:
 
     n, language = options.samples, options.language
     x, y = article_data(n + options.test_samples, options.seed)
-    random.seed(options.seed)
-    model = article.Network(SIZES, options.activation)
+    model = article.deep_network(options.seed, options.activation, options.start)
     rule = {"lr": options.lr}
     if options.momentum:
         if options.optimizer not in WITH_MOMENTUM:
@@ -71,6 +72,8 @@ def run(options: argparse.Namespace) -> None:
         )
         print(_losses(history, language))
         compiled = history.compiled is True
+        if options.activation == "relu":
+            print(_dead(model, x[:n], language), end="")
         print(word("steps ran compiled" if compiled else "steps ran eagerly", language))
         if not compiled and not options.eager:
             print(history.compiled)
@@ -81,6 +84,13 @@ def run(options: argparse.Namespace) -> None:
         figure = curves.loss_curves(runs, language=language)
         names = ("loss_curve.svg", "loss_curve.png")
         write_and_say(target, {name: figure.content(name[-3:]) for name in names})
+
+
+def _dead(model: article.Network, x: Any, language: str) -> str:
+    """A line that says which layer is dead, if one is: then nothing can be learned any more."""
+    pairs = zip(dead_units(model, x), article.DEEP_SIZES[1:], strict=False)
+    dead = [k for k, (count, size) in enumerate(pairs, start=1) if count == size]
+    return word("all units of layer {n} are dead", language, n=dead[0]) + "\n" if dead else ""
 
 
 def _losses(history: History, language: str) -> str:

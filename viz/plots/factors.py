@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.engine import Value
-from micrograd.optim import SGD, Adagrad, RMSprop
+from micrograd.optim import SGD, Adagrad, Adam, RMSprop
 from micrograd.words import check_language
-from viz.plots.style import Plot, check_count, ink, legend_below, look
+from viz.plots.inks import inks
+from viz.plots.style import Plot, check_count, key, legend_below, look
 from viz.plots.valley import Rule
 from viz.plots.words import words
 
@@ -22,17 +24,25 @@ RULES: Mapping[str, Rule] = {
     "SGD": partial(SGD, lr=0.1),
     "Adagrad": partial(Adagrad, lr=0.1),
     "RMSprop": partial(RMSprop, lr=0.1, alpha=0.9),
+    "Adam": partial(Adam, lr=0.1),
 }
+COLUMNS = 2
+KEY_COLOR = "#5B6770"
+LOOKS: tuple[dict[str, Any], ...] = (  # of the two parameters
+    {"linestyle": "-", "marker": "o", "markersize": 5},
+    {"linestyle": (0, (5, 1.5)), "marker": "s", "markersize": 6, "markerfacecolor": "white"},
+)
 
 
 def step_sizes(steps: int = 100, *, language: str = "en") -> Plot:
-    """The effective step size of SGD, Adagrad and RMSprop (alpha 0.9), for two parameters.
+    """The effective step size of SGD, Adagrad, RMSprop (alpha 0.9) and Adam, for two parameters.
 
     The loss is L = 10 a + 0.1 b, so one gradient is always 10 and the other always 0.1. The
     factor |Δp| / (lr |g|), without unit, is how far a step goes for each unit of gradient and of
-    learning rate. Both adaptive rules make it 100 times larger for the parameter with the small
+    learning rate. The adaptive rules make it 100 times larger for the parameter with the small
     gradient. Adagrad's falls towards 0 as 1/√t, since it divides by the sum of all squares;
-    RMSprop's settles at 1/|g|, since it divides by a running mean. The gradients are computed by
+    RMSprop's settles at 1/|g|, since it divides by a running mean, which began at 0; Adam corrects
+    for that beginning and has 1/|g| from the first step. The gradients are computed by
     `Value`, the steps by `micrograd.optim`. The words are in `language`, "en" or "zh".
 
     Raises an ArgumentValueError if `steps` is not a whole number from 1, or there is no such
@@ -44,28 +54,33 @@ def step_sizes(steps: int = 100, *, language: str = "en") -> Plot:
     """
     check_language(language)
     check_count("steps", steps)
-    figure = Plot(3.4, language)
+    figure = Plot(5.4, language)
+    looks = inks(RULES)
     with look(language):
-        panels = figure.subplots(1, len(RULES), sharey=True)
-        for axes, (name, rule) in zip(panels, RULES.items(), strict=True):
+        panels = figure.subplots(len(RULES) // COLUMNS, COLUMNS, sharex=True, sharey=True)
+        for axes, (name, rule) in zip(panels.flat, RULES.items(), strict=True):
             for i, factors in enumerate(step_factors(rule, steps)):
                 axes.plot(
                     np.arange(1, steps + 1),
                     factors,
-                    color=ink(i).color,
-                    linestyle=ink(i).line,
+                    color=looks[name].color,
                     linewidth=2,
-                    marker=ink(i).marker,
                     markevery=(i * steps // 10, max(1, steps // 5)),
-                    markersize=5,
-                    label=words("gradient of", language, slope=SLOPES[i]),
+                    **LOOKS[i],
                 )
             axes.set_yscale("log")
             axes.set_title(words(f"factors {name}", language))
             axes.set_xlabel(words("step", language))
-        panels[0].set_ylabel(words("factor", language))
+        for axes in panels[:, 0]:
+            axes.set_ylabel(words("factor", language))
         figure.suptitle(words("factors title", language))
-        legend_below(figure, panels[0].lines)
+        legend_below(
+            figure,
+            [
+                key(words("gradient of", language, slope=slope), color=KEY_COLOR, **style)
+                for slope, style in zip(SLOPES, LOOKS, strict=True)
+            ],
+        )
     return figure
 
 

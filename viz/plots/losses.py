@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from micrograd.errors import ArgumentValueError
 from micrograd.loop import History
 from micrograd.words import check_language
+from viz.plots.inks import inks
+from viz.plots.runs import Histories, Runs, checked_runs, median_losses
 from viz.plots.style import (
     BOLD,
     RAW,
     Plot,
-    check_histories,
-    ink,
     key,
     legend_below,
     literal,
@@ -40,7 +40,7 @@ LOW_SHARE = 5.0  # percent of single steps that may fall below a log axis
 
 
 def loss_curves(
-    histories: Mapping[str, History],
+    histories: Histories,
     steps: bool = False,
     log: bool = True,
     *,
@@ -48,7 +48,9 @@ def loss_curves(
 ) -> Plot:
     """The losses of several runs side by side, by name.
 
-    Each point is the mean loss of an epoch, in the unit of the loss. With `steps`, each single
+    Each point is the mean loss of an epoch, in the unit of the loss; of a list of histories under
+    one name, the median of theirs. A run whose name has a method's name in it ("Adam, lr 0.3")
+    has that method's colour, the same in all plots. With `steps`, each single
     step's batch loss is drawn as a thin line, against the data seen before that step in epochs
     (so that stochastic and batch descent share one axis), and its running mean as a bold one. The
     mean is centred and spans an epoch, or a twentieth of the run if that is less. `log` makes the
@@ -57,8 +59,8 @@ def loss_curves(
 
     A loss that is nan or beyond ±1e100, or on a log axis below 1e-100 (0 is), leaves a gap, and
     the legend says how many there are. Raises an ArgumentTypeError for what is not a dict of
-    histories, and an ArgumentValueError if it is empty, a run has no losses, or there is no such
-    language.
+    histories, and an ArgumentValueError if it is empty, a run has no losses, a name has several
+    runs although `steps` was asked for, or there is no such language.
 
     >>> from micrograd.loop import History
     >>> figure = loss_curves({"SGD": History([4.0, 2.0, 1.0]), "Adam": History([4.0, 1.0, 0.5])})
@@ -66,33 +68,36 @@ def loss_curves(
     'Loss in each epoch'
     """
     check_language(language)
-    check_histories(histories)
+    runs = checked_runs(histories)
     figure = Plot(4.2, language)
     with look(language):
         axes = figure.subplots()
         draw = draw_steps if steps else draw_epochs
-        handles = draw(axes, histories, log, language)
-        axes.set_title(_title(histories, steps, language), fontsize=12)
+        handles = draw(axes, runs, log, language)
+        axes.set_title(title(runs, steps, language), fontsize=12)
         legend_below(figure, handles)
     return figure
 
 
-def _title(histories: Mapping[str, History], steps: bool, language: str) -> str:
+def title(runs: Runs, steps: bool, language: str) -> str:
+    """What the axes of `draw_steps` or `draw_epochs` show."""
     if steps:
         return words("steps title", language)
-    if len(histories) == 1:
-        return words("one loss title", language, name=literal(next(iter(histories))))
+    count = max(map(len, runs.values()))
+    if count > 1:
+        return words("median title", language, n=count)
+    if len(runs) == 1:
+        return words("one loss title", language, name=literal(next(iter(runs))))
     return words("losses title", language)
 
 
-def draw_epochs(
-    axes: Axes, histories: Mapping[str, History], log: bool, language: str
-) -> list[Line2D]:
-    """One line a run, loss against epochs finished; returns the lines, labelled."""
+def draw_epochs(axes: Axes, runs: Runs, log: bool, language: str) -> list[Line2D]:
+    """One line a name, (median) loss against epochs finished; returns the lines, labelled."""
     lines = []
-    for i, (name, history) in enumerate(histories.items()):
-        losses, gaps = drawable(history.losses, log, language)
-        style = ink(i)
+    looks = inks(runs)
+    for i, (name, members) in enumerate(runs.items()):
+        losses, gaps = drawable(median_losses(members), log, language)
+        style = looks[name]
         lines += axes.plot(
             np.arange(1, len(losses) + 1),
             losses,
@@ -110,21 +115,25 @@ def draw_epochs(
     return lines
 
 
-def draw_steps(
-    axes: Axes, histories: Mapping[str, History], log: bool, language: str
-) -> list[Line2D]:
+def draw_steps(axes: Axes, runs: Runs, log: bool, language: str) -> list[Line2D]:
     """A thin line of steps and a bold running mean a run; returns the lines for the legend."""
     handles = []
     shown: list[Floats] = []
     noisy = False
-    for i, (name, history) in enumerate(histories.items()):
+    looks = inks(runs)
+    for i, (name, members) in enumerate(runs.items()):
+        if len(members) > 1:
+            raise ArgumentValueError(
+                f"histories[{name!r}] must be one History to draw its steps, got {len(members)}"
+            )
+        (history,) = members
         if not history.batch_losses:
             raise ArgumentValueError(f"histories[{name!r}] has no batch_losses: no step was made")
         losses, gaps = drawable(history.batch_losses, log, language)
         per_epoch = steps_per_epoch(history)
         seen = np.arange(len(losses)) / per_epoch
         window = mean_window(len(losses), per_epoch)
-        color = ink(i).color
+        color = looks[name].color
         said = words("every step", language, name=literal(name))
         bold = losses
         if window > 1:
@@ -138,7 +147,7 @@ def draw_steps(
             bold,
             color=color,
             linewidth=BOLD,
-            marker=ink(i).marker,
+            marker=looks[name].marker,
             markevery=_marked(len(losses), i),
             markersize=6,
             markeredgecolor="white",

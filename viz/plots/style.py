@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import matplotlib.style
 from matplotlib.axis import Axis
@@ -24,11 +25,11 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.errors import ArgumentValueError
 from micrograd.files import write_atomically
-from micrograd.loop import History
 from micrograd.tables import text_width
 from viz.plots.fonts import families, said_once, warn_of_boxes
+from viz.plots.words import words
 
 WIDTH = 7.2  # inches: a page without its margins
 SCREEN_DOTS_PER_INCH = 100
@@ -62,36 +63,11 @@ LOOK = {
     "legend.fontsize": 9,
     "legend.frameon": False,
     "legend.handlelength": 3,
+    "svg.fonttype": "none",  # text that can be read out, searched and copied
     "svg.hashsalt": "micrograd",
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
 }
-
-
-class Ink(NamedTuple):
-    """How one run is drawn wherever it appears."""
-
-    color: str
-    line: str | tuple[int, tuple[float, ...]]
-    marker: str
-
-
-# The colours of Okabe and Ito, which colour-blind readers can tell apart, without the yellow that
-# vanishes on white. After them the colours come again, with other lines.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
-    "-",
-    (0, (5, 1.5)),
-    (0, (1.5, 1)),
-    (0, (6, 1.5, 1.5, 1.5)),
-    (0, (9, 2)),
-)
-MARKERS = "os^Dv<>P"
-
-
-def ink(i: int) -> Ink:
-    """The colour, line and marker of the run number `i`."""
-    return Ink(COLORS[i % len(COLORS)], LINES[i % len(LINES)], MARKERS[i % len(MARKERS)])
 
 
 def look(language: str = "en") -> AbstractContextManager[None]:
@@ -103,13 +79,13 @@ def look(language: str = "en") -> AbstractContextManager[None]:
 class Plot(Figure):
     """A matplotlib figure that shows itself in a notebook, with or without `%matplotlib inline`.
 
-    It belongs to no window and is not registered in pyplot: it goes with its last reference. Warns
-    (FontWarning) where the machine has no font for the language of its words.
+    It belongs to no window and is not registered in pyplot: it goes with its last reference. Its
+    ground is white, on a dark page too. The text of an SVG is text, in the fonts of whoever reads
+    it; a PNG or PDF on a machine without a font for its words is a FontWarning.
     """
 
     def __init__(self, height: float, language: str = "en") -> None:
         self._language = language
-        warn_of_boxes(language, stacklevel=3)
         with look(language):
             super().__init__(figsize=(WIDTH, height), layout="constrained")
         FigureCanvasAgg(self)
@@ -119,18 +95,36 @@ class Plot(Figure):
         with look(self._language), said_once(self._language):
             super().draw(renderer)
 
+    @property
+    def alt(self) -> str:
+        """What is drawn, in words: titles, axes and legends, for who cannot see it."""
+        parts = [self.get_suptitle()]
+        for axes in self.axes:
+            x, y = axes.get_xlabel(), axes.get_ylabel()
+            parts.append(axes.get_title(loc="left"))
+            parts.append(words("against", self._language, x=x, y=y) if x and y else x or y)
+        entries = [text.get_text() for legend in self.legends for text in legend.get_texts()]
+        said = [" ".join(part.split()) for part in [*parts, ", ".join(entries)]]
+        return ". ".join(dict.fromkeys(filter(None, said)))
+
     def content(self, format: str) -> bytes:
         """The picture in a format, "svg", "png" or "pdf"; the same bytes for the same input.
 
-        Raises an ArgumentValueError for another format.
+        Raises an ArgumentValueError for another format. Warns (FontWarning) where a PNG or PDF
+        lacks a font for its words.
         """
         if format not in NO_DATE:
             raise ArgumentValueError(f"format must be one of {', '.join(NO_DATE)}, got {format!r}")
+        if format != "svg":
+            warn_of_boxes(self._language, stacklevel=2)
         file = io.BytesIO()
         with look(self._language):
             self.savefig(
                 file, format=format, dpi=FILE_DOTS_PER_INCH, metadata=dict(NO_DATE[format])
             )
+        if format == "svg":
+            label = f'<svg role="img" aria-label={quoteattr(self.alt)} '.encode()
+            return file.getvalue().replace(b"<svg ", label, 1)
         return file.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -140,14 +134,9 @@ class Plot(Figure):
         write_atomically(target, content)
         return target
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """The picture for a notebook, with the size to show it in."""
-        width, height = self.get_size_inches()
-        size = {
-            "width": round(width * SCREEN_DOTS_PER_INCH),
-            "height": round(height * SCREEN_DOTS_PER_INCH),
-        }
-        return self.content("png"), size
+    def _repr_svg_(self) -> str:
+        """The picture for a notebook."""
+        return self.content("svg").decode()
 
 
 def whole_ticks(axis: Axis) -> None:
@@ -193,28 +182,6 @@ def legend_below(figure: Figure, handles: Sequence[Any]) -> None:
 def key(label: str, **properties: Any) -> Line2D:
     """An entry of a legend that stands for several lines."""
     return Line2D([], [], label=label, **properties)
-
-
-def check_histories(histories: Any) -> None:
-    """Raise an error unless it is a mapping from names to histories, with a run at least."""
-    if not isinstance(histories, Mapping):
-        raise ArgumentTypeError(
-            "histories must be a dict from names to what fit() returned, "
-            f"got {type(histories).__name__}"
-        )
-    if not histories:
-        raise ArgumentValueError("histories is empty: there is no run to draw")
-    for name, history in histories.items():
-        if not isinstance(name, str):
-            raise ArgumentTypeError(f"the name of a run must be a str, got {name!r:.80}")
-        if not isinstance(history, History):
-            raise ArgumentTypeError(
-                f"histories[{name!r}] must be a History, got {type(history).__name__}"
-            )
-        if not history.losses:
-            raise ArgumentValueError(
-                f"histories[{name!r}] has no losses: no epoch of it was finished"
-            )
 
 
 def check_count(name: str, count: Any, least: int = 1) -> None:

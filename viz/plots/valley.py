@@ -17,7 +17,8 @@ from micrograd.engine import Value, as_number
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
 from micrograd.words import check_language
-from viz.plots.style import Plot, check_count, ink, key, legend_below, literal, look
+from viz.plots.inks import Ink, inks
+from viz.plots.style import Plot, check_count, key, legend_below, literal, look
 from viz.plots.words import words
 
 Floats = NDArray[np.float64]
@@ -78,11 +79,12 @@ def optimizer_paths(
     with look(language):
         grid = GridSpec(rows, COLUMNS, figure=figure)
         first = figure.add_subplot(grid[0, 0])
+        looks = inks(paths)
         for i, (name, path) in enumerate(paths.items()):
             place = grid[i // COLUMNS, i % COLUMNS]
             axes = first if i == 0 else figure.add_subplot(place, sharex=first, sharey=first)
             _contours(axes, valley, start, paths.values())
-            _path(axes, path, i)
+            _path(axes, path, looks[name])
             axes.set_title(_result(name, path, valley, language), fontsize=9)
             axes.set_xlabel("a")
             axes.set_ylabel("b", rotation=0)
@@ -151,9 +153,9 @@ def _span(coordinates: Sequence[Floats], start: float) -> tuple[float, float]:
     return float(inside.min() - margin), float(inside.max() + margin)
 
 
-def _path(axes: Axes, path: Floats, i: int) -> None:
+def _path(axes: Axes, path: Floats, style: Ink) -> None:
     finite = np.where(np.isfinite(path), path, np.nan)
-    axes.plot(*finite.T, color=ink(i).color, linewidth=1, marker=ink(i).marker, markersize=3)
+    axes.plot(*finite.T, color=style.color, linewidth=1, marker=style.marker, markersize=3)
     axes.plot(*path[0], color=START_COLOR, marker="X", markersize=8, zorder=4)
     axes.plot(0, 0, color=START_COLOR, marker="*", markersize=10, zorder=4)
 
@@ -176,8 +178,9 @@ def _path_losses(path: Floats, valley: tuple[float, float]) -> Floats:
 def _losses(
     axes: Axes, paths: Mapping[str, Floats], valley: tuple[float, float], language: str
 ) -> None:
-    for i, path in enumerate(paths.values()):
-        style = ink(i)
+    looks = inks(paths)
+    for name, path in paths.items():
+        style = looks[name]
         axes.plot(
             _path_losses(path, valley),
             color=style.color,

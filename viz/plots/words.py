@@ -13,6 +13,10 @@ WORDS = {
     "data seen": ("data seen before the step (epochs)", "该步之前已用的数据（轮）"),
     "losses title": ("Loss in each epoch", "每轮的损失"),
     "one loss title": ("Loss in each epoch: {name}", "每轮的损失：{name}"),
+    "median title": (
+        "Loss in each epoch, median of {n} runs",
+        "每轮的损失，{n} 次训练的中位数",
+    ),
     "steps title": (
         "Loss of each step's batch, and its running mean",
         "每一步的批次损失及其滑动平均",
@@ -47,6 +51,7 @@ WORDS = {
     "factors SGD": ("SGD: always 1", "SGD：始终为 1"),
     "factors Adagrad": ("Adagrad: keeps shrinking", "Adagrad：不断减小"),
     "factors RMSprop": ("RMSprop: levels off", "RMSprop：趋于稳定"),
+    "factors Adam": ("Adam: 1/|g| from the first step", "Adam：从第一步起就是 1/|g|"),
     "factor": ("|Δp| / (lr |g|), log scale", "|Δp| / (lr |g|)（对数刻度）"),
     "gradient of": ("parameter with gradient {slope:g}", "梯度为 {slope:g} 的参数"),
     "regions title": (
@@ -60,7 +65,14 @@ WORDS = {
     "comparison title": ("Optimisers compared", "优化器比较"),
     "final loss": ("Loss after the last epoch", "最后一轮之后的损失"),
     "epochs to reach": ("Epochs until loss ≤ {target:.3g}", "损失 ≤ {target:.3g} 所需的轮数"),
+    "final losses": (
+        "Loss after the last epoch: median, each run",
+        "最后一轮之后的损失：中位数与每次训练",
+    ),
     "not reached": ("not reached", "未达到"),
+    "reached by": ("{epochs} ({k} of {n} runs get there)", "{epochs}（{n} 次中有 {k} 次达到）"),
+    "not reached by half": ("not reached in most runs", "多数训练未达到"),
+    "against": ("{y} against {x}", "纵轴：{y}，横轴：{x}"),
     "undefined": ("not a number", "不是数"),
 }
 
