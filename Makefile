@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := setup.cfg pyproject.toml
 
-.PHONY: demo test lint bench bench-compile clean
+.PHONY: demo notebooks test lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
+
+notebooks: .venv/.installed-notebook
+	$(BIN)/jupyter notebook notebooks
 
 test: .venv/.installed-test lint
 	$(BIN)/python -m pytest
@@ -37,6 +40,10 @@ build/peers/micrograd:
 
 .venv/.installed-test: $(SETUP) | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $@ .venv/.installed
+
+.venv/.installed-notebook: $(SETUP) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[notebook]"
 	touch $@ .venv/.installed
 
 clean:

@@ -52,7 +52,14 @@ def assert_readable(figure) -> None:
         if not text.get_text().strip() or not text.get_visible():
             continue
         assert text.get_fontsize() >= SMALLEST_TEXT or "$" in text.get_text()
-    for artist in [*figure.legends, *(axes.title for axes in figure.axes), *figure.texts]:
+    titles = [axes.get_title(loc="left") and axes._left_title for axes in figure.axes]
+    titles = [title.get_window_extent() for title in titles if title]
+    for i, box in enumerate(titles):
+        assert not any(box.overlaps(other) for other in titles[:i])
+    for axes in figure.axes:
+        for text in axes.texts:
+            assert text.get_window_extent().x1 <= width, text
+    for artist in [*figure.legends, *(axes._left_title for axes in figure.axes), *figure.texts]:
         box = artist.get_window_extent()
         assert box.x0 >= 0, artist
         assert box.x1 <= width, artist

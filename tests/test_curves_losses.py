@@ -209,7 +209,7 @@ def test_most_runs_decide_whether_a_target_is_reached() -> None:
         curves.comparison({"Adam": runs}, target=0.5).axes[2].texts[0].get_text()
         for runs in ([good, good, bad], [good, bad, bad], [bad, bad])
     ]
-    assert texts == ["2 (2 of 3 runs get there)", "not reached in most runs", "not reached"]
+    assert texts == ["2 (2 of 3 runs)", "not reached by most runs", "not reached"]
 
 
 def test_a_run_that_diverged_counts_as_the_highest() -> None:

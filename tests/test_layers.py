@@ -42,7 +42,8 @@ LAYERS = [
     "compiler.fusion", "compiler.runner", "compiler.programs", "compiler.forward",
     "compiler.views", "compiler.formula", "compiler.expressions", "compiler.recovered",
     "compiler.report", "compiler.compiled", "compiler.interpret", "compiler.verify", "saving",
-    "data", "loop", "article", "dead", "comparison", "calling", "snapshot", "parameter_names", "train",
+    "data", "loop", "article", "dead", "comparison", "calling", "snapshot", "parameter_names",
+    "train",
 ]  # fmt: skip
 COMMANDS = [
     "commands", "commands.arguments", "commands.parameter_file", "commands.step", "commands.train",

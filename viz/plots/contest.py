@@ -147,7 +147,9 @@ def _arrivals(axes: Axes, runs: Runs, target: float, language: str) -> None:
         else:
             said = "not reached by half" if there else "not reached"
             _beside(axes, None, i, words(said, language))
-    axes.set_xlim(0, 1.18 * longest)
+    axes.set_xlim(
+        0, (1.6 if any(len(members) > 1 for members in runs.values()) else 1.18) * longest
+    )
     whole_ticks(axes.xaxis)
     axes.tick_params(axis="y", labelleft=False, length=0)
     axes.grid(visible=False, axis="y")

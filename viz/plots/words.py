@@ -65,13 +65,10 @@ WORDS = {
     "comparison title": ("Optimisers compared", "优化器比较"),
     "final loss": ("Loss after the last epoch", "最后一轮之后的损失"),
     "epochs to reach": ("Epochs until loss ≤ {target:.3g}", "损失 ≤ {target:.3g} 所需的轮数"),
-    "final losses": (
-        "Loss after the last epoch: median, each run",
-        "最后一轮之后的损失：中位数与每次训练",
-    ),
+    "final losses": ("Final loss: median, each run", "最终损失：中位数与每次训练"),
     "not reached": ("not reached", "未达到"),
-    "reached by": ("{epochs} ({k} of {n} runs get there)", "{epochs}（{n} 次中有 {k} 次达到）"),
-    "not reached by half": ("not reached in most runs", "多数训练未达到"),
+    "reached by": ("{epochs} ({k} of {n} runs)", "{epochs}（{n} 次中的 {k} 次）"),
+    "not reached by half": ("not reached by most runs", "多数训练未达到"),
     "against": ("{y} against {x}", "纵轴：{y}，横轴：{x}"),
     "undefined": ("not a number", "不是数"),
 }
