@@ -30,6 +30,8 @@ def add(commands: Any) -> None:
     )
     train.set_defaults(run=run)
     option = train.add_argument
+    # With these defaults no layer died in 40 trainings (seeds 0 to 19, 200 to 219); with rates of
+    # 0.005, 0.02 and 0.05 one did in 20.
     option("--optimizer", choices=list(article.OPTIMIZERS), default="adam", help="(%(default)s)")
     option("--lr", type=finite, default=0.01, help="learning rate (%(default)s)")
     option("--momentum", type=finite, default=0.0, help="of sgd and rmsprop (%(default)s)")

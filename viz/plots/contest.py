@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import MaxNLocator
 
 from micrograd.engine import as_number
 from micrograd.errors import ArgumentValueError
@@ -20,7 +21,6 @@ from viz.plots.style import (
     literal,
     log_ticks,
     look,
-    whole_ticks,
 )
 from viz.plots.words import words
 
@@ -147,10 +147,10 @@ def _arrivals(axes: Axes, runs: Runs, target: float, language: str) -> None:
         else:
             said = "not reached by half" if there else "not reached"
             _beside(axes, None, i, words(said, language))
-    axes.set_xlim(
-        0, (1.6 if any(len(members) > 1 for members in runs.values()) else 1.18) * longest
-    )
-    whole_ticks(axes.xaxis)
+    several = any(len(members) > 1 for members in runs.values())
+    axes.set_xlim(0, (1.6 if several else 1.18) * longest)
+    ticks = MaxNLocator(integer=True, steps=[1, 2, 5, 10]).tick_values(0, longest)
+    axes.set_xticks([tick for tick in ticks if tick <= longest])
     axes.tick_params(axis="y", labelleft=False, length=0)
     axes.grid(visible=False, axis="y")
     axes.set_title(words("epochs to reach", language, target=target))
