@@ -26,7 +26,7 @@ LAYERS = [
     "compiler.arguments", "compiler.recording", "compiler.integers", "compiler.reachable",
     "compiler.results", "compiler.watching", "compiler.traced", "compiler.builder",
     "compiler.normal", "compiler.gradient", "compiler.schedule", "compiler.layout",
-    "compiler.kernels", "compiler.lanes", "compiler.memory", "compiler.update",
+    "compiler.kernels", "compiler.lanes", "compiler.rules", "compiler.memory", "compiler.update",
     "compiler.touched", "compiler.sources", "compiler.pipeline", "compiler.spans",
     "compiler.axes", "compiler.backends", "compiler.backends.llvm.ir",
     "compiler.backends.llvm.functions", "compiler.backends.llvm.elementwise",

@@ -168,10 +168,7 @@ class Compiled:
             runner = self._step_runner(inputs)
             if runner is None:
                 return math.nan
-            loss = runner.run()
-            if loss == loss:
-                runner.note_chosen()
-            return loss
+            return runner.run()
 
     def step(self, *inputs: Any) -> Any:
         """The loss (or (loss, aux)) before the step, and one update of the parameters.
@@ -188,8 +185,6 @@ class Compiled:
                 self._check_outermost("step")
                 runner = self._stepper = self._step_runner(inputs)
                 loss = math.nan if runner is None else runner.run()
-                if runner is not None and loss == loss:
-                    runner.note_chosen()
             if runner is not None and loss == loss:
                 return runner.result(loss)
             assert self.optimizer is not None

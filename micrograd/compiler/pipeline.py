@@ -37,8 +37,6 @@ class Built:
     outputs: Ids  # addresses in work, the loss first
     gradients: int  # where they start in work, a place each
     used: Ids  # the places of parameters that a step always updates
-    chosen: Ids  # of those that it updates where run-time integers say so
-    reached: Ids  # for each of these an address in work: not 0 if they did
     groups: list[Group]
     layout: Layout
     graph: Graph
@@ -91,8 +89,7 @@ def build(
     program = _program(hot, loops, update_from, computed, arguments, sizes, outputs, spans)
     clock.lap("program")
     return Built(
-        program, outputs, gradients, touched.used, touched.chosen, reached_at, groups, layout, g,
-        leaves, clock.laps,
+        program, outputs, gradients, touched.used, groups, layout, g, leaves, clock.laps
     )  # fmt: skip
 
 

@@ -44,11 +44,11 @@ class Runner:
         self._same = traced.captured.same
         self._store, self._memory = store, memory
         self._versions = (store.version, 0 if memory is None else memory.version)
+        self._settled = 0
         self.executable.point("parameters", store.numbers)
         if memory is not None:
             self.executable.point("state", memory.numbers)
-            self._groups = [dict(group) for group in memory.optimizer.param_groups]
-            memory.present[built.used] = True
+            self._remember(memory)
         read = spaces_read(built.program)
         self._spaces: list[tuple[str, int, Any]] = []
         for name in sorted(read):
@@ -70,6 +70,7 @@ class Runner:
         return (
             optimizer.state is memory
             and memory.loose is None
+            and memory.settled == self._settled
             and optimizer.param_groups == self._groups
             and (store.version, memory.version) == self._versions
         )
@@ -83,9 +84,14 @@ class Runner:
         memory.settle()
         if (self._store.version, memory.version) != self._versions:
             return False
-        self._groups = [dict(group) for group in memory.optimizer.param_groups]
-        memory.present[self.built.used] = True
+        self._remember(memory)
         return True
+
+    def _remember(self, memory: Memory) -> None:
+        """Note the options that the next steps are made with, and that they are made."""
+        memory.note_steps(self.built.used)
+        self._groups = [dict(group) for group in memory.optimizer.param_groups]
+        self._settled = memory.settled
 
     def holds(self, inputs: tuple[Any, ...]) -> bool:
         """Whether these are the arguments of the last run, whose contents are read again."""
@@ -119,12 +125,6 @@ class Runner:
                 self._watched.append((x, x.tobytes()))
         self._held = inputs if repeatable else None
         self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
-
-    def note_chosen(self) -> None:
-        """Note which parameters, of those that integers choose, the last step has updated."""
-        if self._memory is not None and len(self.built.chosen):
-            was_reached = self.executable.work[self.built.reached] != 0
-            self._memory.present[self.built.chosen[was_reached]] = True
 
     def result(self, loss: float) -> Any:
         """The loss, with aux if the function has one."""

@@ -80,6 +80,9 @@ def _group_update(
     direction = memory.optimizer.direction(symbols, p, g, state, options)
     new: list[tuple[int, Ids, Any, Lanes]] = [(PARAMETERS_HOME, places, p - rate * direction, p)]
     new += [(STATE_HOME, where[name], state[name], before[name]) for name in rule.names]
+    if flag is not None and rule.names:
+        stepped = memory.stepped_address(places)
+        new.append((STATE_HOME, stepped, 1.0, leaves.at(STATE_HOME, stepped)))
     results = []
     for home, at, value, old in new:
         if flag is not None:

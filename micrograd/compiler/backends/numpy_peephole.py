@@ -236,7 +236,9 @@ class _Simplification:
 
     def _listed(self, space_name: str, space: str, name: str, at: Integers) -> dict[str, Any]:
         """The fields of a list of operands, where they are read in its stead."""
-        spaces = self._space[at] if space == "work" else np.zeros(len(at), np.int64)
+        if space != "work":
+            return {}
+        spaces = self._space[at]
         own, other = self._names.index(space), int(spaces.max(initial=0))
         if (spaces == other).all() and other:
             return {space_name: self._names[other], name: self._instead[at]}
