@@ -95,15 +95,23 @@ def digits_of(lines: Sequence[Sequence[Line]], least: int) -> dict[str, int]:
     an equation gives is printed with the digits that later equations need of it.
     """
     digits: dict[str, int] = {}
-    for same in reversed(lines):
-        names = {q.name for expression, _ in same for q in quantities(expression) if not q.exact}
-        ways = (
-            (digits | {name: max(d, digits.get(name, least)) for name in names}, tie)
-            for tie in (False, True)
-            for d in range(least, MOST_DIGITS + 1)
-        )
-        digits = next((x for x, tie in ways if _hold(same, x, least, tie)), digits)
+    before: dict[str, int] | None = None
+    while digits != before:  # a name that got more digits may unsettle an equation
+        before = digits
+        for same in reversed(lines):
+            digits = _raised(same, digits, least)
     return digits
+
+
+def _raised(lines: Sequence[Line], digits: dict[str, int], least: int) -> dict[str, int]:
+    """The digits, and of the names in these equations so many that the equations hold."""
+    names = {q.name for expression, _ in lines for q in quantities(expression) if not q.exact}
+    ways = (
+        (digits | {name: max(d, digits.get(name, least)) for name in names}, tie)
+        for tie in (False, True)
+        for d in range(least, MOST_DIGITS + 1)
+    )
+    return next((x for x, tie in ways if _hold(lines, x, least, tie)), digits)
 
 
 def _hold(lines: Sequence[Line], digits: Mapping[str, int], least: int, tie: bool) -> bool:
