@@ -10,8 +10,8 @@ import numpy as np
 
 from micrograd.step import Floats
 from micrograd.tape import Node, Tape
-from micrograd.words import number, word
 from viz.cards import Band, Card, Matrices, Row
+from viz.diagram.rows import Rows
 from viz.folding import Block
 from viz.palette import (
     DATA_FRAME,
@@ -33,7 +33,7 @@ def block_card(
     names: Mapping[int, str],
     parameters: set[int],
     exits: set[int],
-    language: str,
+    rows: Rows,
 ) -> Card:
     """A card that says how many operations are behind it, of what, and what they came to.
 
@@ -41,10 +41,10 @@ def block_card(
     """
     operations = [i for i in block.nodes if tape.nodes[i].inputs]
     if not operations:
-        return _leaves(key, block, tape, names, parameters, language)
+        return _leaves(key, block, tape, names, parameters, rows)
     results = [i for i in operations if i in exits]
     count = len(operations) // block.times if block.times > 1 else len(operations)
-    said = _operations(count, language)
+    said = _operations(count, rows)
     subtitle = f"{said} × {block.times:,}" if block.times > 1 else said
     title = block.title
     if not title:
@@ -52,14 +52,14 @@ def block_card(
         times = f"× {block.times:,}" if block.times > 1 else "…"
         title = _stem(named) if named and len(named) == len(results) else times
     if block.behind:
-        subtitle = f"{word('behind', language)}: {subtitle}"
-    parts = (*_numbers(results, tape, names), _sorts(block, tape, parameters, language))
+        subtitle = f"{rows.say('behind')}: {subtitle}"
+    parts = (*_numbers(results, tape, rows), _sorts(block, tape, parameters, rows))
     return Card(key, title, subtitle, parts)
 
 
-def _operations(n: int, language: str) -> str:
+def _operations(n: int, rows: Rows) -> str:
     phrase = "{n} scalar operation" if n == 1 else "{n} scalar operations"
-    return word(phrase, language, n=f"{n:,}")
+    return rows.say(phrase, n=f"{n:,}")
 
 
 def _leaves(
@@ -68,14 +68,14 @@ def _leaves(
     tape: Tape,
     names: Mapping[int, str],
     parameters: set[int],
-    language: str,
+    rows: Rows,
 ) -> Card:
     named = [names[i] for i in block.nodes if i in names]
-    title = _stem(named) or word("constants", language)
+    title = _stem(named) or rows.say("constants")
     trained = set(block.nodes) <= parameters
-    subtitle = word("{n} values", language, n=f"{len(block.nodes):,}")
+    subtitle = rows.say("{n} values", n=f"{len(block.nodes):,}")
     frame = WEIGHT_FRAME if trained else DATA_FRAME
-    return Card(key, title, subtitle, _numbers(block.nodes, tape, names), frame)
+    return Card(key, title, subtitle, _numbers(block.nodes, tape, rows), frame)
 
 
 def _stem(names: Sequence[str]) -> str:
@@ -94,36 +94,35 @@ def _stem(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
-def _numbers(
-    nodes: Sequence[int], tape: Tape, names: Mapping[int, str]
-) -> tuple[Band | Matrices, ...]:
+def _numbers(nodes: Sequence[int], tape: Tape, rows: Rows) -> tuple[Band | Matrices, ...]:
     """Values and gradients of some nodes; of many, from where to where they go."""
     values = np.array([tape.nodes[i].value for i in nodes])
     gradients = [tape.nodes[i].gradient for i in nodes]
     slopes = np.ma.masked_array([g or 0.0 for g in gradients], mask=[g is None for g in gradients])
     if len(nodes) <= MOST_RESULTS:
-        return (Matrices((("", FORWARD, values), ("", GRADIENT, slopes))),)
-    return (_range(FORWARD, values), _range(GRADIENT, slopes))
+        columns = (("", FORWARD, values), ("", GRADIENT, slopes))
+        return (Matrices(columns, digits=rows.digits),)
+    return (_range(FORWARD, values, rows), _range(GRADIENT, slopes, rows))
 
 
-def _range(role: Role, values: Floats) -> Band:
+def _range(role: Role, values: Floats, shown: Rows) -> Band:
     finite = np.ma.compressed(np.ma.masked_invalid(values))
     ends = (finite.min(), finite.max()) if finite.size else (None, None)
     rows = zip(("min", "max"), ends, strict=True)
-    return Band(role, tuple(Row(name, number(x)) for name, x in rows))
+    return Band(role, tuple(Row(name, shown.number(x)) for name, x in rows))
 
 
-def _sorts(block: Block, tape: Tape, parameters: set[int], language: str) -> Band:
+def _sorts(block: Block, tape: Tape, parameters: set[int], shown: Rows) -> Band:
     """How many operations of which sort, and how many values that were given."""
     nodes = [tape.nodes[i] for i in block.nodes]
     counts = Counter(_sort(node) for node in nodes if node.inputs)
     rows = [Row(name, f"{n:,}") for name, n in counts.most_common(MOST_SORTS)]
     rest = sum(counts.values()) - sum(n for _, n in counts.most_common(MOST_SORTS))
-    rows += [Row(word("others", language), f"{rest:,}")] if rest else []
+    rows += [Row(shown.say("others"), f"{rest:,}")] if rest else []
     leaves = [i for i in block.nodes if not tape.nodes[i].inputs]
     trained = sum(i in parameters for i in leaves)
     for name, n in (("parameters", trained), ("inputs, constants", len(leaves) - trained)):
-        rows += [Row(word(name, language), f"{n:,}")] if n else []
+        rows += [Row(shown.say(name), f"{n:,}")] if n else []
     return Band(SCALARS, tuple(rows))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from micrograd.step import Floats
+from micrograd.words import DIGITS
 from viz.markup import font, text
 from viz.matrix import matrix
 from viz.palette import (
@@ -77,9 +78,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class Matrices:
-    """Matrices side by side, each with a header and a meaning of its own."""
+    """Matrices side by side, each with a header and a meaning of its own.
+
+    `key` is for their ids, where a card has several of these; numbers have `digits` decimals.
+    """
 
     columns: tuple[tuple[str, Role, Floats], ...]
+    key: str = ""
+    digits: int = DIGITS
 
     def roles(self) -> set[Role]:
         """The meanings that occur."""
@@ -228,7 +234,8 @@ def _matrices(key: str, matrices: Any, meanings: Mapping[Role, str]) -> str:
     cells = []
     for i, (header, role, values) in enumerate(matrices.columns):
         name = f"<TD>{font(header, SUBTITLE_TEXT, SMALL_SIZE)}</TD>" if header else ""
-        table = f"<TD>{matrix(values, role, _fill(f'{key}-{i}', role, meanings))}</TD>"
+        fill = _fill(f"{matrices.key or key}-{i}", role, meanings)
+        table = f"<TD>{matrix(values, role, fill, matrices.digits)}</TD>"
         cells.append((name, table))
     if any(
         values.ndim > 1 and values.shape[-1] > MOST_SIDE_BY_SIDE for *_, values in matrices.columns

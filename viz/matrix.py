@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.step import Floats
-from micrograd.words import MISSING, number
+from micrograd.words import DIGITS, MISSING, number
 from viz.markup import font
 from viz.palette import Role
 
@@ -18,23 +18,25 @@ NEGATIVE = "#5B6770"
 _CELL = 9  # points
 
 
-def matrix(values: Floats, role: Role, tag: str) -> str:
+def matrix(values: Floats, role: Role, tag: str, digits: int = DIGITS) -> str:
     """An HTML-like table of a matrix; a vector is a column. `tag` is its attributes."""
     rows = values.reshape(-1, 1) if values.ndim < 2 else values.reshape(-1, values.shape[-1])
     if len(rows) <= MOST_ROWS and rows.shape[1] <= MOST_COLUMNS:
         cells = "".join(
-            "<TR>" + "".join(f'<TD ALIGN="RIGHT">{_number(x, role)}</TD>' for x in row) + "</TR>"
+            "<TR>"
+            + "".join(f'<TD ALIGN="RIGHT">{_number(x, role, digits)}</TD>' for x in row)
+            + "</TR>"
             for row in rows
         )
         return _table(tag, 4, cells)
     finite = np.ma.compressed(np.ma.masked_invalid(rows))
     if rows.size > MOST_CELLS or not finite.size:
-        return _table(tag, 4, _range(finite, role))
-    return _heat_map(rows, float(np.abs(finite).max()), role, tag)
+        return _table(tag, 4, _range(finite, role, digits))
+    return _heat_map(rows, float(np.abs(finite).max()), role, tag, digits)
 
 
-def _number(x: float, role: Role) -> str:
-    return font(number(x), role.text, 12, bold=True)
+def _number(x: float, role: Role, digits: int) -> str:
+    return font(number(x, digits), role.text, 12, bold=True)
 
 
 def _table(tag: str, padding: int, rows: str) -> str:
@@ -44,18 +46,18 @@ def _table(tag: str, padding: int, rows: str) -> str:
     )
 
 
-def _range(finite: Floats, role: Role) -> str:
+def _range(finite: Floats, role: Role, digits: int) -> str:
     if not finite.size:
         return f"<TR><TD>{font(MISSING, role.text)}</TD></TR>"
     lines = (("min", finite.min()), ("mean", finite.mean()), ("max", finite.max()))
     return "".join(
         f'<TR><TD ALIGN="LEFT">{font(name, role.text, 11)}</TD>'
-        f'<TD ALIGN="RIGHT">{_number(x, role)}</TD></TR>'
+        f'<TD ALIGN="RIGHT">{_number(x, role, digits)}</TD></TR>'
         for name, x in lines
     )
 
 
-def _heat_map(rows: Floats, most: float, role: Role, tag: str) -> str:
+def _heat_map(rows: Floats, most: float, role: Role, tag: str, digits: int) -> str:
     """Darker is larger; positive in the colour of the role, negative in grey."""
     lines = []
     for row in rows:
@@ -65,9 +67,11 @@ def _heat_map(rows: Floats, most: float, role: Role, tag: str) -> str:
             for x in row
         )
         lines.append(f"<TR>{cells}</TR>")
-    scale = f"|max| {number(most)}"
-    key = f'<TR><TD COLSPAN="{rows.shape[1]}">{font(scale, role.text, 10)}</TD></TR>'
-    return _table(tag, 0, "".join(lines) + key)
+    grid = (
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(lines)}</TABLE>'
+    )
+    key = font(f"|max| {number(most, digits)}", role.text, 10)
+    return _table(tag, 0, f"<TR><TD>{grid}</TD></TR><TR><TD>{key}</TD></TR>")
 
 
 def _shade(x: Any, most: float, role: Role) -> str:

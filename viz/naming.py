@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
 
+from micrograd.equations import Applied, Expression, Quantity, symbolic
 from micrograd.errors import GraphError
+from micrograd.ops import OPS
+from micrograd.recording import Scope
 from micrograd.step import Positions, Step
 from micrograd.tape import Tape
-from micrograd.words import short, word
+from micrograd.words import DIGITS, word
+from viz.diagram.names import element, parameter_names
+from viz.diagram.reading import Reading, read
 from viz.grouping import path_of_module
-from viz.network import Network, Neuron, read
 
 UNNAMED = "…"  # an operand that has no name of its own
 
@@ -22,19 +27,16 @@ def label_names(tape: Tape) -> dict[int, str]:
 
 
 def step_names(step: Step) -> dict[int, str]:
-    """Names of a step's parameters, inputs, targets and, of one sample, its neurons."""
+    """Names of a step's parameters, inputs, targets and, of one sample, its units."""
     names: dict[int, str] = {len(step.tape.nodes) - 1: "L"}
-    _name_elements(names, "x", step.x)
+    for record in step.inputs:
+        _name_elements(names, record.name, record.positions)
     _name_elements(names, "y", step.y)
-    for parameter in step.parameters:
-        _name_elements(names, parameter.name, parameter.positions)
-    network = _network(step)
-    if network is not None:
-        for neuron in (n for layer in network.layers for n in layer):
-            scalars = (*neuron.weights, *([neuron.bias] if neuron.bias else []))
-            names |= {scalar.position: scalar.name for scalar in scalars}
-            if step.samples == 1:
-                names |= {neuron.z_position: neuron.z_name, neuron.position: neuron.name}
+    for parameter, name in parameter_names(step):
+        _name_elements(names, name, parameter.positions)
+    reading = _reading(step)
+    if reading is not None and reading.sample.count == 1:
+        names |= {line.position: line.result.name for unit in reading.units for line in unit.lines}
     names |= label_names(step.tape)
     names.pop(-1, None)
     return names
@@ -45,22 +47,13 @@ def step_clusters(step: Step, language: str) -> dict[int, str]:
 
     A parameter belongs where it is used, if that is one place.
     """
-    titles: dict[tuple[str, int | None], str] = {}
-    network = _network(step)
-    if network is not None:
-        for k, layer in enumerate(network.layers):
-            for neuron in layer:
-                title = _title(neuron, k == len(network.layers) - 1, language)
-                for position in (neuron.z_position, neuron.position):
-                    scope = step.tape.nodes[position].scope
-                    if scope is not None:
-                        titles[scope.module, scope.unit] = title
+    titles = _neurons(step, language)
     clusters: dict[int, str] = {}
     for i, node in enumerate(step.tape.nodes):
         if node.scope is not None and node.scope.module != "loss":
             module, unit = node.scope
             place = path_of_module(module) + ("" if unit is None else f"[{unit}]")
-            clusters[i] = titles.get((module, unit), place)
+            clusters[i] = titles.get(node.scope, place)
     users = step.tape.users()
     for position in (int(i) for p in step.parameters for i in np.ravel(p.positions)):
         places = {clusters.get(user, "") for user in users[position]} if position >= 0 else set()
@@ -69,43 +62,59 @@ def step_clusters(step: Step, language: str) -> dict[int, str]:
     return clusters
 
 
-def expression(tape: Tape, index: int, names: Mapping[int, str]) -> str:
-    """How a node is computed, with the names of its inputs: `W1[0] × x`; "" for a leaf.
-
-    An input without a name is written out in its turn, but no deeper: `(out − y)²`.
-    """
-    return _expression(tape, index, names, 1)
-
-
-def _expression(tape: Tape, index: int, names: Mapping[int, str], depth: int) -> str:
-    node = tape.nodes[index]
-    if not node.inputs:
-        return ""
-    operands = []
-    for i in node.inputs:
-        operand = names.get(i)
-        if operand is None and not tape.nodes[i].inputs:
-            operand = short(tape.nodes[i].value)
-        elif operand is None:
-            operand = _expression(tape, i, names, depth - 1) if depth else UNNAMED
-            enclosed = node.text([UNNAMED] * len(node.inputs)).endswith(f"({UNNAMED})")
-            operand = f"({operand})" if " " in operand and not enclosed else operand
-        operands.append(operand)
-    return node.text(operands)
+def _neurons(step: Step, language: str) -> dict[Scope, str]:
+    """Titles of the units of modules in which one neuron was made, and nothing else."""
+    reading = _reading(step)
+    found: dict[Scope, list[str]] = defaultdict(list)
+    for unit in reading.units if reading is not None else ():
+        for line in unit.lines:
+            scope = step.tape.nodes[line.position].scope
+            if scope is not None and scope.unit is not None and reading is not None:
+                last = unit.position in reading.outputs
+                kind = "output neuron" if last else "hidden neuron"
+                said = f"{word(kind, language)} {unit.result.name}"
+                found[scope].append(said if unit.linear else "")
+    return {scope: said[0] for scope, said in found.items() if len(set(said)) == 1 and said[0]}
 
 
-def _network(step: Step) -> Network | None:
+def _reading(step: Step) -> Reading | None:
     try:
         return read(step)
     except GraphError:
         return None
 
 
+def formula(tape: Tape, index: int, names: Mapping[int, str]) -> Expression | None:
+    """How a node is computed from its inputs; None for a leaf, or one that was made by hand.
+
+    An input without a name is written out in its turn, but no deeper: `(out − y)²`.
+    """
+    return _formula(tape, index, names, 1)
+
+
+def _formula(tape: Tape, index: int, names: Mapping[int, str], depth: int) -> Expression | None:
+    node = tape.nodes[index]
+    if node.op not in OPS:
+        return None
+    operands: list[Expression] = []
+    for i in node.inputs:
+        name, value = names.get(i, ""), tape.nodes[i].value
+        inner = _formula(tape, i, names, depth - 1) if depth and not name else None
+        leaf = not name and not tape.nodes[i].inputs
+        unnamed = Quantity("" if leaf else name or UNNAMED, value, None if leaf else i)
+        operands.append(unnamed if inner is None else inner)
+    return Applied(OPS[node.op], tuple(operands), node.static)
+
+
+def expression(tape: Tape, index: int, names: Mapping[int, str], digits: int = DIGITS) -> str:
+    """The formula of a node in names: `W1[0] × x`; "" for a leaf."""
+    found = formula(tape, index, names)
+    if found is not None:
+        return "".join(text for text, _ in symbolic(found, digits))
+    node = tape.nodes[index]
+    return node.text([names.get(i, UNNAMED) for i in node.inputs]) if node.inputs else ""
+
+
 def _name_elements(names: dict[int, str], name: str, positions: Positions) -> None:
     for index in np.ndindex(positions.shape):
-        shown = [str(i) for i, n in zip(index, positions.shape, strict=True) if n > 1]
-        names[int(positions[index])] = f"{name}[{','.join(shown)}]" if shown else name
-
-
-def _title(neuron: Neuron, last: bool, language: str) -> str:
-    return f"{word('output neuron' if last else 'hidden neuron', language)} {neuron.name}"
+        names[int(positions[index])] = element(name, positions.shape, index)

@@ -10,19 +10,21 @@ import numpy as np
 
 from micrograd.arrays import Tensor
 from micrograd.engine import Value
+from micrograd.equations import digits_needed
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.mistakes import cannot_draw
 from micrograd.paths import caller, paths_of, variable_names
 from micrograd.step import Step
 from micrograd.tape import Tape, take
-from micrograd.words import check_language, number, short, word
+from micrograd.words import DIGITS, check_digits, check_language, number, word
 from viz.block_cards import block_card
-from viz.cards import Card, Matrices
+from viz.cards import Band, Card, Matrices, Row
+from viz.diagram.rows import Rows
 from viz.drawing import Drawing, step_caption
 from viz.figure import Figure
 from viz.folding import MOST_NODES, Block, exits_of, fold, users_of
 from viz.grouping import Place, places
-from viz.naming import expression, label_names, step_clusters, step_names
+from viz.naming import expression, formula, label_names, step_clusters, step_names
 from viz.ordering import in_columns, keep_order
 from viz.palette import DATA_FRAME, FORWARD, GRADIENT, NEURON_FRAME, WEIGHT_FRAME
 
@@ -34,6 +36,7 @@ def op_graph(
     *,
     names: str | Mapping[str, Any] | None = "auto",
     most: int = MOST_NODES,
+    digits: int = DIGITS,
 ) -> Figure:
     """Draw every operation that led to a value: its result and, below, its gradient.
 
@@ -46,7 +49,7 @@ def op_graph(
 
     With more than `most` nodes the graph is folded: operations into units, layers or modules, what
     recurs into one card. Every card says how many operations it stands for, also that of what is
-    cut off.
+    cut off. Numbers have `digits` decimals; where a formula needs more, they stand below it.
 
     >>> from micrograd import Value
     >>> a = Value(2.0, label="a")
@@ -54,23 +57,26 @@ def op_graph(
     True
     """
     check_language(language)
+    rows = Rows(check_digits(digits), language)
     if isinstance(value, Tensor):
         value = value._only("op_graph")
     if isinstance(value, Step):
-        return _of_step(value, local, language, most)
+        return _of_step(value, local, most, rows)
     if not isinstance(value, Value):
         raise cannot_draw("op_graph", "a Value or a Step", value)
     tape, position = take(value)
     called = _variables(names, {id(v): i for v, i in position.items()}) | label_names(tape)
     last = len(tape.nodes) - 1
-    result = f"{called.get(last, word('result', language))} = {number(tape.nodes[last].value)}"
+    result = (
+        f"{called.get(last, word('result', language))} = {number(tape.nodes[last].value, digits)}"
+    )
     parameters = {i for i in called if not tape.nodes[i].inputs}
     located = places(tape, called)
     clusters = _units(tape, located) if len(tape.nodes) <= most else {}
     blocks = fold(tape, located, most)
-    drawing = Drawing("op_graph", _caption(result, tape, blocks, language), language)
+    drawing = Drawing("op_graph", _caption(result, tape, blocks, language), language, "", digits)
     exits = exits_of(tape, blocks)
-    _Picture(drawing, tape, called, clusters, parameters, exits, language).draw(blocks, local)
+    _Picture(drawing, tape, called, clusters, parameters, exits, rows).draw(blocks, local)
     return drawing.figure()
 
 
@@ -103,15 +109,16 @@ def _units(tape: Tape, located: Sequence[Place]) -> dict[int, str]:
     return units
 
 
-def _of_step(step: Step, local: bool, language: str, most: int) -> Figure:
+def _of_step(step: Step, local: bool, most: int, rows: Rows) -> Figure:
+    language = rows.language
     names = step_names(step)
     blocks = fold(step.tape, places(step.tape, names), most)
     caption = _caption(step_caption(step, language), step.tape, blocks, language)
-    drawing = Drawing("op_graph", caption, language, step.optimizer_name)
+    drawing = Drawing("op_graph", caption, language, step.optimizer_name, rows.digits)
     parameters = {int(i) for p in step.parameters for i in p.positions.flat}
     clusters = step_clusters(step, language)
     exits = exits_of(step.tape, blocks)
-    _Picture(drawing, step.tape, names, clusters, parameters, exits, language).draw(blocks, local)
+    _Picture(drawing, step.tape, names, clusters, parameters, exits, rows).draw(blocks, local)
     return drawing.figure()
 
 
@@ -132,7 +139,7 @@ class _Picture:
     clusters: Mapping[int, str]
     parameters: set[int]
     exits: set[int]  # nodes that are used outside of their block
-    language: str
+    rows: Rows
 
     def draw(self, blocks: Sequence[Block], local: bool) -> None:
         keys = [self._key(k, block) for k, block in enumerate(blocks)]
@@ -166,19 +173,30 @@ class _Picture:
     def _card(self, key: str, block: Block) -> Card:
         if len(block.nodes) == 1:
             return self._node(key, block.nodes[0])
-        return block_card(
-            key, block, self.tape, self.names, self.parameters, self.exits, self.language
-        )
+        return block_card(key, block, self.tape, self.names, self.parameters, self.exits, self.rows)
 
     def _node(self, key: str, i: int) -> Card:
         node = self.tape.nodes[i]
-        how = expression(self.tape, i, self.names)
-        name = self.names.get(i, "" if how else short(node.value))
+        how = expression(self.tape, i, self.names, self.rows.digits)
+        name = self.names.get(i, "" if how else self.rows.short(node.value))
         parameter = i in self.parameters
         frame = NEURON_FRAME if node.inputs else WEIGHT_FRAME if parameter else DATA_FRAME
         gradient = np.ma.masked_array([node.gradient or 0.0], mask=node.gradient is None)
-        numbers = Matrices((("", FORWARD, np.array([node.value])), ("", GRADIENT, gradient)))
-        return Card(key, name, f"= {how}" if name and how else how, (numbers,), frame)
+        columns = (("", FORWARD, np.array([node.value])), ("", GRADIENT, gradient))
+        parts: tuple[Matrices | Band, ...] = (
+            Matrices(columns, digits=self.rows.digits),
+            *self._small_print(i),
+        )
+        return Card(key, name, f"= {how}" if name and how else how, parts, frame)
+
+    def _small_print(self, i: int) -> tuple[Band, ...]:
+        """The formula with numbers, where those on the cards have too few digits for it."""
+        found = formula(self.tape, i, self.names)
+        shown = self.rows.number(self.tape.nodes[i].value)
+        digits = self.rows.digits
+        if found is None or digits_needed(found, shown, digits) in (digits, None):
+            return ()
+        return (Band(FORWARD, (Row("", "", detail=self.rows.small_print(found, shown, FORWARD)),)),)
 
     def _inputs(
         self, home: Mapping[int, int], k: int, block: Block, local: bool
@@ -186,7 +204,7 @@ class _Picture:
         """The wires into a block: from which, and the local derivative between two nodes."""
         if len(block.nodes) == 1:
             node = self.tape.nodes[block.nodes[0]]
-            slopes = [number(x) for x in node.local] if local else []
+            slopes = [self.rows.number(x) for x in node.local] if local else []
             slopes = slopes or [""] * len(node.inputs)
             return [(home[j], slope) for j, slope in zip(node.inputs, slopes, strict=True)]
         sources = {home[j]: "" for i in block.nodes for j in self.tape.nodes[i].inputs}
