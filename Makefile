@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := setup.cfg pyproject.toml
 
-.PHONY: demo notebooks test lint bench bench-compile clean
+.PHONY: demo notebooks pictures test lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
+
+pictures: .venv/.installed-test
+	$(BIN)/python docs/draw.py
 
 notebooks: .venv/.installed-notebook
 	$(BIN)/jupyter notebook notebooks
