@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -69,9 +70,17 @@ def test_save_takes_the_format_from_the_name(name, tmp_path):
     assert os.listdir(tmp_path) == [f"graph.{name}"]
 
 
+def test_a_page_holds_the_picture_and_asks_for_nothing(tmp_path):
+    figure = viz.gradient_diagram(article_step(), language="zh")
+    text = figure.save(tmp_path / "step.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in text
+    assert figure.svg() in text
+    assert not re.search(r"(?:src|href)=|@import|url\(", text.replace(figure.svg(), ""))
+
+
 @pytest.mark.parametrize("name", ["graph.gif", "graph", "graph.html.bak"])
 def test_another_format_is_an_error_and_no_file(name, tmp_path):
-    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.dot"):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.html, \.dot"):
         viz.op_graph(Value(1.0)).save(tmp_path / name)
     assert os.listdir(tmp_path) == []
 

@@ -150,7 +150,8 @@ class Drawing:
         """The finished picture."""
         shown = {role: words for role, words in self._meanings.items() if role in self._roles}
         self.graph.attr("graph", label=_legend(self.caption, shown, self._note))
-        return Figure(self.graph.source, self.caption, self._description(), self._all_words())
+        words = self._all_words()
+        return Figure(self.graph.source, self.caption, self._description(), words, self._language)
 
     def _wire(self, tail: str, head: str, role: Role, label: str = "") -> str:
         """Note a wire, and return its id."""

@@ -13,8 +13,9 @@ from micrograd.files import write_atomically
 from viz.layout.alignment import alignments
 from viz.layout.fit_text import fit
 from viz.layout_engine import render
+from viz.page import page
 
-FORMATS = ("svg", "png", "pdf", "dot")
+FORMATS = ("svg", "png", "pdf", "html", "dot")
 PNG_DOTS_PER_INCH = 144
 NOTEBOOK_WIDTH = 800  # pixels; a wider picture fills the width that a notebook has
 
@@ -37,11 +38,13 @@ class Figure:
         title: str,
         description: str = "",
         words: Mapping[str, str] | None = None,
+        language: str = "en",
     ) -> None:
         self.source = source
         self.title = title
         self.description = description
         self.words = dict(words or {})
+        self.language = language
 
     def svg(self) -> str:
         """The picture as SVG, for a page or a file; its text fits whatever fonts a reader has."""
@@ -54,7 +57,7 @@ class Figure:
         )
 
     def content(self, format: str) -> bytes:
-        """The picture in a format: "svg", "png", "pdf" or "dot".
+        """The picture in a format: "svg", "png", "pdf", "html" or "dot".
 
         Raises an ArgumentValueError for another format and a LayoutError if no layout engine can
         draw it. Warns (FontWarning) where a PNG or PDF lacks a font for its characters.
@@ -63,6 +66,8 @@ class Figure:
             return self.source.encode()
         if format == "svg":
             return self.svg().encode()
+        if format == "html":
+            return page(self.svg(), self.title, self.language).encode()
         if format == "png":
             scaled = self.source.replace("{", f"{{\n\tgraph [dpi={PNG_DOTS_PER_INCH}]", 1)
             return render(scaled, "png")
