@@ -15,7 +15,7 @@ notebooks: .venv/.installed-notebook
 	$(BIN)/jupyter notebook notebooks
 
 test: .venv/.installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check
