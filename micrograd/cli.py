@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import os
 import re
 import sys
@@ -24,7 +25,16 @@ class _Parser(argparse.ArgumentParser):
         self._negative_number_matcher = re.compile(r"-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$", re.I)
 
     def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        near = difflib.get_close_matches(unknown[1], self._known(), 1) if unknown else []
+        message += f"; {near[0]} is there" if near else ""
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+    def _known(self) -> list[str]:
+        """The options of all commands."""
+        commands = (a.choices for a in self._actions if isinstance(a, argparse._SubParsersAction))
+        parsers = (parser for choices in commands for parser in choices.values())
+        return [name for parser in parsers for name in parser._option_string_actions]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

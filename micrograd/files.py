@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path`: afterwards the file is whole, or as it was before.
 
-    Raises an OSError if the folder cannot be written.
+    Raises an OSError, which names the folder, if that is not there or cannot be written.
     """
     target = Path(path)
     write_all(target.parent, {target.name: content})
@@ -22,6 +23,8 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
 
     Everything is on the disk under other names before the first file gets its own.
     """
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
     written: list[tuple[str, Path]] = []
     try:
         for name, content in contents.items():

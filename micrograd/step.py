@@ -44,12 +44,13 @@ class ParameterRecord:
     optimizer: Optimizer | None = None  # its rule, without parameters; None: it was not updated
 
     def equations(
-        self, index: tuple[int, ...] = (), p: str | Quantity = "p", g: str | Quantity = "g"
+        self, index: int | tuple[int, ...] = (), p: str | Quantity = "p", g: str | Quantity = "g"
     ) -> tuple[Equation, ...]:
         """How the optimiser updated one number, as its rule has it; () if it did not.
 
         The last equation gives the new number. `p` and `g` are what the number and its gradient are
-        called; a Quantity is taken as it is, with its name and tag.
+        called; a Quantity is taken as it is, with its name and tag. Raises an ArgumentValueError if
+        the index does not choose one number.
 
         >>> from micrograd import nn, optim, record_step
         >>> model = nn.Linear(1, 1)
@@ -61,6 +62,15 @@ class ParameterRecord:
         v = μ × v_old + g | v = 0.5 × 0 + 4 = 4.0000
         new = w − lr × v | new = 3 − 0.1 × 4 = 2.6000
         """
+        index = index if isinstance(index, tuple) else (index,)
+        if len(index) != self.before.ndim or not all(
+            isinstance(i, int) and -n <= i < n
+            for i, n in zip(index, self.before.shape, strict=False)
+        ):
+            raise ArgumentValueError(
+                f"index must choose one number of {self.name}, whose shape is {self.before.shape}, "
+                f"got {index}"
+            )
         if self.optimizer is None or self.gradient is None:
             return ()
         p = p if isinstance(p, Quantity) else Quantity(p, float(self.before[index]))

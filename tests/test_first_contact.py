@@ -19,7 +19,7 @@ from refusals import check_refused
 
 import micrograd
 import viz
-from micrograd import MicrogradError, Value, article, nn, optim
+from micrograd import MicrogradError, Value, article, nn, optim, record_step
 from micrograd.cli import _parser, main
 from micrograd.data import DataLoader
 
@@ -238,6 +238,8 @@ BAD = {
     "no such file": ["step", "--parameters", "none.npz"],
     "empty": ["step", "--parameters", "empty.json"],
     "no rows": ["step", "--parameters", "flat.json"],
+    "sizes with commas": ["step", "--sizes", "2,3,1"],
+    "x with commas": ["step", "--sizes", "2", "1", "--x", "1,2"],
 }
 
 
@@ -288,3 +290,32 @@ def test_the_commands_of_the_readme_run_as_printed(name, tmp_path, monkeypatch, 
         if arguments[0] == "step":
             assert main([argument for argument in arguments if argument != "--open"]) == 0
     assert os.listdir("out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["step", "--sizes", "2,3,1"], "write 2 3 1"),
+        (["step", "--size", "2", "1"], "--sizes is there"),
+        (["train", "--epoch", "2"], "--epochs is there"),
+    ],
+)
+def test_a_slip_is_told_what_to_write(arguments, advice, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert advice in capsys.readouterr().err
+
+
+def test_names_may_be_written_as_classes_are(tmp_path, capsys):
+    names = ["--optimizer", "Adam", "--activation", "ReLU", "--loss", "MSE", "--format", "dot"]
+    assert main(["step", *names, "--out", str(tmp_path)]) == 0
+    assert "Adam" in capsys.readouterr().out
+
+
+def test_an_equation_is_asked_of_one_number():
+    model = article.network()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    weight = record_step(model, nn.MSELoss(), sgd, [[1.0]], [[2.0]]).parameter("layer1.weight")
+    for index in ((3, 3), 0, (0.5, 0)):
+        with pytest.raises(MicrogradError, match=r"layer1.weight, whose shape is \(2, 1\)"):
+            weight.equations(index)

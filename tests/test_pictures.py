@@ -97,8 +97,9 @@ def test_a_failing_engine_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="no such folder") as raised:
         viz.op_graph(Value(1.0)).save(tmp_path / "none" / "graph.svg")
+    assert raised.value.filename == str(tmp_path / "none")
 
 
 def test_a_notebook_shows_the_picture():

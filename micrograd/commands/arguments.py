@@ -14,9 +14,17 @@ from micrograd.files import write_all
 from micrograd.words import MOST_DIGITS
 
 
+def _apart(text: str) -> str:
+    """The text of one number; several with commas between them are an error that says so."""
+    if "," in text:
+        spaced = " ".join(part.strip() for part in text.split(","))
+        raise argparse.ArgumentTypeError(f"takes numbers apart: write {spaced}, got {text}")
+    return text
+
+
 def finite(text: str) -> float:
     """A number that is not nan and not infinite."""
-    number = float(text)
+    number = float(_apart(text))
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"must be a finite number, got {text}")
     return number
@@ -24,7 +32,7 @@ def finite(text: str) -> float:
 
 def whole(text: str) -> int:
     """A whole number from 1."""
-    number = int(text)
+    number = int(_apart(text))
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {text}")
     return number

@@ -47,9 +47,9 @@ def add(commands: Any) -> None:
         help="target, one number a unit; as often as --x")  # fmt: skip
     add("--lr", type=finite, default=article.LEARNING_RATE, help="learning rate (%(default)s)")
     add("--momentum", type=finite, default=0.0, metavar="M", help="of sgd and rmsprop (0)")
-    add("--activation", choices=list(article.ACTIVATIONS), default="relu")
-    add("--loss", choices=list(article.LOSSES), default="mse")
-    add("--optimizer", choices=list(article.OPTIMIZERS), default="sgd")
+    add("--activation", type=str.lower, choices=list(article.ACTIVATIONS), default="relu")
+    add("--loss", type=str.lower, choices=list(article.LOSSES), default="mse")
+    add("--optimizer", type=str.lower, choices=list(article.OPTIMIZERS), default="sgd")
     add("--parameters", type=Path, metavar="FILE",
         help=f"initial parameters: what micrograd.save wrote, or JSON: {WANTED}")  # fmt: skip
     add("--seed", type=int, metavar="N", help="draw initial parameters with this seed (0)")
