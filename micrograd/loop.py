@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from micrograd import observers
 from micrograd.arrays import Tensor, tensor
 from micrograd.compiler.compiled import compile  # noqa: A004  (the contract's name)
 from micrograd.data import DataLoader
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError, TrainingError
+from micrograd.interrupts import restored
 from micrograd.mistakes import check_order, kind_of
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import Module
@@ -133,12 +135,17 @@ def evaluate(model: Module, loss: LossFunction, batches: Iterable[Batch]) -> flo
     >>> evaluate(nn.ReLU(), nn.MSELoss(), [(tensor([[2.0]]), tensor([[5.0]]))])
     9.0
     """
-    total, samples = 0.0, 0
-    with no_grad():
-        for x, y in batches:
-            total += float(loss(model(x), y)) * len(x)
-            samples += len(x)
-    return total / samples if samples else math.nan
+    watching = observers.mine()
+
+    def mean() -> float:
+        total, samples = 0.0, 0
+        with no_grad():
+            for x, y in batches:
+                total += float(loss(model(x), y)) * len(x)
+                samples += len(x)
+        return total / samples if samples else math.nan
+
+    return restored(mean, lambda: observers.put(watching))
 
 
 class _Steps:
@@ -185,12 +192,7 @@ class _Steps:
         if not math.isfinite(number):
             raise _diverged(number, self.history)
         result.backward()
-        updates = self.optimizer.updates()
-        try:
-            self.optimizer.apply(updates)
-        except KeyboardInterrupt:
-            self.optimizer.apply(updates)  # the parameters are those of a whole step
-            raise
+        self.optimizer.step()
         return number
 
     def _arguments(self, x: Any, y: Any) -> tuple[Any, Any]:

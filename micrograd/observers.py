@@ -7,8 +7,7 @@ thread that entered it, no others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import ContextDecorator
 from threading import get_ident
 from typing import TYPE_CHECKING, Self
 
@@ -52,17 +51,19 @@ class Observer(ContextDecorator):
         """`node`, whose gradient is known, has just added its share to those of its inputs."""
 
 
-@contextmanager
-def suspended() -> Iterator[None]:
-    """Inside, the observers that this thread has entered see nothing."""
+def mine() -> tuple[Observer, ...]:
+    """The observers that this thread has entered."""
+    thread = get_ident()
+    return tuple(o for o in active if o.thread == thread)
+
+
+def put(observers: tuple[Observer, ...]) -> None:
+    """Let these be the observers of this thread, instead of those that are."""
     global active
     thread = get_ident()
-    mine = tuple(o for o in active if o.thread == thread)
-    active = tuple(o for o in active if o.thread != thread)
-    try:
-        yield
-    finally:
-        active = (*active, *mine)
+    for observer in observers:
+        observer.thread = thread
+    active = (*(o for o in active if o.thread != thread), *observers)
 
 
 def tell_made(node: Value) -> None:

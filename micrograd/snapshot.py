@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from micrograd import observers
 from micrograd.engine import Value
 from micrograd.optim.lr_scheduler import LRScheduler
 from micrograd.optim.optimizer import Optimizer
@@ -12,7 +13,7 @@ from micrograd.optim.state import scalars
 
 
 class Snapshot:
-    """Parameters, gradients, the optimiser's state and options, and a schedule's place.
+    """Parameters, gradients, the optimiser's state and options, a schedule's place, who watches.
 
     >>> from micrograd import optim
     >>> p = Value(1.0)
@@ -33,6 +34,7 @@ class Snapshot:
         self._options = [dict(group) for group in optimizer.param_groups]
         self._schedule = schedule
         self._place = dict(vars(schedule)) if schedule is not None else {}
+        self._observers = observers.mine()
         self.keep(own)
 
     def keep(self, values: Iterable[Value]) -> None:
@@ -43,6 +45,7 @@ class Snapshot:
 
     def restore(self) -> None:
         """Make everything as it was."""
+        observers.put(self._observers)
         for v, (data, grad, mark) in self._numbers.items():
             v.data, v.grad, v._mark = data, grad, mark
         state = self._optimizer.state

@@ -17,11 +17,12 @@ ROOT = Path(micrograd.__file__).parents[1]
 
 # A module imports from those before it only. A new module is added where it belongs.
 LAYERS = [
-    "errors", "ops", "observers", "walk", "engine", "functions", "gradients", "checks",
-    "elements", "printing", "arrays", "paths", "recording", "tape", "words", "equations", "files",
-    "tables", "step", "nn.parameter", "nn.module", "nn.init", "nn.activations", "nn.layers",
-    "nn.losses", "nn.mlp", "nn", "optim.state", "optim.equation", "optim.optimizer", "optim.sgd",
-    "optim.adagrad", "optim.rmsprop", "optim.adam", "optim.lr_scheduler", "optim", "mistakes",
+    "errors", "interrupts", "ops", "observers", "walk", "engine", "functions", "gradients",
+    "checks", "elements", "printing", "arrays", "paths", "recording", "tape", "words", "equations",
+    "files", "tables", "step", "nn.parameter", "nn.module", "nn.init", "nn.activations",
+    "nn.layers", "nn.losses", "nn.mlp", "nn", "optim.state", "optim.equation", "optim.optimizer",
+    "optim.sgd", "optim.adagrad", "optim.rmsprop", "optim.adam", "optim.lr_scheduler", "optim",
+    "mistakes",
     "compiler", "compiler.program", "compiler.graph", "compiler.store", "compiler.tracing",
     "compiler.arguments", "compiler.recording", "compiler.integers", "compiler.reachable",
     "compiler.results", "compiler.watching", "compiler.traced", "compiler.builder",

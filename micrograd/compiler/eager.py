@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.arguments import first_samples
-from micrograd.compiler.memory import Memory
-from micrograd.compiler.results import outputs_of
+from micrograd.compiler.results import Outputs, outputs_of
 from micrograd.compiler.store import Stored, place_of, store_of
 from micrograd.engine import Value
 from micrograd.functions import apply
 from micrograd.gradients import grad
+from micrograd.interrupts import restored, whole
 from micrograd.optim.optimizer import Optimizer, Update
 from micrograd.optim.state import scalars
+from micrograd.walk import topological_order
 
 Function = Callable[..., Any]
 
@@ -45,16 +46,19 @@ def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Op
     """The loss (or (loss, aux)) and one update; gradients are left as they were."""
     loss, result = _run(fn, inputs, batch)
     leaves = [v for group in optimizer.param_groups for v in scalars(group["params"])]
-    kept = [(v, v.grad, v._mark) for v in leaves]
-    try:
+    kept = [(v, v.grad, v._mark) for v in (*topological_order(loss), *leaves)]
+
+    def updates() -> list[Update]:
         for v in leaves:
             v.zero_grad()
         loss.backward()
-        updates = optimizer.updates()
-    finally:
+        return optimizer.updates()
+
+    def put_back() -> None:
         for v, gradient, mark in kept:
             v.grad, v._mark = gradient, mark
-    _apply(optimizer, updates)
+
+    _apply(optimizer, restored(updates, put_back))
     return result(loss.data)
 
 
@@ -65,28 +69,30 @@ def _apply(optimizer: Optimizer, updates: list[Update]) -> None:
     if store is None or len(stored) < len(updates):
         optimizer.apply(updates)
         return
-    numbers = store.numbers.copy()
-    numbers[[place_of(u.value) for u in updates]] = [u.new for u in updates]
+    places, new = [place_of(u.value) for u in updates], [u.new for u in updates]
     states = {u.value: u.state for u in updates if u.state}
-    if isinstance(optimizer.state, Memory):
-        optimizer.state.write(states)
-    else:
+
+    def write() -> None:
+        store.numbers[places] = new
         optimizer.state.update(states)
-    store.numbers[:] = numbers
+
+    whole(write)
 
 
 def _run(
     fn: Function, inputs: tuple[Any, ...], batch: bool
 ) -> tuple[Value, Callable[[float], Any]]:
     """The loss, and what makes the result of its number."""
-    _inside.depth = getattr(_inside, "depth", 0) + 1
-    try:
-        samples = list(zip(*inputs, strict=True)) if batch else [inputs]
-        if batch:
-            first_samples(inputs)
-        runs = [outputs_of(fn(*sample), mean=batch) for sample in samples]
-    finally:
-        _inside.depth -= 1
+    if batch:
+        first_samples(inputs)
+    samples = list(zip(*inputs, strict=True)) if batch else [inputs]
+    outer = inside()
+
+    def run() -> list[Outputs]:
+        _inside.now = True
+        return [outputs_of(fn(*sample), mean=batch) for sample in samples]
+
+    runs = restored(run, lambda: setattr(_inside, "now", outer))
     loss = runs[0].values[0]
     for other in runs[1:]:
         loss = apply("add", loss, other.values[0])
@@ -113,4 +119,4 @@ def _mean(parts: list[Any]) -> Any:
 
 def inside() -> bool:
     """Whether this thread is in a function that runs here instead of compiled."""
-    return getattr(_inside, "depth", 0) > 0
+    return getattr(_inside, "now", False)

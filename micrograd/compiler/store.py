@@ -10,6 +10,7 @@ import numpy as np
 
 from micrograd.engine import Value
 from micrograd.errors import CompileError
+from micrograd.interrupts import whole
 
 _slot: Any = Value.__dict__["data"]
 
@@ -87,16 +88,20 @@ class Store:
         numbers: Any = aligned(len(self.values) + len(new), self.dtype)
         numbers[: len(self.values)] = self.numbers
         numbers[len(self.values) :] = [v._data for v in new]
+        homes = {id(h): h for h in map(store_of, new) if h is not None}.values()
+        versions = [(store, store.version + 1) for store in (self, *homes)]
+        values = self.values + new
         first = len(self.values)
-        self.numbers, self.view = numbers, numbers.data
-        self.values += new
-        self.version += 1
-        for place, v in enumerate(new, start=first):
-            former = store_of(v)
-            if former is not None:
-                former.version += 1
-            _slot.__set__(v, (self, place))
-            v.__class__ = Stored
+
+        def move() -> None:
+            self.numbers, self.view, self.values = numbers, numbers.data, values
+            for store, version in versions:
+                store.version = version
+            for place, v in enumerate(new, start=first):
+                _slot.__set__(v, (self, place))
+                v.__class__ = Stored
+
+        whole(move)
 
 
 def store_of(v: Value) -> Store | None:

@@ -21,7 +21,7 @@ from micrograd.compiler.reachable import Captured, generators_of, leaves_of, len
 from micrograd.compiler.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.results import Outputs, outputs_of
 from micrograd.compiler.tracing import LineTracer, Tracer, random_states
-from micrograd.compiler.watching import tracing
+from micrograd.compiler.watching import traced as run_traced
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 
@@ -122,13 +122,15 @@ class Source:
 
     def _run(self, arguments: tuple[Any, ...], shape: Shape, tracer: Tracer | None = None) -> _Run:
         tracer = tracer or Tracer()
-        with tracing(tracer):
+
+        def program() -> _Run:
             made = stand_ins(arguments, shape, tracer)
             result = self.fn(*made.arguments)
             if tracer.refusal is not None:
                 raise tracer.refusal  # the program went on after it, another way
-            outputs = outputs_of(result, self.mean)
-        return _Run(tracer, made, outputs)
+            return _Run(tracer, made, outputs_of(result, self.mean))
+
+        return run_traced(tracer, program)
 
     def _record(
         self, run: _Run, arguments: tuple[Any, ...], shape: Shape, known: Sequence[Value]

@@ -8,39 +8,64 @@ and notice nothing.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 from micrograd import observers
 from micrograd.compiler.store import Stored
 from micrograd.compiler.tracing import LARGEST, Read, Tracer, active, as_read, current, refuse
 from micrograd.engine import More, Value, as_operand, make_node
+from micrograd.interrupts import restored
 from micrograd.ops import FLOATS
+
+T = TypeVar("T")
 
 _lock = RLock()
 
 
-@contextmanager
-def tracing(tracer: Tracer) -> Iterator[None]:
-    """Trace what this thread does inside. One trace at a time; other threads notice nothing."""
+class Watch:
+    """Lets `tracer` see what this thread does between `begin` and `end`; others notice nothing."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._outer, self._mine = list(active), observers.mine()
+        self._wanted = [] if self._outer else _watched()
+        self._kept = [(owner, name, owner.__dict__[name]) for owner, name, _ in self._wanted]
+
+    def begin(self) -> None:
+        """Put the watched versions in place."""
+        observers.put((self._tracer,))
+        active.append(self._tracer)
+        for owner, name, value in self._wanted:
+            setattr(owner, name, value)
+
+    def end(self) -> None:
+        """Put back what was there before; a second time changes nothing."""
+        for owner, name, value in self._kept:
+            setattr(owner, name, value)
+        active[:] = self._outer
+        observers.put(self._mine)
+
+
+def traced(tracer: Tracer, program: Callable[[], T]) -> T:
+    """What a program returns that is traced in this thread, one at a time.
+
+    However it ends, also by an interruption, everything is as it was before.
+    """
     with _lock:
-        patched = not active
-        with observers.suspended(), tracer:
-            active.append(tracer)
-            kept = _watch() if patched else []
-            try:
-                yield
-            finally:
-                for owner, name, value in kept:
-                    setattr(owner, name, value)
-                active.remove(tracer)
+        watch = Watch(tracer)
+
+        def run() -> T:
+            watch.begin()
+            return program()
+
+        return restored(run, watch.end)
 
 
-def _watch() -> list[tuple[Any, str, Any]]:
-    """Put watched versions in place; returns what to put back."""
-    wanted: list[tuple[Any, str, Any]] = [
+def _watched() -> list[tuple[Any, str, Any]]:
+    """The watched versions: of which class, under which name."""
+    return [
         (Value, "data", _watched_data(Value.__dict__["data"])),
         (Stored, "data", _watched_data(Stored.__dict__["data"])),
         (Value, "__init__", _watched_init(Value.__init__)),
@@ -49,10 +74,6 @@ def _watch() -> list[tuple[Any, str, Any]]:
         (builtins, "max", _watched_choice(builtins.max, largest)),
         (builtins, "min", _watched_choice(builtins.min, smallest)),
     ]
-    kept = [(owner, name, owner.__dict__[name]) for owner, name, _ in wanted]
-    for owner, name, value in wanted:
-        setattr(owner, name, value)
-    return kept
 
 
 def _watched_data(slot: Any) -> property:

@@ -10,6 +10,7 @@ import numpy as np
 from micrograd.arrays import Tensor, tensor
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, MicrogradError
+from micrograd.interrupts import whole
 from micrograd.nn.parameter import Parameter
 from micrograd.recording import recorder
 
@@ -198,8 +199,12 @@ class Module:
             )
         present = {name: p for name, p in parameters.items() if name in state}
         new = {name: _checked(name, state[name], p) for name, p in present.items()}
-        for name, p in present.items():
-            p.data = float(new[name]) if isinstance(p, Value) else new[name]
+
+        def write() -> None:
+            for name, p in present.items():
+                p.data = float(new[name]) if isinstance(p, Value) else new[name]
+
+        whole(write)
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

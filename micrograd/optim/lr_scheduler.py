@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.interrupts import whole
 from micrograd.optim.optimizer import Optimizer
 
 
@@ -27,7 +28,7 @@ class LRScheduler:
             group.setdefault("initial_lr", group["lr"])
             self.base_lrs.append(group["initial_lr"])
         self.last_epoch = 0
-        self._set()
+        self._set(0)
 
     def rate(self, base: float, epoch: int) -> float:
         """The rate in an epoch, counted from 0, of a group that began with `base`."""
@@ -35,16 +36,17 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go on to the next epoch."""
-        self.last_epoch += 1
-        self._set()
+        epoch = self.last_epoch + 1
+        whole(lambda: self._set(epoch))
 
     def get_last_lr(self) -> list[float]:
         """The rates now, one a group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
-    def _set(self) -> None:
+    def _set(self, epoch: int) -> None:
+        self.last_epoch = epoch
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self.rate(base, self.last_epoch)
+            group["lr"] = self.rate(base, epoch)
 
 
 class StepLR(LRScheduler):

@@ -10,6 +10,7 @@ from micrograd.arrays import Tensor
 from micrograd.engine import Value, as_number
 from micrograd.equations import Quantity
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.interrupts import whole
 from micrograd.ops import FLOATS, Numbers
 from micrograd.optim.equation import Equation, Paper
 from micrograd.optim.state import Group, State, checked_state, gathered, scalars, spread
@@ -124,11 +125,16 @@ class Optimizer:
         return plan
 
     def apply(self, updates: Iterable[Update]) -> None:
-        """Carry out what `updates` planned."""
-        for update in updates:
-            update.value.data = update.new
-            if update.state:
-                self.state[update.value] = update.state
+        """Carry out what `updates` planned: all of it, or nothing if an interruption is first."""
+        plan = list(updates)
+        states = {update.value: update.state for update in plan if update.state}
+
+        def write() -> None:
+            for update in plan:
+                update.value.data = update.new
+            self.state.update(states)
+
+        whole(write)
 
     def step(self) -> None:
         """Update every parameter once, from its gradient."""
@@ -163,9 +169,13 @@ class Optimizer:
             new |= spread(p, state.get(i, {}), f"state[{i}]")
         for options, group in zip(self.param_groups, groups, strict=True):
             self.check({**options, **group})
-        for options, group in zip(self.param_groups, groups, strict=True):
-            options.update({**group, "params": options["params"]})
-        self.state = new
+
+        def write() -> None:
+            for options, group in zip(self.param_groups, groups, strict=True):
+                options.update({**group, "params": options["params"]})
+            self.state = new
+
+        whole(write)
 
     @property
     def lr(self) -> float:

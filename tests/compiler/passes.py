@@ -29,7 +29,7 @@ from micrograd.compiler.schedule import Group, schedule
 from micrograd.compiler.sources import Arguments
 from micrograd.compiler.traced import Source
 from micrograd.compiler.tracing import Tracer
-from micrograd.compiler.watching import tracing
+from micrograd.compiler.watching import Watch
 
 
 def many(examples: int) -> settings:
@@ -43,9 +43,19 @@ def many(examples: int) -> settings:
 @contextmanager
 def traced() -> Iterator[Tracer]:
     """A trace of what is done inside."""
-    tracer = Tracer()
-    with tracing(tracer):
+    with watched(Tracer()) as tracer:
         yield tracer
+
+
+@contextmanager
+def watched(tracer: Any) -> Iterator[Any]:
+    """What is done inside is seen by this tracer."""
+    watch = Watch(tracer)
+    watch.begin()
+    try:
+        yield tracer
+    finally:
+        watch.end()
 
 
 def recorded(

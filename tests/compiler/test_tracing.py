@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from passes import recorded, traced
+from passes import recorded, traced, watched
 
 from micrograd import CompileError, Value
 from micrograd.compiler.checkers import evaluate
@@ -26,7 +26,7 @@ from micrograd.compiler.tracing import (
     make_twin,
     random_states,
 )
-from micrograd.compiler.watching import largest, smallest, tracing
+from micrograd.compiler.watching import largest, smallest
 from micrograd.observers import no_grad
 
 A, B = Value(0.75), Value(-1.5)
@@ -216,7 +216,7 @@ def test_other_threads_see_nothing() -> None:
 
 def test_the_line_of_a_node_is_found() -> None:
     tracer = LineTracer(1)
-    with tracing(tracer):
+    with watched(tracer):
         c = A * B
         c + 1.0
     assert "test_tracing.py" in tracer.line

@@ -1,0 +1,44 @@
+"""What an interruption (Ctrl-C) must find done as a whole, or not at all.
+
+Python raises a KeyboardInterrupt between any two lines, also in a `finally` and at the beginning of
+an `__exit__`. So what changes several things can be done again, and what puts back what was changed
+has a second chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def whole(action: Callable[[], object]) -> None:
+    """Run an action that may be run again; an interruption in it is raised when it is done.
+
+    >>> a, b = [], []
+    >>> whole(lambda: (a.__setitem__(slice(None), [1]), b.__setitem__(slice(None), [2])))
+    >>> a, b
+    ([1], [2])
+    """
+    try:
+        action()
+    except KeyboardInterrupt:
+        action()
+        raise
+
+
+def restored(run: Callable[[], T], restore: Callable[[], object]) -> T:
+    """What `run` returns, after `restore`, which is called at least once, whatever happens.
+
+    >>> undone = []
+    >>> restored(lambda: 3, lambda: undone.append(True)), undone[0]
+    (3, True)
+    """
+    try:
+        try:
+            return run()
+        finally:
+            restore()
+    finally:
+        restore()  # again: the first time may have been interrupted
