@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.elements import Objects, as_objects, filled, values_of
-from micrograd.engine import Value
+from micrograd.engine import Value, as_operand
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, GraphError
 from micrograd.observers import recording
 from micrograd.ops import BY_HAND, OPS
@@ -53,12 +53,17 @@ def _elementwise(f: Callable[[Any, Any], Any]) -> tuple[Combine, Combine]:
             raise ArgumentValueError(f"shapes {a.shape} and {b.shape}: {error}") from None
 
     def method(self: Tensor, other: Any) -> Tensor:
-        return combine(self, self._values, _elements(other), other)
+        return combine(self, self._values, _operand(other), other)
 
     def reflected(self: Tensor, other: Any) -> Tensor:
-        return combine(self, _elements(other), self._values, other)
+        return combine(self, _operand(other), self._values, other)
 
     return method, reflected
+
+
+def _operand(data: Any) -> Objects:
+    """The elements of an operand; a plain number is one of the expression, as with Values."""
+    return as_objects(as_operand(data)) if type(data) in (int, float) else _elements(data)
 
 
 def _elements(data: Any) -> Objects:

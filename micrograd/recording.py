@@ -39,11 +39,13 @@ class Recorder(observers.Observer):
     def __init__(self, names: Mapping[int, str]) -> None:
         self.names = names  # id of a module: its qualified name
         self.calls: list[Call] = []
+        self.nodes: list[Value] = []  # in the order in which they were made
         self._scope: Scope | None = None
 
     def made(self, node: Value) -> None:
         """Let the node remember where it was made."""
         node._notes().scope = self._scope
+        self.nodes.append(node)
 
     def call(
         self, module: Any, forward: Callable[..., Any], inputs: tuple[Any, ...], named: Any

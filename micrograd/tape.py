@@ -6,6 +6,7 @@ holds the numbers of the pass that led to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from micrograd.engine import Value
@@ -27,6 +28,7 @@ class Node:
     local: tuple[float, ...]  # the derivative of this node by each input; () if made by hand
     label: str
     scope: Scope | None  # the module that computed it
+    number: int | None = None  # of a plain number in an expression: the same one, the same number
 
     def text(self, operands: list[str]) -> str:
         """The operation on operands given as text."""
@@ -51,20 +53,34 @@ class Tape:
         return users
 
 
-def take(root: Value) -> tuple[Tape, dict[Value, int]]:
+def take(root: Value, made: Sequence[Value] = ()) -> tuple[Tape, dict[Value, int]]:
     """The tape of everything that `root` was computed from, and where on it each Value is.
+
+    `made` is an order of operations, such as that in which a program made them; others come first.
 
     >>> a = Value(3.0, label="a")
     >>> tape, position = take(a * a)
     >>> tape.nodes[1].op, tape.nodes[1].inputs, tape.nodes[1].local
     ('mul', (0, 0), (3.0, 3.0))
     """
-    order = topological_order(root)
+    order = _in_order(topological_order(root), made)
     position = {v: i for i, v in enumerate(order)}
-    return Tape(tuple(_node(v, position) for v in order)), position
+    numbers: dict[int, int] = {}  # the ids of plain numbers; the Values hold these
+    return Tape(tuple(_node(v, position, numbers) for v in order)), position
 
 
-def _node(v: Value, position: dict[Value, int]) -> Node:
+def _in_order(order: list[Value], made: Sequence[Value]) -> list[Value]:
+    """The Values in the order of `made`, each leaf before its first user."""
+    needed = dict.fromkeys(order)
+    known = {v: None for v in made if v in needed}
+    operations = [v for v in order if v._row is not None and v not in known] + list(known)
+    placed: dict[Value, None] = {}
+    for v in operations:
+        placed |= dict.fromkeys(x for x in (*v._inputs, v) if x not in placed)
+    return list(placed) or order
+
+
+def _node(v: Value, position: dict[Value, int], numbers: dict[int, int]) -> Node:
     row, inputs = v._row, v._inputs
     local: tuple[float, ...] = ()
     if row is not None and row is not BY_HAND:
@@ -80,4 +96,7 @@ def _node(v: Value, position: dict[Value, int]) -> Node:
         local=tuple(float(d) for d in local),
         label=v.label,
         scope=None if v._more is None else v._more.scope,
+        number=None
+        if row is not None or v._static is None
+        else numbers.setdefault(id(v._static), len(numbers)),
     )

@@ -127,7 +127,7 @@ def _record(
     for v in leaves:
         v.zero_grad()
     root.backward()
-    tape, position = take(root)
+    tape, position = take(root, recorder.nodes)
     updates = optimizer.updates()
     plan = _Plan(optimizer, updates)
     records = tuple(_parameter_record(name, p, position, plan) for name, p in named)

@@ -116,6 +116,8 @@ _CHINESE = {
     "one number": "一个数",
     "{n} arrays": "{n} 个数组",
     "{n} times more": "再重复 {n} 次",
+    "like {names}, {n} times more": "同 {names}，再重复 {n} 次",
+    "leaf": "叶节点",
     "matmul": "矩阵乘法",
     "matvec": "矩阵乘向量",
     "dot": "点积",

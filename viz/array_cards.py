@@ -10,15 +10,13 @@ from micrograd.compiler.compiled import Compiled
 from micrograd.compiler.recovered import (
     BATCH,
     CONSTANT,
-    INPUT,
     MADE,
     PARAMETER,
     Array,
     Operation,
     Recovered,
-    Repeated,
-    folded,
 )
+from micrograd.compiler.recurring import Repeated, folded
 from micrograd.words import word
 from viz.cards import Band, Card, Matrices, Row
 from viz.drawing import Drawing
@@ -43,7 +41,7 @@ class _Block:
         return len(self.operations) == 1 and not self.times
 
 
-def compiled_layers(function: Compiled, language: str) -> Figure:
+def compiled_layers(function: Compiled, language: str, digits: int) -> Figure:
     """Draw the arrays of the program that ran last, and how many scalar operations each was.
 
     Of a long program, steps without parameters share a card, and what repeats is drawn once.
@@ -62,7 +60,7 @@ def compiled_layers(function: Compiled, language: str) -> Figure:
         drawing.card(_card(key, block, language))
         card_of |= {op.result.name: key for op in block.operations}
         for array in _read(block):
-            source = _source(drawing, card_of, array, found, language)
+            source = _source(drawing, card_of, array, found, language, digits)
             row = _port(array) if in_a_row and block.one else ""
             drawing.link(source, key, into=row, straight=array.sort == MADE)
     return drawing.figure()
@@ -99,8 +97,8 @@ def _read(block: _Block) -> list[Array]:
 
 
 def _base(x: Array) -> str:
-    """The name of the whole of which an input is an element."""
-    return x.name.split("[")[0] if x.sort == INPUT else x.name
+    """The name of the whole of which an array is a part."""
+    return x.of[0]
 
 
 def _port(x: Array) -> str:
@@ -109,8 +107,9 @@ def _port(x: Array) -> str:
 
 
 def _source(
-    drawing: Drawing, card_of: dict[str, str], x: Array, found: Recovered, language: str
-) -> str:
+    drawing: Drawing, card_of: dict[str, str], x: Array, found: Recovered, language: str,
+    digits: int,
+) -> str:  # fmt: skip
     """The card that an array comes from; those of parameters and inputs are drawn when met."""
     name = _base(x)
     if name not in card_of:
@@ -118,7 +117,7 @@ def _source(
         key = f"{x.sort}{sum(key.startswith(x.sort) for key in card_of.values())}"
         card_of[name] = key
         if x.sort == PARAMETER:
-            values = Matrices((("", FORWARD, found.values(x)),))
+            values = Matrices((("", FORWARD, found.values(x)),), digits=digits)
             drawing.card(Card(key, name, _shape(x, language), (values,), WEIGHT_FRAME))
         else:
             whole = _dims("×".join(map(str, x.whole or x.shape)), language)

@@ -6,6 +6,7 @@ by element, are written into its formula; a formula has one sum of products at m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,15 +19,15 @@ from micrograd.compiler.formula import (
     Pieces,
     added,
     applied,
-    as_matrices,
     held,
 )
 from micrograd.compiler.forward import Forward
-from micrograd.compiler.graph import CONSTANT, INPUT, LARGEST, PARAMETER, ROW, ROWS, SUM, Ids
-from micrograd.compiler.schedule import Group, Terms, operands
+from micrograd.compiler.graph import LARGEST, ROW, ROWS, Ids
+from micrograd.compiler.inlining import inlined
+from micrograd.compiler.products import broadcast, matrices
+from micrograd.compiler.schedule import Group, Terms
 from micrograd.compiler.views import RAGGED, WINDOWS, Places, Reading, Shape, View
 
-MOST_VIEWS = 5  # in one formula
 ELEMENTWISE = "elementwise"
 
 
@@ -44,7 +45,11 @@ class Step:
 class Formulas:
     """Writes the formula of each group."""
 
-    def __init__(self, forward: Forward, places: Places, lanes: int, batch: str) -> None:
+    def __init__(
+        self, forward: Forward, places: Places, lanes: int, batch: str,
+        known: Mapping[int, Shape] | None = None,
+    ) -> None:  # fmt: skip
+        """`known` are shapes of groups; with it, what was recorded stays (see `inlining`)."""
         self.forward = forward
         self.places = places
         self.lanes = lanes
@@ -54,12 +59,14 @@ class Formulas:
         for k, group in enumerate(forward.groups):
             readings = self._readings(group)
             self.readings.append(readings)
-            self.shapes.append(_result_shape(len(group.nodes), readings))
+            shape = (known or {}).get(k)
+            if shape is None or not self._multiplies(group, readings, shape):
+                shape = _result_shape(len(group.nodes), readings)
+            self.shapes.append(shape)
             if readings:
                 places.shapes[k] = self.shapes[k]
-        self._take_shapes_of_users()
-        self.alias = [self._is_copy(k) for k in range(len(forward.groups))]
-        self.inlined = self._inlined()
+        self._take_shapes_of_users(known or {})
+        self.inlined = inlined(forward, self.readings, known is not None)
 
     # ---- what there is ---------------------------------------------------------------------------
 
@@ -72,71 +79,24 @@ class Formulas:
             self.places.reading(len(group.nodes), _factors(terms), terms) for terms in group.terms
         ]
 
-    def _take_shapes_of_users(self) -> None:
+    def _multiplies(self, group: Group, readings: list[Reading], shape: Shape) -> bool:
+        """Whether the products of a group come out in that shape."""
+        return all(
+            matrices(reading, shape, group.lanes, group.reduced) is not None
+            for terms, reading in zip(group.terms, readings, strict=False)
+            if reading.summed and len(reading.views) == 2 and not _squared(terms)
+        )
+
+    def _take_shapes_of_users(self, known: Mapping[int, Shape]) -> None:
         """A list that is read as a matrix is one."""
         for readings in self.readings:
             for view in (view for reading in readings for view in reading.views):
                 k = view.group
+                if k in known:
+                    continue
                 finer = k >= 0 and len(self.shapes[k]) == 1 < len(view.shape) and not view.form
                 if finer and np.array_equal(view.places, np.arange(self.shapes[k][0])):
                     self.shapes[k] = view.shape
-
-    def _is_copy(self, k: int) -> bool:
-        group = self.forward.groups[k]
-        if group.kind != SUM or group.constant is not None or len(group.terms) != 1:
-            return False
-        (terms,) = group.terms
-        plain = terms.v is None and terms.u is not None and terms.c == 1 and terms.node is None
-        return plain and not group.reduced and self._source(group, terms.u) >= 0
-
-    def _source(self, group: Group, ids: Ids | None) -> int:
-        """The group of results that an operand is, element by element; -1 if there is none."""
-        if ids is None or ids.size != len(group.nodes):
-            return -1
-        k = int(self.forward.of[ids.flat[0]])
-        source = self.forward.groups[k]
-        if source.kind in (PARAMETER, INPUT, CONSTANT) or source.lanes != group.lanes:
-            return -1
-        return k if np.array_equal(ids.ravel(), source.nodes) else -1
-
-    def _inlined(self) -> set[int]:
-        groups, of = self.forward.groups, self.forward.of
-        users: list[list[tuple[int, Ids]]] = [[] for _ in groups]
-        for k, group in enumerate(groups):
-            for ids in operands(group):
-                for j in np.unique(of[ids]).tolist():
-                    users[j].append((k, ids))
-        kept = set(of[self.forward.leaves.outputs].tolist())
-        inlined: set[int] = set()
-        views = [len({id(v) for r in readings for v in r.views}) for readings in self.readings]
-        heavy = [self._heavy(k) for k in range(len(groups))]
-        for j, group in enumerate(groups):  # sources come first
-            if not (group.terms or group.args) or j in kept or not users[j]:
-                continue
-            if group.constant is not None or self.alias[j]:
-                inlined.add(j)
-                continue
-            if len({k for k, _ in users[j]}) > 1:
-                continue
-            k = users[j][0][0]
-            squared = len(users[j]) == 2 and np.array_equal(users[j][0][1], users[j][1][1])
-            if len(users[j]) > 1 and not squared:
-                continue
-            ids = users[j][0][1]
-            whole = self._source(groups[k], ids) == j
-            whole |= not heavy[j] and not groups[k].ragged and np.array_equal(
-                ids.ravel(), group.nodes) and group.lanes >= groups[k].lanes  # fmt: skip
-            fits = views[j] + views[k] - 1 <= MOST_VIEWS and not (heavy[j] and heavy[k])
-            if whole and fits and not (heavy[k] and views[k] > 1 and not squared):
-                inlined.add(j)
-                views[k] += views[j] - 1
-                heavy[k] |= heavy[j]
-        return inlined
-
-    def _heavy(self, k: int) -> bool:
-        """Whether it sums, or looks for the largest."""
-        group = self.forward.groups[k]
-        return group.reduced or any(r.summed or r.lengths[1] for r in self.readings[k])
 
     # ---- formulas --------------------------------------------------------------------------------
 
@@ -144,7 +104,7 @@ class Formulas:
         """The array operations, in order."""
         found = []
         for k, group in enumerate(self.forward.groups):
-            if k in self.inlined or not (group.terms or group.args):
+            if k in self.inlined.groups or not (group.terms or group.args):
                 continue
             members: list[int] = []
             kinds: list[tuple[str, str]] = []
@@ -166,9 +126,10 @@ class Formulas:
             return (f"{group.constant:g}",), ATOM
         if group.kind == ROW:
             (reading,) = self.readings[k]
+            marked = [broadcast(view, reading, self.shapes[k]) for view in reading.views]
             arguments = [
-                self._operand(ids, view, members, kinds)
-                for ids, view in zip(group.args, reading.views, strict=True)
+                self._factor(ids, m, members, kinds)
+                for ids, m in zip(group.args, marked, strict=True)
             ]
             return applied(ROWS[group.row], group.static, arguments)
         paired = list(zip(group.terms, self.readings[k], strict=True))
@@ -184,18 +145,33 @@ class Formulas:
         self, ids: Ids, view: View, members: list[int], kinds: list[tuple[str, str]]
     ) -> Formula:
         k = int(self.forward.of[ids.flat[0]])
-        if k in self.inlined:
-            if not self.alias[k]:
-                return self._formula(k, members, kinds)
+        if k not in self.inlined.groups:
+            return (Marked(view),), ATOM
+        if k in self.inlined.derived:
             members.append(k)
             group = self.forward.groups[k]
-            (source,) = self.readings[k][0].views
-            assert group.terms[0].u is not None
-            below = int(self.forward.of[group.terms[0].u.flat[0]])
-            if below in self.inlined:
-                return self._operand(group.terms[0].u, source, members, kinds)
-            return (Marked(replace(view, space=source.space, group=source.group)),), ATOM
-        return (Marked(view),), ATOM
+            base = self._operand(group.args[0], self._behind(k, view), members, kinds)
+            return applied(ROWS[group.row], group.static, [base])
+        if not self.inlined.alias[k]:
+            return self._formula(k, members, kinds)
+        members.append(k)
+        (terms,) = self.forward.groups[k].terms
+        assert terms.u is not None
+        below = int(self.forward.of[terms.u.flat[0]])
+        (source,) = self.readings[k][0].views
+        if below in self.inlined.groups:
+            return self._operand(terms.u, source, members, kinds)
+        return (Marked(replace(view, space=source.space, group=source.group)),), ATOM
+
+    def _behind(self, k: int, view: View) -> View:
+        """What a derived group is computed from, as a view of the group is read."""
+        (inner,) = self.readings[k][0].views
+        one = len(inner.places) == 1
+        places = np.zeros_like(view.places) if one else view.places
+        form = view.form if inner.form in ("", view.form) else inner.form
+        return replace(
+            view, space=inner.space, group=inner.group, places=inner.places[places], form=form
+        )
 
     def _term(
         self, group: Group, terms: Terms, reading: Reading, members: list[int],
@@ -214,42 +190,56 @@ class Formulas:
             looked = self._operand(ids[table], views[table], members, kinds)
             pieces = (*held(looked, ATOM), "[", Marked(views[choice]), "]")
             return (("Σ ", *pieces), PRODUCTS) if reduced else (pieces, ATOM)
-        square = len(ids) == 2 and np.array_equal(ids[0], ids[1])
-        order = as_matrices(reading, reduced) if len(views) == 2 and not square else None
-        if summed and order:
-            (i, first), (j, second) = order
-            sign = " ∗ " if WINDOWS in (views[0].form, views[1].form) else " · "
-            return (Marked(views[i], first), sign, Marked(views[j], second)), PRODUCTS
+        product = self._matrices(group, terms, reading)
+        if product:
+            first, second = product
+            sign = " ∗ " if WINDOWS in (first.view.form, second.view.form) else " · "
+            return (first, sign, second), PRODUCTS
+        marked = [Marked(view) for view in views]
         if not summed:
-            views = tuple(self._in_shape(group, view) for view in views)
-        inner = self._product(group, ids, views, members, kinds)
+            shape = self.shapes[int(self.forward.of[group.nodes[0]])]
+            marked = [broadcast(view, reading, shape) for view in views]
+        inner = self._product(ids, marked, members, kinds)
         if group.kind == LARGEST:
             return ("max(", *inner[0], ")"), ATOM
         if not summed:
             return inner
         return ("Σ ", *held(inner, PRODUCTS if inner[1] == ATOM else ATOM)), PRODUCTS
 
-    def _in_shape(self, group: Group, view: View) -> View:
-        """The view of an element-wise operand, in the shape of the result."""
+    def _matrices(self, group: Group, terms: Terms, reading: Reading) -> list[Marked] | None:
+        """The factors of a product of two matrices."""
+        apart = len(reading.views) < 2 or _squared(terms) or group.kind == LARGEST
+        if apart or any(view.group in self.inlined.groups for view in reading.views):
+            return None
         shape = self.shapes[int(self.forward.of[group.nodes[0]])]
-        flat = len(view.shape) == 1 < len(shape) and view.shape[0] == len(group.nodes)
-        return replace(view, shape=shape) if flat else view
+        return matrices(reading, shape, group.lanes, _over_lanes(group, reading))
 
     def _product(
-        self, group: Group, ids: list[Ids], views: tuple[View, ...], members: list[int],
+        self, ids: list[Ids], marked: list[Marked], members: list[int],
         kinds: list[tuple[str, str]],
     ) -> Formula:  # fmt: skip
-        factors = [self._operand(ids[0], views[0], members, kinds)]
+        factors = [self._factor(ids[0], marked[0], members, kinds)]
         if len(ids) == 2 and np.array_equal(ids[0], ids[1]):
             return (*held(factors[0], ATOM), "²"), ATOM
         if len(ids) == 1:
             return factors[0]
-        factors.append(self._operand(ids[1], views[1], members, kinds))
+        factors.append(self._factor(ids[1], marked[1], members, kinds))
+        if factors[0][0][0] == "1 / ":
+            factors.reverse()
         if factors[1][0][0] == "1 / ":  # x · 1 / y
             return (*held(factors[0], PRODUCTS), " / ", *factors[1][0][1:]), PRODUCTS
-        scalar = any(len(view.places) == 1 and not view.lanes for view in views)
+        scalar = any(not m.view.shape and not m.view.lanes for m in marked)
         sign = " · " if scalar else " ⊙ "
         return (*held(factors[0], PRODUCTS), sign, *held(factors[1], PRODUCTS)), PRODUCTS
+
+    def _factor(
+        self, ids: Ids, marked: Marked, members: list[int], kinds: list[tuple[str, str]]
+    ) -> Formula:
+        """The formula of an operand, transposed where it is read so."""
+        pieces, level = self._operand(ids, marked.view, members, kinds)
+        if marked.transposed and len(pieces) == 1 and isinstance(pieces[0], Marked):
+            return (replace(pieces[0], transposed=True),), level
+        return pieces, level
 
     def _kind(self, group: Group, reading: Reading) -> tuple[str, str]:
         lanes = (self.batch,) if group.lanes or _over_lanes(group, reading) else ()
@@ -282,6 +272,10 @@ class Formulas:
 def _over_lanes(group: Group, reading: Reading) -> bool:
     """Whether a term of a group is summed over the lanes."""
     return group.reduced and any(view.lanes for view in reading.views)
+
+
+def _squared(terms: Terms) -> bool:
+    return terms.u is not None and terms.v is not None and np.array_equal(terms.u, terms.v)
 
 
 def _factors(terms: Terms) -> list[Ids]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from micrograd.compiler.views import GATHERED, RAGGED, WINDOWS, Reading, View
+from micrograd.compiler.views import View
 from micrograd.ops import OPS
 
 SUMS, PRODUCTS, ATOM = range(3)  # how tightly a formula holds together
@@ -78,25 +78,3 @@ def applied(name: str, static: float, arguments: list[Formula]) -> Formula:
         elif part:
             pieces.append(part)
     return tuple(pieces), ATOM if enclosed or parts[0].startswith("[") else SUMS
-
-
-def as_matrices(reading: Reading, reduced: bool) -> list[tuple[int, bool]] | None:
-    """The factors of a product of matrices or vectors in order, and whether each is transposed."""
-    views = reading.views
-    forms = [view.form for view in views]
-    if reduced or GATHERED in forms or RAGGED in forms:
-        return None
-    if WINDOWS in forms:
-        first = forms.index(WINDOWS)
-        return [(first, False), (1 - first, False)]
-    if len(reading.summed) != 1:
-        return None
-    own = [[i for i in view.axes if i not in reading.summed] for view in views]
-    if set(own[0]) & set(own[1]) or any(not reading.summed & set(v.axes) for v in views):
-        return None
-    if max(map(len, own)) > 1:
-        return None
-    (k,) = reading.summed
-    order = (0, 1) if own[0] and (not own[1] or own[0][0] < own[1][0]) else (1, 0)
-    one, two = (views[i].axes for i in order)
-    return [(order[0], one[:1] == (k,) != one), (order[1], two[:1] != (k,))]

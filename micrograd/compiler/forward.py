@@ -26,17 +26,40 @@ class Forward:
     groups: list[Group]
     of: Ids
     counts: list[Counter[str]]  # of each group: the recorded operations, by name
+    origin: Ids  # of each node, the recorded operation that it is; -1 if it is none of them
 
 
-def forward(r: Recording, values: np.ndarray, lanes: int) -> Forward:
-    """The forward computation of a recording whose inputs were `values` when it was traced."""
-    whole, leaves = normal_form(r, values, lanes)
+def forward(r: Recording, values: np.ndarray, lanes: int, apart: Ids | None = None) -> Forward:
+    """The forward computation of a recording whose inputs were `values` when it was traced.
+
+    `apart` has a number for each recorded operation: those with one from 1 stay as they were
+    recorded, and none shares a group with an operation of another number.
+    """
+    apart = np.zeros(len(r), np.int64) if apart is None else apart
+    whole, leaves = normal_form(r, values, lanes, apart > 0)
     g, new = live(whole, leaves.outputs)
     kept = Leaves(*[_renumbered(getattr(leaves, f), new) for f in Leaves.__dataclass_fields__])
     seeds = np.concatenate([kept.inputs, kept.hot.ravel()])
     in_lanes = lane_mask(g, seeds[seeds >= 0] if lanes else seeds[:0])
-    groups, of = schedule(g, np.zeros(len(g), np.int64), in_lanes, np.zeros(len(g), bool))
-    return Forward(g, kept, groups, of, _counts(r, leaves, new, of, len(groups)))
+    origin, tags = _origin(r, leaves, new, len(g)), np.zeros(len(g), np.int64)
+    tags[origin >= 0] = apart[origin[origin >= 0]]
+    groups, of = schedule(g, np.zeros(len(g), np.int64), in_lanes, tags)
+    return Forward(g, kept, groups, of, _counts(r, leaves, new, of, len(groups)), origin)
+
+
+def _origin(r: Recording, leaves: Leaves, new: Ids, size: int) -> Ids:
+    """The recorded operation that each live node is; an output is the one that it was made of."""
+    origin = np.full(size, NONE)
+    nodes = new[_first(r, leaves) + np.arange(len(r))]
+    origin[nodes[nodes >= 0]] = np.nonzero(nodes >= 0)[0]
+    made = (r.outputs >= 0) & (r.outputs >> SORT == 0)
+    origin[new[leaves.outputs[made]]] = r.outputs[made]
+    return origin
+
+
+def _first(r: Recording, leaves: Leaves) -> int:
+    """The node of the first recorded operation: leaves come before it."""
+    return len(r.parameters) + len(leaves.inputs) + leaves.hot.size + len(r.constants)
 
 
 def _renumbered(ids: Ids, new: Ids) -> Ids:
@@ -46,7 +69,7 @@ def _renumbered(ids: Ids, new: Ids) -> Ids:
 def _counts(r: Recording, leaves: Leaves, new: Ids, of: Ids, groups: int) -> list[Counter[str]]:
     """What was recorded, by group: an operation that is no node any more is part of its user."""
     n = len(r)
-    first = len(r.parameters) + len(leaves.inputs) + leaves.hot.size + len(r.constants)
+    first = _first(r, leaves)
     chosen = first + n
     user = np.arange(len(new))
 

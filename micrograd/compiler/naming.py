@@ -47,7 +47,7 @@ def given_names(fn: Callable[..., Any], leaves: Sequence[Value], batch: bool) ->
     named = _variables(fn)
     return Given(
         tuple(p.name for p in signature if p.kind in plain),
-        tuple(_stem(v.label) if v.label else named.get(id(v), "") for v in leaves),
+        tuple(stem(v.label) if v.label else named.get(id(v), "") for v in leaves),
         batch,
     )
 
@@ -62,10 +62,10 @@ def shape_of_argument(x: Any) -> tuple[int, ...]:
     return (len(x), *inner.pop()) if len(inner) == 1 else (len(x),)
 
 
-def _stem(label: str) -> str:
+def stem(label: str) -> str:
     """A label without its indices.
 
-    >>> _stem("W1[0,2]"), _stem("w_3"), _stem("b")
+    >>> stem("W1[0,2]"), stem("w_3"), stem("b")
     ('W1', 'w', 'b')
     """
     label = " ".join(label.split())

@@ -40,10 +40,13 @@ class Leaves:
     outputs: Ids  # a node of its own for each output, the loss first
 
 
-def normal_form(r: Recording, values: np.ndarray, lanes: int = 0) -> tuple[Graph, Leaves]:
+def normal_form(
+    r: Recording, values: np.ndarray, lanes: int = 0, kept: Mask | None = None
+) -> tuple[Graph, Leaves]:
     """The graph of a recording; `values` are what the inputs were when it was traced.
 
-    With lanes, its outputs are means over so many of them.
+    With lanes, its outputs are means over so many of them. Recorded operations that are `kept` do
+    not become part of others.
     """
     slots = 1 + max((slot for _, slot in r.choices), default=-1)
     width = max((len(table) for table, _ in r.choices), default=0)
@@ -73,7 +76,10 @@ def normal_form(r: Recording, values: np.ndarray, lanes: int = 0) -> tuple[Graph
     outputs = builder.block_of_sums(len(r.outputs), reduced=lanes > 0)
     builder.add_terms(outputs, ids(r.outputs), NONE, 1.0 / lanes if lanes else 1.0)
     g = _folded(builder.unsorted())
-    g = inlined(_without_zeros(g), np.ones(len(g), bool), outputs)
+    candidates = np.ones(len(g), bool)
+    if kept is not None:
+        candidates[first + np.nonzero(kept)[0]] = False
+    g = inlined(_without_zeros(g), candidates, outputs)
     return g, Leaves(parameters.ids, given.ids, hot, outputs)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -33,7 +34,6 @@ from micrograd.compiler.views import (
 from micrograd.engine import Value
 
 BATCH = "batch"
-LEAST_TIMES, MOST_PERIOD = 3, 16  # of what is folded
 PARAMETER, INPUT, CONSTANT, MADE = "parameter", "input", "constant", "result"
 
 
@@ -44,7 +44,9 @@ class Array:
     `sort` is PARAMETER, INPUT, CONSTANT or MADE. `form` is "" for an array of regular steps, and
     else "gathered", "ragged", "part" of a result, or "windows" (that overlap). `parameters` are the
     numbers of a parameter's elements in the recording, in C order of the shape; `whole` is the
-    shape of the argument that an input is, or is a part of.
+    shape of the argument that an input is, or is a part of. `of` names the arrays that it is, or is
+    a part of. `origin` says where its elements are in what was recorded, in C order of the shape:
+    a result's in the recording, all arrays' of a recorded step on its tape.
     """
 
     name: str
@@ -54,13 +56,20 @@ class Array:
     transposed: bool = False
     parameters: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
     whole: tuple[int | str, ...] = ()
+    of: tuple[str, ...] = ()
+    origin: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __str__(self) -> str:
-        """The name and the shape: `W1ᵀ (5×3)`."""
+        """The name and the shape of what is written: `W1ᵀ (3×5)`, where W1 is 5×3."""
         sign = "ᵀ" * self.transposed
-        inner = [*(["×".join(map(str, self.shape))] if self.shape else []), self.form]
+        inner = [*(["×".join(map(str, self.written))] if self.shape else []), self.form]
         said = ", ".join(part for part in inner if part)
         return f"{self.name}{sign} ({said})" if said else f"{self.name}{sign}"
+
+    @property
+    def written(self) -> tuple[int | str, ...]:
+        """The shape of what is written, transposed or not."""
+        return self.shape[::-1] if self.transposed else self.shape
 
     @property
     def short(self) -> str:
@@ -93,7 +102,7 @@ class Operation:
         return sum(count for _, count in self.counts)
 
     def text(self, shapes: bool = True) -> str:
-        """The formula: `relu(X (800×3) · W1ᵀ (5×3) + b1 (5))`, or without shapes.
+        """The formula: `relu(X (800×3) · W1ᵀ (3×5) + b1 (5))`, or without shapes.
 
         Without them `H[…]` are entries of H that are picked one by one.
         """
@@ -146,58 +155,33 @@ def recovered(built: Built, traced: Traced, given: Given) -> Recovered:
     names = _Names(
         found, steps, given, shapes, {place_of(v): i for i, v in enumerate(r.parameters)}
     )
+    return Recovered(operations_of(formulas, steps, names), lanes, tuple(r.parameters))
+
+
+class Names(Protocol):
+    """What groups and views are called."""
+
+    def result(self, k: int, shape: tuple[int | str, ...]) -> Array:
+        """The array that a group makes."""
+
+    def array(self, view: View, transposed: bool) -> Array:
+        """An operand."""
+
+
+def operations_of(formulas: Formulas, steps: Sequence[Step], names: Names) -> tuple[Operation, ...]:
+    """The array operations, with their names."""
     operations = []
     for step in steps:
-        result = Array(names.results[step.group], MADE, formulas.full_shape(step.group))
+        result = names.result(step.group, formulas.full_shape(step.group))
         formula = tuple(
             x if isinstance(x, str) else names.array(x.view, x.transposed) for x in step.pieces
         )
         counts: Counter[str] = Counter()
         for k in step.members:
-            counts += found.counts[k]
+            counts += formulas.forward.counts[k]
         ordered = tuple(sorted(counts.items(), key=lambda item: -item[1]))
         operations.append(Operation(result, formula, step.kind, step.size, ordered))
-    return Recovered(tuple(operations), lanes, tuple(r.parameters))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Repeated:
-    """Operations that do the same again and again, `period` of them at a time."""
-
-    operations: tuple[Operation, ...]
-    period: int
-
-
-def folded(operations: Sequence[Operation]) -> list[Operation | Repeated]:
-    """The operations, where the same steps come three times or more only the first of them."""
-    signs = [_signature(op) for op in operations]
-    shown: list[Operation | Repeated] = []
-    i = 0
-    while i < len(signs):
-        period, times = 1, 1
-        for p in range(1, MOST_PERIOD + 1):
-            n = 1
-            while signs[i : i + p] == signs[i + n * p : i + n * p + p]:
-                n += 1
-            if n >= LEAST_TIMES and i + p <= len(signs):
-                period, times = p, n
-                break
-        shown += operations[i : i + period]
-        if times > 1:
-            shown.append(Repeated(tuple(operations[i + period : i + times * period]), period))
-        i += times * period
-    return shown
-
-
-def _signature(op: Operation) -> tuple[object, ...]:
-    """What is the same of two operations that differ in their data only."""
-    arrays = (x if isinstance(x, str) else _kept(x) for x in op.formula)
-    return (op.kind, op.size, op.result.shape, *arrays)
-
-
-def _kept(x: Array) -> tuple[object, ...]:
-    name = x.name if x.sort == PARAMETER else x.name.split("[")[0] if x.sort == INPUT else ""
-    return name, x.sort, x.shape, x.form, x.transposed
+    return tuple(operations)
 
 
 class _Names:
@@ -208,7 +192,7 @@ class _Names:
         shapes: dict[str, tuple[int, ...]], numbers: dict[int, int],
     ) -> None:  # fmt: skip
         self.given, self.shapes, self.numbers = given, shapes, numbers
-        self.graph = found.graph
+        self.found = found
         self.constants: dict[bytes, str] = {}
         last = [int(k) for k in found.of[found.leaves.outputs]]
         taken = set(given.arguments)
@@ -223,11 +207,16 @@ class _Names:
         for step in steps:
             for i, piece in enumerate(step.pieces):
                 if isinstance(piece, Marked) and piece.view.space == PARAMETERS:
-                    self.parameters.meet(self._members(piece.view), _role(step.pieces, i))
+                    self.parameters.meet(self._members(piece.view), role(step.pieces, i))
         self.parameters.settle()
 
     def _members(self, view: View) -> Ids:
         return np.array([self.numbers[p] for p in view.places.tolist()], np.int64)
+
+    def result(self, k: int, shape: tuple[int | str, ...]) -> Array:
+        """The array that a group makes, and the recorded operations that it is."""
+        origin = self.found.origin[self.found.groups[k].nodes]
+        return Array(self.results[k], MADE, shape, of=(self.results[k],), origin=origin)
 
     def array(self, view: View, transposed: bool) -> Array:
         """An operand, with its name."""
@@ -235,21 +224,25 @@ class _Names:
         if view.space == PARAMETERS:
             members = self._members(view)
             name = self.parameters.name(members)
-            return Array(name, PARAMETER, shape, view.form, transposed, members)
+            return Array(name, PARAMETER, shape, view.form, transposed, members, of=(name,))
         if view.space == RESULT:
-            return Array(self.results[view.group], MADE, shape, view.form, transposed)
+            name = self.results[view.group]
+            return Array(name, MADE, shape, view.form, transposed, of=(name,))
         if view.space == CONSTANTS:
-            return Array(self._constant(view), CONSTANT, shape, view.form, transposed)
+            name = self._constant(view)
+            return Array(name, CONSTANT, shape, view.form, transposed, of=(name,))
         whole: tuple[int | str, ...] = self._whole(view.space)
         whole = (BATCH, *whole) if view.lanes else whole
-        return Array(self._argument(view), INPUT, shape, view.form, transposed, whole=whole)
+        of = (" and ".join(self._named(space) for space in view.space.split("+")),)
+        name = self._argument(view)
+        return Array(name, INPUT, shape, view.form, transposed, whole=whole, of=of)
 
     def _whole(self, space: str) -> tuple[int, ...]:
         return self.shapes.get(space.replace("ids", "input"), ())
 
     def _constant(self, view: View) -> str:
         if not view.shape and len(view.places) == 1:
-            return f"{self.graph.value[view.places[0]]:g}"
+            return f"{self.found.graph.value[view.places[0]]:g}"
         key = np.unique(view.places).tobytes()
         return self.constants.setdefault(key, f"C{len(self.constants) + 1}")
 
@@ -274,7 +267,7 @@ class _Names:
         return self.given.argument(int(space.strip("inputds")))
 
 
-def _role(pieces: Pieces, i: int) -> str:
+def role(pieces: Pieces, i: int) -> str:
     """What a parameter is in a formula: a table, a weight or what is added."""
     after = pieces[i + 1] if i + 1 < len(pieces) else ""
     before = pieces[i - 1] if i else ""

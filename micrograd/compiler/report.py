@@ -10,7 +10,8 @@ from typing import Any
 
 from micrograd.compiler.pipeline import Built
 from micrograd.compiler.program import Contraction, Elementwise, Gather, Maximum, OneHot, Ragged
-from micrograd.compiler.recovered import Operation, Recovered, Repeated, folded
+from micrograd.compiler.recovered import Operation, Recovered
+from micrograd.compiler.recurring import Repeated, folded
 from micrograd.compiler.traced import Traced
 
 MOST_KINDS = 6  # of kernels, counted one by one

@@ -97,11 +97,12 @@ def lane_mask(g: Graph, seeds: Ids) -> Mask:
     return users_of(g, seed, ~g.reduced)
 
 
-def schedule(g: Graph, home: Ids, lanes: Mask, pinned: Mask) -> tuple[list[Group], Ids]:
+def schedule(g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids) -> tuple[list[Group], Ids]:
     """Groups in the order in which they can be computed, and the group of each node.
 
     `home` is 0 for a leaf that has no place yet, and else tells where it is: leaves of different
-    homes are in different groups. `pinned` nodes are kept apart from others.
+    homes are in different groups. `pinned` nodes are kept apart from others, those of different
+    numbers also from each other.
     """
     level = levels(g)
     groups = _Groups(g, level, lanes)

@@ -38,6 +38,7 @@ class View:
     lanes: bool = False
     axes: tuple[int, ...] = ()  # the axes of the loop that are those of the shape; -1: the lanes
     choice: bool = False  # one-hot rows: what stands for a run-time integer
+    kept: Shape | None = None  # of a part: the shape with an axis for each of the whole's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +61,11 @@ class Places:
 
     def __init__(
         self, forward: Forward, parameters: Ids, inputs: tuple[list[str], list[int]],
-        ids: list[str], shapes: Mapping[str, Shape],
+        ids: list[str], shapes: Mapping[str, Shape], wholes: Mapping[int, Shape] | None = None,
     ) -> None:  # fmt: skip
+        """`wholes` has the shapes of arrays of parameters, by the address of their first."""
         g, leaves = forward.graph, forward.leaves
+        self.wholes = wholes or {}
         self.forward = forward
         self.address = np.zeros(len(g), np.int64)
         self.space = np.full(len(g), RESULT, object)
@@ -136,23 +139,29 @@ class Places:
         elif not form and of != NONE and len(places) < len(group.nodes):
             form = (PART,)
         choice = spaces[0].startswith("ids")
+        kept = None
         if choice:
             shape, places = self._chosen(places)
         elif not form:
-            whole = self._whole(spaces, group.kind, of, places) or ()
-            shape = whole if len(whole) >= len(shape) else shape
+            whole = self._whole(spaces, group.kind, of, places)
+            shape = whole if whole is not None and len(whole) >= len(shape) else shape
+        if (len(spaces) == 1 and group.kind == INPUT) or of != NONE:
+            kept = box(self.shapes.get(spaces[0] if of == NONE else of, ()), places)
         lane = (-1,) * group.lanes
         return View(
             "+".join(spaces), shape, places, form[0] if form else "", of, group.lanes,
-            (*lane, *order), choice,
+            (*lane, *order), choice, kept,
         )  # fmt: skip
 
     def _whole(self, spaces: list[str], kind: int, of: int, places: Ids) -> Shape | None:
         """The shape of the array that is read from its beginning to its end, if one is."""
-        if len(spaces) > 1 or kind in (PARAMETER, CONSTANT):
+        if len(spaces) > 1 or kind == CONSTANT:
             return None
-        shape = self.shapes.get(spaces[0] if kind == INPUT else of)
-        if shape is None or not np.array_equal(places, np.arange(int(np.prod(shape)))):
+        if kind == PARAMETER:
+            first, shape = int(places[0]), self.wholes.get(int(places[0]))
+        else:
+            first, shape = 0, self.shapes.get(spaces[0] if kind == INPUT else of)
+        if shape is None or not np.array_equal(places, first + np.arange(int(np.prod(shape)))):
             return None
         return shape
 
@@ -160,6 +169,23 @@ class Places:
         """The integers that one-hot rows stand for."""
         slots = np.unique(places // self.choices)
         return (len(slots),) if len(slots) > 1 else (), slots
+
+
+def box(whole: Shape, places: Ids) -> Shape | None:
+    """The shape of a part that is a range on each axis of an array; None if it is not so.
+
+    >>> box((4, 3), np.array([1, 4, 7])), box((4, 3), np.array([0, 2]))
+    ((3, 1), None)
+    """
+    if not whole or not len(places) or places.max() >= np.prod(whole):
+        return None
+    at = np.unravel_index(places, whole)
+    ranges = tuple(np.arange(a.min(), a.max() + 1) for a in at)
+    shape = tuple(map(len, ranges))
+    if np.prod(shape) != len(places):
+        return None
+    grid = np.ravel_multi_index(np.ix_(*ranges), whole).ravel()
+    return shape if np.array_equal(grid, places) else None
 
 
 def _affine(out: Ids, addresses: list[Ids | None]) -> tuple[Axes, list[bool]]:

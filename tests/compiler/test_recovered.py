@@ -11,7 +11,7 @@ from programs_to_compile import WORKLOADS, network
 
 import micrograd
 from micrograd import Value, nn, optim
-from micrograd.compiler.recovered import Repeated, folded
+from micrograd.compiler.recurring import Repeated, folded
 from micrograd.errors import ArgumentValueError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
@@ -40,9 +40,9 @@ def gpt(tokens):
 
 
 MLP = [
-    "H1 (800×5) = relu(x (800×3) · W1ᵀ (5×3) + b1 (5))",
+    "H1 (800×5) = relu(x (800×3) · W1ᵀ (3×5) + b1 (5))",
     "H2 (800×5) = relu(H1 (800×5) · W2ᵀ (5×5) + b2 (5))",
-    "H3 (800×3) = relu(H2 (800×5) · W3ᵀ (3×5) + b3 (3))",
+    "H3 (800×3) = relu(H2 (800×5) · W3ᵀ (5×3) + b3 (3))",
     "H4 (800) = H3 (800×3) · W4 (3) + b4 − y (800)",
     "L = Σ H4 (800)² / 800",
 ]
@@ -189,7 +189,7 @@ def test_labels_and_modules_give_names():
         backend="numpy",
     )
     f([1.0, 2.0, 3.0])
-    assert lines(f) == ["H1 (2) = tanh(V (2×3) · u (3))", "L = Σ H1 (2)"]
+    assert lines(f) == ["H1 (2) = tanh(u (3) · Vᵀ (3×2))", "L = Σ H1 (2)"]
     layer = nn.Linear(3, 2)
     g = micrograd.compile(lambda x: (layer(x) ** 2).sum(), backend="numpy")
     g(np.ones((4, 3)))
