@@ -155,5 +155,5 @@ def test_what_cannot_be_drawn():
     f = micrograd.compile(lambda x: x * 2.0, backend="numpy")
     with pytest.raises(ArgumentValueError, match="call the function first"):
         viz.layer_graph(f)
-    with pytest.raises(ArgumentTypeError, match="a recorded step or a compiled function, got flo"):
+    with pytest.raises(ArgumentTypeError, match="a Value or a compiled function, got float"):
         viz.layer_graph(2.0)

@@ -1,4 +1,4 @@
-"""What all pictures have in common, the operation graph, the layer graph and `draw_dot`."""
+"""What all pictures have in common, the operation graph and `draw_dot`."""
 
 import os
 import random
@@ -7,7 +7,6 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
-import numpy as np
 import pytest
 from peers import Case
 from pictures import Picture
@@ -189,37 +188,6 @@ def test_karpathys_modules_draw():
     step = record_step(model, loss, sgd, [1.0, 2.0], 3.0)
     texts = Picture(viz.op_graph(step)).all_text()
     assert "layers[0].neurons[1]" in [t.strip() for t in texts]
-
-
-@pytest.mark.parametrize(("sizes", "samples"), [([1, 2, 1], 1), ([3, 5, 5, 3, 1], 1), ([2, 3], 4)])
-def test_the_layer_graph_has_every_matrix(sizes, samples):
-    case = Case(f"layers {sizes}", sizes=sizes, samples=samples)
-    want = case.torch_step()
-    step = case.step()
-    picture = Picture(viz.layer_graph(step))
-    layer = 0
-    for k in range(1, len(sizes)):
-        for name in ("weight", "bias"):
-            for i, (role, state) in enumerate(
-                [("fwd", want.before), ("bwd", want.gradients), ("upd", want.after)]
-            ):
-                got = picture.numbers(f"a_layer{layer}_{name}-{i}-{role}")
-                numbers = state[f"layer{k}.{name}"].numpy().ravel()
-                np.testing.assert_allclose(got, numbers, rtol=5.1e-5, atol=5.1e-5)
-        got = picture.numbers(f"a_layer{layer}-0-fwd")
-        np.testing.assert_allclose(got, want.z[k - 1].numpy().ravel(), rtol=5.1e-5, atol=5.1e-5)
-        layer += 2
-
-
-def test_large_matrices_are_heat_maps_with_their_shape():
-    step = Case(6, sizes=[20, 30, 1], samples=1).step()
-    picture = Picture(viz.layer_graph(step))
-    assert "30×20" in " ".join(picture.all_text())
-    assert any("max" in text for text in picture.texts("a_layer0_weight-0-fwd"))
-    cells = list(
-        picture.groups["a_layer0_weight-0-fwd"].iter("{http://www.w3.org/2000/svg}polygon")
-    )
-    assert len(cells) > 600
 
 
 def test_trace_is_karpathys():

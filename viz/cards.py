@@ -105,13 +105,33 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A line in the frame itself; `pieces` are texts, each with whether it is in small print.
+
+    `port` is at both of its ends, for wires. A card that begins with one needs no title row.
+    """
+
+    lines: tuple[tuple[tuple[str, bool], ...], ...]
+    port: str = ""
+
+    def roles(self) -> set[Role]:
+        """None."""
+        return set()
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return "".join(content for line in self.lines for content, _ in line)
+
+
+@dataclass(frozen=True)
 class Card:
     """A frame with a title, a subtitle in small print, and bands and grids."""
 
     key: str
     title: str
     subtitle: str
-    parts: tuple[Band | Grid | Matrices | Columns, ...]
+    parts: tuple[Band | Grid | Matrices | Columns | Heading, ...]
     frame: str = NEURON_FRAME
 
     def roles(self) -> set[Role]:
@@ -120,8 +140,12 @@ class Card:
 
     def label(self, meanings: Mapping[Role, str]) -> str:
         """The card as an HTML-like label; a band says what it means when pointed at."""
-        rows = [_title_row(self.title, self.subtitle)]
+        headed = isinstance(self.parts[0], Heading) if self.parts else False
+        rows = [] if headed else [_title_row(self.title, self.subtitle)]
         for part in self.parts:
+            if isinstance(part, Heading):
+                rows.append(_heading(part))
+                continue
             inner = _WRITERS[type(part)](self.key, part, meanings)
             rows.append(f'<TR><TD CELLPADDING="2">{inner}</TD></TR>')
         return (
@@ -161,6 +185,25 @@ def _title_row(title: str, subtitle: str) -> str:
     return (
         '<TR><TD HEIGHT="4" CELLPADDING="0"></TD></TR>'
         f'<TR><TD CELLPADDING="4">{gap}{gap.join(parts)}{gap}</TD></TR>'
+    )
+
+
+def _heading(heading: Heading) -> str:
+    port = f' PORT="{text(heading.port)}"' if heading.port else ""
+    gap = font("  ", SUBTITLE_TEXT, SMALL_SIZE)
+    lines = [
+        "".join(
+            font(content, SUBTITLE_TEXT, SMALL_SIZE)
+            if small
+            else font(content, TITLE_TEXT, TITLE_SIZE, bold=True)
+            for content, small in line
+        )
+        for line in heading.lines
+    ]
+    inner = "<BR/>".join(f"{gap}{line}{gap}" for line in lines)
+    return (
+        '<TR><TD HEIGHT="4" CELLPADDING="0"></TD></TR>'
+        f'<TR><TD CELLPADDING="4"{port}>{inner}</TD></TR>'
     )
 
 

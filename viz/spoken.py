@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.words import number, word
-from viz.cards import Band, Card, Columns, Grid, Matrices, Row
+from viz.cards import Band, Card, Columns, Grid, Heading, Matrices, Row
 from viz.markup import one_line
 from viz.palette import Role
 
@@ -105,6 +105,10 @@ def _numbers(values: Any) -> str:
     return ", ".join(number(x) for x in flat)
 
 
+def _heading(heading: Any, meanings: Meanings) -> Iterator[str]:
+    yield heading.text
+
+
 def _meaning(role: Role, meanings: Meanings) -> str:
     return meanings.get(role, role.meaning)
 
@@ -114,4 +118,5 @@ _WORDS: dict[type, Callable[[Any, Meanings], Iterator[str]]] = {
     Grid: _grid,
     Matrices: _matrices,
     Columns: _columns,
+    Heading: _heading,
 }
