@@ -61,7 +61,7 @@ def test_what_was_drawn_in_two_parts():
     assert "∂L/∂W1 = Σ over 8 samples" in drawn.texts("parameter0")
     one = picture(seeded(lambda: step(functional(), MSE, numbers(1, 3), numbers(1, 1))))
     assert "∂L/∂W1" in one.texts("parameter0")
-    assert lines(one)[-1] == "L = (out − y)²"
+    assert lines(one)[-1] == "L = (out (1×1) − y (1×1))²"
 
 
 def test_names_of_other_models():

@@ -13,12 +13,14 @@ from micrograd.compiler.formula import Marked
 from micrograd.compiler.graph import ROW, Ids
 from micrograd.compiler.naming import stem
 from micrograd.compiler.recovered import CONSTANT, INPUT, MADE, PARAMETER, Array, role
-from micrograd.compiler.views import CONSTANTS, GATHERED, PARAMETERS, RESULT, View
+from micrograd.compiler.views import CONSTANTS, PARAMETERS, RESULT, View
 from micrograd.step import Floats, Positions
+from micrograd.words import exact
 from viz.parameter_arrays import ParameterArrays, Read
 from viz.tape_recording import Source, TapePlaces
 
 PICKED = "[…]"
+LONGEST_NUMBER = 7  # characters of a constant within a formula; others have a card
 
 
 class ArrayNames:
@@ -117,7 +119,7 @@ class ArrayNames:
             picked = self._chosen_by_target(view, shape)
             if picked:
                 y = self._source.target
-                return Array(f"{name}[{y}]", MADE, view.shape, of=(name, y), origin=origin)
+                return Array(f"{name}[{y}]", MADE, origin.shape, of=(name, y), origin=origin)
             return self._part(name, MADE, view, transposed, origin, whole)
         names = view.space.split("+")
         if len(names) > 1:
@@ -151,8 +153,9 @@ class ArrayNames:
 
     def _constant(self, view: View, transposed: bool) -> Array:
         values = self._formulas.forward.graph.value[view.places]
-        if not view.shape or (values == values[0]).all():
-            return Array(f"{values[0]:g}", CONSTANT, ())
+        same = not view.shape or bool((values == values[0]).all())
+        if same and len(exact(values[0])) <= LONGEST_NUMBER:
+            return Array(exact(values[0]), CONSTANT, ())
         key = view.places.tobytes()
         name = self._constants.setdefault(key, f"C{len(self._constants) + 1}")
         shape = view.shape if len(values) == np.prod(view.shape) else (len(values),)
@@ -162,7 +165,7 @@ class ArrayNames:
     def _chosen_by_target(self, view: View, shape: tuple[int, ...]) -> bool:
         """Whether a view has the entry of each row that the target says."""
         y = self._source.targets
-        if view.form != GATHERED or len(shape) != 2 or y.shape != shape[:1]:
+        if not view.form or len(shape) != 2 or y.shape != shape[:1]:
             return False
         at = np.arange(shape[0]) * shape[1] + y.astype(np.int64)
         return np.array_equal(view.places, at)

@@ -98,11 +98,11 @@ def _known_shapes(source: Source, recorded: Recorded, found: Forward) -> dict[in
     """The shapes of groups that are what a module returned."""
     returned = {tuple(np.ravel(c.output).tolist()): c.output.shape for c in source.calls}
     returned.setdefault(tuple(np.ravel(source.output).tolist()), source.output.shape)
-    shapes: dict[int, Shape] = {}
+    shapes: dict[int, Shape] = {int(found.of[found.leaves.outputs[0]]): ()}
     for k, group in enumerate(found.groups):
         origin = found.origin[group.nodes]
         if (origin >= 0).all() and (group.terms or group.args):
             shape = returned.get(tuple(recorded.operations[origin].tolist()))
             if shape is not None:
-                shapes[k] = tuple(shape)
+                shapes.setdefault(k, tuple(shape))
     return shapes

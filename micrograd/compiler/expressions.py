@@ -26,7 +26,8 @@ from micrograd.compiler.graph import LARGEST, ROW, ROWS, Ids
 from micrograd.compiler.inlining import inlined
 from micrograd.compiler.products import broadcast, matrices
 from micrograd.compiler.schedule import Group, Terms
-from micrograd.compiler.views import RAGGED, WINDOWS, Places, Reading, Shape, View
+from micrograd.compiler.views import RAGGED, WINDOWS, Places, Reading, Shape, View, result_shape
+from micrograd.words import exact
 
 ELEMENTWISE = "elementwise"
 
@@ -61,7 +62,7 @@ class Formulas:
             self.readings.append(readings)
             shape = (known or {}).get(k)
             if shape is None or not self._multiplies(group, readings, shape):
-                shape = _result_shape(len(group.nodes), readings)
+                shape = result_shape(len(group.nodes), readings, known is not None)
             self.shapes.append(shape)
             if readings:
                 places.shapes[k] = self.shapes[k]
@@ -80,12 +81,16 @@ class Formulas:
         ]
 
     def _multiplies(self, group: Group, readings: list[Reading], shape: Shape) -> bool:
-        """Whether the products of a group come out in that shape."""
-        return all(
-            matrices(reading, shape, group.lanes, group.reduced) is not None
-            for terms, reading in zip(group.terms, readings, strict=False)
-            if reading.summed and len(reading.views) == 2 and not _squared(terms)
-        )
+        """Whether what a group is computed from comes out in that shape."""
+        fine = not shape
+        for i, reading in enumerate(readings):
+            two = bool(group.terms) and len(reading.views) == 2 and not _squared(group.terms[i])
+            product = two and matrices(reading, shape, group.lanes, group.reduced) is not None
+            if two and reading.summed and not product:
+                return False
+            fine |= product or bool(reading.summed and not two)
+            fine |= any(len(view.kept or view.shape) >= len(shape) for view in reading.views)
+        return fine
 
     def _take_shapes_of_users(self, known: Mapping[int, Shape]) -> None:
         """A list that is read as a matrix is one."""
@@ -123,7 +128,7 @@ class Formulas:
         members.append(k)
         group = self.forward.groups[k]
         if group.constant is not None:
-            return (f"{group.constant:g}",), ATOM
+            return (exact(group.constant),), ATOM
         if group.kind == ROW:
             (reading,) = self.readings[k]
             marked = [broadcast(view, reading, self.shapes[k]) for view in reading.views]
@@ -280,16 +285,3 @@ def _squared(terms: Terms) -> bool:
 
 def _factors(terms: Terms) -> list[Ids]:
     return [x for x in (terms.u, terms.v) if x is not None]
-
-
-def _result_shape(count: int, readings: list[Reading]) -> Shape:
-    """The finest shape that an operand gives to what comes out."""
-    found: list[Shape] = [(count,)]
-    for reading in readings:
-        found.append(reading.result)
-        for view in reading.views:
-            whole = not view.form and len(view.places) == count and not reading.summed
-            if whole and (view.places == np.arange(count)).all():
-                found.append(view.shape)
-    found = [shape for shape in found if int(np.prod(shape)) == count]
-    return max(found, key=len) if count > 1 else ()

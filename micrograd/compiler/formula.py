@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from micrograd.compiler.views import View
 from micrograd.ops import OPS
+from micrograd.words import exact
 
 SUMS, PRODUCTS, ATOM = range(3)  # how tightly a formula holds together
 
@@ -47,14 +48,14 @@ def added(parts: list[tuple[float, Pieces, int]]) -> Formula:
 
 def _scaled(c: float, formula: Formula) -> Formula:
     if not formula[0]:
-        return (f"{c:g}",), ATOM
+        return (exact(c),), ATOM
     if c == 1:
         return formula
     if formula[0][0] == "−":
         return ("−", *_scaled(c, (formula[0][1:], PRODUCTS))[0]), SUMS
     if 0 < c < 1 and abs(round(1 / c) * c - 1) < 1e-12:
         return (*held(formula, PRODUCTS), f" / {round(1 / c):,}"), PRODUCTS
-    return (f"{c:g} · ", *held(formula, PRODUCTS)), PRODUCTS
+    return (f"{exact(c)} · ", *held(formula, PRODUCTS)), PRODUCTS
 
 
 def applied(name: str, static: float, arguments: list[Formula]) -> Formula:
@@ -64,9 +65,9 @@ def applied(name: str, static: float, arguments: list[Formula]) -> Formula:
         enough = PRODUCTS if static == -1 and arguments[0][0][0] == "Σ " else ATOM
         return (roots[static], *held(arguments[0], enough)), PRODUCTS if static < 0 else ATOM
     if name == "pow_static":
-        return (*held(arguments[0], ATOM), f"^{static:g}"), ATOM
+        return (*held(arguments[0], ATOM), f"^{exact(static)}"), ATOM
     if len(arguments) == 1:
-        extra = () if static != static else (f", {static:g}",)
+        extra = () if static != static else (f", {exact(static)}",)
         return (f"{name}(", *arguments[0][0], *extra, ")"), ATOM
     holes = [f"\0{i}\0" for i in range(len(arguments))]
     parts = OPS[name].text(*holes).split("\0")

@@ -53,13 +53,17 @@ def inlined(forward: Forward, readings: Sequence[Sequence[Reading]], recorded: b
             found.add(j)
             continue
         k, ids = users[j][0]
+        squared = len(users[j]) == 2 and np.array_equal(ids, users[j][1][1])
         total = heavy[j] and len(group.nodes) == 1 and _is_linear(groups[k])
         alone = recorded and (
-            (heavy[j] and not total) or group.kind == ROW or group.pinned or k in derived
+            (heavy[j] and not total)
+            or group.kind == ROW
+            or group.pinned
+            or k in derived
+            or (not squared and any(terms.v is not None for terms in groups[k].terms))
         )
         if len({k for k, _ in users[j]}) > 1 or (alone and not alias[k]):
             continue
-        squared = len(users[j]) == 2 and np.array_equal(ids, users[j][1][1])
         if len(users[j]) > 1 and not squared:
             continue
         whole = source_of(forward, groups[k], ids) == j

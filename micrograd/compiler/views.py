@@ -197,3 +197,19 @@ def _affine(out: Ids, addresses: list[Ids | None]) -> tuple[Axes, list[bool]]:
         if axes is not None:
             return axes, [x is None or all_of_them for x in addresses]
     raise AssertionError("an output that is not affine")
+
+
+def result_shape(count: int, readings: list[Reading], recorded: bool) -> Shape:
+    """The finest shape that an operand gives to what comes out.
+
+    One number has no axes; in what was recorded, it has those of the array that it is made of.
+    """
+    found: list[Shape] = [(count,)] if count > 1 else [()]
+    for reading in readings:
+        found.append(reading.result)
+        for view in reading.views:
+            whole = not view.form and len(view.places) == count and not reading.summed
+            if whole and (recorded or count > 1) and (view.places == np.arange(count)).all():
+                found.append(view.shape)
+    found = [shape for shape in found if int(np.prod(shape)) == count]
+    return max(found, key=len)
