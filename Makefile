@@ -1,9 +1,13 @@
 # Each command sets up what it needs in .venv; the second time it starts at once.
 PYTHON ?= python3
 BIN := .venv/bin
-SETUP := setup.cfg pyproject.toml
+SETUP := setup.cfg setup.py pyproject.toml
 
-.PHONY: demo notebooks pictures test lint bench bench-compile clean
+# What the engine's own tests are: they run over both cores.
+ENGINE := $(addprefix tests/test_,engine.py backward.py gradients.py ops.py memory.py cores.py \
+	arrays.py checks.py karpathy.py)
+
+.PHONY: demo notebooks pictures test native lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
@@ -16,6 +20,11 @@ notebooks: .venv/.installed-notebook
 
 test: .venv/.installed-test lint
 	$(BIN)/python -m pytest --numprocesses auto
+	MICROGRAD_PURE=1 $(BIN)/python -m pytest --numprocesses auto --quiet $(ENGINE)
+
+native: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77"
+	$(BIN)/python csrc/build.py
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check

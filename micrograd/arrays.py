@@ -8,13 +8,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from functools import reduce
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.elements import Objects, as_objects, filled, values_of
-from micrograd.engine import Value, as_operand
+from micrograd.engine import Value, as_operand, gradients_of, zero_gradients
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, GraphError
 from micrograd.observers import recording
 from micrograd.ops import BY_HAND, OPS
@@ -89,8 +90,9 @@ def _method(name: str) -> Callable[[Tensor], Tensor]:
     """The method of `Tensor` for a row with one input."""
 
     def method(self: Tensor) -> Tensor:
-        return self._each(lambda v: getattr(v, name)())
+        return self._each(row)
 
+    row = methodcaller(name)
     method.__name__ = name
     method.__doc__ = OPS[name].text("x") + " of each element."
     return method
@@ -269,15 +271,13 @@ class Tensor:
         """The gradients; None before a backward pass, and where `requires_grad` is False."""
         if not (self.requires_grad and any(v._reached for v in self._values.flat)):
             return None
-        return tensor(
-            np.array([v.grad for v in self._values.flat], dtype=np.float64).reshape(self.shape)
-        )
+        gradients = gradients_of(self._values.ravel().tolist())
+        return tensor(np.array(gradients, dtype=np.float64).reshape(self.shape))
 
     @grad.setter
     def grad(self, new: Any) -> None:
         if new is None:
-            for v in self._values.flat:
-                v.zero_grad()
+            zero_gradients(self._values.ravel().tolist())
             return
         for v, x in zip(self._values.flat, self._numbers(new, "grad").flat, strict=True):
             v.grad = float(x)
@@ -309,7 +309,7 @@ class Tensor:
         return self._each(lambda v: v**exponent)
 
     def __neg__(self) -> Tensor:
-        return self._each(lambda v: -v)
+        return self._each(operator.neg)
 
     def __abs__(self) -> Tensor:
         return self._each(abs)
@@ -319,7 +319,7 @@ class Tensor:
         return self._each(lambda v: v.leaky_relu(slope))
 
     def _each(self, f: Callable[[Value], Value]) -> Tensor:
-        return self._tracked(filled(self.shape, [f(v) for v in self._values.flat]))
+        return self._tracked(filled(self.shape, list(map(f, self._values.ravel().tolist()))))
 
     def matmul(self, other: Any) -> Tensor:
         """The matrix product."""

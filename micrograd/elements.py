@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.engine import Value, as_operand, make_leaf
+from micrograd.engine import Value, as_operand, make_leaves
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 
 Objects = NDArray[Any]
@@ -38,7 +38,7 @@ def values_of(data: Any) -> Objects:
         return filled(given.shape, [_value_of(x) for x in given.flat])
     if given.dtype.kind in "fiub":
         numbers = given.astype(np.float64).ravel().tolist()
-        return filled(given.shape, [make_leaf(x) for x in numbers])
+        return filled(given.shape, make_leaves(numbers))
     raise ArgumentTypeError(f"data must hold numbers or Values, got {given.dtype}: {data!r:.80}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from micrograd.engine import More, Value, as_number, as_operand, make_node
+from micrograd.engine import Value, as_number, as_operand, compute
 from micrograd.errors import ArgumentTypeError
 from micrograd.ops import OPS, Numbers
 
@@ -24,10 +24,7 @@ def apply(name: str, *args: Value | float) -> Value:
             raise ArgumentTypeError(
                 f"{name} takes Values and numbers, got {type(given).__name__}: {given!r:.80}"
             )
-    data = row.f(*[x._data for x in inputs], *static)
-    if row.arity <= 2:
-        return make_node(row, data, *inputs, *[None] * (2 - row.arity), *static)
-    return make_node(row, data, None, more=More(inputs=tuple(inputs)))
+    return compute(row, tuple(inputs), *static)
 
 
 def maximum(a: Value | float, b: Value | float) -> Value:

@@ -7,6 +7,7 @@ thread that entered it, no others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from threading import get_ident
 from typing import TYPE_CHECKING, Self
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     from micrograd.engine import Value
 
 active: tuple[Observer, ...] = ()  # replaced, never changed: it may be walked meanwhile
+told: list[Callable[[bool], None]] = []  # called with whether anybody watches, when that may change
+
+
+def _watch(observers: tuple[Observer, ...]) -> None:
+    # Whoever is told never believes that nobody watches while somebody does, interrupted or not.
+    global active
+    for tell in told if observers else ():
+        tell(True)
+    active = observers
+    for tell in told if not observers else ():
+        tell(False)
 
 
 class Observer(ContextDecorator):
@@ -25,15 +37,13 @@ class Observer(ContextDecorator):
     def __enter__(self) -> Self:
         self.thread = get_ident()
         # Before every no_grad, which cuts nodes off: the others see them whole.
-        global active
         place = next((i for i, o in enumerate(active) if isinstance(o, no_grad)), len(active))
-        active = (*active[:place], self, *active[place:])
+        _watch((*active[:place], self, *active[place:]))
         return self
 
     def __exit__(self, *error: object) -> None:
-        global active
         last = max(i for i, o in enumerate(active) if o is self)
-        active = (*active[:last], *active[last + 1 :])
+        _watch((*active[:last], *active[last + 1 :]))
 
     def _recreate_cm(self) -> Self:
         return type(self)()
@@ -59,11 +69,10 @@ def mine() -> tuple[Observer, ...]:
 
 def put(observers: tuple[Observer, ...]) -> None:
     """Let these be the observers of this thread, instead of those that are."""
-    global active
     thread = get_ident()
     for observer in observers:
         observer.thread = thread
-    active = (*(o for o in active if o.thread != thread), *observers)
+    _watch((*(o for o in active if o.thread != thread), *observers))
 
 
 def tell_made(node: Value) -> None:
@@ -105,7 +114,7 @@ class no_grad(Observer):  # noqa: N801  (the name torch users know)
         for observer in active:
             if observer.thread == self.thread:
                 observer.cut(node)
-        node._row = node._a = node._b = node._static = node._more = None
+        node._become(None, (), None, None)
 
 
 def recording() -> bool:

@@ -71,7 +71,7 @@ class Recorder(observers.Observer):
             self._scope = outer
 
 
-_NOWHERE = nullcontext()
+NOWHERE = nullcontext()
 
 
 def recorder() -> Recorder | None:
@@ -87,4 +87,4 @@ def recorder() -> Recorder | None:
 def unit(index: int) -> AbstractContextManager[None]:
     """The scope of one unit; nothing unless a step is being recorded."""
     current = recorder()
-    return _NOWHERE if current is None else current.unit(index)
+    return NOWHERE if current is None else current.unit(index)

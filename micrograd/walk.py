@@ -56,7 +56,7 @@ def prepare_backward(root: Value) -> list[Value]:
                 if x._mark is not mark:
                     x._mark = mark
                     if x._row is not None:
-                        x.grad = 0.0
+                        x._grad = 0.0
                         push(v)
                         v = x
                         break
@@ -69,7 +69,7 @@ def prepare_backward(root: Value) -> list[Value]:
         if a._mark is not mark:
             a._mark = mark
             if a._row is not None:
-                a.grad = 0.0
+                a._grad = 0.0
                 push(v)
                 v = a
                 continue
@@ -77,7 +77,7 @@ def prepare_backward(root: Value) -> list[Value]:
         if b is not None and b._mark is not mark:
             b._mark = mark
             if b._row is not None:
-                b.grad = 0.0
+                b._grad = 0.0
                 push(v)
                 v = b
                 continue

@@ -11,7 +11,7 @@ import pytest
 import torch
 from refusals import check_refused
 
-from micrograd import Value, article, data, fit, nn, optim, tensor
+from micrograd import Value, article, data, engine, fit, nn, optim, tensor
 from micrograd.cli import main
 from micrograd.comparison import METHODS, Method, Run, compare, comparison_table
 from micrograd.dead import dead_units
@@ -254,3 +254,11 @@ def test_help_names_every_option(command, capsys):
     text = capsys.readouterr().out
     for option in HELP[command].split():
         assert f"--{option} " in text
+
+
+def test_info_says_which_core_is_used_and_why(capsys):
+    assert main(["info"]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert list(lines) == ["micrograd", "Python", "core", "compile", "layout"]
+    assert lines["core"].split()[0] == engine.CORE
+    assert engine.WHY_PYTHON in lines["core"]

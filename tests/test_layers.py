@@ -17,7 +17,8 @@ ROOT = Path(micrograd.__file__).parents[1]
 
 # A module imports from those before it only. A new module is added where it belongs.
 LAYERS = [
-    "errors", "interrupts", "ops", "observers", "walk", "engine", "functions", "gradients",
+    "errors", "interrupts", "ops", "observers", "walk", "notes", "copies", "scalar",
+    "python_core", "native_core", "engine", "functions", "gradients",
     "checks", "elements", "printing", "arrays", "paths", "recording", "tape", "words", "equations",
     "files", "tables", "step", "nn.parameter", "nn.module", "nn.init", "nn.activations",
     "nn.layers", "nn.losses", "nn.mlp", "nn", "optim.state", "optim.equation", "optim.optimizer",
@@ -49,7 +50,7 @@ LAYERS = [
 ]  # fmt: skip
 COMMANDS = [
     "commands", "commands.arguments", "commands.parameter_file", "commands.step", "commands.train",
-    "commands.compare",
+    "commands.compare", "commands.info",
 ]  # fmt: skip
 ORDER = [f"micrograd.{name}" for name in LAYERS] + ["micrograd"]
 ORDER += [f"micrograd.{name}" for name in [*COMMANDS, "cli", "__main__"]]

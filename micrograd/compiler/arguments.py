@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from micrograd.arrays import Tensor
 from micrograd.compiler.tracing import Index, Read, Tracer
 from micrograd.elements import filled
-from micrograd.engine import Value
+from micrograd.engine import Value, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 
 FLOAT, INTEGER, STATIC = "float", "int", "static"
@@ -69,6 +70,9 @@ def _containers(x: Any) -> str:
 
 def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:
     """The sort and shape of nested lists that make an array of numbers."""
+    floats = floats_in(x)
+    if floats is not None:
+        return FLOAT, floats[1]
     try:
         array = np.array(x)
     except ValueError:
@@ -77,11 +81,23 @@ def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:
     if sort is None or not array.size:
         return None
     items: list[Any] = [x]
+    sorts: set[type] = set()
     for _ in range(array.ndim):
-        items = [item for part in items for item in part]
-        if any(type(item) is not type(items[0]) and not isinstance(item, Real) for item in items):
+        items = list(chain.from_iterable(items))
+        sorts = set(map(type, items))
+        if len(sorts) > 1 and not all(issubclass(sort, Real) for sort in sorts):
             return None
-    return None if any(isinstance(item, bool) for item in items) else (sort, array.shape)
+    return None if bool in sorts else (sort, array.shape)
+
+
+def _plain_numbers(x: Any) -> list[Any] | None:
+    """The numbers in nested lists that hold floats or integers alone, all as deep."""
+    items: list[Any] = [x]
+    sorts: set[type] = {type(x)}
+    while sorts and sorts <= {list, tuple}:
+        items = list(chain.from_iterable(items))
+        sorts = set(map(type, items))
+    return items if sorts in ({float}, {int}) else None
 
 
 def is_integral(shape: Hashable) -> bool:
@@ -106,6 +122,12 @@ def flat(x: Any, dtype: Any) -> np.ndarray:
         return np.array([v._data for v in x._values.flat], dtype)
     if isinstance(x, np.ndarray):
         return np.ascontiguousarray(x, dtype).reshape(-1)
+    floats = floats_in(x)
+    if floats is not None:
+        return np.frombuffer(floats[0]).astype(dtype)
+    plain = _plain_numbers(x)
+    if plain is not None:
+        return np.array(plain, dtype)
     numbers: list[Any] = []
     stack = [x]
     while stack:
@@ -149,7 +171,8 @@ def _reads(
     numbers: Iterator[Any], k: int, integral: bool, made: StandIns, tracer: Tracer
 ) -> Iterator[Read]:
     for at, number in enumerate(numbers):
-        read = object.__new__(Index if integral else Read)
+        sort = Index if integral else Read
+        read = sort.__new__(sort)
         Value.__init__(read, float(number))
         tracer.inputs[id(read)] = len(made.values)
         tracer.leaves.append(read)

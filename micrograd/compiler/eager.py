@@ -14,7 +14,7 @@ import numpy as np
 
 from micrograd.compiler.arguments import first_samples
 from micrograd.compiler.results import Outputs, outputs_of
-from micrograd.compiler.store import Stored, place_of, store_of
+from micrograd.compiler.store import place_of, store_of
 from micrograd.engine import Value
 from micrograd.functions import apply
 from micrograd.gradients import grad
@@ -64,7 +64,7 @@ def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Op
 
 def _apply(optimizer: Optimizer, updates: list[Update]) -> None:
     """Carry out an update so that an interruption finds all of it done or nothing."""
-    stored = [u for u in updates if isinstance(u.value, Stored)]
+    stored = [u for u in updates if store_of(u.value) is not None]
     store = store_of(stored[0].value) if stored else None
     if store is None or len(stored) < len(updates):
         optimizer.apply(updates)

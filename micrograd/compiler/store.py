@@ -8,11 +8,9 @@ from weakref import WeakSet
 
 import numpy as np
 
-from micrograd.engine import Value
+from micrograd.engine import PLAIN, Value, home_of, move, numbers_of
 from micrograd.errors import CompileError
 from micrograd.interrupts import whole
-
-_slot: Any = Value.__dict__["data"]
 
 
 def aligned(count: int, dtype: Any = np.float64) -> np.ndarray:
@@ -21,35 +19,6 @@ def aligned(count: int, dtype: Any = np.float64) -> np.ndarray:
     raw = np.zeros(count + 64 // size, dtype)
     skip = (-raw.ctypes.data % 64) // size
     return raw[skip : skip + count]
-
-
-class Stored(Value):
-    """A leaf whose number is in a store; everything else is as in any Value."""
-
-    __slots__ = ()
-
-    @property
-    def data(self) -> float:
-        """The number, as the last step left it."""
-        store, place = _slot.__get__(self)
-        number: float = store.view[place]
-        return number
-
-    @data.setter
-    def data(self, x: float) -> None:
-        store, place = _slot.__get__(self)
-        store.view[place] = x
-
-    _data = data
-
-    def __reduce__(self) -> Any:
-        return _restored, (self._data, self.grad, self.label)
-
-
-def _restored(data: float, grad: float, label: str) -> Value:
-    v = Value(data, label=label)
-    v.grad = grad
-    return v
 
 
 class Store:
@@ -75,7 +44,7 @@ class Store:
                 new += [v] if home is None else home.values
         new = list(dict.fromkeys(new))
         for v in new:
-            if type(v) not in (Value, Stored):
+            if type(v) not in PLAIN:
                 raise CompileError(
                     f"cannot be compiled: a parameter is a {type(v).__name__}; parameters must "
                     "be Values, no subclass of them"
@@ -87,29 +56,33 @@ class Store:
             return
         numbers: Any = aligned(len(self.values) + len(new), self.dtype)
         numbers[: len(self.values)] = self.numbers
-        numbers[len(self.values) :] = [v._data for v in new]
+        numbers[len(self.values) :] = numbers_of(new)
         homes = {id(h): h for h in map(store_of, new) if h is not None}.values()
         versions = [(store, store.version + 1) for store in (self, *homes)]
         values = self.values + new
         first = len(self.values)
+        own = [p for p, v in enumerate(values) if p >= first or store_of(v) is self]
+        before = self.numbers  # kept: until they are moved, numbers are read from there
 
-        def move() -> None:
+        def moved() -> None:
             self.numbers, self.view, self.values = numbers, numbers.data, values
             for store, version in versions:
                 store.version = version
-            for place, v in enumerate(new, start=first):
-                _slot.__set__(v, (self, place))
-                v.__class__ = Stored
+            for place in own:
+                move(values[place], self, place)
 
-        whole(move)
+        whole(moved)
+        del before
 
 
 def store_of(v: Value) -> Store | None:
     """The store that a leaf is in."""
-    return _slot.__get__(v)[0] if isinstance(v, Stored) else None
+    home = home_of(v)
+    return None if home is None else home[0]
 
 
 def place_of(v: Value) -> int:
     """Its place there."""
-    place: int = _slot.__get__(v)[1]
+    home: Any = home_of(v)
+    place: int = home[1]
     return place

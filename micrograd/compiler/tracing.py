@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import replace
 from threading import get_ident
 from typing import Any, NoReturn
@@ -18,14 +19,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from micrograd.checks import user_line
-from micrograd.engine import Value, make_node
+from micrograd.engine import Value, record
 from micrograd.errors import CompileError
 from micrograd.functions import apply
 from micrograd.observers import Observer
 from micrograd.ops import BY_HAND, OPS
 
 # Rows that only a trace has: a number read from a node, and the largest of several.
-DETACH = replace(BY_HAND, name="detach", symbol="detach")
+DETACH = replace(BY_HAND, name="detach", arity=1, symbol="detach")
 LARGEST = replace(BY_HAND, name="largest", symbol="largest")
 
 active: list[Tracer] = []  # innermost last; all of one thread
@@ -212,7 +213,7 @@ class Tracer(Observer):
             return v
         if v._row is None and v._static is not None:
             return v._data
-        return as_read(make_node(DETACH, v._data, v))
+        return as_read(record(DETACH, v._data, (v,)))
 
 
 class LineTracer(Tracer):
@@ -232,10 +233,7 @@ class LineTracer(Tracer):
 
 def make_twin(node: Value) -> Value:
     """Another node of the same operation."""
-    twin = object.__new__(Value)
-    for slot in ("_data", *(name for name in Value.__slots__ if name != "data")):
-        setattr(twin, slot, getattr(node, slot, None))
-    return twin
+    return copy(node)
 
 
 def random_states(generators: Iterable[Any] = ()) -> tuple[Any, ...]:

@@ -13,11 +13,11 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from micrograd import observers
-from micrograd.compiler.store import Stored
 from micrograd.compiler.tracing import LARGEST, Read, Tracer, active, as_read, current, refuse
-from micrograd.engine import More, Value, as_operand, make_node
+from micrograd.engine import Value, as_operand, record
 from micrograd.interrupts import restored
 from micrograd.ops import FLOATS
+from micrograd.scalar import Scalar
 
 T = TypeVar("T")
 
@@ -67,9 +67,8 @@ def _watched() -> list[tuple[Any, str, Any]]:
     """The watched versions: of which class, under which name."""
     return [
         (Value, "data", _watched_data(Value.__dict__["data"])),
-        (Stored, "data", _watched_data(Stored.__dict__["data"])),
         (Value, "__init__", _watched_init(Value.__init__)),
-        (Value, "_backward", _watched_hook(Value.__dict__["_backward"])),
+        (Scalar, "_backward", _watched_hook(Scalar.__dict__["_backward"])),
         (Value, "backward", _watched_backward(Value.backward)),
         (builtins, "max", _watched_choice(builtins.max, largest)),
         (builtins, "min", _watched_choice(builtins.min, smallest)),
@@ -138,7 +137,7 @@ def largest(numbers: list[Any]) -> Any:
     data = inputs[0]._data
     for x in inputs[1:]:
         data = FLOATS.maximum(data, x._data)
-    return as_read(make_node(LARGEST, data, None, more=More(inputs=inputs)))
+    return as_read(record(LARGEST, data, inputs))
 
 
 def smallest(numbers: list[Any]) -> Any:

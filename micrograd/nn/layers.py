@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
-from functools import reduce
 from typing import Any
 
 from micrograd.arrays import Tensor, tensor
 from micrograd.elements import filled
-from micrograd.engine import Value
+from micrograd.engine import Value, weighted_sum
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.nn import init
 from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
 from micrograd.observers import recording
-from micrograd.recording import unit
+from micrograd.recording import NOWHERE, recorder, unit
 
 
 class Linear(Module):
@@ -54,10 +52,11 @@ class Linear(Module):
         units: list[list[Value]] = self.weight._values.tolist()
         biases = None if self.bias is None else self.bias._values.tolist()
         outputs: list[Value] = []
+        recorded = recorder() is not None
         for row in x._values.reshape(-1, self.in_features).tolist():
             for i, weights in enumerate(units):
-                with unit(i):
-                    z = reduce(operator.add, map(operator.mul, weights, row))
+                with unit(i) if recorded else NOWHERE:
+                    z = weighted_sum(weights, row)
                     outputs.append(z if biases is None else z + biases[i])
         return Tensor(filled((*x.shape[:-1], self.out_features), outputs), recording())
 

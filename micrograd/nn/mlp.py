@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from micrograd.engine import Value
+from micrograd.engine import Value, weighted_sum
 from micrograd.errors import ArgumentValueError
 from micrograd.nn.module import AnyParameter, Module
 
@@ -24,7 +24,7 @@ class Neuron(Module):
         """The activation for one sample; an ArgumentValueError unless it has `nin` numbers."""
         if len(x) != len(self.w):
             raise ArgumentValueError(f"the neuron takes {len(self.w)} numbers, got {len(x)}")
-        act = sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
+        act: Value = weighted_sum(self.w, x, self.b)
         return act.relu() if self.nonlin else act
 
     def own_parameters(self) -> Iterator[tuple[str, AnyParameter]]:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from micrograd.arrays import Tensor, tensor
-from micrograd.engine import Value
+from micrograd.engine import Value, zero_gradients
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, MicrogradError
 from micrograd.interrupts import whole
 from micrograd.nn.parameter import Parameter
@@ -150,11 +150,13 @@ class Module:
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
+        values: list[Value] = []
         for parameter in self.parameters():
             if isinstance(parameter, Value):
-                parameter.zero_grad()
+                values.append(parameter)
             else:
-                parameter.grad = None
+                values += parameter._values.ravel().tolist()
+        zero_gradients(values)
 
     # ---- saving and restoring --------------------------------------------------------------------
 

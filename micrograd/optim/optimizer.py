@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from micrograd.arrays import Tensor
-from micrograd.engine import Value, as_number
+from micrograd.engine import Value, as_number, gradients_of, numbers_of, zero_gradients
 from micrograd.equations import Quantity
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.interrupts import whole
@@ -114,14 +114,15 @@ class Optimizer:
         plan = []
         for options in self.param_groups:
             for p in options["params"]:
-                if not any(v._reached for v in scalars([p])):
+                values = list(scalars([p]))
+                if not any(v._reached for v in values):
                     continue
                 rate = float(options["lr"])  # NumPy's floats would make all data NumPy's
-                for v in scalars([p]):
+                numbers, gradients = numbers_of(values), gradients_of(values)
+                for v, x, g in zip(values, numbers, gradients, strict=True):
                     state = dict(self.state.get(v, ()))
-                    direction = float(self.direction(FLOATS, v.data, v.grad, state, options))
-                    new = v.data - rate * direction
-                    plan.append(Update(v, rate, direction, new, state))
+                    direction = float(self.direction(FLOATS, x, g, state, options))
+                    plan.append(Update(v, rate, direction, x - rate * direction, state))
         return plan
 
     def apply(self, updates: Iterable[Update]) -> None:
@@ -143,8 +144,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for options in self.param_groups:
-            for v in scalars(options["params"]):
-                v.zero_grad()
+            zero_gradients(scalars(options["params"]))
 
     def state_dict(self) -> dict[str, Any]:
         """Options and state as plain data, parameters numbered in order, as in torch."""

@@ -1,0 +1,260 @@
+"""The compiled core says what the one in Python says, to the bit, for every row of the op table."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import os
+import pickle
+import random
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+import micrograd
+from micrograd import Value, engine, native_core, no_grad, python_core
+from micrograd.ops import OPS, Op
+
+native = pytest.mark.skipif(engine.CORE != "native", reason=engine.WHY_PYTHON or "native")
+
+EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -3.0, 1 / 3, 20.0, 20.5, 710.0, -750.0, 1e300, -1e300,
+         5e-324, -5e-324, 2.3e-308, math.inf, -math.inf, math.nan]  # fmt: skip
+N_RANDOM = 300
+
+
+def bits(x: float) -> int:
+    """A float as its bits; every nan is the same."""
+    number: int = struct.unpack("<q", struct.pack("<d", math.nan if x != x else x))[0]
+    return number
+
+
+def samples(row: Op) -> Iterator[tuple[tuple[float, ...], float | None]]:
+    """Inputs of a row and its static parameter: all edges with all, and random ones."""
+    rng = random.Random(row.name)
+    drawn = [[rng.uniform(*ends) for ends in row.domain] for _ in range(N_RANDOM)]
+    wide = [[rng.uniform(-50, 50) for _ in row.domain] for _ in range(N_RANDOM)]
+    statics = [*row.static_samples, *EDGES] if row.has_static else [None]
+    for inputs in itertools.chain(itertools.product(EDGES, repeat=row.arity), drawn, wide):
+        for static in statics:
+            yield tuple(inputs), static
+
+
+def run(core: object, row: Op, inputs: tuple[float, ...], static: float | None) -> list[int]:
+    """The bits of a row's value and of its derivatives, for a gradient that is not 1."""
+    leaves = [core.make_leaf(x) for x in inputs]  # type: ignore[attr-defined]
+    compute = core.compute  # type: ignore[attr-defined]
+    node = compute(row, tuple(leaves), *[] if static is None else [static])
+    (node * -0.75).backward()
+    return [bits(node.data), *[bits(x.grad) for x in leaves]]
+
+
+@native
+@pytest.mark.parametrize("name", OPS)
+def test_every_row_is_the_same_to_the_bit(name: str) -> None:
+    row, count = OPS[name], 0
+    for inputs, static in samples(row):
+        expected = run(python_core, row, inputs, static)
+        assert run(engine, row, inputs, static) == expected, (inputs, static)
+        count += 1
+    assert count > 500
+
+
+@native
+@pytest.mark.parametrize("name", OPS)
+def test_an_input_that_is_there_twice(name: str) -> None:
+    row = OPS[name]
+    static = row.static_samples[:1]
+    for x in EDGES:
+        found = []
+        for core in (python_core, engine):
+            leaf = core.make_leaf(x)  # type: ignore[attr-defined]
+            core.compute(row, (leaf,) * row.arity, *static).backward()  # type: ignore[attr-defined]
+            found.append(bits(leaf.grad))
+        assert found[0] == found[1], x
+
+
+@native
+def test_programs_are_the_same_to_the_bit() -> None:
+    def program(core: object, seed: int) -> list[int]:
+        rng = random.Random(seed)
+        nodes = [core.make_leaf(rng.uniform(-2, 2)) for _ in range(5)]  # type: ignore[attr-defined]
+        leaves = nodes[:]
+        for _ in range(60):
+            row = OPS[rng.choice(list(OPS))]
+            static = [rng.choice(row.static_samples)] if row.has_static else []
+            inputs = tuple(rng.choice(nodes) for _ in range(row.arity))
+            nodes.append(core.compute(row, inputs, *static))  # type: ignore[attr-defined]
+            if rng.random() < 0.2:
+                nodes.append(3 - nodes[-1] / 2)
+        nodes[-1].backward()
+        return [bits(x) for v in leaves + nodes for x in (v.data, v.grad)]
+
+    for seed in range(200):
+        assert program(engine, seed) == program(python_core, seed)
+
+
+@native
+def test_both_cores_have_the_same_names() -> None:
+    names = set(native_core.NAMES)
+    assert all(hasattr(python_core, name) and hasattr(engine, name) for name in names)
+    private = {"_pow_value"}  # of the core in Python alone
+    assert set(dir(python_core.Value)) - set(dir(Value)) <= private | {"__slots__"}
+
+
+@native
+@pytest.mark.parametrize("bad", ["x", None, 1j, [1.0], Value(1.0)])
+def test_the_same_messages(bad: object) -> None:
+    def messages(make: type) -> list[str]:
+        found = []
+        v = make(1.0)
+        for attempt in (partial(make, bad), partial(setattr, v, "data", bad),
+                        partial(setattr, v, "grad", bad), partial(v.leaky_relu, bad),
+                        partial(v.__add__, bad), lambda: v + bad, lambda: bad / v,
+                        lambda: v**bad):  # fmt: skip
+            try:
+                found.append(type(attempt()).__name__)
+            except TypeError as error:
+                found.append(f"{type(error).__name__}: {error}")
+        return found
+
+    if isinstance(bad, Value):
+        assert messages(Value)[:4] == messages(python_core.Value)[:4]
+    else:
+        assert messages(Value) == messages(python_core.Value)
+
+
+def test_without_the_compiled_core() -> None:
+    code = "from micrograd.engine import CORE, WHY_PYTHON; print(CORE, '-', WHY_PYTHON)"
+    environment = {**os.environ, "MICROGRAD_PURE": "1"}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True,
+                         text=True, check=True)  # fmt: skip
+    assert run.stdout == "Python - MICROGRAD_PURE is set\n"
+
+
+@native
+def test_a_core_of_another_table_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native_core, "fingerprint", lambda: 0)
+    assert "another op table" in native_core.reason()
+
+
+# ---- copies ------------------------------------------------------------------------------------
+
+
+class Named(Value):
+    """A subclass with an attribute."""
+
+
+def deep(n: int) -> tuple[Value, Value]:
+    x = Value(0.5, label="x")
+    y = x
+    for _ in range(n):
+        y = (y + x).tanh()
+    return x, y
+
+
+@pytest.mark.parametrize("through", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+def test_copies_of_deep_graphs(through: object) -> None:
+    x, y = deep(20_000)
+    y.backward()
+    z, again = through((y, x))  # type: ignore[operator]
+    assert (z.data, z.grad, again.data, again.grad, again.label) == (
+        y.data, 1.0, x.data, x.grad, "x",
+    )  # fmt: skip
+    assert z is not y
+    z.backward()
+    assert again.grad != x.grad
+    y.backward()
+    assert again.grad == x.grad
+    assert z._inputs[0]._inputs[1] is again
+
+
+def test_what_a_copy_keeps() -> None:
+    a = Named(2.0)
+    a.note = ["kept"]  # type: ignore[attr-defined]
+    b = (a**3 * 2 + micrograd.maximum(a, 1.0)).leaky_relu(0.3)
+    b.label = "b"
+    chosen = engine.compute(OPS["select"], (a, b, a))
+    for made in (copy.deepcopy(chosen), pickle.loads(pickle.dumps(chosen))):
+        first, second, third = made._inputs
+        assert type(first) is Named
+        assert first is third
+        assert (first.note, second.label, second._static) == (["kept"], "b", 0.3)
+        made.backward()
+        assert first.grad == micrograd.grad(chosen, [a])[0].data
+    assert copy.copy(b)._inputs == b._inputs
+    assert copy.copy(b) is not b
+
+
+def test_pickling_again_after_an_error() -> None:
+    x, y = deep(3_000)
+    middle = y._inputs[0]
+    middle.label = lambda: None  # type: ignore[assignment]
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(y)
+    middle.label = ""
+    assert pickle.loads(pickle.dumps(y)).data == y.data
+    assert pickle.loads(pickle.dumps(x)).data == x.data
+
+
+def test_a_pickle_of_one_core_is_read_by_the_other(tmp_path: object) -> None:
+    _, y = deep(50)
+    code = (
+        "import pickle, sys; v = pickle.load(sys.stdin.buffer); v.backward(); "
+        "print(repr(v), v._inputs[0]._inputs[1].grad)"
+    )
+    outputs = set()
+    for pure in ("", "1"):
+        environment = {**os.environ, "MICROGRAD_PURE": pure}
+        run = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(y), env=environment,
+                             capture_output=True, check=True)  # fmt: skip
+        outputs.add(run.stdout)
+    assert len(outputs) == 1
+
+
+# ---- observers in threads ----------------------------------------------------------------------
+
+
+def test_observers_of_another_thread_see_nothing() -> None:
+    results = []
+
+    def work() -> None:
+        results.append((Value(2.0) * 3)._prev)
+
+    with no_grad():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert len(results[0]) == 2
+
+
+# ---- nested lists ------------------------------------------------------------------------------
+
+
+@native
+@pytest.mark.parametrize(
+    "nested", [[1.0], (1.0, -0.0), [[1.0, 2.0], [3.0, 4.0]], [[(0.5,)], [(math.inf,)]]]
+)
+def test_floats_in_nested_lists(nested: Any) -> None:
+    found = engine.floats_in(nested)
+    assert found is not None
+    numbers = np.frombuffer(found[0]).reshape(found[1])
+    assert np.array_equal(numbers, np.array(nested))
+    assert python_core.floats_in(nested) is None
+
+
+@native
+@pytest.mark.parametrize(
+    "other",
+    [[], [[]], [1], [1.0, 2], [[1.0], [1.0, 2.0]], [[1.0], (1.0,)], 1.0, "text", [[1.0], 1.0],
+     [True], [np.float64(1.0)]],
+)  # fmt: skip
+def test_what_is_not_nested_lists_of_floats(other: Any) -> None:
+    assert engine.floats_in(other) is None
