@@ -44,6 +44,7 @@ class Op:
     binds: int  # how tightly the text holds together: `SUM`, `PRODUCT`, `POWER`, or `ATOM`
     needs: tuple[int, ...]  # how tightly each operand must, to stand in it without brackets
     simpler: Callable[..., Any]  # (*inputs[, static]) -> what an equation says instead, or None
+    chooses: bool  # whether it hands on one of its last two inputs, as the first says
     latex: Callable[..., str]
     numpy: str  # expression on arrays
     terms: Callable[..., Terms | None]  # (*inputs[, static]) -> the op as a sum of products
@@ -62,6 +63,11 @@ class Op:
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
         return _row_named, (self.name,)
 
+    @property
+    def compares(self) -> bool:
+        """Whether it is 1 or 0, and constant on both sides of a jump."""
+        return self.vjp is _flat
+
 
 class Numbers(Protocol):
     """Functions on one kind of number, one attribute an op: what a derivative calls `m`."""
@@ -75,7 +81,7 @@ OPS: dict[str, Op] = {}
 # The row of a node made by hand: its symbol, inputs and derivative are in the node.
 BY_HAND = Op(
     "by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", text=lambda: "",
-    binds=ATOM, needs=(), simpler=lambda: None,
+    binds=ATOM, needs=(), simpler=lambda: None, chooses=False,
     latex=lambda: "", numpy="", terms=lambda: None,
     llvm=lambda m: math.nan, torch="", domain=(), kink=None, exact=False, static_samples=(),
 )
@@ -97,6 +103,7 @@ def _op(
     binds: int = ATOM,
     needs: tuple[int, ...] | None = None,
     simpler: Callable[..., Any] | None = None,
+    chooses: bool = False,
     latex: Callable[..., str] | None = None,
     numpy: str | None = None,
     terms: Callable[..., Terms | None] | None = None,
@@ -121,6 +128,7 @@ def _op(
         binds,
         needs or (LOOSE,) * arity,
         simpler or (_decided(f) if vjp is _flat else lambda *args: None),
+        chooses,
         latex or (lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)"),
         numpy or code or f"np.{name}({slots})",
         terms or (lambda *args: None),
@@ -320,7 +328,7 @@ _op("select", 3, lambda c, a, b: a if c else b,
     llvm=lambda m, c, a, b: m.select(m.fcmp("une", c, 0.0), a, b),
     torch="torch.where({0} != 0, {1}, {2})",
     binds=LOOSE, needs=(SUM, SUM, SUM),
-    simpler=lambda c, a, b: (a if c else b) if isinstance(c, float) else None,
+    simpler=lambda c, a, b: (a if c else b) if isinstance(c, float) else None, chooses=True,
     text=lambda c, a, b: f"{a} if {c} else {b}",
     latex=lambda c, a, b: rf"\begin{{cases}}{a}&{c}\\{b}&\text{{else}}\end{{cases}}")
 _op("maximum", 2, lambda a, b: a if a > b or a != a else b,

@@ -113,6 +113,11 @@ def _record(
 ) -> Step:
     if not recording():
         raise GraphError("nothing is recorded inside no_grad; call record_step outside")
+    if type(optimizer).step is not Optimizer.step:
+        raise ArgumentTypeError(
+            f"optimizer must make its steps by `direction`, got {type(optimizer).__name__}, which "
+            "defines `step`; write its rule as `direction`, so that what is shown is what was done"
+        )
     batch = Batch(model, loss, x, y)
     named = named_parameters(model, loss, optimizer)
     used = [*scalars(p for _, p in named), *batch.values()]

@@ -62,6 +62,7 @@ _CHINESE = {
     "Σ over {n} uses": "Σ：{n} 处使用",
     "Σ others": "Σ 其余样本",
     "g is the gradient": "g 为梯度",
+    "rounded to {n} decimals": "四舍五入到 {n} 位小数",
     "rounded to {n} decimals; small print: the digits it needs": "{n} 位小数；小字按需增加位数",
     "this one": "本样本",
     "share": "本样本的份额",

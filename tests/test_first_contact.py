@@ -68,7 +68,6 @@ MISTAKES = {
     "diagram of a model": (lambda: viz.gradient_diagram(MODEL), "pass record_step(model, loss"),
     "diagram of arrays": (lambda: viz.gradient_diagram(MODEL([[1.0], [2.0]])), "needs one element"),
     "diagram of steps": (lambda: viz.gradient_diagram([step()]), "pass one of them"),
-    "layers of a Value": (lambda: viz.layer_graph(Value(1.0)), "draw it with op_graph, or"),
     "layers of a model": (lambda: viz.layer_graph(MODEL), "pass record_step(model, loss"),
     "operations of a model": (lambda: viz.op_graph(MODEL), "pass record_step(model, loss"),
     "operations of a number": (lambda: viz.op_graph(3.0), "op_graph draws a Value or a Step, got"),

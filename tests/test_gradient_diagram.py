@@ -9,7 +9,7 @@ from pictures import Picture, agrees
 
 from micrograd import Value, article, nn, optim, record_step
 from micrograd.errors import GraphError
-from viz import gradient_diagram
+from viz import gradient_diagram, layer_graph
 
 SIZES = [[1, 2, 1], [2, 3, 2, 1], [3, 5, 5, 3, 1], [1, 1], [2, 2], [4, 1], [1, 7, 2], [2, 3, 3]]
 
@@ -126,7 +126,7 @@ def test_the_articles_picture():
     assert picture.numbers("a_out_w0-upd") == [-0.2546]
     assert picture.small_print("a_h0_w0-upd") == ["= 0.6319 − 0.01 × 6.2878"]
     assert picture.small_print("a_h1-bwd")[0] == "= (-9.28755) × (-0.00313)"
-    assert "one sample  x = 2, y = 4, learning rate 0.01" in picture.all_text()
+    assert "one sample  x = 2, y = 4, learning rate lr = 0.01" in picture.all_text()
     assert "rounded to 4 decimals; small print: the digits it needs" in picture.all_text()
 
 
@@ -185,7 +185,11 @@ def test_the_loss_says_what_it_is():
 def test_a_large_network_is_folded_and_says_so():
     step = Case(3, sizes=[20, 20, 1], samples=1).step()
     figure = gradient_diagram(step)
-    assert "folded to layers" in " ".join(Picture(figure).all_text())
+    picture = Picture(figure)
+    assert "folded to layers" in " ".join(picture.all_text())
+    backward = {key for key in picture.groups if re.fullmatch(r"e-op\d+-parameter\d+", key)}
+    assert len(backward) == 4
+    assert not backward & Picture(layer_graph(step)).groups.keys()
 
 
 class Squared(nn.Module):
@@ -261,3 +265,38 @@ def test_bad_arguments(argument, value):
     with pytest.raises(Exception, match=argument) as raised:
         gradient_diagram(step, **{argument: value})
     assert type(raised.value).__module__ == "micrograd.errors"
+
+
+def test_a_choice_is_the_branch_that_was_taken():
+    model = nn.Linear(2, 1)
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    for target in (0.0, 1.0):
+        step = record_step(model, nn.BCEWithLogitsLoss(), sgd, [[1.0, 2.0]], [[target]])
+        picture = Picture(gradient_diagram(step))
+        assert not [text for text in picture.all_text() if " if " in text or "<" in text]
+        close(picture.numbers("a_L-loc"), step.gradients(step.output))
+        for band in ("a_L-fwd", "a_L-loc", "a_out-bwd"):
+            for line, shown in picture.equations(band):
+                assert agrees(line, shown)
+
+
+def test_data_that_was_changed_after_the_result_is_not_drawn():
+    x = Value(3.0)
+    loss = (x - 1) ** 2
+    loss.backward()
+    x.data -= 0.1 * x.grad
+    with pytest.raises(GraphError, match="changed after the result"):
+        gradient_diagram(loss)
+
+
+def test_an_optimiser_with_a_step_of_its_own_is_refused():
+    class Clipped(optim.SGD):
+        def step(self):
+            super().step()
+
+    model = nn.Linear(1, 1)
+    clipped = Clipped(model.parameters(), lr=0.1)
+    with pytest.raises(
+        TypeError, match="Clipped, which defines `step`; write its rule as `direction`"
+    ):
+        record_step(model, nn.MSELoss(), clipped, [[1.0]], [[2.0]])

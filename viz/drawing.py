@@ -41,12 +41,12 @@ MOST_NUMBERS = 4  # of x or y in a caption
 class Drawing:
     """Cards and wires of one picture, left to right, with a caption and the legend below.
 
-    `optimizer` is named in the legend where updated parameters are shown. `digits` are the decimals
-    of its numbers, if it has equations below them.
+    `optimizer` is named in the legend where updated parameters are shown. `note` stands
+    below the legend.
     """
 
     def __init__(
-        self, name: str, caption: str, language: str, optimizer: str = "", digits: int = 0
+        self, name: str, caption: str, language: str, optimizer: str = "", note: str = ""
     ) -> None:
         self.caption = one_line(caption, LONGEST_CAPTION)
         self._meanings = _meanings(optimizer, language)
@@ -55,8 +55,7 @@ class Drawing:
         self._cards: dict[str, Card] = {}
         self._wires: list[Wire] = []
         self._words: dict[str, str] = {}  # of clusters
-        rounded = "rounded to {n} decimals; small print: the digits it needs"
-        self._note = word(rounded, language, n=digits) if digits else ""
+        self._note = note
         self.graph = graphviz.Digraph(name)
         self.graph.attr(
             "graph",
@@ -138,6 +137,15 @@ class Drawing:
         ends = (f"{tail}:e", f"{head}:{into}:w") if into else (tail, head)
         self.graph.edge(*ends, **attributes)
 
+    def link_back(self, tail: str, head: str) -> None:
+        """A wire for gradients, from card to card."""
+        attributes = {
+            "class": "bwd",
+            "color": GRADIENT_WIRE,
+            "id": self._wire(tail, head, GRADIENT),
+        }
+        self.graph.edge(tail, head, constraint="false", style="dashed", **attributes)
+
     def in_order(self, keys: Sequence[str]) -> None:
         """Keep cards below each other, in this order."""
         if len(keys) > 1:
@@ -182,13 +190,14 @@ def step_caption(
     if n == 1 or sample is not None:
         which = word("sample {i} of {n}", language, i=(sample or 0) + 1, n=n)
         facts.append(word("one sample", language) if n == 1 else which)
-        facts[0] += f"  x = {_numbers(step.x_values, n, sample or 0)}"
+        given = (f"{x.name} = {_numbers(x.values, n, sample or 0)}" for x in step.inputs)
+        facts[0] += f"  {', '.join(given)}"
         facts.append(f"y = {_numbers(step.y_values, n, sample or 0)}")
     if n > 1:
         batch = "gradients: whole batch" if sample is not None else "{n} samples"
         facts.append(word(batch, language, n=n))
     if step.rule == "g":
-        facts.append(f"{word('learning rate', language)} {step.learning_rate:g}")
+        facts.append(f"{word('learning rate', language)} lr = {exact(step.learning_rate)}")
     else:
         facts.append(f"{step.optimizer_name}: {', '.join(_chosen(step))}")
         facts.append(word("g is the gradient", language))
@@ -217,7 +226,8 @@ def _width(thin: bool) -> dict[str, str]:
 
 
 def _numbers(values: Floats, samples: int, sample: int) -> str:
-    row = values.reshape(samples, -1)[sample]
+    whole = values.size % samples or not values.size
+    row = values.ravel() if whole else values.reshape(samples, -1)[sample]
     shown = [short(float(x)) for x in row[:MOST_NUMBERS]] + ["…"] * (len(row) > MOST_NUMBERS)
     return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
 

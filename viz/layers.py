@@ -22,7 +22,7 @@ def layer_graph(
     language: str = "en",
     *,
     digits: int = DIGITS,
-    folded: bool = False,
+    backward: bool = False,
 ) -> Figure:
     """Draw a recorded step as matrices: values, gradients and updated parameters.
 
@@ -31,7 +31,7 @@ def layer_graph(
     are samples, `z (8×5) = x (8×3) · W1ᵀ (3×5) + b1 (5)`. Matrices with more than 8 rows or 6
     columns are heat maps. Numbers have `digits` decimals. The graph of a Value is drawn in the same
     way; of a compiled function, the arrays that were found in it, with the parameters as they are
-    now. `folded` says in the caption that this stands for a picture that would be too large.
+    now. With `backward` dashed wires carry gradients back: the gradient diagram, folded to layers.
 
     Raises a GraphError that names a view to use instead for what has no such arrays: derivatives
     made by hand, and programs so irregular that nothing would be readable.
@@ -53,12 +53,13 @@ def layer_graph(
         raise cannot_draw("layer_graph", "a recorded step, a Value or a compiled function", step)
     source = Source.of_step(step)
     found = arrays_of(source)
-    notes = [word("folded to layers", language)] if folded else []
+    notes = [word("folded to layers", language)] if backward else []
     idle = [p.name for p in step.parameters if (p.positions < 0).all()]
     notes += [f"{word('not reached', language)}: {', '.join(idle)}"] if idle else []
     caption = step_caption(step, language, note=", ".join(notes))
-    drawing = Drawing("layer_graph", caption, language, step.optimizer_name)
-    LayerPicture(drawing, source, found, step.samples, language, digits).draw()
+    view = "gradient_diagram" if backward else "layer_graph"
+    drawing = Drawing(view, caption, language, step.optimizer_name, _note(language, digits))
+    LayerPicture(drawing, source, found, step.samples, language, digits, backward).draw()
     return drawing.figure()
 
 
@@ -71,6 +72,11 @@ def _of_value(root: Value, language: str, digits: int) -> Figure:
     name = names.pop(len(tape.nodes) - 1, "out")
     source = Source(tape, {}, root=name, leaves=names)
     found = arrays_of(source)
-    drawing = Drawing("layer_graph", f"{name} = {number(root.data, digits)}", language)
+    caption = f"{name} = {number(root.data, digits)}"
+    drawing = Drawing("layer_graph", caption, language, "", _note(language, digits))
     LayerPicture(drawing, source, found, 1, language, digits).draw()
     return drawing.figure()
+
+
+def _note(language: str, digits: int) -> str:
+    return word("rounded to {n} decimals", language, n=digits)

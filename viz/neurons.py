@@ -9,9 +9,10 @@ from micrograd.engine import Value
 from micrograd.equations import quantities
 from micrograd.errors import GraphError
 from micrograd.mistakes import cannot_draw
+from micrograd.ops import OPS
 from micrograd.paths import caller, variable_names
 from micrograd.step import Step
-from micrograd.tape import take
+from micrograd.tape import Tape, take
 from micrograd.words import check_digits, check_language
 from viz.cards import Card
 from viz.diagram.names import key
@@ -27,7 +28,7 @@ from viz.figure import Figure
 from viz.layers import layer_graph
 
 MOST_SCALARS = 300  # with more parameters than this, the picture is folded to layers
-MOST_CARDS = 60
+MOST_CARDS = 40
 
 
 def gradient_diagram(
@@ -38,8 +39,8 @@ def gradient_diagram(
     Cards are what was recorded: inputs, neurons, weights and other expressions, whatever the model
     is. Of a batch, the values are those of one sample and the gradients of the parameters those of
     the whole batch, with the sample's share. Numbers have `digits` decimals; small print has as
-    many as it takes to compute what is printed. A network of more than 300 parameters or 60 cards
-    is drawn as `layer_graph`, and the caption says so.
+    many as it takes to compute what is printed. A network of more than 300 parameters or 40 cards
+    is folded to layers, with wires for the gradients, and the caption says so.
 
     Of a Value, what it was computed from and the gradients of the last `backward`. Leaves are
     called by their labels, or by the caller's names for them.
@@ -61,28 +62,46 @@ def gradient_diagram(
     if not isinstance(step, Step):
         raise cannot_draw("gradient_diagram", "a recorded step or a Value", step)
     if sum(p.before.size for p in step.parameters) > MOST_SCALARS:
-        return layer_graph(step, language, folded=True)
+        return layer_graph(step, language, digits=digits, backward=True)
     reading = read(step, sample, rows.say("Σ others"))
     caption = step_caption(step, language, reading.sample.index, apart=reading.sample.count > 1)
-    drawing = Drawing("gradient_diagram", caption, language, step.optimizer_name, digits)
+    drawing = Drawing("gradient_diagram", caption, language, step.optimizer_name, rows.note)
     diagram = _Diagram(reading, drawing, rows)
-    return layer_graph(step, language, folded=True) if diagram.too_large else diagram.figure()
+    return (
+        layer_graph(step, language, digits=digits, backward=True)
+        if diagram.too_large
+        else diagram.figure()
+    )
 
 
 def _of_value(root: Value, rows: Rows) -> Figure:
     tape, position = take(root)
+    _check_current(tape)
     leaves = [v for v in position if v._row is None and v._static is None]
     found = variable_names(caller(), {id(v) for v in leaves})
     names = {position[v]: v.label or found.get(id(v)) or f"v{k}" for k, v in enumerate(leaves)}
     reading = read_graph(tape, names)
     caption = f"{reading.root.result.name} = {rows.number(root.data)}"
-    drawing = Drawing("gradient_diagram", caption, rows.language, "", rows.digits)
+    drawing = Drawing("gradient_diagram", caption, rows.language, "", rows.note)
     diagram = _Diagram(reading, drawing, rows, trained=False)
     if diagram.too_large:
         raise GraphError(
             f"the graph has more than {MOST_CARDS} cards; op_graph folds one that is so large"
         )
     return diagram.figure()
+
+
+def _check_current(tape: Tape) -> None:
+    """Raise a GraphError if a number was changed after others were computed from it."""
+    for node in tape.nodes:
+        if node.op:
+            static = () if node.static is None else (node.static,)
+            now = OPS[node.op].f(*(tape.nodes[j].value for j in node.inputs), *static)
+            if now != node.value and not (now != now and node.value != node.value):
+                raise GraphError(
+                    "the data of a Value was changed after the result was computed from it, so the "
+                    "numbers do not belong together; draw before the update, or compute it again"
+                )
 
 
 @dataclass

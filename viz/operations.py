@@ -74,7 +74,7 @@ def op_graph(
     located = places(tape, called)
     clusters = _units(tape, located) if len(tape.nodes) <= most else {}
     blocks = fold(tape, located, most)
-    drawing = Drawing("op_graph", _caption(result, tape, blocks, language), language, "", digits)
+    drawing = Drawing("op_graph", _caption(result, tape, blocks, language), language, "", rows.note)
     exits = exits_of(tape, blocks)
     _Picture(drawing, tape, called, clusters, parameters, exits, rows).draw(blocks, local)
     return drawing.figure()
@@ -114,7 +114,7 @@ def _of_step(step: Step, local: bool, most: int, rows: Rows) -> Figure:
     names = step_names(step)
     blocks = fold(step.tape, places(step.tape, names), most)
     caption = _caption(step_caption(step, language), step.tape, blocks, language)
-    drawing = Drawing("op_graph", caption, language, step.optimizer_name, rows.digits)
+    drawing = Drawing("op_graph", caption, language, step.optimizer_name, rows.note)
     parameters = {int(i) for p in step.parameters for i in p.positions.flat}
     clusters = step_clusters(step, language)
     exits = exits_of(step.tape, blocks)

@@ -43,12 +43,16 @@ class _Frame:
 
 
 class LayerPicture:
-    """Draws the arrays of a recording; `samples` is the size of its batch."""
+    """Draws the arrays of a recording; `samples` is the size of its batch.
+
+    With `backward` gradients have wires, too.
+    """
 
     def __init__(
         self, drawing: Drawing, source: Source, found: Found, samples: int, language: str,
-        digits: int,
+        digits: int, backward: bool = False,
     ) -> None:  # fmt: skip
+        self.backward = backward
         self.drawing, self.source, self.found = drawing, source, found
         self.samples, self.language, self.digits = samples, language, digits
         self._card_of: dict[str, str] = {}  # of an array
@@ -93,6 +97,8 @@ class LayerPicture:
             target = tail == self._card_of.get(self.source.target)
             straight = tail.startswith(("op", INPUT)) and not target
             self.drawing.link(tail, key, into=port, straight=straight)
+            if self.backward and tail.startswith(("op", PARAMETER)):
+                self.drawing.link_back(key, tail)
 
     def _sections(self, frame: _Frame, own: Sequence[Operation]) -> list[Heading | Matrices]:
         parts: list[Heading | Matrices] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,12 +135,6 @@ def _samples(
     return given
 
 
-def _drawn(view: Any, step: Step, **options: Any) -> Any:
-    """The view, with those of the options that it has."""
-    known = inspect.signature(view).parameters
-    return view(step, **{name: x for name, x in options.items() if name in known})
-
-
 def _pictures(
     step: Step, options: argparse.Namespace, sample: int, number: str
 ) -> dict[str, bytes]:
@@ -150,9 +143,9 @@ def _pictures(
 
     said = {"language": options.language, "digits": options.digits}
     figures = {
-        "gradient_diagram": _drawn(viz.gradient_diagram, step, sample=sample, **said),
-        "op_graph": _drawn(viz.op_graph, step, **said),
-        "layer_graph": _drawn(viz.layer_graph, step, **said),
+        "gradient_diagram": viz.gradient_diagram(step, sample=sample, **said),
+        "op_graph": viz.op_graph(step, **said),
+        "layer_graph": viz.layer_graph(step, **said),
     }
     return {
         f"{name}{number}.{kind}": figure.content(kind)

@@ -35,6 +35,12 @@ class Rows:
         """A word or phrase in the language."""
         return word(english, self.language, **fields)
 
+    @property
+    def note(self) -> str:
+        """What a picture with such rows says of its digits, once."""
+        rounded = "rounded to {n} decimals; small print: the digits it needs"
+        return self.say(rounded, n=self.digits)
+
     def equation(
         self, name: str, formula: Any, value: float | None, role: Role,
         *, west: str = "", east: str = "", whole: bool = False, beside: bool = False,

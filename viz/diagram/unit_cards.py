@@ -222,7 +222,8 @@ class Cards:
             *((p.weight, p.unit) for p in pairs), strict=True
         ))  # fmt: skip
         head = f"{w or 'Σ W'}·{x or listed([p.unit.name for p in pairs])}"
-        names = [q.name for q in self._single_terms(unit)]
+        said_of = [symbolic(q, self.rows.digits) for q in self._single_terms(unit)]
+        names = ["".join(name for name, _ in pieces) for pieces in said_of]
         first = terms(unit.before.formula)[0]
         leading = isinstance(first, Quantity)
         return " + ".join([*names[:leading], head, *names[leading:]])
@@ -299,7 +300,8 @@ class Cards:
 
 def _function(line: Line | None) -> str:
     """The name of the function that a line applies; "" for what is no function of one number."""
-    if line is None or line.formula.static is not None:
+    if line is None:
         return ""
-    said = line.formula.op.text("(")
+    static = () if line.formula.static is None else ("",)
+    said = line.formula.op.text("(", *static)
     return str(said.partition("(")[0]) if said.startswith(tuple(ascii_letters)) else ""

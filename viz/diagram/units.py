@@ -156,13 +156,25 @@ class Reader:
                     f"the node {node.symbol or i!r} was made by hand, so its local derivatives are "
                     "not known; draw it with op_graph"
                 )
-            if not self._attached(i):
+            if not self._decided(i) and not self._attached(i):
                 self._keep(i, self._applied(i))
-            if i == last or self._is_unit(i):
+            if i == last and i not in self.of and i not in self._pending:
+                self._keep(i, self._named[i])
+            if i in self._pending and (i == last or self._is_unit(i)):
                 self._finish(i)
         if not self.units:
             raise GraphError("nothing was computed from the input; there is nothing to draw")
+        self._drop_unused()
         return self.units
+
+    def _drop_unused(self) -> None:
+        """Forget units that nothing shown is computed from: the other branch of a choice."""
+        used = {self.units[-1].position}
+        for unit in reversed(self.units):
+            if used & {line.position for line in unit.lines}:
+                used |= {q.tag for q in quantities(unit.before.formula) if isinstance(q.tag, int)}
+        self.units = [u for u in self.units if used & {line.position for line in u.lines}]
+        self.of = {i: u for i, u in self.of.items() if u in self.units}
 
     # ---- one node --------------------------------------------------------------------------------
 
@@ -181,6 +193,24 @@ class Reader:
             if linear or len(self._variables(operands)) > MOST_INLINED + scaled:
                 operands = [self._unit_of(x) if isinstance(x, Applied) else x for x in operands]
         return Applied(op, tuple(operands), node.static)
+
+    def _decided(self, i: int) -> bool:
+        """Whether a node is a number, or another node, at this point: a comparison, a choice."""
+        node = self.tape.nodes[i]
+        op = OPS[node.op]
+        if op.chooses:
+            condition, *branches = node.inputs
+            taken = branches[0] if self.tape.nodes[condition].value else branches[1]
+            chosen = self._operand(taken)
+            if isinstance(chosen, Quantity):
+                self._named[i] = chosen
+                return True
+            self._keep(i, chosen)
+            return True
+        if op.compares:
+            self._named[i] = Quantity("", node.value, None, exact=True)
+            return True
+        return False
 
     def _operand(self, j: int) -> Any:
         if j in self._pending:

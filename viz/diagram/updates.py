@@ -67,10 +67,15 @@ class Updates:
                 tuple(self._text(equations[k].result, digits) for equations in found),
             )
 
-    def notes(self, found: Sequence[tuple[Equation, ...]]) -> list[tuple[Piece, ...]]:
-        """Small print: the equations with names, if there are more than one."""
-        several = bool(found) and len(found[0]) > 1
-        return [plain(UPDATE, equation.text()) for equation in found[0]] if several else []
+    def notes(
+        self, found: Sequence[tuple[Equation, ...]], gradient: str
+    ) -> list[tuple[Piece, ...]]:
+        """Small print: the equations with names; a single one speaks of the gradient by name."""
+        if not found:
+            return []
+        if len(found[0]) == 1:
+            return [plain(UPDATE, found[0][0].text().replace(f" {GRADIENT_OF_IT}", f" {gradient}"))]
+        return [plain(UPDATE, equation.text()) for equation in found[0]]
 
     def _text(self, q: Quantity, digits: Mapping[str, int]) -> str:
         return text(q, digits, self.rows.digits)

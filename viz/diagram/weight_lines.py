@@ -83,6 +83,6 @@ def weight_lines(
         over = rows.say("Σ over {n} samples", n=reading.sample.count)
         notes.append(plain(GRADIENT, f"{gradients.by('W')}: {over}"))
     shares_of = tuple(Row("", "", "" if k else "bw", detail=x) for k, x in enumerate(notes))
-    rules = tuple(Row("", "", detail=note) for note in updates.notes(found))
+    rules = tuple(Row("", "", detail=note) for note in updates.notes(found, gradients.by("W")))
     bands = (Band(GRADIENT, shares_of, "lines"), Band(UPDATE, rules, "lines"))
     return grid, *(band for band in bands if band.rows)
