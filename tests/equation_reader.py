@@ -114,9 +114,11 @@ class Reader:
             for i, line in enumerate(card.heading)
             if line.text.startswith("= ") and i
         }
+        labels = {card.label(band)[0] for band, _ in card.matrices()}
         for i, line in enumerate(card.heading):
-            if i not in titles and i not in below:
-                self._read_words(card.key, line.text, str(line))
+            for piece in line.pieces if i not in titles and i not in below else ():
+                if piece.text.strip() not in labels:
+                    self._read_words(card.key, piece.text.strip(), str(line))
         numbered = set()
         for band, lines in card.matrices():
             role = card.role(band)
@@ -375,13 +377,8 @@ class Reader:
             return []
         arrays = [x for x in self.candidates(m[1], key) if x.shape]
         if not re.fullmatch(r"[\d:,]+", m[2]):
-            places = [x for x in self.candidates(m[2], key) if not x.shape]
-            return [
-                _at(a, (int(i.centre),))
-                for a in arrays
-                for i in places
-                if 0 <= i.centre < a.shape[0]
-            ]
+            places = self.candidates(m[2], key)
+            return [x for a in arrays for i in places if (x := _picked_at(a, i)) is not None]
         index = tuple(
             slice(*(int(x) if x else None for x in part.split(":"))) if ":" in part else int(part)
             for part in m[2].split(",")
@@ -418,6 +415,22 @@ def is_column(band: str, lines: list[Line]) -> bool:
 
 def _title_of(i: int, titles: dict[int, tuple[str, str]]) -> int:
     return max(at for at in titles if at < i)
+
+
+def _picked_at(a: Approx, place: Approx) -> Approx | None:
+    """The element at a place, or of each row the one at its own."""
+    i = np.ravel(place.centre)
+    if np.any((i < 0) | (i >= a.shape[-1]) | (i != np.round(i))):
+        return None
+    columns = i.astype(int)
+    if len(a.shape) == 1:
+        return _at(a, (int(columns[0]),))
+    rows = list(range(len(columns)))
+    return (
+        Approx(a.centre[rows, columns], a.radius[rows, columns])
+        if len(rows) == len(a.centre)
+        else None
+    )
 
 
 def _at(a: Approx, index: tuple[slice | int, ...]) -> Approx:
