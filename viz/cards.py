@@ -80,12 +80,15 @@ class Grid:
 class Matrices:
     """Matrices side by side, each with a header and a meaning of its own.
 
-    `key` is for their ids, where a card has several of these; numbers have `digits` decimals.
+    `key` is for their ids, and `first` the number of the first, where a card has several of these.
+    Numbers have `digits` decimals. Wide matrices, and `stacked` ones, are below each other.
     """
 
     columns: tuple[tuple[str, Role, Floats], ...]
     key: str = ""
     digits: int = DIGITS
+    first: int = 0
+    stacked: bool = False
 
     def roles(self) -> set[Role]:
         """The meanings that occur."""
@@ -275,12 +278,12 @@ def _column(
 def _matrices(key: str, matrices: Any, meanings: Mapping[Role, str]) -> str:
     """Side by side, with the headers above; wide ones below each other."""
     cells = []
-    for i, (header, role, values) in enumerate(matrices.columns):
+    for i, (header, role, values) in enumerate(matrices.columns, matrices.first):
         name = f"<TD>{font(header, SUBTITLE_TEXT, SMALL_SIZE)}</TD>" if header else ""
         fill = _fill(f"{matrices.key or key}-{i}", role, meanings)
         table = f"<TD>{matrix(values, role, fill, matrices.digits)}</TD>"
         cells.append((name, table))
-    if any(
+    if matrices.stacked or any(
         values.ndim > 1 and values.shape[-1] > MOST_SIDE_BY_SIDE for *_, values in matrices.columns
     ):
         lines = [line for cell in cells for line in cell]

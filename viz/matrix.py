@@ -62,7 +62,7 @@ def _heat_map(rows: Floats, most: float, role: Role, tag: str, digits: int) -> s
     lines = []
     for row in rows:
         cells = "".join(
-            f'<TD FIXEDSIZE="TRUE" WIDTH="{_CELL}" HEIGHT="{_CELL}" CELLPADDING="0" '
+            f'<TD WIDTH="{_CELL}" HEIGHT="{_CELL}" CELLPADDING="0" '
             f'BGCOLOR="{_shade(x, most, role)}"></TD>'
             for x in row
         )

@@ -10,13 +10,13 @@ from micrograd.equations import Quantity, quantities
 from micrograd.optim.equation import Equation
 from micrograd.step import Floats, ParameterRecord
 from micrograd.words import exact, word
-from viz.cards import Band, Card, Matrices, Row
+from viz.cards import Band, Card, Columns, Matrices, Row
 from viz.matrix import MOST_CELLS
-from viz.palette import DATA_FRAME, FORWARD, GRADIENT, LOCAL, UPDATE, WEIGHT_FRAME, Role
+from viz.palette import DATA_FRAME, FORWARD, GRADIENT, UPDATE, WEIGHT_FRAME, Role
 from viz.parameter_arrays import ParameterArray
 from viz.tape_recording import Source
 
-Columns = Iterator[tuple[str, Role, Floats]]
+MOST_IN_A_COLUMN = 3  # matrices; more are in two columns
 
 
 def parameter_card(
@@ -38,7 +38,13 @@ def parameter_card(
     chosen: dict[str, float] = {}
     if array.trained:
         columns += _updated(array, source, gradient, chosen, language)
-    parts: list[Matrices | Band] = [Matrices(tuple(columns), digits=digits)]
+    parts: list[Matrices | Columns | Band] = [Matrices(tuple(columns), digits=digits)]
+    if len(columns) > MOST_IN_A_COLUMN:
+        shown = [(name, role, _as_row(values)) for name, role, values in columns]
+        half = (len(shown) + 1) // 2
+        left = Matrices(tuple(shown[:half]), digits=digits, stacked=True)
+        right = Matrices(tuple(shown[half:]), digits=digits, first=half, stacked=True)
+        parts = [Columns((left,), (right,))]
     if chosen:
         said = ", ".join(f"{name} = {exact(x)}" for name, x in chosen.items())
         parts.append(Band(UPDATE, (Row(said, ""),)))
@@ -52,7 +58,7 @@ def parameter_card(
 
 def _updated(
     array: ParameterArray, source: Source, gradient: str, chosen: dict[str, float], language: str
-) -> Columns:
+) -> Iterator[tuple[str, Role, Floats]]:
     """What came of the gradient, in matrices; `chosen` gets the numbers of the rule."""
     where = {int(i): (p, k) for p in source.parameters for k, i in enumerate(p.positions.flat)}
     elements = [where[int(i)] for i in array.positions.flat]
@@ -71,10 +77,15 @@ def _updated(
             chosen[q.name] = q.value
         if not q.exact and q.name not in names:
             names.add(q.name)
-            yield q.name, LOCAL, np.reshape([own[i].value for own in used], shape)
+            said = f"{q.name} ({word('before the step', language)})"
+            yield said, UPDATE, np.reshape([own[i].value for own in used], shape)
     for i, equation in enumerate(each[0][:-1]):
         yield equation.text(), UPDATE, np.reshape([e[i].value for e in each], shape)
     yield each[0][-1].text(), UPDATE, new
+
+
+def _as_row(values: Floats) -> Floats:
+    return values.reshape(1, -1) if values.ndim < 2 else values
 
 
 def _equations(p: ParameterRecord, k: int, name: str, gradient: str) -> Sequence[Equation]:
