@@ -39,5 +39,9 @@ class LayoutError(MicrogradError, RuntimeError):
     """No layout engine could draw the picture; the text says what to install or what failed."""
 
 
+class GraphWarning(UserWarning):
+    """A number was taken out of the graph where that was hardly meant."""
+
+
 class FontWarning(UserWarning):
     """A raster or PDF picture holds characters for which the machine has no font."""

@@ -17,7 +17,7 @@ from micrograd.compiler.compiled import compile  # noqa: A004  (the contract's n
 from micrograd.data import DataLoader
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError, TrainingError
 from micrograd.interrupts import restored
-from micrograd.mistakes import check_order, kind_of
+from micrograd.mistakes import check_order, check_trains, kind_of
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import Module
 from micrograd.observers import no_grad
@@ -257,6 +257,7 @@ def _check(model: Any, loss: Any, optimizer: Any, loader: Any, epochs: Any, pati
     check_order(model, loss, optimizer, CALL)
     if not isinstance(model, Module):
         raise ArgumentTypeError(f"model must be a Module, got {type(model).__name__}")
+    check_trains(model, loss, optimizer)
     if isinstance(loader, Tensor | np.ndarray | str) or not isinstance(loader, Iterable):
         raise ArgumentTypeError(
             f"loader must give batches (x, y), such as DataLoader(X, y), got {kind_of(loader)}; "

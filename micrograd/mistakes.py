@@ -6,9 +6,11 @@ from typing import Any
 
 from micrograd.arrays import Tensor
 from micrograd.engine import Value
-from micrograd.errors import ArgumentTypeError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.nn.losses import Loss
+from micrograd.nn.module import Module
 from micrograd.optim.optimizer import Optimizer
+from micrograd.optim.state import scalars
 
 RECORD = "record_step(model, loss, optimizer, x, y)"
 
@@ -37,6 +39,26 @@ call is f(model, loss, optimizer)
             raise ArgumentTypeError(
                 f"{name} must be {wanted}, got {kind_of(given)}; the call is {call}"
             )
+
+
+def check_trains(model: Any, loss: Any, optimizer: Optimizer) -> None:
+    """Raise an ArgumentValueError if the optimiser has none of what the model is made of.
+
+    >>> from micrograd import nn, optim
+    >>> mine, other = nn.Linear(1, 1), nn.Linear(1, 1)
+    >>> check_trains(mine, nn.MSELoss(), optim.SGD(other.parameters(), lr=0.1))
+    Traceback (most recent call last):
+    micrograd.errors.ArgumentValueError: the optimizer has none of the model's parameters, which \
+would stay as they are: make it from model.parameters()
+    """
+    parts = [part for part in (model, loss) if isinstance(part, Module)]
+    own = {id(v) for part in parts for v in scalars(part.parameters())}
+    updated = (id(v) for group in optimizer.param_groups for v in scalars(group["params"]))
+    if own and own.isdisjoint(updated):
+        raise ArgumentValueError(
+            "the optimizer has none of the model's parameters, which would stay as they are: make "
+            "it from model.parameters()"
+        )
 
 
 def cannot_draw(view: str, wanted: str, given: Any) -> ArgumentTypeError:

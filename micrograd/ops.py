@@ -22,8 +22,7 @@ from typing import Any, Protocol
 
 Interval = tuple[float, float]
 LOOSE, SUM, PRODUCT, POWER, ATOM = range(5)
-# A sum of products: each has a coefficient and one or two factors. A factor is an input, or a row's
-# name with its own inputs.
+# A sum of products: each has a coefficient and one or two factors, which are inputs.
 Terms = tuple[tuple[Any, ...], ...]
 
 
@@ -228,6 +227,11 @@ def _simpler_product(a: Any, b: Any) -> Any:
     return 0.0 if (a == 0 or b == 0) and float(a) * float(b) == 0 else None
 
 
+def _has_exact_inverse(b: Any) -> bool:
+    """Whether a divisor is a number that may as well be multiplied with: a power of two."""
+    return isinstance(b, float) and 1e-300 < abs(b) < 1e300 and abs(math.frexp(b)[0]) == 0.5
+
+
 # ---- arithmetic --------------------------------------------------------------------------------
 
 _op("add", 2, lambda a, b: a + b, lambda m, g, y, a, b: (g, g),
@@ -248,7 +252,7 @@ _op("mul", 2, lambda a, b: a * b, lambda m, g, y, a, b: (g * b, g * a),
     text=lambda a, b: f"{a} × {b}", latex=lambda a, b: rf"{a} \cdot {b}")
 _op("div", 2, _div, lambda m, g, y, a, b: (m.div(g, b), -g * m.div(m.div(a, b), b)),
     infix="/", exact=True, domain=((-2.0, 2.0), (0.5, 2.0)),
-    terms=lambda a, b: ((1.0, a, ("pow_static", b, -1.0)),),
+    terms=lambda a, b: ((1.0 / b, a),) if _has_exact_inverse(b) else None,
     llvm=lambda m, a, b: m.fdiv(a, b),
     binds=PRODUCT, needs=(PRODUCT, POWER), simpler=lambda a, b: a if b == 1 else None,
     text=lambda a, b: f"{a} / {b}", latex=lambda a, b: rf"\frac{{{a}}}{{{b}}}")

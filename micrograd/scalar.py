@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from micrograd import copies, observers
 from micrograd.errors import ArgumentTypeError
+from micrograd.lost import warn_of_lost_graph
 from micrograd.notes import More
 from micrograd.ops import BY_HAND, FLOATS, Op
 
@@ -70,6 +71,7 @@ class Scalar:
     __ge__ = _comparison(operator.ge)
 
     def __float__(self) -> float:
+        warn_of_lost_graph()
         return float(self.data)
 
     def __int__(self) -> int:

@@ -12,7 +12,7 @@ from micrograd.calling import Batch, objects_in
 from micrograd.elements import Objects
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, GraphError
-from micrograd.mistakes import RECORD, check_order
+from micrograd.mistakes import RECORD, check_order, check_trains
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import AnyParameter, Module
 from micrograd.observers import no_grad, recording
@@ -54,6 +54,7 @@ def record_step(
     (1.0, 4.0, 0.0)
     """
     check_order(model, loss, optimizer, RECORD)
+    check_trains(model, loss, optimizer)
     snapshot = Snapshot(optimizer)
     try:
         return _record(model, loss, optimizer, x, y, snapshot)
@@ -85,6 +86,7 @@ def record_steps(
     'v = 0.9 × 2 + 0 = 1.8000'
     """
     check_order(model, loss, optimizer, "record_steps(model, loss, optimizer, batches)")
+    check_trains(model, loss, optimizer)
     if not isinstance(schedule, LRScheduler | None):
         raise ArgumentTypeError(f"schedule must be a schedule, got {type(schedule).__name__}")
     if isinstance(batches, Tensor | str | dict) or not isinstance(batches, Iterable):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from micrograd import MicrogradError, Value, maximum, minimum
+from micrograd.errors import GraphWarning
 
 INF, NAN = math.inf, math.nan
 
@@ -221,7 +222,8 @@ def test_conversions_and_formats() -> None:
     assert f"{v:.4f} {v:8.1f}|{v:e}" == "-2.7500     -2.8|-2.750000e+00"
     assert f"{v}" == repr(v)
     assert abs(v).data == 2.75
-    assert math.sqrt(Value(4.0)) == 2.0
+    with pytest.warns(GraphWarning):
+        assert math.sqrt(Value(4.0)) == 2.0
     assert bool(Value(0.0)) is True
 
 
@@ -294,3 +296,16 @@ def test_a_copied_graph_is_a_graph(duplicate: Callable[[Value], Value]) -> None:
     twin.backward()
     assert (twin.data, twin._op, b.label, b.grad, a.grad) == (10.0, "+", "a", 6.0, 6.0)
     assert duplicate(Value(1.0, (a,), "mine"))._op == "mine"
+
+
+def test_a_function_of_math_says_that_the_graph_is_lost() -> None:
+    v = Value(0.5) * 2
+    exp = math.exp
+    for call in (lambda: math.exp(v), lambda: 1 + math.sqrt(v) * 2, lambda: exp(v)):
+        with pytest.warns(GraphWarning, match=r"math\.\w+\(v\).*write v\.\w+\(\)"):
+            call()
+        call()  # once for each place
+    with pytest.warns(GraphWarning, match="methods of Value"):
+        assert math.isclose(math.floor(math.atan(v)), 0.0)
+    assert float(v) == round(float(v)) == v.item() == 1.0
+    assert [f"{float(x):.1f}" for x in (v, v)] == ["1.0", "1.0"]

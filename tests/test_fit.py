@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from micrograd import MicrogradError, article, fit, manual_seed, nn, optim, tensor
+from micrograd import MicrogradError, article, fit, manual_seed, nn, optim, record_step, tensor
 from micrograd.data import DataLoader
 from micrograd.data import article as article_data
 from micrograd.errors import ArgumentValueError, TrainingError
@@ -322,3 +322,28 @@ def test_targets_that_make_no_sense_are_refused_in_compiled_steps_too():
         loader = DataLoader(x, y, shuffle=False)
         with pytest.raises(ArgumentValueError, match="target"):
             fit(model, loss, sgd, loader, 2, progress=False)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_optimiser_of_another_model_is_refused(compiled):
+    model, other = nn.Linear(1, 1), nn.Linear(1, 1)
+    loader = DataLoader([[1.0]], [[2.0]])
+    for both in (fit, lambda m, c, o, *_, **__: record_step(m, c, o, [[1.0]], [[2.0]])):
+        sgd = optim.SGD(other.parameters(), lr=0.1)
+        with pytest.raises(MicrogradError, match=r"none of the model's parameters"):
+            both(model, nn.MSELoss(), sgd, loader, 1, False, compiled=compiled)
+        part = optim.SGD([model.bias], lr=0.1)  # only a part is trained: fine
+        both(model, nn.MSELoss(), part, loader, 1, False, compiled=compiled)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_binary_cross_entropy_takes_probabilities(compiled):
+    model = nn.Linear(1, 1)
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    for label in (2.0, -1.0, 1.001):
+        with pytest.raises(MicrogradError, match=f"from 0 to 1.*{label:g}"):
+            fit(model, nn.BCEWithLogitsLoss(), sgd, DataLoader([[1.0]], [[label]]), 1, False,
+                compiled=compiled)  # fmt: skip
+    for label in (0.0, 0.3, 1.0):
+        fit(model, nn.BCEWithLogitsLoss(), sgd, DataLoader([[1.0]], [[label]]), 1, False,
+            compiled=compiled)  # fmt: skip

@@ -17,7 +17,7 @@ ROOT = Path(micrograd.__file__).parents[1]
 
 # A module imports from those before it only. A new module is added where it belongs.
 LAYERS = [
-    "errors", "interrupts", "ops", "observers", "walk", "notes", "copies", "scalar",
+    "errors", "interrupts", "ops", "lost", "observers", "walk", "notes", "copies", "scalar",
     "python_core", "native_core", "engine", "functions", "gradients",
     "checks", "elements", "printing", "arrays", "paths", "recording", "tape", "words", "equations",
     "files", "tables", "step", "nn.parameter", "nn.module", "nn.init", "nn.activations",

@@ -18,6 +18,7 @@ from micrograd.engine import Value, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 
 FLOAT, INTEGER, STATIC = "float", "int", "static"
+MOST_INTEGER = 2**53  # up to which every integer is a float
 Shape = tuple[Hashable, ...]
 
 
@@ -121,6 +122,8 @@ def flat(x: Any, dtype: Any) -> np.ndarray:
     if isinstance(x, Tensor):
         return np.array([v._data for v in x._values.flat], dtype)
     if isinstance(x, np.ndarray):
+        if x.dtype.kind in "iu" and x.itemsize == 8 and x.size and dtype != np.int64:
+            _check_integers(x.min(), x.max())
         return np.ascontiguousarray(x, dtype).reshape(-1)
     floats = floats_in(x)
     if floats is not None:
@@ -137,8 +140,20 @@ def flat(x: Any, dtype: Any) -> np.ndarray:
         elif isinstance(item, np.ndarray | Tensor):
             numbers.extend(flat(item, dtype).tolist())
         elif not isinstance(item, bool):
+            if type(item) is not float and isinstance(item, Integral):
+                _check_integers(item, item)
             numbers.append(item)
     return np.array(numbers, dtype)
+
+
+def _check_integers(least: Any, most: Any) -> None:
+    """Raise an error about an integer that a program, which computes in floats, cannot hold."""
+    for number in (int(least), int(most)):
+        if abs(number) > MOST_INTEGER:
+            raise ArgumentValueError(
+                f"an argument holds the integer {number}; compiled programs compute in floats, "
+                "which hold integers up to 2**53: pass it as a float if that is near enough"
+            )
 
 
 @dataclass(slots=True)

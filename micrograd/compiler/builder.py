@@ -233,7 +233,6 @@ class Symbols:
         for c, *factors in products:
             lanes: list[Lanes] = []
             for x in factors:
-                x = self._nested(*x) if isinstance(x, tuple) else x
                 if isinstance(x, Lanes):
                     lanes.append(x)
                 else:
@@ -241,15 +240,6 @@ class Symbols:
             u, v = (*lanes, None, None)[:2]
             terms.append((u, v, c))
         return terms
-
-    def _nested(self, name: str, *args: Any) -> Any:
-        """A factor that is a row itself: once for each distinct input."""
-        x, *static = args
-        if not isinstance(x, Lanes):
-            return getattr(self, name)(*args)
-        ids, place = np.unique(x.ids, return_inverse=True)
-        result = getattr(self, name)(Lanes(self._builder, ids), *static)
-        return Lanes(self._builder, result.ids[place])
 
 
 def _nodes(kind: Any, count: int, **given: Any) -> Graph:

@@ -9,6 +9,7 @@ from micrograd.ops import OPS
 from micrograd.words import exact
 
 SUMS, PRODUCTS, ATOM = range(3)  # how tightly a formula holds together
+LEVELS = (SUMS, SUMS, PRODUCTS, ATOM, ATOM)  # the same, of the op table's levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,12 @@ def applied(name: str, static: float, arguments: list[Formula]) -> Formula:
     if len(arguments) == 1:
         extra = () if static != static else (f", {exact(static)}",)
         return (f"{name}(", *arguments[0][0], *extra, ")"), ATOM
-    holes = [f"\0{i}\0" for i in range(len(arguments))]
-    parts = OPS[name].text(*holes).split("\0")
-    enclosed = OPS[name].text(*holes).endswith(")")
+    op = OPS[name]
+    parts = op.text(*[f"\0{i}\0" for i in range(len(arguments))]).split("\0")
     pieces: list[str | Marked] = []
     for i, part in enumerate(parts):
         if i % 2:
-            pieces += held(arguments[int(part)], SUMS if enclosed else ATOM)
+            pieces += held(arguments[int(part)], LEVELS[op.needs[int(part)]])
         elif part:
             pieces.append(part)
-    return tuple(pieces), ATOM if enclosed or parts[0].startswith("[") else SUMS
+    return tuple(pieces), LEVELS[op.binds]

@@ -6,6 +6,7 @@ another sum, becomes part of it: a neuron is one node, a loss over 800 samples i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ from micrograd.compiler.graph import (
     replace,
     sorted_terms,
 )
-from micrograd.compiler.recording import DETACHED, LARGEST_OF, SORT, Recording
+from micrograd.compiler.recording import CONSTANTS, DETACHED, LARGEST_OF, SORT, Recording
 from micrograd.ops import OPS
 
 
@@ -92,8 +93,24 @@ def _kinds(r: Recording) -> np.ndarray:
             op = OPS[ROWS[row]]
             if op.terms(*["x"] * op.arity, *([static] if op.has_static else [])) is None:
                 kinds[places] = ROW
+    for places, _ in _scaled(r):
+        kinds[places] = SUM
     kinds[r.row == LARGEST_OF] = LARGEST
     return kinds
+
+
+def _scaled(r: Recording) -> Iterator[tuple[Ids, np.ndarray]]:
+    """Rows that are sums because their second operand is a constant, and the first one's factor."""
+    for row in np.unique(r.row[r.row < DETACHED]).tolist():
+        op = OPS[ROWS[row]]
+        if op.arity != 2 or op.terms("x", "y") is not None:
+            continue
+        places = np.nonzero((r.row == row) & (r.b >> SORT == CONSTANTS >> SORT))[0]
+        numbers = r.constants[r.b[places] - CONSTANTS]
+        terms = {x: op.terms("x", x) for x in np.unique(numbers).tolist()}
+        factor = {x: found[0][0] if found else np.nan for x, found in terms.items()}
+        c = np.array([factor[x] for x in numbers.tolist()])
+        yield places[~np.isnan(c)], c[~np.isnan(c)]
 
 
 def _classes(r: Recording) -> list[tuple[int, float]]:
@@ -122,6 +139,8 @@ def _define_polynomials(builder: Builder, r: Recording, first: int, operands: li
         terms = symbols.terms(op.name, *args[: op.arity], *([static] if op.has_static else []))
         if terms is not None:
             builder.define(first + places, terms)
+    for places, c in _scaled(r):
+        builder.add_terms(first + places, operands[0][places], NONE, c)
 
 
 def _folded(g: Graph) -> Graph:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from copy import copy
 from dataclasses import replace
 from threading import get_ident
 from typing import Any, NoReturn
@@ -19,6 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from micrograd.checks import user_line
+from micrograd.copies import copied
 from micrograd.engine import Value, record
 from micrograd.errors import CompileError
 from micrograd.functions import apply
@@ -233,7 +233,8 @@ class LineTracer(Tracer):
 
 def make_twin(node: Value) -> Value:
     """Another node of the same operation."""
-    return copy(node)
+    twin: Value = copied(node)
+    return twin
 
 
 def random_states(generators: Iterable[Any] = ()) -> tuple[Any, ...]:

@@ -21,6 +21,9 @@ from micrograd.scalar import Scalar
 
 T = TypeVar("T")
 
+INHERITED = object()  # what a class has of another one
+COPYING = ("__copy__", "__deepcopy__", "__reduce_ex__")
+
 _lock = RLock()
 
 
@@ -31,7 +34,7 @@ class Watch:
         self._tracer = tracer
         self._outer, self._mine = list(active), observers.mine()
         self._wanted = [] if self._outer else _watched()
-        self._kept = [(owner, name, owner.__dict__[name]) for owner, name, _ in self._wanted]
+        self._kept = [(o, name, o.__dict__.get(name, INHERITED)) for o, name, _ in self._wanted]
 
     def begin(self) -> None:
         """Put the watched versions in place."""
@@ -43,7 +46,10 @@ class Watch:
     def end(self) -> None:
         """Put back what was there before; a second time changes nothing."""
         for owner, name, value in self._kept:
-            setattr(owner, name, value)
+            if value is not INHERITED:
+                setattr(owner, name, value)
+            elif name in owner.__dict__:
+                delattr(owner, name)
         active[:] = self._outer
         observers.put(self._mine)
 
@@ -70,6 +76,7 @@ def _watched() -> list[tuple[Any, str, Any]]:
         (Value, "__init__", _watched_init(Value.__init__)),
         (Scalar, "_backward", _watched_hook(Scalar.__dict__["_backward"])),
         (Value, "backward", _watched_backward(Value.backward)),
+        *[(Value, name, _watched_copy(getattr(Value, name))) for name in COPYING],
         (builtins, "max", _watched_choice(builtins.max, largest)),
         (builtins, "min", _watched_choice(builtins.min, smallest)),
     ]
@@ -114,6 +121,15 @@ def _watched_backward(backward: Callable[[Value], None]) -> Callable[[Value], No
         if current() is not None:
             refuse("the program calls backward(); the compiler does that. Return the loss")
         backward(self)
+
+    return watched
+
+
+def _watched_copy(method: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(self: Value, *args: Any) -> Any:
+        if current() is not None:
+            refuse("a Value is copied or pickled: its number would be a constant of the program")
+        return method(self, *args)
 
     return watched
 

@@ -105,7 +105,8 @@ class L1Loss(Loss):
 class BCEWithLogitsLoss(Loss):
     """Binary cross entropy: the mean of -y log s - (1 - y) log(1 - s), where s = sigmoid(output).
 
-    The target y is a probability, 0 or 1 for a known class. Accurate for logits of any size:
+    The target y is a probability, 0 or 1 for a known class; an ArgumentValueError is raised for
+    others, with which the loss has no minimum. Accurate for logits of any size:
     `torch.nn.BCEWithLogitsLoss`.
 
     >>> from micrograd import nn, tensor
@@ -115,6 +116,20 @@ class BCEWithLogitsLoss(Loss):
 
     formula = "log(1 + exp(out)) − y × out"
     derivative = "(sigmoid(out) − y)"
+
+    def check(self, output: Tensor, target: Tensor) -> None:
+        """Raise an ArgumentValueError if the target does not fit the output."""
+        super().check(output, target)
+        self.check_numbers(np.array(_known(target), np.float64))
+
+    def check_numbers(self, target: NDArray[np.float64]) -> None:
+        """Raise an ArgumentValueError for a target that is no probability."""
+        wrong = target[(target < 0.0) | (target > 1.0)]
+        if wrong.size:
+            raise ArgumentValueError(
+                "the target must hold probabilities from 0 to 1, such as the labels 0 and 1, got "
+                f"{wrong.flat[0]:g}"
+            )
 
     def each(self, output: Tensor, target: Tensor) -> Tensor:
         """max(x, 0) - x y + log(1 + exp(-|x|)).

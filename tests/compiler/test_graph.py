@@ -14,7 +14,6 @@ from micrograd.compiler.graph import (
     INPUT,
     NONE,
     PARAMETER,
-    ROW,
     SUM,
     check,
     edges,
@@ -76,15 +75,6 @@ def test_numbers_among_lanes_are_constants_and_shared() -> None:
     assert (g.kind == CONSTANT).sum() == 1
     done = evaluate(g)
     assert done[a.ids].tolist() == done[b.ids].tolist() == [0.5, 0.25, 3.0]
-
-
-def test_a_row_inside_a_term_is_once_for_each_input() -> None:
-    builder, x, _ = two()
-    repeated = Lanes(builder, x.ids[[0, 1, 0, 2, 0]])
-    quotient = Symbols(builder).div(1.0, repeated)
-    g = builder.graph()
-    assert (g.kind == ROW).sum() == 3
-    np.testing.assert_allclose(evaluate(g)[quotient.ids], [2.0, -0.5, 2.0, 1 / 3, 2.0])
 
 
 def test_shared_lanes_are_one_node() -> None:

@@ -293,3 +293,65 @@ def test_a_parameter_for_each_shape_of_arguments(backend: str) -> None:
         assert f.value_and_grad([1.0])[1][:1].tolist() == [4.0]
         value, gradient = f.value_and_grad([1.0, 1.0])
         assert (value, gradient.tolist()) == (27.0, [0.0, 27.0])
+
+
+def test_an_eager_step_leaves_other_gradients_alone(backend: str) -> None:
+    a, outside = Value(1.0), Value(-1.0)
+    outside.grad = 3.0
+    sgd = optim.SGD([a], lr=0.1)
+    f = micrograd.compile(lambda x: (a * outside).log() * x, optimizer=sgd, backend=backend)
+    assert f.step(1.0) != f.step(1.0)  # nan, and so eager
+    assert (a.grad, outside.grad, outside._mark) == (0.0, 3.0, None)
+
+
+def test_quotients_are_correctly_rounded(backend: str) -> None:
+    a, b = Value(1.0), Value(3.0)
+    f = micrograd.compile(lambda: a / b, parameters=[a, b], backend=backend)
+    generator = random.Random(1)
+    pairs = [(generator.uniform(-9, 9), generator.uniform(-9, 9)) for _ in range(200)]
+    for a.data, b.data in [
+        *pairs,
+        (1e-300, 1e-300),
+        (1e300, 1e300),
+        (1e-310, 1e-309),
+        (1.0, 1e200),
+    ]:
+        value, gradient = f.value_and_grad()
+        assert value == a.data / b.data
+        assert gradient.tolist() == [1.0 / b.data, -(a.data / b.data) / b.data]
+    for divisor in (3.0, 5.0, -0.125, 1e308, 1e-308, 800.0):
+        scaled = micrograd.compile(lambda divisor=divisor: a / divisor, backend=backend)
+        for a.data, _ in pairs[:20]:
+            assert scaled() == a.data / divisor
+
+
+@pytest.mark.parametrize(
+    "made", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))]
+)
+def test_copies_inside_a_traced_function_are_refused(made: Any, backend: str) -> None:
+    w = Value(2.0)
+    for fn in (
+        lambda x: made(w) * w * x,
+        lambda x: made(w * x) * w,
+        lambda x: made((w * x).data) * w,
+    ):
+        for _ in range(2):  # before and after the compiler has a place for w
+            with pytest.raises(CompileError, match=r"copied or pickled(.|\n)*at "):
+                micrograd.compile(fn, backend=backend)(1.5)
+            micrograd.compile(lambda: w * w, backend=backend)()
+    assert made(w).data == 2.0
+
+
+def test_integers_that_no_float_holds_are_refused(backend: str) -> None:
+    w = Value(1.0)
+    f = micrograd.compile(lambda i: w * (i - 2**53), backend=backend)
+    assert f(2**53) == 0.0
+    g = micrograd.compile(lambda i: w * (i[0] - 2**53), backend=backend)
+    for call, given in (
+        (f, 2**53 + 1), (f, -(2**60)), (f, 2**70), (g, [2**53 + 1]), (g, [2**64]),
+        (g, np.array([2**53 + 1])), (g, np.array([2**64 - 1], np.uint64)),
+    ):  # fmt: skip
+        for _ in range(2):
+            with pytest.raises(ArgumentValueError, match=r"integer .*2\*\*53"):
+                call(given)
+    assert g(np.array([2**53])) == 0.0

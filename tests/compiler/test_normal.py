@@ -107,11 +107,11 @@ def test_powers_by_their_exponent() -> None:
         assert evaluate(g)[leaves.outputs] == pytest.approx(2.0**k * 0.75)
 
 
-def test_a_quotient_is_a_product_with_an_inverse() -> None:
-    g, leaves = graph_of(lambda: A / C + B / C)
-    inverses = np.nonzero(g.row == ROW_INDEX["pow_static"])[0]
-    assert (g.static[inverses] == -1.0).all()
-    assert evaluate(g)[leaves.outputs] == -0.375
+def test_a_quotient_is_a_row_but_for_powers_of_two() -> None:
+    for divisor, row in ((C, True), (3.0, True), (4.0, False), (-0.5, False), (1e-308, True)):
+        g, leaves = graph_of(lambda divisor=divisor: A / divisor + B / divisor)
+        assert np.count_nonzero(g.row == ROW_INDEX["div"]) == 2 * row
+        assert evaluate(g)[leaves.outputs] == (A / divisor + B / divisor).data
 
 
 def test_an_exponent_that_is_nan() -> None:
