@@ -130,7 +130,11 @@ def flat(x: Any, dtype: Any) -> np.ndarray:
         return np.frombuffer(floats[0]).astype(dtype)
     plain = _plain_numbers(x)
     if plain is not None:
-        return np.array(plain, dtype)
+        array = np.array(plain)
+        if array.dtype.kind != "f" or (np.abs(array) > MOST_INTEGER).any():
+            whole = [n for n in plain if not isinstance(n, float)]
+            _check_integers(min(whole, default=0), max(whole, default=0))
+        return array.astype(dtype, copy=False)
     numbers: list[Any] = []
     stack = [x]
     while stack:
