@@ -83,11 +83,22 @@ class Checker(Reader):
             self._check_symbols(tree, equation, numeric)
 
     def _check_symbols(self, tree: Tree, equation: Equation, numeric: list[Tree]) -> None:
+        tree = self._with_slope(tree, equation)
         self._check_shape(tree, equation)
         groupings = _groupings(tree)
         for i, grouping in enumerate(groupings):
             if self._names_hold(grouping, equation, numeric, last=i + 1 == len(groupings)):
                 return
+
+    def _with_slope(self, tree: Tree, equation: Equation) -> Tree:
+        """f′(z) is of the f that the card has: LeakyReLU(z, 0.1)."""
+        if tree[0] != "call" or not tree[1].endswith("′") or len(tree[2]) != 1:
+            return tree
+        for other in self.equations:
+            for formula in other.formulas if other.card == equation.card else ():
+                if m := re.fullmatch(rf"{tree[1][:-1]}\(.+, ({NUMBER})\)", formula):
+                    return ("call", tree[1], (*tree[2], ("number", m[1])))
+        return tree
 
     def _names_hold(self, tree: Tree, equation: Equation, numeric: list[Tree], last: bool) -> bool:
         """Whether a formula comes to its result; what is wrong with the last is reported."""
