@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import io
 import os
 import re
 import sys
@@ -15,6 +16,8 @@ from typing import Any, NoReturn
 from micrograd import __version__
 from micrograd.commands import compare, info, step, train
 from micrograd.errors import FontWarning, MicrogradError
+
+INTERRUPTED = 130  # the exit status of what Ctrl-C has ended, by the shells' convention
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,11 +42,14 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with arguments (those of the process, if None); returns its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    nowhere = io.StringIO()  # in place of a stream that was closed before the start
+    streams = [stream or nowhere for stream in (sys.stdout, sys.stderr)]
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     with (
-        contextlib.redirect_stdout(_Pipe(sys.stdout)),
-        contextlib.redirect_stderr(_Pipe(sys.stderr)),
+        contextlib.redirect_stdout(_Pipe(streams[0])),
+        contextlib.redirect_stderr(_Pipe(streams[1])),
     ):
         try:
             return _run(arguments)
@@ -55,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
+    os.environ["MPLBACKEND"] = "agg"  # files are written, and nothing is shown
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", FontWarning)
@@ -64,6 +71,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         parser.error(str(error))
     except OSError as error:
         parser.error(f"{error.filename or 'file'}: {error.strerror or error}")
+    except MemoryError:
+        parser.error("there is not enough memory for so much")
+    except KeyboardInterrupt:
+        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

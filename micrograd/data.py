@@ -25,7 +25,7 @@ def article(n_samples: int = 800, seed: int | None = None) -> tuple[Floats, Floa
     >>> X.shape, y.shape
     ((5, 3), (5, 1))
     """
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     X = rng.standard_normal((_count(n_samples), 3))  # noqa: N806
     noise = rng.standard_normal(n_samples)
     y = X[:, 0] ** 2 + 2 * X[:, 1] - 0.5 * X[:, 2] + 0.1 * noise
@@ -45,7 +45,7 @@ def moons(
     >>> sorted(y.ravel().tolist())
     [-1.0, -1.0, 1.0, 1.0]
     """
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     upper = _count(n_samples) // 2
     lower = n_samples - upper
     a, b = np.linspace(0, np.pi, upper), np.linspace(0, np.pi, lower)
@@ -62,6 +62,15 @@ def _count(n_samples: int) -> int:
     if not isinstance(n_samples, int) or n_samples < 1:
         raise ArgumentValueError(f"n_samples must be a whole number from 1, got {n_samples!r}")
     return n_samples
+
+
+def _generator(seed: int | None) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ArgumentValueError(
+            f"seed must be a whole number from 0 or None, got {seed!r:.80}"
+        ) from None
 
 
 class DataLoader:

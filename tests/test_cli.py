@@ -95,6 +95,10 @@ BAD = {
     "optimizer": ["step", "--optimizer", "magic"],
     "language": ["step", "--language", "fr"],
     "seed": ["step", "--seed", "x"],
+    "seed below 0": ["step", "--seed", "-1"],
+    "x too narrow for many units": ["step", "--sizes", "3000", "3000", "--x", "1", "2"],
+    "momentum of no use": ["step", "--optimizer", "adam", "--momentum", "0.9"],
+    "a device": ["step", "--parameters", "/dev/zero"],
     "no such file": ["step", "--parameters", "none.json"],
     "a folder as a file": ["step", "--parameters", "."],
     "out is a file": ["step", "--out", "file"],
@@ -153,3 +157,42 @@ def test_earlier_files_stay_when_a_later_run_fails(tmp_path):
     done = run("step", "--lr", "0.5", cwd=tmp_path, MICROGRAD_DOT=sys.executable)
     assert done.returncode == 2
     assert before == {name: (tmp_path / "out" / name).read_bytes() for name in FILES}
+
+
+def test_checks_come_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(article, "Network", None)  # calling it would be a TypeError
+    for name in ("x too narrow for many units", "momentum of no use", "more x than y"):
+        check_refused(BAD[name], tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_stream_that_is_closed(stream, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, stream, None)
+    assert main(["step", "--format", "svg", "--out", str(tmp_path)]) == 0
+    assert "op_graph.svg" in os.listdir(tmp_path)
+
+
+def test_a_backend_that_matplotlib_does_not_have(tmp_path):
+    small = ["--epochs", 1, "--samples", 8, "--test-samples", 2, "--eager"]
+    done = run("train", *small, "--out", tmp_path, MPLBACKEND="nonsense")
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
+
+
+def test_ctrl_c_is_one_line(tmp_path, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("micrograd.commands.step.record_steps", interrupt)
+    assert main(["step", "--out", str(tmp_path / "new")]) == 130
+    printed = capsys.readouterr()
+    assert printed.err.split("\n") == ["", "micrograd: interrupted", ""]
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr("micrograd.commands.step.record_steps", lambda *_: [0.0] * 10**18)
+    with pytest.raises(SystemExit) as stop:
+        main(["step", "--out", str(tmp_path / "new")])
+    assert (stop.value.code, "memory" in capsys.readouterr().err) == (2, True)
+
+
+def test_a_number_with_an_exponent_is_no_option(tmp_path, capsys):
+    assert main(["step", "--x", "-1e-3", "--format", "svg", "--out", str(tmp_path)]) == 0
+    assert "-0.0010" in capsys.readouterr().out

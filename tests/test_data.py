@@ -96,3 +96,10 @@ def test_tensors_and_arrays_of_any_rank():
 def test_bad_data(x, y, options, message):
     with pytest.raises(MicrogradError, match=message):
         DataLoader(x, y, **options)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "0"])
+def test_seeds_that_are_none(seed):
+    for make in (article, lambda n, seed: moons(n, 0.1, seed)):
+        with pytest.raises(MicrogradError, match="whole number from 0"):
+            make(3, seed=seed)

@@ -266,3 +266,23 @@ def test_an_unknown_reduction_is_refused(loss: type[nn.Loss]) -> None:
 def test_a_loss_says_what_it_is_for_pictures(loss: type[nn.Loss]) -> None:
     assert loss.formula != nn.Loss.formula
     assert loss.derivative != nn.Loss.derivative
+
+
+# ---- losses of regression ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", [(4, 2), (5,), (1, 1), ()])
+@pytest.mark.parametrize("name", ["MSELoss", "L1Loss"])
+def test_losses_of_regression_are_torchs(name: str, reduction: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    output, target = rng.normal(0, 5, shape), rng.normal(0, 5, shape)
+    loss, theirs = (getattr(module, name)(reduction=reduction) for module in (nn, torch.nn))
+    compare(loss, theirs, output, target)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_how_many_losses_the_mean_is_over(reduction: str) -> None:
+    mean = reduction == "mean"
+    assert nn.MSELoss(reduction).terms((4, 2)) == (8 if mean else 1)
+    assert nn.CrossEntropyLoss(reduction).terms((4, 3)) == (4 if mean else 1)

@@ -218,3 +218,11 @@ def test_a_bad_rate_is_refused_and_nothing_changes() -> None:
         with pytest.raises(MicrogradError, match="lr must be"):
             optimizer.lr = rate
     assert [g["lr"] for g in optimizer.param_groups] == [0.1, 0.2]
+
+
+def test_parameters_after_one_that_was_not_reached_are_updated() -> None:
+    first, unreached, last = Value(1.0), Value(2.0), Value(3.0)
+    sgd = optim.SGD([first, unreached, last], lr=0.5)
+    (first * last).backward()
+    sgd.step()
+    assert (first.data, unreached.data, last.data) == (-0.5, 2.0, 2.5)

@@ -177,3 +177,11 @@ def test_bad_options_are_named(name: str, options: dict[str, Any]) -> None:
 def test_bad_schedules_are_named(name: str, options: dict[str, Any]) -> None:
     with pytest.raises(MicrogradError, match=next(iter(options))):
         getattr(lr_scheduler, name)(optim.SGD([Value(1.0)]), **options)
+
+
+def test_a_cosine_of_one_epoch_goes_down_at_once():
+    sgd = optim.SGD([Value(1.0)], lr=0.5)
+    schedule = optim.lr_scheduler.CosineAnnealingLR(sgd, T_max=1, eta_min=0.25)
+    assert sgd.lr == 0.5
+    schedule.step()
+    assert sgd.lr == pytest.approx(0.25, rel=1e-15)

@@ -460,3 +460,17 @@ def test_a_bad_file_leaves_the_model_as_it_was(tmp_path: Path) -> None:
         with pytest.raises(MicrogradError):
             model.load_state_dict(load(tmp_path / "x.npz"))
         assert same(model.state_dict(), before)
+
+
+@pytest.mark.parametrize("squeezed", ["micrograd.json", "other"])
+def test_a_single_compressed_member_is_refused(squeezed, tmp_path):
+    save({"a": np.arange(40.0), "b": np.zeros(40)}, tmp_path / "whole.npz")
+    with zipfile.ZipFile(tmp_path / "whole.npz") as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    names = [n for n in members if (n == "micrograd.json") == (squeezed == "micrograd.json")]
+    with zipfile.ZipFile(tmp_path / "part.npz", "w") as part:
+        for name, body in members.items():
+            how = zipfile.ZIP_DEFLATED if name == names[0] else zipfile.ZIP_STORED
+            part.writestr(name, body, how)
+    with pytest.raises(MicrogradError, match="compressed"):
+        load(tmp_path / "part.npz")

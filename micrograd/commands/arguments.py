@@ -13,6 +13,8 @@ from pathlib import Path
 from micrograd.files import write_all
 from micrograd.words import MOST_DIGITS
 
+MOST_SAMPLES = 1_000_000
+
 
 def _apart(text: str) -> str:
     """The text of one number; several with commas between them are an error that says so."""
@@ -38,6 +40,22 @@ def whole(text: str) -> int:
     return number
 
 
+def seed(text: str) -> int:
+    """A whole number from 0, as random generators take it."""
+    number = int(_apart(text))
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0, got {text}")
+    return number
+
+
+def samples(text: str) -> int:
+    """How many samples: as many as there is memory for, on any machine."""
+    number = whole(text)
+    if number > MOST_SAMPLES:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_SAMPLES:,}, got {text}")
+    return number
+
+
 def decimals(text: str) -> int:
     """How many decimals numbers are printed with."""
     number = int(text)
@@ -60,7 +78,7 @@ def formats(text: str) -> list[str]:
 
 
 finite.__name__ = "number"  # argparse names the type in its messages
-whole.__name__ = decimals.__name__ = "whole number"
+whole.__name__ = decimals.__name__ = seed.__name__ = samples.__name__ = "whole number"
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:

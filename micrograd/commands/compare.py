@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from micrograd.commands.arguments import add_out, folder, whole, write_and_say
+from micrograd.commands.arguments import add_out, folder, samples, seed, whole, write_and_say
 from micrograd.comparison import METHODS, SEEDS, compare, comparison_table
 from micrograd.words import LANGUAGES
 
@@ -23,11 +23,11 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=run)
     option = parser.add_argument
     option("--epochs", type=whole, default=10, metavar="N", help="(%(default)s)")
-    option("--samples", type=whole, default=800, metavar="N", help="(%(default)s)")
-    option("--test-samples", type=whole, default=200, metavar="N", help="(%(default)s)")
+    option("--samples", type=samples, default=800, metavar="N", help="(%(default)s)")
+    option("--test-samples", type=samples, default=200, metavar="N", help="(%(default)s)")
     option("--runs", type=whole, default=len(SEEDS), metavar="N",
            help="starts of each method (%(default)s)")  # fmt: skip
-    option("--seed", type=int, default=SEEDS[0], metavar="N",
+    option("--seed", type=seed, default=SEEDS[0], metavar="N",
            help="of the first start; the next ones follow (%(default)s)")  # fmt: skip
     option("--language", choices=LANGUAGES, default="en", help="(%(default)s)")
     add_out(parser)

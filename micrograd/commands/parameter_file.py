@@ -25,6 +25,8 @@ def read_parameters(path: Path) -> State:
     Layers of other names, such as those of a Sequential, are counted in the file's order. Raises an
     ArgumentValueError if the file holds no such thing, an OSError if it cannot be read.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ArgumentValueError(f"{path} must be a file, got a device or a pipe")
     state = load(path) if path.suffix.lower() == ".npz" else _from_json(path)
     if not isinstance(state, Mapping):
         raise ArgumentValueError(f"{path} must hold {WANTED}, got a {type(state).__name__}")

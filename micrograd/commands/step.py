@@ -15,6 +15,7 @@ from micrograd.commands.arguments import (
     finite,
     folder,
     formats,
+    seed,
     show,
     whole,
     write_and_say,
@@ -51,7 +52,7 @@ def add(commands: Any) -> None:
     add("--optimizer", type=str.lower, choices=list(article.OPTIMIZERS), default="sgd")
     add("--parameters", type=Path, metavar="FILE",
         help=f"initial parameters: what micrograd.save wrote, or JSON: {WANTED}")  # fmt: skip
-    add("--seed", type=int, metavar="N", help="draw initial parameters with this seed (0)")
+    add("--seed", type=seed, metavar="N", help="draw initial parameters with this seed (0)")
     add("--steps", type=whole, default=1, metavar="N",
         help="how many steps; the pictures of each have its number in their names (1)")  # fmt: skip
     add("--sample", type=whole, metavar="N", help="which sample the gradient diagram shows (1)")
@@ -95,6 +96,7 @@ def _record(options: argparse.Namespace) -> list[Step]:
             )
         sizes = found
     plain = sizes == article.SIZES
+    _check(options, sizes)  # before the work of making a network
     random.seed(options.seed or 0)
     model = article.Network(sizes, options.activation)
     if state is not None:
@@ -103,17 +105,7 @@ def _record(options: argparse.Namespace) -> list[Step]:
         model.load_state_dict(article.PARAMETERS)
     x = _samples("--x", options.x, sizes[0], article.X if plain else None)
     y = _samples("--y", options.y, sizes[-1], article.Y if plain else None)
-    if len(x) != len(y):
-        raise ArgumentValueError(
-            f"--x and --y must be given equally often, got {len(x)} and {len(y)}"
-        )
-    rule = {"lr": options.lr}
-    if options.momentum:
-        if options.optimizer not in WITH_MOMENTUM:
-            raise ArgumentValueError(
-                f"--momentum is for {' and '.join(WITH_MOMENTUM)}, got {options.optimizer}"
-            )
-        rule["momentum"] = options.momentum
+    rule = {"lr": options.lr} | ({"momentum": options.momentum} if options.momentum else {})
     optimizer = article.OPTIMIZERS[options.optimizer](model.parameters(), **rule)
     return record_steps(model, article.LOSSES[options.loss](), optimizer, [(x, y)] * options.steps)
 
@@ -125,14 +117,28 @@ def _samples(
     default: Sequence[Sequence[float]] | None,
 ) -> Sequence[Sequence[float]]:
     """The samples given, or those of the article, or a drawn one for other networks."""
-    if given is None:
-        return default or [[round(random.uniform(-2, 2), 1) for _ in range(units)]]
+    return given or default or [[round(random.uniform(-2, 2), 1) for _ in range(units)]]
+
+
+def _check(options: argparse.Namespace, sizes: tuple[int, ...]) -> None:
+    """Raise an ArgumentValueError for samples that do not fit, and for a momentum of no use."""
+    _check_samples("--x", options.x or [], sizes[0])
+    _check_samples("--y", options.y or [], sizes[-1])
+    x, y = (len(given or [[]]) for given in (options.x, options.y))
+    if x != y:
+        raise ArgumentValueError(f"--x and --y must be given equally often, got {x} and {y}")
+    if options.momentum and options.optimizer not in WITH_MOMENTUM:
+        raise ArgumentValueError(
+            f"--momentum is for {' and '.join(WITH_MOMENTUM)}, got {options.optimizer}"
+        )
+
+
+def _check_samples(name: str, given: list[list[float]], units: int) -> None:
     for sample in given:
         if len(sample) != units:
             many = f"{units} numbers, one a unit" if units > 1 else "1 number"
             again = f"; for more samples give {name} again" if len(sample) > units else ""
             raise ArgumentValueError(f"{name} takes {many}, got {len(sample)}{again}")
-    return given
 
 
 def _pictures(

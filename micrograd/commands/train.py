@@ -6,7 +6,15 @@ import argparse
 from typing import Any
 
 from micrograd import article, nn
-from micrograd.commands.arguments import add_out, finite, folder, whole, write_and_say
+from micrograd.commands.arguments import (
+    add_out,
+    finite,
+    folder,
+    samples,
+    seed,
+    whole,
+    write_and_say,
+)
 from micrograd.data import DataLoader
 from micrograd.data import article as article_data
 from micrograd.dead import dead_units
@@ -38,12 +46,12 @@ def add(commands: Any) -> None:
     option("--batch-size", type=whole, default=32, metavar="N",
            help="samples a step (%(default)s); as many as --samples is batch descent")  # fmt: skip
     option("--epochs", type=whole, default=50, metavar="N", help="(%(default)s)")
-    option("--samples", type=whole, default=800, metavar="N", help="(%(default)s)")
-    option("--test-samples", type=whole, default=200, metavar="N", help="(%(default)s)")
+    option("--samples", type=samples, default=800, metavar="N", help="(%(default)s)")
+    option("--test-samples", type=samples, default=200, metavar="N", help="(%(default)s)")
     option("--activation", choices=list(article.ACTIVATIONS), default="relu", help="(%(default)s)")
     option("--start", choices=article.STARTS, default=article.STARTS[0],
            help="initial parameters: He's rule for ReLU, or torch's (%(default)s)")  # fmt: skip
-    option("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
+    option("--seed", type=seed, default=0, metavar="N", help="(%(default)s)")
     option("--eager", action="store_true", help="do not compile the steps")
     option("--language", choices=LANGUAGES, default="en", help="(%(default)s)")
     add_out(train)
@@ -54,13 +62,13 @@ def run(options: argparse.Namespace) -> None:
     from viz import curves
 
     n, language = options.samples, options.language
-    x, y = article_data(n + options.test_samples, options.seed)
-    model = article.deep_network(options.seed, options.activation, options.start)
     rule = {"lr": options.lr}
     if options.momentum:
         if options.optimizer not in WITH_MOMENTUM:
             raise ArgumentValueError(f"{options.optimizer} has no momentum; --momentum is for sgd")
         rule["momentum"] = options.momentum
+    x, y = article_data(n + options.test_samples, options.seed)
+    model = article.deep_network(options.seed, options.activation, options.start)
     optimizer = article.OPTIMIZERS[options.optimizer](model.parameters(), **rule)
     with folder(options.out) as target:
         history = fit(

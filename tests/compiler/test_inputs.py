@@ -235,7 +235,7 @@ def test_as_a_decorator() -> None:
         {"x": 1.0},
         {1.0},
         1j,
-        object(),
+        pytest.param(object(), id="object"),
         Fraction,
         [1.0, None],
         [1.0, "2"],
