@@ -24,7 +24,7 @@ from viz.drawing import Drawing, step_caption
 from viz.figure import Figure
 from viz.folding import MOST_NODES, Block, exits_of, fold, users_of
 from viz.grouping import Place, places
-from viz.naming import expression, formula, label_names, step_clusters, step_names
+from viz.naming import UNNAMED, expression, formula, label_names, step_clusters, step_names
 from viz.ordering import in_columns, keep_order
 from viz.palette import DATA_FRAME, FORWARD, GRADIENT, NEURON_FRAME, WEIGHT_FRAME
 
@@ -190,11 +190,14 @@ class _Picture:
         return Card(key, name, f"= {how}" if name and how else how, parts, frame)
 
     def _small_print(self, i: int) -> tuple[Band, ...]:
-        """The formula with numbers, where those on the cards have too few digits for it."""
+        """The formula with numbers, where it has not all names, or the cards too few digits."""
         found = formula(self.tape, i, self.names)
         shown = self.rows.number(self.tape.nodes[i].value)
         digits = self.rows.digits
-        if found is None or digits_needed(found, shown, digits) in (digits, None):
+        if found is None:
+            return ()
+        whole = UNNAMED not in expression(self.tape, i, self.names, digits)
+        if whole and digits_needed(found, shown, digits) in (digits, None):
             return ()
         return (Band(FORWARD, (Row("", "", detail=self.rows.small_print(found, shown, FORWARD)),)),)
 
