@@ -61,12 +61,9 @@ static int observed;              /* whether anybody watches */
 
 static inline int is_leaf(const Value *v) { return v->row <= ROW_STORED; }
 
-static double stored_number(const Value *v) {
-    return v->kind == SINGLE ? (double)*(float *)v->place : *(double *)v->place;
-}
-
 static inline double number(const Value *v) {
-    return UNLIKELY(v->row == ROW_STORED) ? stored_number(v) : v->data;
+    if (v->row != ROW_STORED) return v->data;
+    return v->kind == DOUBLE ? *(double *)v->place : (double)*(float *)v->place;
 }
 
 static void set_number(Value *v, double x) {
