@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +119,53 @@ def test_axes_of_one_and_their_order_do_not_matter() -> None:
 
     kernels = nest((2, 1, 3), (3, 7, 1), (3, 9, 1), 10), nest((3, 2), (1, 3), (1, 3), 20)
     assert len(fuse(program(*kernels)).kernels) == 1
+
+
+KEPT = ((80, N),), ((10, N), (80, N))  # whether what is added to is read after a run
+
+
+def same_numbers(given: Program) -> Program:
+    """The fused program, which leaves the same numbers where they are kept."""
+    fused = fuse(given)
+    check(fused)
+    works = []
+    for p in (given, fused):
+        spaces = {"work": given.work.copy(), "parameters": np.ones(N), "input0": np.ones(N)}
+        interpret.run(p, spaces)
+        works.append(np.concatenate([spaces["work"][a : a + n] for a, n in given.kept]))
+    np.testing.assert_allclose(works[1], works[0], rtol=1e-15)
+    return fused
+
+
+def term(out: int, source: int) -> Elementwise:
+    return Elementwise((N,), (Statement(TERM, at(out), (at(source),)),))
+
+
+ADDED = Contraction((N, 3), Access("work", 10, (1, 0)), Access("work", 60, (0, 1)), None, 1.0, True)
+
+
+@pytest.mark.parametrize(
+    "kernels",
+    [
+        (apply("relu", 10, 30), apply("exp", 50, 11), apply("maximum", 80, 10, 51)),  # read twice
+        (apply("relu", 10, 30), apply("exp", 31, 60), apply("maximum", 80, 10, 32)),  # 30 rewritten
+        (term(10, 30), apply("exp", 80, 11), ADDED),  # what is added to is read before
+        (apply("relu", 10, 30), ADDED),  # it is no term
+        (term(10, 30), term(10, 40), ADDED),  # it is written twice
+        (term(10, 30), replace(ADDED, extents=(N - 1, 3))),  # a part of it is added to
+    ],
+)
+def test_what_moves_is_made_before_it_is_read(kernels: tuple[Kernel, ...]) -> None:
+    same_numbers(program(*kernels, kept=KEPT[isinstance(kernels[-1], Contraction)]))
+
+
+def test_only_what_reads_one_array_is_made_again_where_it_is_read() -> None:
+    def made(*first: Elementwise) -> list[list[str]]:
+        kernels = (*first, apply("exp", 50, 60), apply("maximum", 80, 10, 51))
+        return rows(same_numbers(program(*kernels, kept=((80, N),))))
+
+    assert made(apply("relu", 10, 30)) == [["exp"], ["relu", "maximum"]]
+    assert made(apply("minimum", 10, 30, 40)) == [["minimum", "exp"], ["maximum"]]
 
 
 def test_the_time_it_takes_grows_with_the_number_of_kernels() -> None:
