@@ -78,9 +78,11 @@ def test_names_of_other_models():
         "z2 = x[:, 2:] (6×2) · W1ᵀ (2×3) + b1 (3)",
     ]
     assert "z1 = left (6×2) · W1ᵀ (2×3) + b1 (3)" in last("two inputs")
-    assert "L = (Σ a4 (6) − Σ a1[y] (6)) / 6" in last("cross entropy")
+    entropy = last("cross entropy")
+    assert "a5 = Σ a4 (6) − Σ a1[y] (6)" in entropy
+    assert "L = a5 / 6" in entropy
     assert "out = a1 (6×3) / a2 (6×1)" in last("softmax")
-    assert "L = Σ θ (26)² / 100 + Σ (out (6×1) − y (6×1))² / 6" in last("penalty")
+    assert "L = a2 + Σ θ (26)² / 100" in last("penalty")
     assert last("Karpathy's")[0] == "z1 = x (5×3) · W1ᵀ (3×4) + b1 (4)"
     assert "out = h (5×4) · v (4)" in last("scalars")
     assert "a1 = scale (4) ⊙ z (4×4)" in last("gated")

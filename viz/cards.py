@@ -81,12 +81,13 @@ class Matrices:
     """Matrices side by side, each with a header and a meaning of its own.
 
     `key` is for their ids, and `first` the number of the first, where a card has several of these.
-    Numbers have `digits` decimals. Wide matrices, and `stacked` ones, are below each other.
+    Numbers have `digits` decimals, all or those of each. Wide matrices, and `stacked` ones, are
+    below each other.
     """
 
     columns: tuple[tuple[str, Role, Floats], ...]
     key: str = ""
-    digits: int = DIGITS
+    digits: int | tuple[int, ...] = DIGITS
     first: int = 0
     stacked: bool = False
 
@@ -281,7 +282,9 @@ def _matrices(key: str, matrices: Any, meanings: Mapping[Role, str]) -> str:
     for i, (header, role, values) in enumerate(matrices.columns, matrices.first):
         name = f"<TD>{font(header, SUBTITLE_TEXT, SMALL_SIZE)}</TD>" if header else ""
         fill = _fill(f"{matrices.key or key}-{i}", role, meanings)
-        table = f"<TD>{matrix(values, role, fill, matrices.digits)}</TD>"
+        own = matrices.digits
+        digits = own if isinstance(own, int) else own[i - matrices.first]
+        table = f"<TD>{matrix(values, role, fill, digits)}</TD>"
         cells.append((name, table))
     if matrices.stacked or any(
         values.ndim > 1 and values.shape[-1] > MOST_SIDE_BY_SIDE for *_, values in matrices.columns
