@@ -159,7 +159,7 @@ class LayerPicture:
 
 
 def _frames(operations: Sequence[Operation], root: str) -> list[_Frame]:
-    """Which operations stand together; the root stands alone."""
+    """Which operations stand together; the root only with what is a number, too."""
     users: dict[str, int] = {}
     for op in operations:
         for x in op.operands:
@@ -175,8 +175,8 @@ def _frames(operations: Sequence[Operation], root: str) -> list[_Frame]:
             continue
         before = frames[-1] if frames else None
         joins = before and not before.times and len(before.numbers) < MOST_IN_A_FRAME
-        joins = joins and item.result.name != root
-        if joins and _follows(item, operations[at - 1], users):
+        alone = item.result.name == root and operations[at - 1].result.shape != ()
+        if joins and not alone and _follows(item, operations[at - 1], users):
             frames[-1] = _Frame((*frames[-1].numbers, at))
         else:
             frames.append(_Frame((at,)))
