@@ -8,7 +8,7 @@ has a second chance.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -42,3 +42,22 @@ def restored(run: Callable[[], T], restore: Callable[[], object]) -> T:
             restore()
     finally:
         restore()  # again: the first time may have been interrupted
+
+
+def locked(lock: Any, run: Callable[[], T]) -> T:
+    """What `run` returns while this thread holds a lock.
+
+    An interruption at the end of a `with` would leave the lock taken for ever, and other threads
+    waiting; here its release has a second chance.
+    """
+    taken: list[Callable[[], object]] = []
+
+    def go() -> T:
+        taken.append(lock.acquire() and lock.release)
+        return run()
+
+    def free() -> None:
+        while taken:
+            taken.pop()()
+
+    return restored(go, free)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from micrograd import observers
 from micrograd.compiler.tracing import LARGEST, Read, Tracer, active, as_read, current, refuse
 from micrograd.engine import Value, as_operand, record
-from micrograd.interrupts import restored
+from micrograd.interrupts import locked, restored
 from micrograd.ops import FLOATS
 from micrograd.scalar import Scalar
 
@@ -59,7 +59,8 @@ def traced(tracer: Tracer, program: Callable[[], T]) -> T:
 
     However it ends, also by an interruption, everything is as it was before.
     """
-    with _lock:
+
+    def alone() -> T:
         watch = Watch(tracer)
 
         def run() -> T:
@@ -67,6 +68,8 @@ def traced(tracer: Tracer, program: Callable[[], T]) -> T:
             return program()
 
         return restored(run, watch.end)
+
+    return locked(_lock, alone)
 
 
 def _watched() -> list[tuple[Any, str, Any]]:

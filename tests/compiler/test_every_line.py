@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 from functools import partial
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,16 @@ def test_a_trace() -> None:
             assert [owner.__dict__[name] for owner, name in WATCHED] == UNWATCHED
             assert tracing.active == []
             assert [type(o) for o in observers.active] == [no_grad]
+            assert free_for_others(), f"{position} leaves the lock taken"
     assert observers.active == ()
+
+
+def free_for_others() -> bool:
+    """Whether another thread can trace, too."""
+    other = Thread(target=lambda: traced(Tracer(), lambda: None), daemon=True)
+    other.start()
+    other.join(5)
+    return not other.is_alive()
 
 
 def test_moving_into_a_store() -> None:
