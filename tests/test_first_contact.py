@@ -59,7 +59,7 @@ def test_the_version(capsys):
 
 
 def step():
-    return micrograd.record_step(article.network(), MSE, SGD, article.X, article.Y)
+    return micrograd.record_step(MODEL, MSE, SGD, article.X, article.Y)
 
 
 loss = MSE(MODEL(article.X), article.Y)

@@ -311,8 +311,8 @@ def test_gradients_of_earlier_passes_do_not_count_anywhere() -> None:
     assert (step.parameter("a").gradient, b.grad) == (6.0, 3.0)
 
 
-SGD = optim.SGD([Value(1.0)], lr=0.1)
-LINE = nn.Linear(1, 1)
+LINE, TWO = nn.Linear(1, 1), TwoInputs()
+SGD = optim.SGD([*LINE.parameters(), *TWO.parameters()], lr=0.1)
 WRONG = [
     ((SGD, nn.MSELoss(), LINE, [[1.0]], [[1.0]]), "model must be a Module or a function, got SGD"),
     ((nn.MSELoss(), LINE, SGD, [[1.0]], [[1.0]]), "model must be .* got MSELoss"),
@@ -328,7 +328,7 @@ WRONG = [
         (lambda x: "a", lambda out, y: Value(1.0), SGD, 1.0, 1.0),
         "model must return Values, got str",
     ),
-    ((TwoInputs(), nn.MSELoss(), SGD, [[1.0]], [[1.0]]), r"2 inputs \(left, right\)"),
+    ((TWO, nn.MSELoss(), SGD, [[1.0]], [[1.0]]), r"2 inputs \(left, right\)"),
     ((LINE, nn.MSELoss(), SGD, [[1.0], [1.0, 2.0]], [[1.0]]), "x: data must be a rectangular"),
     ((LINE, nn.MSELoss(), SGD, [], []), "x is empty"),
     ((LINE, nn.MSELoss(), SGD, "text", [[1.0]]), "Linear takes|data must"),

@@ -176,7 +176,7 @@ def index_text(whole: Positions, part: Ids, shape: tuple[int, ...]) -> str:
 
     >>> grid = np.arange(12).reshape(4, 3)
     >>> index_text(grid, grid[:, 1].ravel(), (4,)), index_text(grid, grid[2:, :2].ravel(), (2, 2))
-    ('[:, 1]', '[2:4, :2]')
+    ('[:, 1]', '[2:, :2]')
     """
     flat = whole.ravel()
     if np.array_equal(part, flat) and len(shape) >= whole.ndim:

@@ -78,6 +78,8 @@ def test_ctrl_c_leaves_whole_steps(backend: str) -> None:
     assert (numbers_of(theirs.parameters) == numbers_of(mine.parameters)).all()
 
 
+# An interruption in a `__del__` of llvmlite's is not raised but told of.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @needs_timer
 def test_ctrl_c_while_compiling_leaves_nothing_behind(backend: str) -> None:
     workload, _ = trainer(backend)
