@@ -59,7 +59,9 @@ def test_the_version(capsys):
 
 
 def step():
-    return micrograd.record_step(MODEL, MSE, SGD, article.X, article.Y)
+    model = article.network()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    return micrograd.record_step(model, MSE, sgd, article.X, article.Y)
 
 
 loss = MSE(MODEL(article.X), article.Y)
