@@ -1,7 +1,7 @@
 /* micrograd._native: the compiled core of the engine.
 
    It knows no formula. What each operation computes, and its derivative, is in rows.h, which
-   generate.py makes from micrograd/ops.py. micrograd/python_core.py is the same in Python. */
+   generate.py makes from micrograd/ops.py. micrograd/core/python_core.py is the same in Python. */
 #include "value.h"
 #include "nodes.h"
 #include "operators.h"

@@ -8,7 +8,8 @@ from typing import Any
 
 import micrograd
 import viz
-from micrograd import article, data, nn, optim, record_step
+from micrograd import data, nn, optim, record_step
+from micrograd.article import networks as article
 
 
 def pictures() -> dict[str, viz.Figure]:

@@ -11,23 +11,23 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from micrograd.arrays import FloatTensor, Tensor, tensor
 from micrograd.checks import detect_anomaly, gradcheck
 from micrograd.engine import Value
 from micrograd.errors import CompileError, MicrogradError
 from micrograd.functions import maximum, minimum
 from micrograd.gradients import grad, hessian
 from micrograd.observers import no_grad
+from micrograd.tensors.tensor import FloatTensor, Tensor, tensor
 
 if TYPE_CHECKING:
     from micrograd import data as data
     from micrograd import nn as nn
     from micrograd import optim as optim
-    from micrograd.compiler.compiled import compile  # noqa: A004  (the contract's name)
-    from micrograd.loop import History, fit
+    from micrograd.compiler.api import compile  # noqa: A004  (the contract's name)
     from micrograd.nn.init import manual_seed
-    from micrograd.saving import load, save
-    from micrograd.train import record_step, record_steps
+    from micrograd.steps.record import record_step, record_steps
+    from micrograd.training.fit import History, fit
+    from micrograd.training.saving import load, save
 
 __all__ = [
     "CompileError",
@@ -57,17 +57,17 @@ __version__ = "0.1.0"
 
 # Loaded when first asked for, so that `import micrograd` stays light.
 _LATER = {
-    "History": "micrograd.loop",
-    "compile": "micrograd.compiler.compiled",
+    "History": "micrograd.training.fit",
+    "compile": "micrograd.compiler.api",
     "data": "",
-    "fit": "micrograd.loop",
-    "load": "micrograd.saving",
+    "fit": "micrograd.training.fit",
+    "load": "micrograd.training.saving",
     "manual_seed": "micrograd.nn.init",
     "nn": "",
     "optim": "",
-    "record_step": "micrograd.train",
-    "record_steps": "micrograd.train",
-    "save": "micrograd.saving",
+    "record_step": "micrograd.steps.record",
+    "record_steps": "micrograd.steps.record",
+    "save": "micrograd.training.saving",
 }
 
 

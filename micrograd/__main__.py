@@ -2,7 +2,7 @@
 
 import sys
 
-from micrograd.cli import main
+from micrograd.commands.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

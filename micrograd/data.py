@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.arrays import Tensor, tensor
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.tensors.tensor import Tensor, tensor
 
 Floats = NDArray[np.float64]
 

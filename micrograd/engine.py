@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from micrograd import native_core
-from micrograd.notes import More
-from micrograd.scalar import as_number
+from micrograd.core import native_core
+from micrograd.core.notes import More
+from micrograd.core.scalar import as_number
 
 WHY_PYTHON = native_core.reason()  # why the core is the one in Python; empty if it is not
 CORE = "Python" if WHY_PYTHON else "native"
 
 if TYPE_CHECKING or WHY_PYTHON:
-    from micrograd.python_core import (
+    from micrograd.core.python_core import (
         PLAIN,
         Value,
         as_operand,

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from micrograd import observers
+from micrograd.core.walk import topological_order
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, GraphError
 from micrograd.functions import VALUES
 from micrograd.ops import BY_HAND, FLOATS
-from micrograd.walk import topological_order
 
 
 def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = False) -> list[Value]:

@@ -7,7 +7,8 @@ import random
 import torch
 from torch import nn as tnn
 
-from micrograd import article, optim, record_step
+from micrograd import optim, record_step
+from micrograd.article import networks as article
 
 TORCH_ACTIVATIONS = {
     "relu": tnn.ReLU,

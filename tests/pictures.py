@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 from micrograd.ops import FLOATS
-from viz.palette import SMALL_SIZE
+from viz.drawing.palette import SMALL_SIZE
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from micrograd import nn
 from micrograd.data import moons
-from micrograd.loop import History
+from micrograd.training.fit import History
 from viz import curves
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import micrograd
 from micrograd import Value, nn, optim, record_steps
-from micrograd.step import Step
+from micrograd.steps.step import Step
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "leaky_relu": nn.LeakyReLU}
 OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [

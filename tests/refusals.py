@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from micrograd.cli import main
+from micrograd.commands.cli import main
 
 
 def check_refused(arguments, tmp_path, monkeypatch, capsys):

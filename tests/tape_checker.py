@@ -15,8 +15,8 @@ from equation_reader import Finding
 from formula_parser import NUMBER
 from printed import MISSING, Card, Line, Printed
 
-from micrograd.step import Step
-from micrograd.tape import Tape
+from micrograd.steps.step import Step
+from micrograd.tape.tape import Tape
 
 TOLERANCE = 1e-9
 FOLDED = re.compile("folded|nearest|more|operations on|折叠|最近|个运算")

@@ -9,8 +9,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from refusals import check_refused
 
-from micrograd import article
-from micrograd.cli import main
+from micrograd.article import networks as article
+from micrograd.commands.cli import main
 
 FILES = ["gradient_diagram.png", "gradient_diagram.svg", "layer_graph.svg", "op_graph.svg"]
 

@@ -11,13 +11,14 @@ import pytest
 import torch
 from refusals import check_refused
 
-from micrograd import Value, article, data, engine, fit, nn, optim, tensor
-from micrograd.cli import main
-from micrograd.comparison import METHODS, Method, Run, compare, comparison_table
-from micrograd.dead import dead_units
-from micrograd.loop import History
+from micrograd import Value, data, engine, fit, nn, optim, tensor
+from micrograd.article import networks as article
+from micrograd.article.comparison import METHODS, Method, Run, compare, comparison_table
+from micrograd.article.dead import dead_units
+from micrograd.commands.cli import main
 from micrograd.nn.init import kaiming_uniform_
-from micrograd.tables import text_width
+from micrograd.steps.tables import text_width
+from micrograd.training.fit import History
 
 SMALL = ["--samples", "40", "--test-samples", "20", "--epochs", "3"]
 

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 import micrograd
-from micrograd import Value, engine, native_core, no_grad, python_core
+from micrograd import Value, engine, no_grad
+from micrograd.core import native_core, python_core
 from micrograd.ops import OPS, Op
 
 native = pytest.mark.skipif(engine.CORE != "native", reason=engine.WHY_PYTHON or "native")

@@ -197,7 +197,7 @@ WITHOUT_PYPLOT = """
 import sys
 import viz
 assert "matplotlib" not in sys.modules, "import viz"
-from micrograd.loop import History
+from micrograd.training.fit import History
 figure = viz.curves.loss_curves({"SGD": History([2.0, 1.0])})
 figure.content("png")
 assert "matplotlib.pyplot" not in sys.modules

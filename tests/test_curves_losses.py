@@ -10,7 +10,7 @@ from plots import RUNS, history, legend_texts
 
 from micrograd import MicrogradError, Value, fit, nn, optim
 from micrograd.data import DataLoader
-from micrograd.loop import History
+from micrograd.training.fit import History
 from viz import curves
 from viz.plots.contest import epochs_to_reach, usual_target
 from viz.plots.losses import mean_window, running_mean, steps_per_epoch

@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from micrograd.equations import (
+from micrograd.ops import FLOATS, OPS
+from micrograd.text.equations import (
     SYMBOLS,
     Quantity,
     derivative,
@@ -16,8 +17,7 @@ from micrograd.equations import (
     spelled,
     symbolic,
 )
-from micrograd.ops import FLOATS, OPS
-from micrograd.words import number
+from micrograd.text.words import number
 
 
 def text(pieces):

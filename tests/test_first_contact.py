@@ -19,8 +19,9 @@ from refusals import check_refused
 
 import micrograd
 import viz
-from micrograd import MicrogradError, Value, article, nn, optim, record_step
-from micrograd.cli import _parser, main
+from micrograd import MicrogradError, Value, nn, optim, record_step
+from micrograd.article import networks as article
+from micrograd.commands.cli import _parser, main
 from micrograd.data import DataLoader
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +38,9 @@ def test_dir_lists_what_there_is(package):
 
 
 def test_dir_lists_what_is_not_loaded_yet_and_loads_nothing():
-    code = "import micrograd, sys; print(*dir(micrograd)); print('micrograd.loop' in sys.modules)"
+    code = (
+        "import micrograd, sys; print(*dir(micrograd)); print('micrograd.training' in sys.modules)"
+    )
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

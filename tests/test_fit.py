@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from micrograd import MicrogradError, article, fit, manual_seed, nn, optim, record_step, tensor
+from micrograd import MicrogradError, fit, manual_seed, nn, optim, record_step, tensor
+from micrograd.article import networks as article
 from micrograd.data import DataLoader
 from micrograd.data import article as article_data
 from micrograd.errors import ArgumentValueError, TrainingError
-from micrograd.loop import evaluate
+from micrograd.training.fit import evaluate
 
 SIZES = (3, 5, 5, 3, 1)
 

@@ -11,10 +11,10 @@ import matplotlib
 import pytest
 
 from micrograd.errors import FontWarning
+from viz.layout.engine import find_engine, render
 from viz.layout.font_coverage import Coverage, coverage
 from viz.layout.font_file import blank_font
 from viz.layout.fonts import font_folders
-from viz.layout_engine import find_engine, render
 
 GRAPH = 'digraph { a [label="one & two" fontname=Helvetica]; a -> b }'
 

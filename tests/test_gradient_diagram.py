@@ -7,7 +7,8 @@ import pytest
 from peers import Case
 from pictures import Picture, agrees
 
-from micrograd import Value, article, nn, optim, record_step
+from micrograd import Value, nn, optim, record_step
+from micrograd.article import networks as article
 from micrograd.errors import GraphError
 from viz import gradient_diagram, layer_graph
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from micrograd.errors import ArgumentValueError, LayoutError
-from viz import layout_engine
+from viz.layout import engine as layout_engine
+from viz.layout.engine import find_engine, render
 from viz.layout.text_metrics import text_width
-from viz.layout_engine import find_engine, render
 
 GRAPH = 'digraph { a [label="one & two" fontname=Helvetica]; a -> b }'
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>fake</text></svg>'

@@ -25,9 +25,9 @@ from micrograd import (
     optim,
     tensor,
 )
-from micrograd.notes import More
-from micrograd.tape import take
-from micrograd.walk import topological_order
+from micrograd.core.notes import More
+from micrograd.core.walk import topological_order
+from micrograd.tape.tape import take
 
 DEFAULT_RECURSION_LIMIT = 1000
 
@@ -175,7 +175,7 @@ def test_a_graph_dies_with_its_last_reference(monkeypatch: pytest.MonkeyPatch) -
     class Watched(More):
         __slots__ = ("__weakref__",)
 
-    monkeypatch.setattr("micrograd.scalar.More", Watched)
+    monkeypatch.setattr("micrograd.core.scalar.More", Watched)
     x = Value(2.0)
     inner = x * 3
     inner.label = "inner"

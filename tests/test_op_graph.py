@@ -13,10 +13,10 @@ from pictures import SVG, Picture
 import viz
 from micrograd import Value, nn, optim, record_step
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
-from micrograd.tape import take
-from viz.folding import MOST_SHOWN, Block, exits_of, fold, users_of
-from viz.grouping import places
-from viz.ordering import by_index
+from micrograd.tape.tape import take
+from viz.operations.folding import MOST_SHOWN, Block, exits_of, fold, users_of
+from viz.operations.grouping import places
+from viz.operations.ordering import by_index
 
 LARGEST = 6000  # pixels
 
@@ -160,7 +160,7 @@ def named(value, **variables):
     tape, position = take(value)
     paths = {}
     for name, thing in variables.items():
-        from micrograd.paths import paths_of
+        from micrograd.tape.paths import paths_of
 
         known = {id(v): i for v, i in position.items()}
         paths |= {known[k]: p.removeprefix(f"{name}.") for k, p in paths_of(thing, name).items()

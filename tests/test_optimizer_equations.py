@@ -13,9 +13,9 @@ from test_optim import COMBINATIONS as SGD_COMBINATIONS
 from test_optimizers import COMBINATIONS
 
 from micrograd import Value, nn, optim, record_step
-from micrograd.equations import Quantity, quantities
 from micrograd.ops import FLOATS
-from micrograd.words import word
+from micrograd.text.equations import Quantity, quantities
+from micrograd.text.words import word
 
 CASES = [("SGD", options) for options in SGD_COMBINATIONS] + COMBINATIONS
 GRADIENTS = (2.3779, -0.31, 1e-3, 0.0, -4.0, 0.75)

@@ -9,7 +9,7 @@ import pytest
 
 import micrograd
 from micrograd import Tensor, Value, nn
-from micrograd.paths import MOST_PLACES, caller, paths_of, variable_names
+from micrograd.tape.paths import MOST_PLACES, caller, paths_of, variable_names
 
 
 class Slotted:

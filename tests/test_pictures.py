@@ -12,9 +12,10 @@ from peers import Case
 from pictures import Picture
 
 import viz
-from micrograd import MicrogradError, Value, article, nn, optim, record_step
+from micrograd import MicrogradError, Value, nn, optim, record_step
+from micrograd.article import networks as article
 from micrograd.errors import ArgumentTypeError, LayoutError
-from viz.folding import MOST_NODES
+from viz.operations.folding import MOST_NODES
 
 HOSTILE = [
     "quotes \" and ' and `",

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from micrograd import Tensor, nn, tensor
-from micrograd.printing import array_text
+from micrograd.tensors.printing import array_text
 
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0]
 SMALL = [(), (1,), (3,), (7,), (20,), (0,), (2, 3), (5, 1), (1, 1), (2, 0), (0, 2), (9, 9)]

@@ -10,7 +10,8 @@ from peers import Case
 from renderers import CHROMIUM, FONTS, RSVG, in_chromium, in_librsvg, read, with_font
 
 import viz
-from micrograd import Value, article, nn, optim, record_step
+from micrograd import Value, nn, optim, record_step
+from micrograd.article import networks as article
 
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK_TITLE = "{http://www.w3.org/1999/xlink}title"

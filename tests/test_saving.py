@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from micrograd import MicrogradError, Value, load, nn, optim, save, tensor
-from micrograd.saving import VERSION
+from micrograd.training.saving import VERSION
 
 ENDINGS = [".npz", ".json"]
 DTYPES = [

@@ -10,8 +10,9 @@ import torch
 from peers import Case
 
 import micrograd
-from micrograd import article, nn, optim, record_step
-from micrograd.cli import main
+from micrograd import nn, optim, record_step
+from micrograd.article import networks as article
+from micrograd.commands.cli import main
 
 PRINTED = json.loads((Path(__file__).parent / "data" / "single_step.json").read_text())["printed"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from viz.figure import Figure
-from viz.layers import layer_graph
-from viz.neurons import gradient_diagram
-from viz.operations import op_graph
-from viz.record_graph import draw_dot, trace
+from viz.drawing.figure import Figure
+from viz.views.draw_dot import draw_dot, trace
+from viz.views.gradient_diagram import gradient_diagram
+from viz.views.layer_graph import layer_graph
+from viz.views.op_graph import op_graph
 
 __all__ = ["Figure", "draw_dot", "gradient_diagram", "layer_graph", "op_graph", "trace"]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from micrograd.files import write_all
-from micrograd.words import MOST_DIGITS
+from micrograd.text.words import MOST_DIGITS
+from micrograd.training.files import write_all
 
 MOST_SAMPLES = 1_000_000
 
@@ -66,7 +66,7 @@ def decimals(text: str) -> int:
 
 def formats(text: str) -> list[str]:
     """Formats of pictures, with commas between them, each once."""
-    from viz.figure import FORMATS
+    from viz.drawing.figure import FORMATS
 
     names = [name.strip().lower().removeprefix(".") for name in text.split(",")]
     for name in names:

@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import Any
 
+from micrograd.article.comparison import METHODS, SEEDS, compare, comparison_table
 from micrograd.commands.arguments import add_out, folder, samples, seed, whole, write_and_say
-from micrograd.comparison import METHODS, SEEDS, compare, comparison_table
-from micrograd.words import LANGUAGES
+from micrograd.text.words import LANGUAGES
 
 
 def add(commands: Any) -> None:

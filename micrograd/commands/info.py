@@ -13,7 +13,7 @@ import numpy as np
 
 from micrograd.engine import CORE, WHY_PYTHON
 from micrograd.errors import LayoutError
-from viz.layout_engine import find_engine
+from viz.layout.engine import find_engine
 
 
 def add(commands: Any) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from micrograd.commands.arguments import finite
 from micrograd.errors import ArgumentValueError
-from micrograd.saving import FORMAT, load
+from micrograd.training.saving import FORMAT, load
 
 WANTED = '{"layer1.weight": [[…]], "layer1.bias": […], …}'
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from micrograd import article
+from micrograd.article import networks as article
 from micrograd.commands.arguments import (
     add_out,
     decimals,
@@ -22,9 +22,9 @@ from micrograd.commands.arguments import (
 )
 from micrograd.commands.parameter_file import WANTED, read_parameters, sizes_of
 from micrograd.errors import ArgumentValueError
-from micrograd.step import Step
-from micrograd.train import record_steps
-from micrograd.words import DIGITS, LANGUAGES, word
+from micrograd.steps.record import record_steps
+from micrograd.steps.step import Step
+from micrograd.text.words import DIGITS, LANGUAGES, word
 
 WITH_MOMENTUM = ("sgd", "rmsprop")
 

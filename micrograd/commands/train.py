@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from micrograd import article, nn
+from micrograd import nn
+from micrograd.article import networks as article
+from micrograd.article.dead import dead_units
 from micrograd.commands.arguments import (
     add_out,
     finite,
@@ -17,11 +19,10 @@ from micrograd.commands.arguments import (
 )
 from micrograd.data import DataLoader
 from micrograd.data import article as article_data
-from micrograd.dead import dead_units
 from micrograd.errors import ArgumentValueError
-from micrograd.loop import History, fit
-from micrograd.tables import columns
-from micrograd.words import LANGUAGES, word
+from micrograd.steps.tables import columns
+from micrograd.text.words import LANGUAGES, word
+from micrograd.training.fit import History, fit
 
 WITH_MOMENTUM = ("sgd", "rmsprop")
 MOST_LINES = 11  # of the table of losses

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.arguments import flat
 from micrograd.compiler.backends import Executable
-from micrograd.compiler.blocking import blocked
-from micrograd.compiler.fusion import fuse
-from micrograd.compiler.memory import Memory
-from micrograd.compiler.pipeline import Built
-from micrograd.compiler.program import Program, spaces_read
+from micrograd.compiler.nest.program import Program, spaces_read
+from micrograd.compiler.optimise.blocking import blocked
+from micrograd.compiler.optimise.fusion import fuse
+from micrograd.compiler.passes import Built
 from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.traced import Traced
+from micrograd.compiler.trace.stand_ins import flat
+from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.update.memory import Memory
 from micrograd.engine import Value
 
 
@@ -156,7 +156,7 @@ def load(program: Program, backend: str, dtype: str) -> Executable:
         from micrograd.compiler.backends.llvm import load as load_llvm
 
         return load_llvm(blocked(fuse(program), np.dtype(dtype).itemsize), dtype)
-    from micrograd.compiler.backends.numpy import load as load_numpy
-    from micrograd.compiler.backends.numpy_peephole import simplified
+    from micrograd.compiler.backends.numpy.execution import load as load_numpy
+    from micrograd.compiler.backends.numpy.peephole import simplified
 
     return load_numpy(simplified(program), dtype)

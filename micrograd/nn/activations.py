@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.arrays import Tensor, tensor
-from micrograd.elements import filled
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.nn.module import Module
 from micrograd.observers import recording
-from micrograd.recording import unit
+from micrograd.tape.modules import unit
+from micrograd.tensors.elements import filled
+from micrograd.tensors.tensor import Tensor, tensor
 
 
 class Activation(Module):

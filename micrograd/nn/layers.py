@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from micrograd.arrays import Tensor, tensor
-from micrograd.elements import filled
 from micrograd.engine import Value, weighted_sum
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.nn import init
 from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
 from micrograd.observers import recording
-from micrograd.recording import NOWHERE, recorder, unit
+from micrograd.tape.modules import NOWHERE, recorder, unit
+from micrograd.tensors.elements import filled
+from micrograd.tensors.tensor import Tensor, tensor
 
 
 class Linear(Module):

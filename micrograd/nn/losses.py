@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.arrays import Tensor, tensor
-from micrograd.elements import filled
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError
 from micrograd.functions import VALUES
 from micrograd.nn.activations import shifted
 from micrograd.nn.module import Module
+from micrograd.tensors.elements import filled
+from micrograd.tensors.tensor import Tensor, tensor
 
 REDUCTIONS = ("mean", "sum", "none")
 

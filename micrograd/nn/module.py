@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from micrograd.arrays import Tensor, tensor
 from micrograd.engine import Value, zero_gradients
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, MicrogradError
 from micrograd.interrupts import whole
 from micrograd.nn.parameter import Parameter
-from micrograd.recording import recorder
+from micrograd.tape.modules import recorder
+from micrograd.tensors.tensor import Tensor, tensor
 
 AnyParameter = Parameter | Value
 

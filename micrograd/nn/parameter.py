@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from micrograd.arrays import Tensor, tensor
 from micrograd.errors import GraphError
 from micrograd.observers import recording
-from micrograd.printing import array_text
+from micrograd.tensors.printing import array_text
+from micrograd.tensors.tensor import Tensor, tensor
 
 
 class Parameter(Tensor):

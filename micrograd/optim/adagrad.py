@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from micrograd.equations import Quantity
 from micrograd.ops import Numbers
 from micrograd.optim.equation import Equation, Paper, quotient, root, squared
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
 from micrograd.optim.state import Group, State
+from micrograd.text.equations import Quantity
 
 
 class Adagrad(Optimizer):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.equations import SYMBOLS, Expression, Quantity, spelled, symbolic
 from micrograd.optim.state import Group, State
-from micrograd.words import DIGITS, number
+from micrograd.text.equations import SYMBOLS, Expression, Quantity, spelled, symbolic
+from micrograd.text.words import DIGITS, number
 
 NEW = "new"  # the name of the parameter after the step
 OLD = "{}_old"  # that of a number of the state before it

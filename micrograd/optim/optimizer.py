@@ -6,14 +6,14 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
-from micrograd.arrays import Tensor
 from micrograd.engine import Value, as_number, gradients_of, numbers_of, zero_gradients
-from micrograd.equations import Quantity
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.interrupts import whole
 from micrograd.ops import FLOATS, Numbers
 from micrograd.optim.equation import Equation, Paper
 from micrograd.optim.state import Group, State, checked_state, gathered, scalars, spread
+from micrograd.tensors.tensor import Tensor
+from micrograd.text.equations import Quantity
 
 
 class Update(NamedTuple):

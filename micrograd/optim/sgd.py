@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from micrograd.engine import as_number
-from micrograd.equations import Quantity
 from micrograd.errors import ArgumentValueError
 from micrograd.ops import Numbers
 from micrograd.optim.equation import Equation, Paper
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
 from micrograd.optim.state import Group, State
+from micrograd.text.equations import Quantity
 
 
 class SGD(Optimizer):

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler import interpret
 from micrograd.compiler.backends import MASKS
-from micrograd.compiler.backends.numpy import NumpyExecutable, load
-from micrograd.compiler.backends.numpy_peephole import simplified
-from micrograd.compiler.program import Access, Elementwise, Kernel, Program, Statement
+from micrograd.compiler.backends.numpy.execution import NumpyExecutable, load
+from micrograd.compiler.backends.numpy.peephole import simplified
+from micrograd.compiler.nest import interpret
+from micrograd.compiler.nest.program import Access, Elementwise, Kernel, Program, Statement
 
 N = 12
 

@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from checkers import check_groups, check_layout, check_loops, check_recording
 from hypothesis import HealthCheck, settings
 
 from micrograd import Value
-from micrograd.compiler import verify
-from micrograd.compiler.arguments import StandIns, flat, shape_of, stand_ins
-from micrograd.compiler.builder import Builder, Symbols
-from micrograd.compiler.builder import Lanes as Numbers
-from micrograd.compiler.checkers import check_groups, check_layout, check_loops, check_recording
-from micrograd.compiler.graph import CONSTANT, INPUT, LARGEST, PARAMETER, Graph, check
-from micrograd.compiler.interpret import run
-from micrograd.compiler.kernels import Loops, loops_of
-from micrograd.compiler.lanes import Lanes, kernel_of
-from micrograd.compiler.layout import WORK, Layout, Places, lay_out
-from micrograd.compiler.normal import Leaves, normal_form
-from micrograd.compiler.pipeline import GRADIENT, Built, build
-from micrograd.compiler.program import Program
-from micrograd.compiler.recording import Recording, record
-from micrograd.compiler.schedule import Group, schedule
-from micrograd.compiler.sources import Arguments
-from micrograd.compiler.traced import Source
-from micrograd.compiler.tracing import Tracer
-from micrograd.compiler.watching import Watch
+from micrograd.compiler.arrays.inputs import Arguments
+from micrograd.compiler.arrays.kernels import Loops, loops_of
+from micrograd.compiler.arrays.lanes import Lanes, kernel_of
+from micrograd.compiler.arrays.layout import WORK, Layout, Places, lay_out
+from micrograd.compiler.arrays.schedule import Group, schedule
+from micrograd.compiler.graph.builder import Builder, Symbols
+from micrograd.compiler.graph.builder import Lanes as Numbers
+from micrograd.compiler.graph.graph import CONSTANT, INPUT, LARGEST, PARAMETER, Graph, check
+from micrograd.compiler.graph.normal_form import Leaves, normal_form
+from micrograd.compiler.nest import verify
+from micrograd.compiler.nest.interpret import run
+from micrograd.compiler.nest.program import Program
+from micrograd.compiler.passes import GRADIENT, Built, build
+from micrograd.compiler.trace.recording import Recording, record
+from micrograd.compiler.trace.stand_ins import StandIns, flat, shape_of, stand_ins
+from micrograd.compiler.trace.traced import Source
+from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.watching import Watch
 
 
 def many(examples: int) -> settings:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from micrograd.compiler.program import (
+from micrograd.compiler.nest.program import (
     TERM,
     Access,
     Contraction,
@@ -21,7 +21,7 @@ from micrograd.compiler.program import (
     Ragged,
     Statement,
 )
-from micrograd.compiler.verify import ProgramError, check
+from micrograd.compiler.nest.verify import ProgramError, check
 from micrograd.ops import OPS
 
 EXTENTS = (1, 1, 2, 3, 5, 7, 8, 9, 13, 15, 16, 17, 24, 31, 33, 64, 70)

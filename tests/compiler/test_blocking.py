@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from random_kernels import random_program, random_spaces
 
-from micrograd.compiler import blocking, interpret
-from micrograd.compiler.blocking import blocked
-from micrograd.compiler.fusion import fuse
-from micrograd.compiler.program import (
+from micrograd.compiler.nest import interpret
+from micrograd.compiler.nest.program import (
     TERM,
     Access,
     Contraction,
@@ -23,7 +21,10 @@ from micrograd.compiler.program import (
     Repeat,
     Statement,
 )
-from micrograd.compiler.verify import ProgramError, check
+from micrograd.compiler.nest.verify import ProgramError, check
+from micrograd.compiler.optimise import blocking
+from micrograd.compiler.optimise.blocking import blocked
+from micrograd.compiler.optimise.fusion import fuse
 
 WIDTHS = (1, 2, 3, 5)
 LINE = 8  # doubles

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from checkers import check_recording, evaluate
 from hypothesis import given
 from hypothesis import strategies as st
 from passes import many
 
 from micrograd import Value
-from micrograd.compiler.checkers import check_recording, evaluate
-from micrograd.compiler.graph import ROW_INDEX
-from micrograd.compiler.integers import Divergence, different_constant, more_integers, solve
-from micrograd.compiler.recording import CHOICES, CONSTANTS, INPUTS, PARAMETERS, Recording
+from micrograd.compiler.codes import ROW_INDEX
+from micrograd.compiler.trace.integers import Divergence, different_constant, more_integers, solve
+from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, INPUTS, PARAMETERS, Recording
 
 TABLE = [Value(0.5 * k - 1.0) for k in range(8)]
 ADD, MUL, POWER = (ROW_INDEX[name] for name in ("add", "mul", "pow_static"))

@@ -14,12 +14,14 @@ from every_line import Position, interrupted_at, positions
 
 import micrograd
 from micrograd import Value, nn, no_grad, observers, optim, tensor
-from micrograd.compiler import programs, runner, tracing
-from micrograd.compiler.eager import inside
-from micrograd.compiler.memory import Memory
+from micrograd.compiler import cache as programs
+from micrograd.compiler import runner
+from micrograd.compiler.fallback import inside
 from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.tracing import Tracer
-from micrograd.compiler.watching import traced
+from micrograd.compiler.trace import tracer as tracing
+from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.watching import traced
+from micrograd.compiler.update.memory import Memory
 from micrograd.data import DataLoader
 
 # Where anything is changed that outlasts a call; the passes make new arrays from others.

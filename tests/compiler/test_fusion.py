@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from random_kernels import random_program, random_spaces
 
-from micrograd.compiler import interpret
-from micrograd.compiler.fusion import fuse
-from micrograd.compiler.program import (
+from micrograd.compiler.nest import interpret
+from micrograd.compiler.nest.program import (
     TERM,
     Access,
     Contraction,
@@ -21,7 +20,8 @@ from micrograd.compiler.program import (
     Program,
     Statement,
 )
-from micrograd.compiler.verify import check
+from micrograd.compiler.nest.verify import check
+from micrograd.compiler.optimise.fusion import fuse
 
 N = 10
 

@@ -12,9 +12,9 @@ from passes import compiled, graph_of, interpreted, many
 from programs import kinks, path_products, programs, run
 
 from micrograd import Value, grad
-from micrograd.compiler.builder import Builder
-from micrograd.compiler.gradient import gradient, reached
-from micrograd.compiler.graph import Graph, check, evaluate
+from micrograd.compiler.graph.builder import Builder
+from micrograd.compiler.graph.gradient import gradient, reached
+from micrograd.compiler.graph.graph import Graph, check, evaluate
 from micrograd.functions import apply
 from micrograd.ops import OPS
 
@@ -174,7 +174,7 @@ def test_over_lanes_shares_are_summed() -> None:
     g, leaves = graph_of(lambda x: (A * x + B).tanh() + B * C, 5.0, given=[A, B, C], lanes=4)
     lanes = np.zeros(len(g), bool)
     lanes[leaves.inputs] = True
-    from micrograd.compiler.schedule import lane_mask
+    from micrograd.compiler.arrays.schedule import lane_mask
 
     lanes = lane_mask(g, leaves.inputs)
     whole, wanted = gradient(g, int(leaves.outputs[0]), leaves.parameters, lanes, leaves.outputs)

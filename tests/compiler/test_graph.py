@@ -7,12 +7,12 @@ import pytest
 from passes import largest_nodes, random_graph
 
 from micrograd import CompileError
-from micrograd.compiler import graph as G  # noqa: N812
-from micrograd.compiler.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph import (
+from micrograd.compiler.codes import NONE
+from micrograd.compiler.graph import graph as G  # noqa: N812
+from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph.graph import (
     CONSTANT,
     INPUT,
-    NONE,
     PARAMETER,
     SUM,
     check,

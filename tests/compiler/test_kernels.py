@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from checkers import check_loops
 from passes import anywhere, grouped, laid_out, largest_nodes, looped, ran, random_graph, written
 
 from micrograd import Value, grad
-from micrograd.compiler.builder import Builder, Lanes, Symbols
-from micrograd.compiler.checkers import check_loops
-from micrograd.compiler.graph import CONSTANT, INPUT, NONE, PARAMETER, ROW, SUM, Graph, evaluate
-from micrograd.compiler.kernels import Choose, Loops, Map, Rows, Sum, Take, loops_of
-from micrograd.compiler.layout import LANES, WORK
-from micrograd.compiler.program import Access
+from micrograd.compiler.arrays.kernels import Choose, Loops, Map, Rows, Sum, Take, loops_of
+from micrograd.compiler.arrays.layout import LANES, WORK
+from micrograd.compiler.codes import NONE
+from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM, Graph, evaluate
+from micrograd.compiler.nest.program import Access
 
 
 def kinds(loops: Loops) -> Counter[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkers import check_loops
 from hypothesis import given
 from hypothesis import strategies as st
 from passes import (
@@ -23,14 +24,14 @@ from passes import (
 from programs import programs, run
 
 from micrograd import Value, nn
-from micrograd.compiler.builder import Builder
-from micrograd.compiler.checkers import check_loops
-from micrograd.compiler.graph import INPUT, LARGEST, NONE, ROW, ROWS, SUM, Graph, levels, replace
-from micrograd.compiler.kernels import Loops, Sum, loops_of
-from micrograd.compiler.lanes import Lanes, kernel_of
-from micrograd.compiler.layout import LANES, WORK
-from micrograd.compiler.program import TERM, Access, Elementwise, Statement
-from micrograd.compiler.schedule import lane_mask
+from micrograd.compiler.arrays.kernels import Loops, Sum, loops_of
+from micrograd.compiler.arrays.lanes import Lanes, kernel_of
+from micrograd.compiler.arrays.layout import LANES, WORK
+from micrograd.compiler.arrays.schedule import lane_mask
+from micrograd.compiler.codes import NONE, ROWS
+from micrograd.compiler.graph.builder import Builder
+from micrograd.compiler.graph.graph import INPUT, LARGEST, ROW, SUM, Graph, levels, replace
+from micrograd.compiler.nest.program import TERM, Access, Elementwise, Statement
 from micrograd.functions import apply
 from micrograd.ops import OPS
 

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from checkers import check_layout
 from hypothesis import given
 from hypothesis import strategies as st
 from passes import anywhere, graph_of, laid_out, many, random_graph
 
 from micrograd import Value
-from micrograd.compiler.builder import Builder, Lanes, Symbols
-from micrograd.compiler.checkers import check_layout
-from micrograd.compiler.graph import CONSTANT, INPUT, NONE, PARAMETER, SUM
-from micrograd.compiler.layout import ALIGN, LANES, MOST_AXES, WORK, factor, lay_out
-from micrograd.compiler.schedule import lane_mask, live
+from micrograd.compiler.arrays.layout import ALIGN, LANES, MOST_AXES, WORK, factor, lay_out
+from micrograd.compiler.arrays.schedule import lane_mask, live
+from micrograd.compiler.codes import NONE
+from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, SUM
 
 
 def unrolled(axes, first: tuple[int, ...]) -> list[np.ndarray]:

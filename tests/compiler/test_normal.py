@@ -6,28 +6,27 @@ import math
 
 import numpy as np
 import pytest
+from checkers import evaluate as evaluate_recording
 from hypothesis import given
 from passes import graph_of, many, ran, recorded
 from programs import programs, run
 
 from micrograd import Value, nn
-from micrograd.compiler.arguments import shape_of
-from micrograd.compiler.builder import Builder
-from micrograd.compiler.checkers import evaluate as evaluate_recording
-from micrograd.compiler.graph import (
+from micrograd.compiler.codes import NONE, ROW_INDEX
+from micrograd.compiler.graph.builder import Builder
+from micrograd.compiler.graph.graph import (
     CONSTANT,
     INPUT,
     LARGEST,
-    NONE,
     PARAMETER,
     ROW,
-    ROW_INDEX,
     SUM,
     check,
     evaluate,
 )
-from micrograd.compiler.normal import inlined, normal_form
-from micrograd.compiler.traced import Source
+from micrograd.compiler.graph.normal_form import inlined, normal_form
+from micrograd.compiler.trace.stand_ins import shape_of
+from micrograd.compiler.trace.traced import Source
 from micrograd.functions import apply
 from micrograd.ops import OPS
 

@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 from numpy_programs import N, assert_same, at, calls, each, loaded, program_of
 
-from micrograd.compiler.backends.numpy import load
-from micrograd.compiler.backends.numpy_rows import call_of
-from micrograd.compiler.program import TERM, Access, Contraction, Elementwise, Program, Statement
+from micrograd.compiler.backends.numpy.execution import load
+from micrograd.compiler.backends.numpy.rows import call_of
+from micrograd.compiler.nest.program import (
+    TERM,
+    Access,
+    Contraction,
+    Elementwise,
+    Program,
+    Statement,
+)
 from micrograd.ops import OPS
 
 # ---- sums ------------------------------------------------------------------------------------

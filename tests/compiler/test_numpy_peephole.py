@@ -9,11 +9,11 @@ import pytest
 from numpy_programs import N, assert_same, at, calls, each, loaded, program_of
 from random_kernels import SIZES, random_program, random_spaces
 
-from micrograd.compiler import interpret
-from micrograd.compiler.backends.numpy import load
-from micrograd.compiler.backends.numpy_peephole import simplified
-from micrograd.compiler.backends.numpy_rows import is_choice, is_mask
-from micrograd.compiler.program import TERM, Access, Elementwise, Gather, Ragged, Statement
+from micrograd.compiler.backends.numpy.execution import load
+from micrograd.compiler.backends.numpy.peephole import simplified
+from micrograd.compiler.backends.numpy.rows import is_choice, is_mask
+from micrograd.compiler.nest import interpret
+from micrograd.compiler.nest.program import TERM, Access, Elementwise, Gather, Ragged, Statement
 from micrograd.ops import OPS
 
 # ---- copies ----------------------------------------------------------------------------------

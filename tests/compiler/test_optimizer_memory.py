@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from micrograd import Value, optim
-from micrograd.compiler.memory import Memory
-from micrograd.compiler.rules import PROBES, Rule
 from micrograd.compiler.store import Store, place_of
+from micrograd.compiler.update.memory import Memory
+from micrograd.compiler.update.rules import PROBES, Rule
 from micrograd.ops import FLOATS
 
 RULES: list[tuple[str, dict[str, Any], list[str], dict[str, float], list[str], bool]] = [

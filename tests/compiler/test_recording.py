@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkers import check_recording, evaluate
 from hypothesis import given
 from passes import many, recorded
 from programs import programs, run
 
 from micrograd import Value
-from micrograd.compiler.checkers import check_recording, evaluate
-from micrograd.compiler.graph import ROW_INDEX
-from micrograd.compiler.recording import (
+from micrograd.compiler.codes import ROW_INDEX
+from micrograd.compiler.trace.recording import (
     CHOICES,
     CONSTANTS,
     DETACHED,

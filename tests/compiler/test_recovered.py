@@ -11,7 +11,7 @@ from programs_to_compile import WORKLOADS, network
 
 import micrograd
 from micrograd import Value, nn, optim
-from micrograd.compiler.recurring import Repeated, folded
+from micrograd.compiler.explain.recurring import Repeated, folded
 from micrograd.errors import ArgumentValueError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from checkers import check_groups
 from passes import anywhere, graph_of, grouped, random_graph
 
 from micrograd import Value, nn
-from micrograd.compiler.builder import Builder, Symbols
-from micrograd.compiler.checkers import check_groups
-from micrograd.compiler.gradient import gradient
-from micrograd.compiler.graph import CONSTANT, INPUT, NONE, PARAMETER, ROW, SUM, evaluate
-from micrograd.compiler.schedule import Group, lane_mask, live, operands, schedule
+from micrograd.compiler.arrays.schedule import Group, lane_mask, live, operands, schedule
+from micrograd.compiler.codes import NONE
+from micrograd.compiler.graph.builder import Builder, Symbols
+from micrograd.compiler.graph.gradient import gradient
+from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM, evaluate
 
 
 def computed(groups: list[Group]) -> list[Group]:
@@ -172,7 +173,7 @@ def test_leaves_are_split_by_who_uses_them_first() -> None:
     builder = Builder()
     x = builder.leaves(INPUT, [1.0, 2.0, 3.0, 4.0])
     left = Symbols(builder).tanh(x * 1.0)
-    from micrograd.compiler.builder import Lanes
+    from micrograd.compiler.graph.builder import Lanes
 
     first = Symbols(builder).sin(Lanes(builder, x.ids[:2]))
     second = Symbols(builder).cos(Lanes(builder, x.ids[1:]))

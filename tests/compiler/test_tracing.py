@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from checkers import evaluate
 from passes import recorded, traced, watched
 
 from micrograd import CompileError, Value
-from micrograd.compiler.checkers import evaluate
-from micrograd.compiler.tracing import (
+from micrograd.compiler.trace.tracer import (
     DETACH,
     LARGEST,
     Index,
@@ -25,9 +25,9 @@ from micrograd.compiler.tracing import (
     make_twin,
     random_states,
 )
-from micrograd.compiler.watching import largest, smallest
+from micrograd.compiler.trace.watching import largest, smallest
+from micrograd.core.scalar import Scalar
 from micrograd.observers import no_grad
-from micrograd.scalar import Scalar
 
 A, B = Value(0.75), Value(-1.5)
 

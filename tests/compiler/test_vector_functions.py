@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from micrograd.compiler.program import Access, Elementwise, Program, Statement
+from micrograd.compiler.nest.program import Access, Elementwise, Program, Statement
 
 llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
 pytestmark = pytest.mark.skipif(

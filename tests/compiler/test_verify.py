@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from micrograd.compiler.program import (
+from micrograd.compiler.nest.program import (
     TERM,
     Access,
     Contraction,
@@ -20,7 +20,7 @@ from micrograd.compiler.program import (
     Ragged,
     Statement,
 )
-from micrograd.compiler.verify import ProgramError, check, injective
+from micrograd.compiler.nest.verify import ProgramError, check, injective
 
 SIZES = {"parameters": 10, "state": 10, "input0": 10, "ids0": 10}
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 
-from micrograd.equations import symbolic
-from micrograd.step import ParameterRecord, Step
-from micrograd.tape import Tape
+from micrograd.steps.step import ParameterRecord, Step
+from micrograd.tape.tape import Tape
+from micrograd.text.equations import symbolic
 from viz.diagram.samples import SEVERAL, Sample
 from viz.diagram.units import Leaf, Unit
 

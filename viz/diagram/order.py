@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from micrograd.equations import quantities
+from micrograd.text.equations import quantities
 from viz.diagram.units import Unit
 
 

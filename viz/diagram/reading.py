@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.equations import Quantity, quantities
-from micrograd.step import ParameterRecord, Step
-from micrograd.tape import Tape
+from micrograd.steps.step import ParameterRecord, Step
+from micrograd.tape.tape import Tape
+from micrograd.text.equations import Quantity, quantities
 from viz.diagram.names import element, name_units, parameter_names
 from viz.diagram.order import arrange
 from viz.diagram.samples import Sample, sample_of

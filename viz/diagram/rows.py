@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.equations import Applied, Quantity, digits_needed, quantities, spelled, symbolic
 from micrograd.ops import OPS
-from micrograd.words import number, short, word
-from viz.cards import Piece, Row
-from viz.palette import GRADIENT, LOCAL, OPERATOR_TEXT, Role
+from micrograd.text.equations import Applied, Quantity, digits_needed, quantities, spelled, symbolic
+from micrograd.text.words import number, short, word
+from viz.drawing.cards import Piece, Row
+from viz.drawing.palette import GRADIENT, LOCAL, OPERATOR_TEXT, Role
 
 LONGEST_FORMULA = 48  # characters; a longer one is not written with names
 LONGEST_LINE = 60  # characters of small print; a longer sum goes on in the next line

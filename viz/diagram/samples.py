@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from micrograd.errors import ArgumentValueError
-from micrograd.step import Positions, Step
-from micrograd.tape import Tape
+from micrograd.steps.step import Positions, Step
+from micrograd.tape.tape import Tape
 
 NO_SAMPLE, SEVERAL = -1, -2
 

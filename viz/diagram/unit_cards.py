@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from string import ascii_letters
 from typing import Any
 
-from micrograd.equations import Quantity, quantities, symbolic
-from viz.cards import Band, Card, Columns, Grid, Row
+from micrograd.text.equations import Quantity, quantities, symbolic
 from viz.diagram.indices import listed, vector
 from viz.diagram.reading import Reading
 from viz.diagram.rows import LONGEST_FORMULA, Rows
@@ -16,7 +15,8 @@ from viz.diagram.units import PARAMETER, TARGET, Hidden, Leaf, Line, Product, Un
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Updates, digits_of, text
 from viz.diagram.upstream import Upstream
 from viz.diagram.weight_lines import Weight, weight_lines
-from viz.palette import FORWARD, GRADIENT, LOCAL, WEIGHT_FRAME
+from viz.drawing.cards import Band, Card, Columns, Grid, Row
+from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, WEIGHT_FRAME
 
 MOST_NAMED_TERMS = 2  # a sum of more terms is written with vectors: W2[0]·h1
 

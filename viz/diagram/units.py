@@ -14,11 +14,11 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.equations import Applied, Quantity, derivative, quantities
 from micrograd.errors import GraphError
 from micrograd.ops import OPS
-from micrograd.tape import Tape
-from micrograd.words import exact
+from micrograd.tape.tape import Tape
+from micrograd.text.equations import Applied, Quantity, derivative, quantities
+from micrograd.text.words import exact
 
 MOST_INLINED = 2  # variables of an expression that is written within another
 MOST_OTHERS = 3  # samples whose losses are written one by one

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from micrograd.equations import Quantity, figure, holds, quantities
 from micrograd.optim.equation import NEW, Equation
-from micrograd.words import exact
-from viz.cards import Band, Piece, Row, plain
+from micrograd.text.equations import Quantity, figure, holds, quantities
+from micrograd.text.words import exact
 from viz.diagram.reading import Reading
 from viz.diagram.rows import Rows
-from viz.palette import UPDATE, Role
+from viz.drawing.cards import Band, Piece, Row, plain
+from viz.drawing.palette import UPDATE, Role
 
 WEIGHT, GRADIENT_OF_IT = "W", "g"
 MOST_DIGITS = 17

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from viz.cards import Piece, Row, plain
 from viz.diagram.indices import indexed
 from viz.diagram.reading import Reading
 from viz.diagram.rows import Rows, sum_of_products
 from viz.diagram.units import products
-from viz.palette import GRADIENT
+from viz.drawing.cards import Piece, Row, plain
+from viz.drawing.palette import GRADIENT
 
 MOST_TERMS = 3  # a sum of more products is named, not spelled out
 

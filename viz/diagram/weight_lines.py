@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from micrograd.equations import Quantity
-from viz.cards import Band, Grid, Row, operand, plain
+from micrograd.text.equations import Quantity
 from viz.diagram.units import Unit
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Line, Updates, digits_of, text
 from viz.diagram.upstream import Upstream
-from viz.palette import FORWARD, GRADIENT, LOCAL, UPDATE
+from viz.drawing.cards import Band, Grid, Row, operand, plain
+from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, UPDATE
 
 SLOPE, SHARE, UP = "slope", "share", "up"
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from micrograd.engine import as_number
 from micrograd.errors import ArgumentValueError
-from micrograd.words import check_language
+from micrograd.text.words import check_language
 from viz.plots.inks import Ink, inks
 from viz.plots.losses import HIGHEST, LOWEST, draw_epochs, title
 from viz.plots.runs import Histories, Runs, checked_runs, median, median_losses
@@ -43,7 +43,7 @@ def comparison(histories: Histories, target: float | None = None, *, language: s
     Raises an ArgumentTypeError for what is not a dict of histories, and an ArgumentValueError if
     it is empty, a run has no losses, `target` is not finite, or there is no such language.
 
-    >>> from micrograd.loop import History
+    >>> from micrograd.training.fit import History
     >>> runs = {"SGD": History([4.0, 2.0, 1.0]), "Adam": History([4.0, 1.0, 0.5])}
     >>> figure = comparison(runs, target=1.0)
     >>> [text.get_text() for text in figure.axes[2].texts]
@@ -72,7 +72,7 @@ def comparison(histories: Histories, target: float | None = None, *, language: s
 def usual_target(runs: Runs) -> float:
     """A tenth of the highest finite (median) loss of a first epoch, or else of the finals' median.
 
-    >>> from micrograd.loop import History
+    >>> from micrograd.training.fit import History
     >>> usual_target({"a": [History([8.0, 0.5])], "b": [History([7.0, 2.0])]})
     0.8
     >>> usual_target({"a": [History([1.0])], "b": [History([3.0])], "c": [History([9.0])]})

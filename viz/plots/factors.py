@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from micrograd.engine import Value
 from micrograd.optim import SGD, Adagrad, Adam, RMSprop
-from micrograd.words import check_language
+from micrograd.text.words import check_language
 from viz.plots.inks import inks
 from viz.plots.style import Plot, check_count, key, legend_below, look
 from viz.plots.valley import Rule

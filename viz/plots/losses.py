@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from micrograd.errors import ArgumentValueError
-from micrograd.loop import History
-from micrograd.words import check_language
+from micrograd.text.words import check_language
+from micrograd.training.fit import History
 from viz.plots.inks import inks
 from viz.plots.runs import Histories, Runs, checked_runs, median_losses
 from viz.plots.style import (
@@ -62,7 +62,7 @@ def loss_curves(
     histories, and an ArgumentValueError if it is empty, a run has no losses, a name has several
     runs although `steps` was asked for, or there is no such language.
 
-    >>> from micrograd.loop import History
+    >>> from micrograd.training.fit import History
     >>> figure = loss_curves({"SGD": History([4.0, 2.0, 1.0]), "Adam": History([4.0, 1.0, 0.5])})
     >>> figure.axes[0].get_title(loc="left")
     'Loss in each epoch'

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.arrays import Tensor, tensor
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, MicrogradError
 from micrograd.nn.mlp import Neuron
 from micrograd.nn.module import Module
 from micrograd.observers import no_grad
-from micrograd.words import check_language
+from micrograd.tensors.tensor import Tensor, tensor
+from micrograd.text.words import check_language
 from viz.plots.style import Plot, check_count, key, legend_below, look
 from viz.plots.words import words
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
-from micrograd.loop import History
+from micrograd.training.fit import History
 
 Floats = NDArray[np.float64]
 Histories = Mapping[str, History | Sequence[History]]

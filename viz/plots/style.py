@@ -26,8 +26,8 @@ from matplotlib.ticker import (
 )
 
 from micrograd.errors import ArgumentValueError
-from micrograd.files import write_atomically
-from micrograd.tables import text_width
+from micrograd.steps.tables import text_width
+from micrograd.training.files import write_atomically
 from viz.plots.fonts import families, said_once, warn_of_boxes
 from viz.plots.words import words
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from micrograd.engine import Value, as_number
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
-from micrograd.words import check_language
+from micrograd.text.words import check_language
 from viz.plots.inks import Ink, inks
 from viz.plots.style import Plot, check_count, key, legend_below, literal, look
 from viz.plots.words import words

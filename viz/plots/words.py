@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from micrograd.words import LANGUAGES
+from micrograd.text.words import LANGUAGES
 
 WORDS = {
     "loss": ("loss", "损失"),

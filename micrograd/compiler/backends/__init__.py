@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.program import Program
+from micrograd.compiler.nest.program import Program
 
 MASKS = "masks"  # a space of booleans: a backend's own, for comparisons
 

@@ -15,7 +15,7 @@ from micrograd.compiler.backends.llvm import elementwise
 from micrograd.compiler.backends.llvm.functions import Arithmetic
 from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
 from micrograd.compiler.backends.llvm.tiling import Axis, plan
-from micrograd.compiler.program import Access, Contraction, Maximum
+from micrograd.compiler.nest.program import Access, Contraction, Maximum
 
 Index = tuple[int, ...]  # of a result in its tile
 Loop = tuple[Axis, int, int]  # its step and its trips

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from micrograd.compiler.backends.llvm.functions import Arithmetic
 from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
-from micrograd.compiler.program import TERM, Access, Elementwise, Statement
+from micrograd.compiler.nest.program import TERM, Access, Elementwise, Statement
 from micrograd.ops import OPS
 
 STATEMENTS_OF_A_TRIP = 8  # of a loop, times the vectors that each works on

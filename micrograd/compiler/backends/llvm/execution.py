@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from micrograd.compiler.backends import checked_array, space_type, write_constants
 from micrograd.compiler.backends.llvm.ir import Machine
 from micrograd.compiler.backends.llvm.render import render
-from micrograd.compiler.program import Program
+from micrograd.compiler.nest.program import Program
 from micrograd.compiler.store import aligned
 
 CODE_OPTIMISATION = 1  # of 0 to 3; the text has all that the others would find

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.program import Access
+from micrograd.compiler.nest.program import Access
 
 Step = Callable[[str, list[str]], Sequence[str]]  # (index, what is carried) -> that, one on
 

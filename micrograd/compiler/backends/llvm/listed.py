@@ -7,7 +7,7 @@ import math
 from micrograd.compiler.backends.llvm.functions import Arithmetic
 from micrograd.compiler.backends.llvm.ir import Body, Segment, segments
 from micrograd.compiler.backends.llvm.regular import Alike
-from micrograd.compiler.program import OneHot, Ragged
+from micrograd.compiler.nest.program import OneHot, Ragged
 
 UNROLL = 4
 

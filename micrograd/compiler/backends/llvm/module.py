@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 from micrograd.compiler.backends.llvm.ir import Body, Machine, Precision
-from micrograd.compiler.program import Integers
+from micrograd.compiler.nest.program import Integers
 
 LONG = 300  # lines of a function, from which the next call goes to another: LLVM likes them short
 BLOCK = "%block"  # the number of the block that runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from micrograd.compiler.program import TERM, Access, Contraction, Elementwise, Statement
+from micrograd.compiler.nest.program import TERM, Access, Contraction, Elementwise, Statement
 
 REUSED = 3  # times that a number is read, from which on a copy pays
 LONG_ROW = 8  # vectors in a row that need no copy

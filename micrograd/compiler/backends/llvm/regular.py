@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.program import Integers, Ragged
+from micrograd.compiler.nest.program import Integers, Ragged
 
 SIZES = (16, 8, 4)  # of the vectors looked for
 

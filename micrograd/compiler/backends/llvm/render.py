@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.axes import Nest, as_statement, map_accesses, merged, reduces
 from micrograd.compiler.backends.llvm import contraction, elementwise, listed
 from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Place
 from micrograd.compiler.backends.llvm.module import Module, moving_space, table_entry
 from micrograd.compiler.backends.llvm.packing import packed
 from micrograd.compiler.backends.llvm.regular import rows_alike, run_length
-from micrograd.compiler.program import (
+from micrograd.compiler.nest.axes import Nest, as_statement, map_accesses, merged, reduces
+from micrograd.compiler.nest.program import (
     Access,
     Contraction,
     Elementwise,
@@ -32,7 +32,7 @@ from micrograd.compiler.program import (
     Program,
     Ragged,
 )
-from micrograd.compiler.spans import affine_reads, affine_writes
+from micrograd.compiler.nest.spans import affine_reads, affine_writes
 
 Strides = tuple[tuple[int, ...], ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from micrograd.compiler.program import Contraction, Maximum
+from micrograd.compiler.nest.program import Contraction, Maximum
 
 LATENCY = 8  # sums that must be under way for the machine's adders to be busy
 

@@ -1,0 +1,1 @@
+"""The article's networks and data, and its methods side by side."""

@@ -1,0 +1,282 @@
+"""Groups of isomorphic nodes: what will be one array.
+
+Nodes are together if they have the same level, kind, row and static parameter, and the same *set*
+of (coefficient, group of u, group of v) among their terms. A set, so that sums of unequal length,
+as in causal attention, stay one group; such a group is ragged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask
+from micrograd.compiler.graph.graph import (
+    CONSTANT,
+    INPUT,
+    PARAMETER,
+    ROW,
+    SUM,
+    Graph,
+    levels,
+    replace,
+    used_by,
+    users_of,
+)
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(slots=True, eq=False)
+class Terms:
+    """The terms of one class in a group: `c · u · v`, with the coefficient that all share.
+
+    `u` and `v` have the shape (nodes, terms a node), or are flat in a ragged group, where `node`
+    says whose each term is. None stands for no factor.
+    """
+
+    u: Ids | None
+    v: Ids | None
+    c: float
+    node: Ids | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Nodes that are computed together; `terms` of sums, `args` of rows, neither for leaves."""
+
+    kind: int
+    nodes: Ids
+    level: int = 0
+    row: int = NONE
+    static: float = np.nan
+    terms: list[Terms] = field(default_factory=list)
+    args: list[Ids] = field(default_factory=list)
+    ragged: bool = False
+    constant: float | None = None  # what all nodes are, if that is known
+    home: int = 0  # leaves with a place of their own: which
+    lanes: bool = False
+    reduced: bool = False
+    pinned: bool = False
+
+
+def live(g: Graph, roots: Ids) -> tuple[Graph, Ids]:
+    """The graph without what the roots do not need, and the new number of each node (-1: gone)."""
+    seed = np.zeros(len(g), bool)
+    seed[roots] = True
+    keep = used_by(g, seed, np.ones(len(g), bool))
+    new = np.where(keep, np.cumsum(keep) - 1, NONE)
+
+    def renumbered(ids: Ids) -> Ids:
+        return np.where(ids >= 0, new[ids], NONE)
+
+    terms = keep[g.node]
+    kept = {name: getattr(g, name)[keep] for name in ("kind", "row", "static", "value", "stop")}
+    return (
+        replace(
+            g, **kept, reduced=g.reduced[keep], args=renumbered(g.args[keep]),
+            node=new[g.node[terms]], u=renumbered(g.u[terms]), v=renumbered(g.v[terms]),
+            c=g.c[terms],
+        ),
+        new,
+    )  # fmt: skip
+
+
+def lane_mask(g: Graph, seeds: Ids) -> Mask:
+    """The nodes that have a value for each lane, if the seeds do."""
+    seed = np.zeros(len(g), bool)
+    if not len(seeds):
+        return seed
+    seed[seeds] = True
+    return users_of(g, seed, ~g.reduced)
+
+
+def schedule(g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids) -> tuple[list[Group], Ids]:
+    """Groups in the order in which they can be computed, and the group of each node.
+
+    `home` is 0 for a leaf that has no place yet, and else tells where it is: leaves of different
+    homes are in different groups. `pinned` nodes are kept apart from others, those of different
+    numbers also from each other.
+    """
+    level = levels(g)
+    groups = _Groups(g, level, lanes)
+    for kind in (PARAMETER, INPUT, CONSTANT):
+        for where in np.unique(home[g.kind == kind]).tolist():
+            for lane in (False, True):
+                nodes = np.nonzero((g.kind == kind) & (home == where) & (lanes == lane))[0]
+                if len(nodes):
+                    groups.add(Group(kind, nodes, home=where, lanes=lane))
+    flags = _hash(lanes + 2 * g.reduced + 4 * pinned)
+    rows = _by_level(np.nonzero(g.kind == ROW)[0], level)
+    order = np.lexsort((np.arange(len(g.node)), g.node, level[g.node]))
+    term_levels = level[g.node[order]]
+    cuts = np.searchsorted(term_levels, np.arange(int(level.max(initial=0)) + 2))
+    for depth in range(int(level.max(initial=0)) + 1):
+        if depth in rows:
+            groups.add_rows(rows[depth], flags)
+        if cuts[depth] < cuts[depth + 1]:
+            groups.add_sums(order[cuts[depth] : cuts[depth + 1]], flags)
+    for group in groups.all:
+        first = group.nodes[0]
+        group.pinned, group.reduced = bool(pinned[first]), bool(g.reduced[first])
+    _split_leaves(groups, g)
+    return groups.all, groups.of
+
+
+def _by_level(nodes: Ids, level: NDArray[np.int32]) -> dict[int, Ids]:
+    if not len(nodes):
+        return {}
+    order = nodes[np.argsort(level[nodes], kind="stable")]
+    depths, starts = np.unique(level[order], return_index=True)
+    return dict(zip(depths.tolist(), np.split(order, starts[1:]), strict=True))
+
+
+class _Groups:
+    def __init__(self, g: Graph, level: NDArray[np.int32], lanes: Mask) -> None:
+        self.g = g
+        self.level = level
+        self.lanes = lanes
+        self.all: list[Group] = []
+        self.of = np.full(len(g), NONE)
+        self.known = np.where(g.kind == CONSTANT, g.value, np.nan)  # a node's value, if constant
+
+    def add(self, group: Group) -> None:
+        self.of[group.nodes] = len(self.all)
+        group.lanes = bool(self.lanes[group.nodes[0]])
+        group.level = int(self.level[group.nodes[0]])
+        self.all.append(group)
+
+    def add_rows(self, nodes: Ids, flags: Hashes) -> None:
+        """Groups of the rows of one level."""
+        g = self.g
+        key = _hash(g.row[nodes]) + np.uint64(3) * _hash(_bits(g.static[nodes])) + flags[nodes]
+        for i in range(3):
+            args = g.args[nodes, i]
+            key = _hash(key) + _hash(np.where(args >= 0, self.of[args], NONE))
+        for members in _classes(key, nodes):
+            n = members[0]
+            args = [g.args[members, i] for i in range(3) if g.args[n, i] >= 0]
+            args = [np.full_like(x, x[0]) if self._uniform(x) else x for x in args]
+            row, static = int(g.row[n]), float(g.static[n])
+            self.add(Group(ROW, members, row=row, static=static, args=args))
+
+    def add_sums(self, terms: Ids, flags: Hashes) -> None:
+        """Groups of the sums of one level, from all their terms."""
+        g = self.g
+        node, u, v, c = g.node[terms], g.u[terms], g.v[terms], g.c[terms]
+        group_u, group_v = (np.where(x >= 0, self.of[x], NONE) for x in (u, v))
+        swap = (v >= 0) & (group_v < group_u)
+        u, v = np.where(swap, v, u), np.where(swap, u, v)
+        group_u, group_v = np.where(swap, group_v, group_u), np.where(swap, group_u, group_v)
+        key = _hash(group_u) * np.uint64(3) + _hash(group_v + (1 << 32)) * np.uint64(5)
+        key += _hash(_bits(c)) + _hash(g.kind[node])
+        classes, of_class = np.unique(key, return_inverse=True)
+        nodes, of_node = np.unique(node, return_inverse=True)
+        pairs, count = np.unique(of_node * len(classes) + of_class, return_counts=True)
+        pair_node, pair_class = pairs // len(classes), classes[pairs % len(classes)]
+        which, exactly = flags[nodes].copy(), np.zeros(len(nodes), np.uint64)
+        np.add.at(which, pair_node, _hash(pair_class))
+        np.add.at(exactly, pair_node, _hash(pair_class + _hash(count)))
+        _, inverse = np.unique(which, return_inverse=True)
+        by_group = np.argsort(inverse[of_node], kind="stable")
+        bounds = np.searchsorted(inverse[of_node][by_group], np.arange(inverse.max() + 2))
+        first = np.full(inverse.max() + 1, len(nodes))
+        np.minimum.at(first, inverse, np.arange(len(nodes)))
+        for k in np.argsort(first, kind="stable").tolist():
+            own = by_group[bounds[k] : bounds[k + 1]]
+            members = nodes[inverse == k] if len(first) > 1 else nodes
+            ragged = len(np.unique(exactly[inverse == k])) > 1
+            group = Group(int(g.kind[members[0]]), members, ragged=ragged)
+            for same in _in_order_of_first(of_class[own]):
+                t = own[same]
+                factors = [x[t] if x[t[0]] >= 0 else None for x in (u, v)]
+                group.terms.append(self._terms(group, node[t], factors, float(c[t[0]])))
+            self.add(group)
+            self._find_constant(group)
+
+    def _terms(self, group: Group, node: Ids, factors: list[Ids | None], c: float) -> Terms:
+        if not group.ragged:
+            shape = (len(group.nodes), -1)
+            factors = [x if x is None else x.reshape(shape) for x in factors]
+        u, v = factors
+        if v is not None:  # constants that are the same everywhere become coefficients
+            if self._uniform(v):
+                c, v = c * float(self.known[v.flat[0]]), None
+            elif u is not None and self._uniform(u):
+                c, u, v = c * float(self.known[u.flat[0]]), v, None
+        sums = group.kind == SUM and not group.ragged
+        if sums and v is None and u is not None and self._uniform(u):
+            c, u = c * float(self.known[u.flat[0]]) * u.shape[1], None
+        elif sums and u is None:
+            c *= len(node) // len(group.nodes)
+        return Terms(u, v, c, node if group.ragged else None)
+
+    def _uniform(self, ids: Ids) -> bool:
+        values = self.known[ids]
+        return bool((values == values.flat[0]).all())
+
+    def _find_constant(self, group: Group) -> None:
+        if group.kind != SUM or group.ragged or self.g.reduced[group.nodes[0]]:
+            return
+        if all(terms.u is None for terms in group.terms):
+            group.constant = sum(terms.c for terms in group.terms)
+            self.known[group.nodes] = group.constant
+
+
+def _split_leaves(groups: _Groups, g: Graph) -> None:
+    """Leaves without a place are laid out by whoever uses them first: a group for each of these."""
+    splits = [q for q in groups.all if q.kind in (INPUT, CONSTANT) and q.home == 0]
+    free = np.zeros(len(g), bool)
+    for group in splits:
+        free[group.nodes] = True
+    owner = np.full(len(g), NONE)
+    tag = 0
+    for group in groups.all:
+        for operand in operands(group):
+            ids = operand.ravel()
+            ids = ids[free[ids]]
+            ids = ids[owner[ids] < 0]
+            if len(ids):
+                owner[ids] = tag
+                tag += 1
+    for group in splits:
+        parts = [group.nodes[owner[group.nodes] == t] for t in np.unique(owner[group.nodes])]
+        group.nodes = parts[0]
+        for nodes in parts[1:]:
+            groups.add(Group(group.kind, nodes, home=0))
+
+
+def operands(group: Group) -> list[Ids]:
+    """Every array of operands of a group."""
+    of_terms = [x for t in group.terms for x in (t.u, t.v) if x is not None]
+    return of_terms + group.args
+
+
+def _classes(key: Hashes, members: Ids) -> list[Ids]:
+    """The members with equal keys, classes in the order of their first member."""
+    return [members[places] for places in _in_order_of_first(key)]
+
+
+def _in_order_of_first(key: NDArray[np.generic]) -> list[Ids]:
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    if len(first) == 1:
+        return [np.arange(len(key))]
+    order = np.argsort(inverse, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+    return [parts[k] for k in np.argsort(first).tolist()]
+
+
+def _bits(x: Floats) -> Hashes:
+    return np.ascontiguousarray(x, np.float64).view(np.uint64)
+
+
+def _hash(numbers: NDArray[Any]) -> Hashes:
+    """Splitmix64's mixing (Steele, Lea and Flood, 2014): sums of hashes are keys of sets."""
+    whole = numbers if numbers.dtype == np.uint64 else numbers.astype(np.int64).view(np.uint64)
+    x: Hashes = whole + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,212 @@
+"""The programs of one compiled function: one for each shape of its arguments, built when needed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.arrays.inputs import Arguments
+from micrograd.compiler.passes import STEP, build
+from micrograd.compiler.runner import Runner
+from micrograd.compiler.store import Store, place_of, store_of
+from micrograd.compiler.trace.reachable import located
+from micrograd.compiler.trace.recording import by_use, met
+from micrograd.compiler.trace.stand_ins import Shape, first_samples, flat, shape_of
+from micrograd.compiler.trace.traced import Source, Traced
+from micrograd.compiler.update.memory import Memory
+from micrograd.engine import Value
+from micrograd.errors import ArgumentValueError, CompileError
+from micrograd.optim.optimizer import Optimizer
+from micrograd.optim.state import scalars
+
+MOST_PROGRAMS = 64  # for each function; the one that was not used for longest goes first
+
+
+class Programs:
+    """Traces, builds and keeps programs; traces again when they may have become others."""
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        parameters: list[Value] | None,
+        optimizer: Optimizer | None,
+        batch: bool,
+        backend: str,
+        dtype: str,
+    ) -> None:
+        self._fn = fn
+        self._optimizer = optimizer
+        self._batch, self._backend, self._dtype = batch, backend, dtype
+        self._explicit = parameters
+        self._met: list[Value] = []
+        self._runners: OrderedDict[tuple[str, Shape], Runner] = OrderedDict()
+        self._traces: OrderedDict[Shape, Traced] = OrderedDict()
+        self._new: Traced | None = None  # traced in this call: not to be verified yet
+        self.newest: Runner | None = None  # of the program that ran last
+
+    def __len__(self) -> int:
+        return len(self._runners)
+
+    @property
+    def parameters(self) -> list[Value]:
+        """What gradients are taken by: those given, or those met so far."""
+        return list(self._met if self._explicit is None else self._explicit)
+
+    def starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
+        """False if the rule's first step is not one from a state of zeros, and is yet to come."""
+        # First of all the trace: from a store Python reads parameters slowly.
+        recording = self.traced(inputs).recording
+        known = {id(v) for v in self._optimized()}
+        used = [recording.parameters[k] for k in met(recording)]
+        return self._memory().starts_exactly([v for v in used if id(v) in known])
+
+    def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
+        """The program for these arguments, pointed at them, if there is nothing left to check."""
+        runner = self._runners.get((mode, shape_of(inputs)))
+        if runner is None or not runner.traced.verified or not runner.fits():
+            return None
+        if runner.traced.is_due() or (runner.traced.tried and self._untried(runner.traced, inputs)):
+            return None
+        runner.take(inputs, final=True)
+        self.newest = runner
+        return runner
+
+    def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
+        """The program for these arguments, pointed at them."""
+        with located(self._fn):
+            return self.ready(mode, inputs) or self._checked_runner(mode, inputs)
+
+    def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
+        key = mode, shape_of(inputs)
+        traced = self._traces.get(self._sample(inputs)[2])
+        fresh, self._new = self._new, None
+        if traced is not None and traced is not fresh and not self._agrees(traced, inputs):
+            self._traces.clear()
+            self._runners.clear()
+        runner = self._runners.get(key)
+        if runner is None or not runner.follow():
+            runner = self._build(mode, inputs)
+            self._new = None
+            self._check_samples(runner.traced, inputs)
+            self._runners[key] = runner
+            if len(self._runners) > MOST_PROGRAMS:
+                self._runners.popitem(last=False)
+        self._runners.move_to_end(key)
+        self.newest = runner
+        runner.take(inputs, final=runner.traced.verified)
+        return runner
+
+    def _agrees(self, traced: Traced, inputs: tuple[Any, ...]) -> bool:
+        """Trace again when that is due, and for integers that were never tried.
+
+        Raises a CompileError if the program is another now; False if all must be built anew.
+        """
+        if traced.captured is not None and not traced.captured.same():
+            return False
+        again = [inputs] if not traced.verified or traced.due else []
+        for arguments in again or self._untried(traced, inputs):
+            _, sample, shape = self._sample(arguments)
+            if not self._source().verify(traced, sample, shape):
+                return False
+        traced.verified, traced.due = True, False
+        return True
+
+    def _check_samples(self, traced: Traced, inputs: tuple[Any, ...]) -> None:
+        """Try the integers of all samples of a batch of which the first was traced."""
+        for arguments in self._untried(traced, inputs) if self._batch else ():
+            _, sample, shape = self._sample(arguments)
+            if not self._source().verify(traced, sample, shape):
+                raise CompileError(
+                    "cannot be compiled: the integers of some samples are negative, or index "
+                    "longer tables than those of the first sample"
+                )
+
+    def _untried(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Arguments to trace for the integers among these that no trace has had."""
+        for name, tried in traced.tried.items():
+            numbers = flat(inputs[int(name[len("ids") :])], np.int64)
+            if not tried.issuperset(numbers.tolist()):
+                if not self._batch:
+                    return [inputs]
+                return [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]
+        return []
+
+    def _build(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
+        traced = self.traced(inputs)
+        r = traced.recording
+        leaves = r.parameters
+        if self._explicit is None and self._optimizer is None:
+            leaves = [r.parameters[k] for k in by_use(r)] + leaves
+        store = self.take([*leaves, *self.parameters])
+        memory = self._memory() if mode == STEP else None
+        lanes = self._sample(inputs)[0]
+        places = np.array([place_of(v) for v in r.parameters], np.int64)
+        arguments = Arguments.of(traced.stand_ins, lanes)
+        built = build(r, arguments, places, len(store.values), mode, memory)
+        return Runner(built, traced, self._backend, self._dtype, store, memory)
+
+    def traced(self, inputs: tuple[Any, ...]) -> Traced:
+        """The trace for arguments of this shape."""
+        _, sample, shape = self._sample(inputs)
+        traced = self._traces.get(shape)
+        if traced is None or not (traced.captured and traced.captured.same()):
+            with located(self._fn):
+                traced = self._source().trace(sample, shape)
+            self._new = self._traces[shape] = traced
+            if len(self._traces) > MOST_PROGRAMS:
+                self._traces.popitem(last=False)
+            self._meet(traced)
+        return traced
+
+    def _meet(self, traced: Traced) -> None:
+        known = {id(v) for v in self._met}
+        for number in met(traced.recording):
+            v = traced.recording.parameters[number]
+            if id(v) not in known:
+                self._met.append(v)
+
+    def _sample(self, inputs: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], Shape]:
+        """How many lanes there are (0: none), what is traced, and its shape."""
+        if not self._batch:
+            return 0, inputs, shape_of(inputs)
+        lanes, sample = first_samples(inputs)
+        return lanes, sample, shape_of(sample)
+
+    def _source(self) -> Source:
+        known = dict.fromkeys([*(self._explicit or ()), *self._optimized()])
+        return Source(self._fn, list(known), mean=self._batch)
+
+    def _optimized(self) -> list[Value]:
+        if self._optimizer is None:
+            return []
+        return [v for group in self._optimizer.param_groups for v in scalars(group["params"])]
+
+    # ---- where parameters live -----------------------------------------------------------------
+
+    def take(self, leaves: Sequence[Value]) -> Store:
+        """Move leaves, and what the optimiser updates, into the store that the programs use."""
+        wanted = list(dict.fromkeys([*self._optimized(), *leaves]))
+        homes = [store_of(v) for v in wanted]
+        store = next((home for home in homes if home is not None), None) or Store(self._dtype)
+        if store.dtype != self._dtype:
+            raise ArgumentValueError(
+                f"the parameters are compiled with dtype={store.dtype!r} elsewhere, "
+                f"here with {self._dtype!r}"
+            )
+        store.take(wanted)
+        return store
+
+    def _memory(self) -> Memory:
+        optimizer = self._optimizer
+        assert optimizer is not None
+        store = self.take([])
+        state: Any = optimizer.state
+        memory = state if isinstance(state, Memory) and state.store is store else None
+        if memory is None:
+            memory = Memory(optimizer, store)
+        memory.refresh()
+        memory.settle()
+        return memory

@@ -1,0 +1,1 @@
+"""The arrays that were found, for people."""

@@ -1,0 +1,184 @@
+"""Names for arrays: the user's labels, attributes and variables, or else W1, b1, W2."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.codes import Ids
+from micrograd.engine import Value
+from micrograd.tensors.tensor import Tensor
+
+LONGEST = 24  # characters of a name; of a longer one nothing is gained
+MOST_JOINED = 3  # names of arrays that one operation reads as one
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The names that the user gave: of arguments in order, and of recorded parameters."""
+
+    arguments: tuple[str, ...]
+    parameters: tuple[str, ...]  # "" where there is none
+    batch: bool
+
+    def argument(self, k: int) -> str:
+        """The name of an argument; `x0` and so on if it has none."""
+        return self.arguments[k] if k < len(self.arguments) else f"x{k}"
+
+
+def given_names(fn: Callable[..., Any], leaves: Sequence[Value], batch: bool) -> Given:
+    """The names of a function's arguments and of the leaves that it uses.
+
+    >>> w = [Value(1.0), Value(2.0)]
+    >>> given_names(lambda x: w[0] * x, w, False)
+    Given(arguments=('x',), parameters=('w', 'w'), batch=False)
+    """
+    try:
+        signature = list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):  # of some built-in functions
+        signature = []
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    named = _variables(fn)
+    return Given(
+        tuple(p.name for p in signature if p.kind in plain),
+        tuple(stem(v.label) if v.label else named.get(id(v), "") for v in leaves),
+        batch,
+    )
+
+
+def shape_of_argument(x: Any) -> tuple[int, ...]:
+    """The shape of an argument, nested lists or an array; that of a ragged one is its length."""
+    if isinstance(x, np.ndarray | Tensor):
+        return tuple(x.shape)
+    if not isinstance(x, list | tuple):
+        return ()
+    inner = {shape_of_argument(item) for item in x}
+    return (len(x), *inner.pop()) if len(inner) == 1 else (len(x),)
+
+
+def stem(label: str) -> str:
+    """A label without its indices.
+
+    >>> stem("W1[0,2]"), stem("w_3"), stem("b")
+    ('W1', 'w', 'b')
+    """
+    label = " ".join(label.split())
+    without = re.sub(r"(\[[^\]]*\]|\([^)]*\))+$", "", label).strip()
+    return without if without != label else re.sub(r"[_,.\d]+$", "", label) or label
+
+
+def _variables(fn: Any) -> dict[int, str]:
+    """For each leaf in reach, the variable or attribute that holds it, or the lists around it."""
+    found: dict[int, str] = {}
+    seen: set[int] = set()
+    stack = list(reversed(_roots(fn)))
+    while stack:
+        name, x = stack.pop()
+        if isinstance(x, Value):
+            found.setdefault(id(x), name)
+            continue
+        if id(x) in seen or isinstance(x, type | str | bytes | int | float):
+            continue
+        seen.add(id(x))
+        inner: list[tuple[str, Any]] = []
+        if isinstance(x, Tensor):
+            inner = [(name, v) for v in x._values.flat]
+        elif isinstance(x, np.ndarray):
+            inner = [(name, v) for v in x.flat] if x.dtype == object else []
+        elif isinstance(x, list | tuple | set | frozenset):
+            inner = [(name, v) for v in x]
+        elif isinstance(x, dict):
+            inner = [(str(key), v) for key, v in x.items()]
+        elif inspect.isfunction(x) or inspect.ismethod(x):
+            inner = _roots(x)
+        elif not inspect.ismodule(x) and hasattr(x, "__dict__"):
+            inner = [(str(key), v) for key, v in vars(x).items()]
+        stack.extend(reversed(inner))
+    return found
+
+
+def _roots(fn: Any) -> list[tuple[str, Any]]:
+    bound = [("self", fn.__self__)] if inspect.ismethod(fn) else []
+    fn = getattr(fn, "__func__", fn)
+    if not inspect.isfunction(fn):
+        return [("self", fn)]
+    names, codes = dict.fromkeys(fn.__code__.co_names), [fn.__code__]
+    while codes:  # those of inner functions and comprehensions, too
+        inner = [x for x in codes.pop().co_consts if inspect.iscode(x)]
+        codes += inner
+        names |= dict.fromkeys(name for code in inner for name in code.co_names)
+    cells = zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True)
+    closed = [(name, cell.cell_contents) for name, cell in cells if _filled(cell)]
+    known = [(name, fn.__globals__[name]) for name in names if name in fn.__globals__]
+    return [*bound, *closed, *known]
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+class ParameterNames:
+    """Names of arrays of parameters, which are known by their elements.
+
+    First `meet` all arrays, then `settle`, then ask.
+    """
+
+    def __init__(self, given: Sequence[str], taken: set[str]) -> None:
+        self.given = given
+        self.taken = set(taken)
+        self.roles: dict[bytes, str] = {}
+        self.stems: dict[bytes, str] = {}
+        self.names: dict[bytes, str] = {}
+
+    def meet(self, members: Ids, role: str) -> None:
+        """An array, and the letter that it gets if it has no name."""
+        key = _key(members)
+        if self.roles.setdefault(key, role) == role and key in self.stems:
+            return
+        stems = list(dict.fromkeys(self.given[i] for i in members.tolist()))
+        joined = stems[0] if len(stems) == 1 else f"[{'; '.join(stems)}]"
+        fits = "" not in stems and len(stems) <= MOST_JOINED and len(joined) <= LONGEST
+        self.stems[key] = joined if fits else ""
+
+    def settle(self) -> None:
+        """Give every array a name of its own; the array of all others is θ."""
+        times = Counter(self.stems.values())
+        every = max(self.roles, key=len, default=b"")
+        others = b"".join(key for key in self.roles if key != every)
+        of_all = set(np.frombuffer(others, np.int64)) == set(np.frombuffer(every, np.int64))
+        layer = 0
+        for key, role in self.roles.items():
+            stem = self.stems[key]
+            if key == every and of_all:
+                self.names[key] = self._free("θ")
+            elif stem and times[stem] == 1 and stem not in self.taken:
+                self.names[key] = stem
+            else:
+                layer += role == "W"
+                self.names[key] = self._free(f"{role}{max(layer, 1)}")
+            self.taken.add(self.names[key])
+
+    def _free(self, name: str) -> str:
+        letter, number = name[0], int(name[1:] or 0)
+        while name in self.taken:
+            number += 1
+            name = f"{letter}{number}"
+        return name
+
+    def name(self, members: Ids) -> str:
+        """The name of an array that was met."""
+        return self.names[_key(members)]
+
+
+def _key(members: Ids) -> bytes:
+    return np.unique(members).astype(np.int64).tobytes()

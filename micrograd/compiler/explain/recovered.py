@@ -1,0 +1,277 @@
+"""The arrays that were found in a scalar program: what `explain` and the layer graph show.
+
+The forward computation as a list of array operations, plain data. Nothing in here looks at modules:
+shapes are those of the indices that the program reads, names are the user's where there are any.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from micrograd.compiler.codes import Ids
+from micrograd.compiler.explain.expressions import Formulas, Step
+from micrograd.compiler.explain.formula import Marked, Pieces
+from micrograd.compiler.explain.forward import Forward, forward
+from micrograd.compiler.explain.naming import Given, ParameterNames, shape_of_argument
+from micrograd.compiler.explain.views import (
+    CONSTANTS,
+    GATHERED,
+    PARAMETERS,
+    PART,
+    RAGGED,
+    RESULT,
+    Places,
+    View,
+)
+from micrograd.compiler.passes import Built
+from micrograd.compiler.store import place_of
+from micrograd.compiler.trace.traced import Traced
+from micrograd.engine import Value
+
+BATCH = "batch"
+PARAMETER, INPUT, CONSTANT, MADE = "parameter", "input", "constant", "result"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Array:
+    """An array, as one operation reads or makes it.
+
+    `sort` is PARAMETER, INPUT, CONSTANT or MADE. `form` is "" for an array of regular steps, and
+    else "gathered", "ragged", "part" of a result, or "windows" (that overlap). `parameters` are the
+    numbers of a parameter's elements in the recording, in C order of the shape; `whole` is the
+    shape of the argument that an input is, or is a part of. `of` names the arrays that it is, or is
+    a part of. `origin` says where its elements are in what was recorded, in C order of the shape:
+    a result's in the recording, all arrays' of a recorded step on its tape.
+    """
+
+    name: str
+    sort: str
+    shape: tuple[int | str, ...]
+    form: str = ""
+    transposed: bool = False
+    parameters: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    whole: tuple[int | str, ...] = ()
+    of: tuple[str, ...] = ()
+    origin: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __str__(self) -> str:
+        """The name and the shape of what is written: `W1ᵀ (3×5)`, where W1 is 5×3."""
+        sign = "ᵀ" * self.transposed
+        inner = [*(["×".join(map(str, self.written))] if self.shape else []), self.form]
+        said = ", ".join(part for part in inner if part)
+        return f"{self.name}{sign} ({said})" if said else f"{self.name}{sign}"
+
+    @property
+    def written(self) -> tuple[int | str, ...]:
+        """The shape of what is written, transposed or not."""
+        return self.shape[::-1] if self.transposed else self.shape
+
+    @property
+    def short(self) -> str:
+        """The name, and whether it is the whole: `W1ᵀ`, `H6[…]`."""
+        picked = "[…]" if self.form in (GATHERED, RAGGED, PART) else ""
+        return self.name + picked + "ᵀ" * self.transposed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """`result = formula`; `kind` and `size` are those of its sum of products, if it has one.
+
+    `counts` says how many recorded operations of each name it stands for.
+    """
+
+    result: Array
+    formula: tuple[str | Array, ...]
+    kind: str
+    size: str
+    counts: tuple[tuple[str, int], ...]
+
+    @property
+    def operands(self) -> list[Array]:
+        """What it reads, each once."""
+        return list({x.name: x for x in self.formula if isinstance(x, Array)}.values())
+
+    @property
+    def scalars(self) -> int:
+        """How many recorded operations it stands for."""
+        return sum(count for _, count in self.counts)
+
+    def text(self, shapes: bool = True) -> str:
+        """The formula: `relu(X (800×3) · W1ᵀ (3×5) + b1 (5))`, or without shapes.
+
+        Without them `H[…]` are entries of H that are picked one by one.
+        """
+        return "".join(
+            x if isinstance(x, str) else str(x) if shapes else x.short for x in self.formula
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recovered:
+    """All array operations of the forward computation, in order; `lanes` are 0 without a batch."""
+
+    operations: tuple[Operation, ...]
+    lanes: int
+    leaves: tuple[Value, ...]  # the parameters by number
+
+    @property
+    def scalars(self) -> int:
+        """How many recorded operations there are; of one sample, with a batch."""
+        return sum(op.scalars for op in self.operations)
+
+    def values(self, parameter: Array) -> np.ndarray:
+        """What the elements of an array of parameters are now, in its shape."""
+        numbers = [self.leaves[i].data for i in parameter.parameters.tolist()]
+        return np.array(numbers).reshape([int(n) for n in parameter.shape])
+
+    @property
+    def parameters(self) -> list[Array]:
+        """The arrays of parameters, each once, in the order in which they are read."""
+        found = (x for op in self.operations for x in op.operands if x.sort == PARAMETER)
+        return list({x.name: x for x in found}.values())
+
+
+def recovered(built: Built, traced: Traced, given: Given) -> Recovered:
+    """What was found in a trace; `given` are the names that the user gave."""
+    r, made = traced.recording, traced.stand_ins
+    lanes = 0
+    if given.batch:
+        sizes = Counter([*made.space, *made.ids_space])
+        lanes = next(built.program.sizes[name] // count for name, count in sizes.items())
+    values = np.array(made.values, np.float64)
+    found = forward(r, values, lanes)
+    shapes = {f"input{k}": shape_of_argument(x) for k, x in enumerate(made.arguments)}
+    places = Places(
+        found, np.array([place_of(v) for v in r.parameters], np.int64),
+        (made.space, made.at), made.ids_space, shapes,
+    )  # fmt: skip
+    formulas = Formulas(found, places, lanes, BATCH)
+    steps = formulas.steps()
+    names = _Names(
+        found, steps, given, shapes, {place_of(v): i for i, v in enumerate(r.parameters)}
+    )
+    return Recovered(operations_of(formulas, steps, names), lanes, tuple(r.parameters))
+
+
+class Names(Protocol):
+    """What groups and views are called."""
+
+    def result(self, k: int, shape: tuple[int | str, ...]) -> Array:
+        """The array that a group makes."""
+
+    def array(self, view: View, transposed: bool) -> Array:
+        """An operand."""
+
+
+def operations_of(formulas: Formulas, steps: Sequence[Step], names: Names) -> tuple[Operation, ...]:
+    """The array operations, with their names."""
+    operations = []
+    for step in steps:
+        result = names.result(step.group, formulas.full_shape(step.group))
+        formula = tuple(
+            x if isinstance(x, str) else names.array(x.view, x.transposed) for x in step.pieces
+        )
+        counts: Counter[str] = Counter()
+        for k in step.members:
+            counts += formulas.forward.counts[k]
+        ordered = tuple(sorted(counts.items(), key=lambda item: -item[1]))
+        operations.append(Operation(result, formula, step.kind, step.size, ordered))
+    return tuple(operations)
+
+
+class _Names:
+    """Names of results, parameters, arguments and constants."""
+
+    def __init__(
+        self, found: Forward, steps: Sequence[Step], given: Given,
+        shapes: dict[str, tuple[int, ...]], numbers: dict[int, int],
+    ) -> None:  # fmt: skip
+        self.given, self.shapes, self.numbers = given, shapes, numbers
+        self.found = found
+        self.constants: dict[bytes, str] = {}
+        last = [int(k) for k in found.of[found.leaves.outputs]]
+        taken = set(given.arguments)
+        self.results = {last[0]: "L" if "L" not in taken else "loss"}
+        self.results |= {k: f"aux{i}" for i, k in enumerate(last[1:], 1) if k not in self.results}
+        count = 0
+        for step in steps:
+            if step.group not in self.results:
+                count += 1
+                self.results[step.group] = f"H{count}"
+        self.parameters = ParameterNames(given.parameters, taken | set(self.results.values()))
+        for step in steps:
+            for i, piece in enumerate(step.pieces):
+                if isinstance(piece, Marked) and piece.view.space == PARAMETERS:
+                    self.parameters.meet(self._members(piece.view), role(step.pieces, i))
+        self.parameters.settle()
+
+    def _members(self, view: View) -> Ids:
+        return np.array([self.numbers[p] for p in view.places.tolist()], np.int64)
+
+    def result(self, k: int, shape: tuple[int | str, ...]) -> Array:
+        """The array that a group makes, and the recorded operations that it is."""
+        origin = self.found.origin[self.found.groups[k].nodes]
+        return Array(self.results[k], MADE, shape, of=(self.results[k],), origin=origin)
+
+    def array(self, view: View, transposed: bool) -> Array:
+        """An operand, with its name."""
+        shape: tuple[int | str, ...] = (*((BATCH,) * view.lanes), *view.shape)
+        if view.space == PARAMETERS:
+            members = self._members(view)
+            name = self.parameters.name(members)
+            return Array(name, PARAMETER, shape, view.form, transposed, members, of=(name,))
+        if view.space == RESULT:
+            name = self.results[view.group]
+            return Array(name, MADE, shape, view.form, transposed, of=(name,))
+        if view.space == CONSTANTS:
+            name = self._constant(view)
+            return Array(name, CONSTANT, shape, view.form, transposed, of=(name,))
+        whole: tuple[int | str, ...] = self._whole(view.space)
+        whole = (BATCH, *whole) if view.lanes else whole
+        of = (" and ".join(self._named(space) for space in view.space.split("+")),)
+        name = self._argument(view)
+        return Array(name, INPUT, shape, view.form, transposed, whole=whole, of=of)
+
+    def _whole(self, space: str) -> tuple[int, ...]:
+        return self.shapes.get(space.replace("ids", "input"), ())
+
+    def _constant(self, view: View) -> str:
+        if not view.shape and len(view.places) == 1:
+            return f"{self.found.graph.value[view.places[0]]:g}"
+        key = np.unique(view.places).tobytes()
+        return self.constants.setdefault(key, f"C{len(self.constants) + 1}")
+
+    def _argument(self, view: View) -> str:
+        spaces = view.space.split("+")
+        if len(spaces) > 1:
+            return " and ".join(self._named(space) for space in spaces)
+        name = self._named(spaces[0])
+        shape = self._whole(spaces[0])
+        for depth in range(1, len(shape) + 1):  # a row of a matrix, an element of a list
+            size = int(np.prod(shape[depth:]))
+            first = int(view.places[0])
+            row = not view.choice and size < int(np.prod(shape)) and first % size == 0
+            if row and np.array_equal(view.places, first + np.arange(size)):
+                at = np.unravel_index(first // size, shape[:depth])
+                return f"{name}[{','.join(str(int(i)) for i in at)}]"
+        return name
+
+    def _named(self, space: str) -> str:
+        if space in (CONSTANTS, PARAMETERS):
+            return space
+        return self.given.argument(int(space.strip("inputds")))
+
+
+def role(pieces: Pieces, i: int) -> str:
+    """What a parameter is in a formula: a table, a weight or what is added."""
+    after = pieces[i + 1] if i + 1 < len(pieces) else ""
+    before = pieces[i - 1] if i else ""
+    if after == "[":
+        return "E"
+    signs = (" · ", " ⊙ ", " ∗ ")
+    return "W" if before in signs or after in signs else "b"

@@ -1,0 +1,122 @@
+"""The same answers without a program: what a compiled function falls back on.
+
+Used where a compiled result is not finite, so that it is what the eager engine says, and by
+`exact`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import local
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.store import place_of, store_of
+from micrograd.compiler.trace.results import Outputs, outputs_of
+from micrograd.compiler.trace.stand_ins import first_samples
+from micrograd.core.walk import topological_order
+from micrograd.engine import Value
+from micrograd.functions import apply
+from micrograd.gradients import grad
+from micrograd.interrupts import restored, whole
+from micrograd.optim.optimizer import Optimizer, Update
+from micrograd.optim.state import scalars
+
+Function = Callable[..., Any]
+
+_inside = local()
+
+
+def eager_value(fn: Function, inputs: tuple[Any, ...], batch: bool) -> Any:
+    """The loss, or (loss, aux)."""
+    loss, result = _run(fn, inputs, batch)
+    return result(loss.data)
+
+
+def eager_gradient(
+    fn: Function, inputs: tuple[Any, ...], batch: bool, parameters: Sequence[Value]
+) -> tuple[Any, np.ndarray]:
+    """The loss (or (loss, aux)) and the gradient."""
+    loss, result = _run(fn, inputs, batch)
+    return result(loss.data), np.array([g.data for g in grad(loss, list(parameters))])
+
+
+def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Optimizer) -> Any:
+    """The loss (or (loss, aux)) and one update; gradients are left as they were."""
+    loss, result = _run(fn, inputs, batch)
+    leaves = [v for group in optimizer.param_groups for v in scalars(group["params"])]
+    kept = [(v, v.grad, v._mark) for v in (*topological_order(loss), *leaves)]
+
+    def updates() -> list[Update]:
+        for v in leaves:
+            v.zero_grad()
+        loss.backward()
+        return optimizer.updates()
+
+    def put_back() -> None:
+        for v, gradient, mark in kept:
+            v.grad, v._mark = gradient, mark
+
+    _apply(optimizer, restored(updates, put_back))
+    return result(loss.data)
+
+
+def _apply(optimizer: Optimizer, updates: list[Update]) -> None:
+    """Carry out an update so that an interruption finds all of it done or nothing."""
+    stored = [u for u in updates if store_of(u.value) is not None]
+    store = store_of(stored[0].value) if stored else None
+    if store is None or len(stored) < len(updates):
+        optimizer.apply(updates)
+        return
+    places, new = [place_of(u.value) for u in updates], [u.new for u in updates]
+    states = {u.value: u.state for u in updates if u.state}
+
+    def write() -> None:
+        store.numbers[places] = new
+        optimizer.state.update(states)
+
+    whole(write)
+
+
+def _run(
+    fn: Function, inputs: tuple[Any, ...], batch: bool
+) -> tuple[Value, Callable[[float], Any]]:
+    """The loss, and what makes the result of its number."""
+    if batch:
+        first_samples(inputs)
+    samples = list(zip(*inputs, strict=True)) if batch else [inputs]
+    outer = inside()
+
+    def run() -> list[Outputs]:
+        _inside.now = True
+        return [outputs_of(fn(*sample), mean=batch) for sample in samples]
+
+    runs = restored(run, lambda: setattr(_inside, "now", outer))
+    loss = runs[0].values[0]
+    for other in runs[1:]:
+        loss = apply("add", loss, other.values[0])
+    if batch:
+        loss = apply("div", loss, float(len(samples)))
+    if not runs[0].has_aux:
+        return loss, lambda x: x
+    parts = [run.rebuild([v.data for v in run.values]) for run in runs]
+    aux = _mean(parts) if batch else parts[0]
+    return loss, lambda x: (x, aux)
+
+
+def _mean(parts: list[Any]) -> Any:
+    """The mean of structures of numbers."""
+    first = parts[0]
+    if isinstance(first, dict):
+        return {key: _mean([p[key] for p in parts]) for key in first}
+    if isinstance(first, list | tuple):
+        return type(first)(_mean([p[i] for p in parts]) for i in range(len(first)))
+    if isinstance(first, bool | int | float):
+        return sum(map(float, parts)) / len(parts)
+    return first
+
+
+def inside() -> bool:
+    """Whether this thread is in a function that runs here instead of compiled."""
+    return getattr(_inside, "now", False)

@@ -1,0 +1,1 @@
+"""Sums of products and rows of the op table, and their derivatives."""

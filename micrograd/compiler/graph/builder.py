@@ -1,0 +1,250 @@
+"""Adding nodes to a graph, many at a time: what passes and derivatives write with.
+
+>>> from micrograd.compiler.graph.graph import PARAMETER, evaluate
+>>> builder = Builder()
+>>> x = builder.leaves(PARAMETER, [3.0])
+>>> y = x * x + 1.0
+>>> evaluate(builder.graph())[y.ids]
+array([10.])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.codes import NONE, ROW_INDEX, Floats, Ids, Mask
+from micrograd.compiler.graph.graph import CONSTANT, ROW, SUM, Graph, sorted_terms
+from micrograd.errors import CompileError
+from micrograd.ops import FLOATS, OPS
+
+
+class Builder:
+    """Adds nodes to a graph, many at a time, by arithmetic on `Lanes`."""
+
+    def __init__(self, start: Graph | None = None, shared: bool = False) -> None:
+        self.size = 0
+        self.shared = shared  # whether lanes with equal operands share a node
+        self._parts: list[Graph] = []
+        self._constants: dict[float, int] = {}
+        if start is not None:
+            self._append(start)
+
+    def _append(self, part: Graph) -> None:
+        self._parts.append(part)
+        self.size += len(part)
+
+    def leaves(self, kind: int, values: Sequence[float] | Floats) -> Lanes:
+        """New leaves."""
+        first = self.size
+        self._append(_nodes(kind, len(values), value=np.asarray(values, np.float64)))
+        return Lanes(self, np.arange(first, self.size))
+
+    def constant(self, x: float) -> int:
+        """The leaf for a number that is the same for all lanes."""
+        if x not in self._constants or x != x:
+            self._constants[x] = int(self.leaves(CONSTANT, [x]).ids[0])
+        return self._constants[x]
+
+    def constant_nodes(self, x: float) -> Ids:
+        """The leaf for a number, as the ids of one lane."""
+        return np.array([self.constant(float(x))])
+
+    def block(
+        self, kind: Any, row: Any, args: Sequence[Ids], static: Floats, stop: Mask, sums: int
+    ) -> None:
+        """Many nodes at once, whose terms follow, and then so many SUM nodes."""
+        is_row = kind == ROW
+        columns = np.stack(args, 1)
+        columns[~is_row] = NONE
+        self._append(
+            _nodes(
+                kind,
+                len(kind),
+                row=np.where(is_row, row, NONE).astype(np.int16),
+                args=columns,
+                static=np.where(is_row, static, np.nan),
+                stop=stop,
+            )
+        )
+        self.block_of_sums(sums)
+
+    def block_of_sums(self, count: int, reduced: bool = False, stop: bool = False) -> Ids:
+        """SUM nodes whose terms follow."""
+        flags = {"reduced": np.full(count, reduced), "stop": np.full(count, stop)}
+        self._append(_nodes(SUM, count, **flags))
+        return np.arange(self.size - count, self.size)
+
+    def sum_of(self, terms: Sequence[Term], reduced: bool = False) -> Ids:
+        """New SUM nodes, as many as the terms have lanes."""
+        factors = [x for term in terms for x in term[:2] if x is not None]
+        count = max((len(x.ids) for x in factors), default=1)
+        if self.shared and count > 1:
+            columns = [np.broadcast_to(x.ids, (count,)) for x in factors]
+            distinct, place = np.unique(np.stack(columns), axis=1, return_inverse=True)
+            rows = iter(distinct)
+            lanes = [
+                (*(None if x is None else Lanes(self, next(rows)) for x in term[:2]), term[2])
+                for term in terms
+            ]
+            ids = self.block_of_sums(distinct.shape[1], reduced)
+            self.define(ids, lanes)  # type: ignore[arg-type]
+            return ids[place.ravel()]
+        ids = self.block_of_sums(count, reduced)
+        self.define(ids, terms)
+        return ids
+
+    def define(self, ids: Ids, terms: Sequence[Term]) -> None:
+        """Give existing SUM nodes their terms."""
+        for u, v, c in terms:
+            self.add_terms(ids, NONE if u is None else u.ids, NONE if v is None else v.ids, c)
+
+    def add_terms(self, node: Ids, u: Any, v: Any, c: Any) -> None:
+        """One more term `c · u · v` for each node."""
+        u, v, c = (np.broadcast_to(x, node.shape) for x in (u, v, c))
+        self._append(_nodes(SUM, 0, node=node, u=u, v=v, c=c.astype(np.float64)))
+
+    def apply(self, name: str, *args: Lanes | float) -> Lanes:
+        """New nodes of a row: its inputs, and then its static parameter if it has one."""
+        row = OPS[name]
+        inputs, static = args[: row.arity], args[row.arity :]
+        count = max((len(x.ids) for x in inputs if isinstance(x, Lanes)), default=1)
+        columns = np.full((count, 3), NONE)
+        for i, x in enumerate(inputs):
+            columns[:, i] = x.ids if isinstance(x, Lanes) else self.constant(float(x))
+        place = np.arange(count)
+        if self.shared:
+            columns, place = np.unique(columns, axis=0, return_inverse=True)
+            count, place = len(columns), place.ravel()
+        first = self.size
+        part = _nodes(
+            ROW, count, args=columns, row=np.full(count, ROW_INDEX[name], np.int16),
+            static=np.full(count, float(static[0]) if static else np.nan),
+        )  # fmt: skip
+        self._append(part)
+        return Lanes(self, first + place)
+
+    def graph(self) -> Graph:
+        """All nodes so far."""
+        return sorted_terms(self.unsorted())
+
+    def unsorted(self) -> Graph:
+        """All nodes so far, terms in the order in which they were added: for passes that sort."""
+        fields = (
+            [getattr(part, name) for part in self._parts]
+            for name in Graph.__dataclass_fields__  # the order of the constructor
+        )
+        return Graph(*[np.concatenate(arrays) for arrays in fields])
+
+
+Term = tuple["Lanes | None", "Lanes | None", float]  # u, v and c
+
+
+class Lanes:
+    """A number for each of several nodes: what a derivative or an update rule computes with.
+
+    Arithmetic adds nodes to the builder. One node among many counts for all of them.
+    """
+
+    __slots__ = ("builder", "ids")
+    __array_ufunc__ = None
+
+    def __init__(self, builder: Builder, ids: Ids) -> None:
+        self.builder = builder
+        self.ids = ids
+
+    def _sum(self, *terms: Term) -> Lanes:
+        return Lanes(self.builder, self.builder.sum_of(terms))
+
+    def __add__(self, other: Lanes | float) -> Lanes:
+        if isinstance(other, Lanes):
+            return self._sum((self, None, 1.0), (other, None, 1.0))
+        return self._sum((self, None, 1.0), (None, None, float(other)))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Lanes | float) -> Lanes:
+        if isinstance(other, Lanes):
+            return self._sum((self, None, 1.0), (other, None, -1.0))
+        return self._sum((self, None, 1.0), (None, None, -float(other)))
+
+    def __rsub__(self, other: float) -> Lanes:
+        return self._sum((None, None, float(other)), (self, None, -1.0))
+
+    def __mul__(self, other: Lanes | float) -> Lanes:
+        if isinstance(other, Lanes):
+            return self._sum((self, other, 1.0))
+        return self._sum((self, None, float(other)))
+
+    __rmul__ = __mul__
+
+    def _refused(self, *others: object) -> Any:
+        raise CompileError(
+            "cannot be compiled: the optimiser's rule branches on a number, or takes it out of "
+            "the table's operations; write it with m.select, m.abs, m.maximum, …"
+        )
+
+    __bool__ = __float__ = __int__ = __abs__ = _refused
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
+    __hash__ = object.__hash__
+
+    def __neg__(self) -> Lanes:
+        return self._sum((self, None, -1.0))
+
+
+class Symbols:
+    """`m` for Lanes, as derivatives and update rules take it; numbers alone are computed."""
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in OPS:
+            raise AttributeError(f"the op table has no row {name!r}")
+
+        def method(*args: Any) -> Any:
+            if not any(isinstance(x, Lanes) for x in args):
+                return getattr(FLOATS, name)(*args)
+            terms = self.terms(name, *args)
+            if terms is None:
+                return self._builder.apply(name, *args)
+            return Lanes(self._builder, self._builder.sum_of(terms))
+
+        return method
+
+    def terms(self, name: str, *args: Any) -> list[Term] | None:
+        """A row's sum of products on these arguments, or None if it has none."""
+        products = OPS[name].terms(*args)
+        if products is None:
+            return None
+        terms: list[Term] = []
+        for c, *factors in products:
+            lanes: list[Lanes] = []
+            for x in factors:
+                if isinstance(x, Lanes):
+                    lanes.append(x)
+                else:
+                    c *= float(x)
+            u, v = (*lanes, None, None)[:2]
+            terms.append((u, v, c))
+        return terms
+
+
+def _nodes(kind: Any, count: int, **given: Any) -> Graph:
+    empty = np.zeros(0, np.int64)
+    fields: dict[str, Any] = {
+        "kind": np.full(count, kind, np.int8),
+        "row": np.full(count, NONE, np.int16),
+        "args": np.full((count, 3), NONE),
+        "static": np.full(count, np.nan),
+        "value": np.zeros(count),
+        "stop": np.zeros(count, bool),
+        "reduced": np.zeros(count, bool),
+        "node": empty,
+        "u": empty,
+        "v": empty,
+        "c": np.zeros(0),
+    }
+    return Graph(**{**fields, **given})

@@ -1,0 +1,115 @@
+"""Reverse mode on the graph: adjoints are more nodes.
+
+The adjoint of a SUM's operand is a transposed list of terms. The adjoint of a row's input comes
+from the row's own derivative, applied once to all nodes of that row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask
+from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph.graph import PARAMETER, ROW, SUM, Graph, used_by, users_of
+from micrograd.compiler.graph.normal_form import inlined
+from micrograd.ops import OPS
+
+
+def reached(g: Graph, loss: int) -> Mask:
+    """The nodes that the loss is computed from, as far as derivatives flow."""
+    seed = np.zeros(len(g), bool)
+    seed[loss] = True
+    return used_by(g, seed, ~g.stop)
+
+
+def gradient(g: Graph, loss: int, wanted: Ids, lanes: Mask, outputs: Ids) -> tuple[Graph, Ids]:
+    """The graph with adjoints, and the adjoint of each of `wanted` (-1: there is none).
+
+    `lanes` marks the nodes that have a value for each lane: what they give to the adjoint of a
+    node that has one value is summed over the lanes. `outputs` must keep their meaning.
+    """
+    active = users_of(g, g.kind == PARAMETER, ~g.stop) & reached(g, loss)
+    nodes = np.nonzero(active)[0]
+    adjoint = np.full(len(g), NONE)
+    adjoint[nodes] = len(g) + np.arange(len(nodes))
+    builder = Builder(g)
+    builder.block_of_sums(len(nodes))
+    first_new = builder.size
+    shares = _Shares(builder, adjoint, lanes, g.reduced)
+    if active[loss]:
+        builder.add_terms(adjoint[[loss]], NONE, NONE, 1.0)
+    _through_sums(g, active, shares)
+    _through_rows(g, active, shares)
+    shares.hand_over(adjoint[nodes])
+    whole = builder.unsorted()
+    candidates = np.arange(len(whole)) >= first_new
+    kept = np.concatenate([outputs, adjoint[wanted][adjoint[wanted] >= 0]])
+    return inlined(whole, candidates, kept), adjoint[wanted]
+
+
+class _Shares:
+    """What users give to the adjoints of what they use, until it is known how it is summed."""
+
+    def __init__(self, builder: Builder, adjoint: Ids, lanes: Mask, reduced: Mask) -> None:
+        self.builder = builder
+        self.adjoint = adjoint
+        self.lanes = lanes
+        self.in_lanes = lanes | reduced  # users whose terms count once for each lane
+        self._parts: list[tuple[Ids, Ids, Ids, Ids, np.ndarray]] = []
+
+    def add(self, to: Ids, user: Ids, u: Ids, v: Ids, c: np.ndarray) -> None:
+        """The user gives `c · u · v` to the adjoint of `to`."""
+        self._parts.append((to, user, u, v, c))
+
+    def hand_over(self, adjoints: Ids) -> None:
+        """Write all shares down as terms; an adjoint that was given nothing is 0."""
+        if not self._parts:
+            self.builder.add_terms(adjoints, NONE, NONE, 0.0)
+            return
+        to, user, u, v, c = (np.concatenate(x) for x in zip(*self._parts, strict=True))
+        target = self.adjoint[to]
+        self.builder.add_terms(np.setdiff1d(adjoints, target), NONE, NONE, 0.0)
+        over_lanes = self.in_lanes[user] & ~self.lanes[to]
+        if over_lanes.any():
+            # Its own node for what is summed over the lanes, which the adjoint then adds up.
+            nodes, place = np.unique(to[over_lanes], return_inverse=True)
+            sums = self.builder.block_of_sums(len(nodes), reduced=True)
+            target[over_lanes] = sums[place]
+            self.builder.add_terms(self.adjoint[nodes], sums, NONE, 1.0)
+        self.builder.add_terms(target, u, v, c)
+
+
+def _through_sums(g: Graph, active: Mask, shares: _Shares) -> None:
+    open_sum = active & (g.kind == SUM) & ~g.stop
+    for own, other in ((g.u, g.v), (g.v, g.u)):
+        given = open_sum[g.node] & (own >= 0)
+        given[given] = active[own[given]]
+        square = g.u == g.v
+        if own is g.v:
+            given &= ~square
+        n = g.node[given]
+        c = g.c[given] * np.where(square[given], 2.0, 1.0)
+        shares.add(own[given], n, shares.adjoint[n], other[given], c)
+
+
+def _through_rows(g: Graph, active: Mask, shares: _Shares) -> None:
+    builder = shares.builder
+    symbols = Symbols(builder)
+    rows = active & (g.kind == ROW)
+    for row in np.unique(g.row[rows]).tolist():
+        op = OPS[ROWS[row]]
+        of_row = rows & (g.row == row)
+        for static in np.unique(g.static[of_row]).tolist():
+            same = np.isnan(g.static) if static != static else g.static == static
+            n = np.nonzero(of_row & same)[0]
+            inputs = [Lanes(builder, g.args[n, i]) for i in range(op.arity)]
+            given = op.vjp(
+                symbols, Lanes(builder, shares.adjoint[n]), Lanes(builder, n), *inputs,
+                *([static] if op.has_static else []),
+            )  # fmt: skip
+            for x, share in zip(inputs, given, strict=True):
+                if isinstance(share, Lanes):
+                    to = active[x.ids]
+                    u = np.broadcast_to(share.ids, n.shape)[to]
+                    none, one = np.full(len(u), NONE), np.ones(len(u))
+                    shares.add(x.ids[to], n[to], u, none, one)

@@ -1,0 +1,194 @@
+"""The graph between the passes: plain arrays, a node an index.
+
+A node is a leaf (parameter, input or constant), a SUM of terms `c · u · v`, the LARGEST of its
+terms, or a ROW of the op table applied to up to three nodes. Terms are in coordinate form, one
+list for all nodes. A term with `v = -1` is `c · u`, one with `u = -1` is the number c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.compiler.codes import NONE, ROWS, Floats, Ids, Mask
+from micrograd.errors import CompileError
+from micrograd.ops import OPS
+
+PARAMETER, INPUT, CONSTANT, SUM, LARGEST, ROW = range(6)
+
+MOST_LEVELS = 20_000  # of a graph: more means that there are no arrays in it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """Nodes and terms; see the module. `check` says what holds."""
+
+    kind: NDArray[np.int8]
+    row: NDArray[np.int16]  # of a ROW: its place in the op table
+    args: Ids  # of a ROW: (nodes, 3), -1 where there is none
+    static: Floats  # of a ROW: its static parameter
+    value: Floats  # of a leaf: what it was when it was traced
+    stop: Mask  # no derivative flows through this node
+    reduced: Mask  # a SUM that also runs over the lanes
+    node: Ids  # the node that a term belongs to, ascending
+    u: Ids
+    v: Ids
+    c: Floats
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+def edges(g: Graph) -> tuple[Ids, Ids]:
+    """(user, used) for every use, with repeats."""
+    by_u, by_v = g.u >= 0, g.v >= 0
+    rows, places = np.nonzero(g.args >= 0)
+    users = np.concatenate([g.node[by_u], g.node[by_v], rows])
+    used = np.concatenate([g.u[by_u], g.v[by_v], g.args[rows, places]])
+    return users, used
+
+
+def check(g: Graph) -> None:
+    """Assert that the arrays fit together and every operand is a node."""
+    n = len(g)
+    for array in (g.row, g.args, g.static, g.value, g.stop, g.reduced):
+        assert len(array) == n, f"{len(array)} entries for {n} nodes"
+    assert len(g.node) == len(g.u) == len(g.v) == len(g.c), "terms of unequal length"
+    assert (np.diff(g.node) >= 0).all(), "terms are not sorted by node"
+    for operands in (g.u, g.v, g.args.ravel()):
+        assert not len(operands) or (operands.min() >= NONE and operands.max() < n), "no such node"
+    assert not ((g.u < 0) & (g.v >= 0)).any(), "a term with v but no u"
+    has_terms = np.isin(g.kind, (SUM, LARGEST))
+    assert has_terms[g.node].all(), "terms of a node that is no sum"
+    assert ((g.row >= 0) == (g.kind == ROW)).all(), "a row without ROW or the other way"
+    arity = np.array([OPS[name].arity for name in ROWS])
+    of_rows = g.kind == ROW
+    given = (g.args >= 0).sum(1)
+    assert (given[of_rows] == arity[g.row[of_rows]]).all(), "wrong number of arguments"
+    assert not given[~of_rows].any(), "arguments of a node that is no row"
+
+
+def evaluate(g: Graph, values: Floats | None = None) -> Floats:
+    """Every node's value, one after the other; leaves are as traced unless given."""
+    done = (g.value if values is None else values).astype(np.float64)
+    first = np.searchsorted(g.node, np.arange(len(g) + 1))
+    for n in np.argsort(levels(g), kind="stable"):
+        terms = [
+            g.c[t] * (1.0 if g.u[t] < 0 else done[g.u[t]]) * (1.0 if g.v[t] < 0 else done[g.v[t]])
+            for t in range(first[n], first[n + 1])
+        ]
+        if g.kind[n] == SUM:
+            done[n] = sum(terms)
+        elif g.kind[n] == LARGEST:
+            done[n] = np.max(terms)
+        elif g.kind[n] == ROW:
+            row = OPS[ROWS[g.row[n]]]
+            static = (float(g.static[n]),) if row.has_static else ()
+            done[n] = row.f(*[float(done[i]) for i in g.args[n][: row.arity]], *static)
+    return done
+
+
+def levels(g: Graph) -> NDArray[np.int32]:
+    """The longest path from a leaf to each node."""
+    users, used = edges(g)
+    order = np.argsort(used, kind="stable")
+    users = users[order]
+    count = np.bincount(used, minlength=len(g))
+    start = np.cumsum(count) - count
+    waiting = np.bincount(users, minlength=len(g))
+    level = np.zeros(len(g), np.int32)
+    ready = np.nonzero(waiting == 0)[0]
+    depth = 0
+    while len(ready):
+        level[ready] = depth
+        depth += 1
+        _check_depth(depth)
+        reached = users[spans(start[ready], count[ready])]
+        nodes, times = counted(reached, len(g))
+        waiting[nodes] -= times
+        ready = nodes[waiting[nodes] == 0]
+    if waiting.any():
+        raise CompileError(
+            "cannot be compiled: a list that a run-time integer indexes holds results that are "
+            "computed from what was chosen"
+        )
+    return level
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MOST_LEVELS:
+        raise CompileError(
+            f"cannot be compiled: more than {MOST_LEVELS:,} operations that each wait for the one "
+            "before; there are no arrays in a chain. Run it eagerly"
+        )
+
+
+def spans(start: Ids, count: Ids) -> Ids:
+    """start, start + 1, … of each span, one span after the other."""
+    offset = np.cumsum(count) - count
+    return np.repeat(start - offset, count) + np.arange(count.sum())
+
+
+def users_of(g: Graph, seed: Mask, through: Mask) -> Mask:
+    """The seeds, and the nodes that are computed from them along nodes in `through`."""
+    users, used = edges(g)
+    order = np.argsort(used, kind="stable")
+    users = users[order]
+    count = np.bincount(used, minlength=len(g))
+    start = np.cumsum(count) - count
+    found = seed.copy()
+    front = np.nonzero(seed)[0]
+    rounds = 0
+    while len(front):
+        rounds += 1
+        _check_depth(rounds)
+        front = _new(users[spans(start[front], count[front])], found, through)
+    return found
+
+
+def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
+    """The seeds, and the nodes that they are computed from along nodes in `through`."""
+    count = np.bincount(g.node, minlength=len(g))
+    start = np.cumsum(count) - count
+    found = seed.copy()
+    front = np.nonzero(seed)[0]
+    rounds = 0
+    while len(front):
+        rounds += 1
+        _check_depth(rounds)
+        terms = spans(start[front], count[front])
+        used = np.concatenate([g.u[terms], g.v[terms], g.args[front].ravel()])
+        front = _new(used[used >= 0], found, through)
+    return found
+
+
+def _new(nodes: Ids, found: Mask, through: Mask) -> Ids:
+    """Those of the nodes that are not found yet, once each; marks them."""
+    nodes, _ = counted(nodes[~found[nodes] & through[nodes]], len(found))
+    found[nodes] = True
+    return nodes
+
+
+def counted(nodes: Ids, size: int) -> tuple[Ids, Ids]:
+    """The distinct nodes of a graph of that size, ascending, and how often each is there."""
+    if len(nodes) < size // 16:
+        distinct, times = np.unique(nodes, return_counts=True)
+        return distinct, times
+    every = np.bincount(nodes, minlength=size)
+    distinct = np.flatnonzero(every)
+    return distinct, every[distinct]
+
+
+def sorted_terms(g: Graph) -> Graph:
+    """The same graph with its terms sorted by node, their order within a node kept."""
+    order = np.argsort(g.node, kind="stable")
+    return replace(g, node=g.node[order], u=g.u[order], v=g.v[order], c=g.c[order])
+
+
+def replace(g: Graph, **changes: Any) -> Graph:
+    """The graph with other arrays for some fields."""
+    kept = {name: getattr(g, name) for name in Graph.__dataclass_fields__}
+    return Graph(**{**kept, **changes})

@@ -1,0 +1,190 @@
+"""A recording in normal form: sums of products, and rows of the op table that are none.
+
+What a row of the table calls its `terms` becomes terms of a SUM, and a sum that is used once, by
+another sum, becomes part of it: a neuron is one node, a loss over 800 samples is one node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask
+from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph.graph import (
+    CONSTANT,
+    INPUT,
+    LARGEST,
+    PARAMETER,
+    ROW,
+    SUM,
+    Graph,
+    replace,
+    sorted_terms,
+)
+from micrograd.compiler.trace.recording import CONSTANTS, DETACHED, LARGEST_OF, SORT, Recording
+from micrograd.ops import OPS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaves:
+    """Which nodes are what."""
+
+    parameters: Ids
+    inputs: Ids
+    hot: Ids  # (slot, choice): 1 where the run-time integer of the slot is that choice
+    outputs: Ids  # a node of its own for each output, the loss first
+
+
+def normal_form(
+    r: Recording, values: np.ndarray, lanes: int = 0, kept: Mask | None = None
+) -> tuple[Graph, Leaves]:
+    """The graph of a recording; `values` are what the inputs were when it was traced.
+
+    With lanes, its outputs are means over so many of them. Recorded operations that are `kept` do
+    not become part of others.
+    """
+    slots = 1 + max((slot for _, slot in r.choices), default=-1)
+    width = max((len(table) for table, _ in r.choices), default=0)
+    builder = Builder()
+    parameters = builder.leaves(PARAMETER, [v._data for v in r.parameters])
+    given = builder.leaves(INPUT, values)
+    hot = builder.leaves(INPUT, np.zeros(slots * width)).ids.reshape(slots, width)
+    builder.leaves(CONSTANT, r.constants)
+    first = builder.size
+    chosen = first + len(r)
+    by_sort = [first, 0, len(r.parameters), first - len(r.constants), chosen]
+    offsets = np.array(by_sort)
+
+    def ids(codes: Ids) -> Ids:
+        known = np.maximum(codes, 0)
+        return np.where(codes < 0, NONE, offsets[known >> SORT] + (known & ((1 << SORT) - 1)))
+
+    operands = [ids(x) for x in (r.a, r.b, r.c)]
+    builder.block(_kinds(r), r.row, operands, r.static, r.stop, len(r.choices))
+    _define_polynomials(builder, r, first, operands)
+    for node, codes in r.many.items():
+        table = ids(codes)
+        builder.add_terms(np.full(len(table), first + node), table, NONE, 1.0)
+    for k, (codes, slot) in enumerate(r.choices):
+        table = ids(codes)
+        builder.add_terms(np.full(len(table), chosen + k), table, hot[slot, : len(table)], 1.0)
+    outputs = builder.block_of_sums(len(r.outputs), reduced=lanes > 0)
+    builder.add_terms(outputs, ids(r.outputs), NONE, 1.0 / lanes if lanes else 1.0)
+    g = _folded(builder.unsorted())
+    candidates = np.ones(len(g), bool)
+    if kept is not None:
+        candidates[first + np.nonzero(kept)[0]] = False
+    g = inlined(_without_zeros(g), candidates, outputs)
+    return g, Leaves(parameters.ids, given.ids, hot, outputs)
+
+
+def _kinds(r: Recording) -> np.ndarray:
+    sums = np.array([*[OPS[name].terms is not None for name in ROWS], True, False])
+    kinds = np.where(sums[r.row], SUM, ROW).astype(np.int8)
+    for row, static in _classes(r):
+        places = _members(r, row, static)
+        if row < DETACHED and kinds[places[0]] == SUM:
+            op = OPS[ROWS[row]]
+            if op.terms(*["x"] * op.arity, *([static] if op.has_static else [])) is None:
+                kinds[places] = ROW
+    for places, _ in _scaled(r):
+        kinds[places] = SUM
+    kinds[r.row == LARGEST_OF] = LARGEST
+    return kinds
+
+
+def _scaled(r: Recording) -> Iterator[tuple[Ids, np.ndarray]]:
+    """Rows that are sums because their second operand is a constant, and the first one's factor."""
+    for row in np.unique(r.row[r.row < DETACHED]).tolist():
+        op = OPS[ROWS[row]]
+        if op.arity != 2 or op.terms("x", "y") is not None:
+            continue
+        places = np.nonzero((r.row == row) & (r.b >> SORT == CONSTANTS >> SORT))[0]
+        numbers = r.constants[r.b[places] - CONSTANTS]
+        terms = {x: op.terms("x", x) for x in np.unique(numbers).tolist()}
+        factor = {x: found[0][0] if found else np.nan for x, found in terms.items()}
+        c = np.array([factor[x] for x in numbers.tolist()])
+        yield places[~np.isnan(c)], c[~np.isnan(c)]
+
+
+def _classes(r: Recording) -> list[tuple[int, float]]:
+    """The distinct (row, static parameter); nan where the row has none."""
+    classes: list[tuple[int, float]] = []
+    for row in np.unique(r.row).tolist():
+        classes += [(row, s) for s in np.unique(r.static[r.row == row]).tolist()]
+    return classes
+
+
+def _members(r: Recording, row: int, static: float) -> Ids:
+    same = np.isnan(r.static) if static != static else r.static == static
+    return np.nonzero((r.row == row) & same)[0]
+
+
+def _define_polynomials(builder: Builder, r: Recording, first: int, operands: list[Ids]) -> None:
+    symbols = Symbols(builder)
+    for row, static in _classes(r):
+        places = _members(r, row, static)
+        args = [Lanes(builder, x[places]) for x in operands]
+        if row == DETACHED:
+            builder.define(first + places, [(args[0], None, 1.0)])
+        if row >= DETACHED:
+            continue
+        op = OPS[ROWS[row]]
+        terms = symbols.terms(op.name, *args[: op.arity], *([static] if op.has_static else []))
+        if terms is not None:
+            builder.define(first + places, terms)
+    for places, c in _scaled(r):
+        builder.add_terms(first + places, operands[0][places], NONE, c)
+
+
+def _folded(g: Graph) -> Graph:
+    """Rows of constants are constants."""
+    known = np.where(g.args >= 0, g.kind[g.args] == CONSTANT, True).all(1) & (g.kind == ROW)
+    places = np.nonzero(known)[0]
+    if not len(places):
+        return g
+    kind, row, args, value = g.kind.copy(), g.row.copy(), g.args.copy(), g.value.copy()
+    for n in places.tolist():
+        op = OPS[ROWS[row[n]]]
+        static = (float(g.static[n]),) if op.has_static else ()
+        value[n] = op.f(*[float(g.value[i]) for i in args[n][: op.arity]], *static)
+    kind[places], row[places], args[places] = CONSTANT, NONE, NONE
+    return replace(g, kind=kind, row=row, args=args, value=value)
+
+
+def _without_zeros(g: Graph) -> Graph:
+    """Sums without terms that are the number 0, as `sum()` starts with; one term at least stays."""
+    zero = (g.u >= 0) & (g.v < 0) & (g.kind[g.u] == CONSTANT) & (g.value[g.u] == 0)
+    zero &= g.kind[g.node] == SUM
+    others = np.bincount(g.node[~zero], minlength=len(g))
+    keep = ~zero | (others[g.node] == 0)
+    return replace(g, node=g.node[keep], u=g.u[keep], v=g.v[keep], c=g.c[keep])
+
+
+def inlined(g: Graph, candidates: Mask, outputs: Ids) -> Graph:
+    """Sums that are used once, by a sum and not in a product, become part of it."""
+    n = len(g)
+    uses = np.bincount(g.u[g.u >= 0], minlength=n) + np.bincount(g.v[g.v >= 0], minlength=n)
+    uses += np.bincount(g.args[g.args >= 0], minlength=n)
+    uses[outputs] += 2
+    own = candidates & (g.kind == SUM) & ~g.stop & ~g.reduced & (uses == 1)
+    link = (g.v < 0) & (g.u >= 0) & (g.kind[g.node] == SUM)
+    link &= own[g.u]
+    target, factor = np.arange(n), np.ones(n)
+    target[g.u[link]] = g.node[link]
+    factor[g.u[link]] = g.c[link]
+    moved = np.nonzero(target != np.arange(n))[0]
+    while len(moved):
+        nearer = target[moved]
+        further = target[nearer]
+        moved, nearer, further = (x[further != nearer] for x in (moved, nearer, further))
+        factor[moved] *= factor[nearer]
+        target[moved] = further
+    keep = ~link
+    node = g.node[keep]
+    return sorted_terms(
+        replace(g, node=target[node], u=g.u[keep], v=g.v[keep], c=g.c[keep] * factor[node])
+    )

@@ -1,0 +1,1 @@
+"""Programs to programs that do the same with fewer passes over memory."""

@@ -1,0 +1,1 @@
+"""From a scalar program that runs to a recording of it."""

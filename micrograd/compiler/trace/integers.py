@@ -1,0 +1,204 @@
+"""Run-time integers that index lists, found by tracing with several of them.
+
+The program is traced with different integers. The operations must be the same; where the operands
+differ, they must be `base + stride · integer` for one of the integers, in all traces. Such an
+operand becomes a choice from a table, which the program makes at run time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from micrograd.compiler.codes import Ids
+from micrograd.compiler.trace.recording import CHOICES, PARAMETERS, Codes, Recording
+
+MOST_COVERED = 1024  # the length of tables of which entries that are new are sought
+MOST_TRACES = 12
+
+
+class Divergence(Exception):  # noqa: N818  (a finding, answered by a CompileError)
+    """The traces differ at an operation in a way that no choice explains."""
+
+    def __init__(self, reason: str, node: int) -> None:
+        self.reason = reason
+        self.node = node
+
+
+@dataclass(slots=True, eq=False)
+class Choices:
+    """A recording in which lookups are choices, and the integers that have been tried.
+
+    `ids` are those of each trace, `tried[argument]` all of them for each argument.
+    """
+
+    recording: Recording
+    tables: list[tuple[int, int, int]]  # slot, base, stride
+
+    def check(self, other: Recording, ids: Ids) -> None:
+        """Raise a Divergence unless the recording of a trace with other integers agrees."""
+        base = self.recording
+        _same_operations(base, other)
+        chosen = {CHOICES + k: table for k, table in enumerate(self.tables)}
+        for mine, theirs in zip(_operands(base), _operands(other), strict=True):
+            expected = mine.copy()
+            for place in np.nonzero(mine >= CHOICES)[0].tolist():
+                slot, first, stride = chosen[int(mine[place])]
+                expected[place] = first + stride * int(ids[slot])
+            wrong = np.nonzero(expected != theirs)[0]
+            if len(wrong):
+                raise Divergence("an operand depends on a run-time integer", int(wrong[0]))
+
+
+def solve(recordings: list[Recording], ids: Ids, extents: Ids) -> Choices:
+    """The choices that explain how recordings with the integers `ids` (trace, slot) differ.
+
+    `extents` says for each slot how long its tables are known to be.
+    """
+    first = recordings[0]
+    for other in recordings[1:]:
+        _same_operations(first, other)
+    tables: dict[tuple[int, int, int], int] = {}
+    solved = []
+    for lists in zip(*map(_operands, recordings), strict=True):
+        codes = np.stack(lists)
+        result = codes[0].copy()
+        differ = np.nonzero((codes != codes[0]).any(0))[0]
+        if len(differ):
+            columns, inverse = np.unique(codes[:, differ], axis=1, return_inverse=True)
+            numbers = np.zeros(columns.shape[1], np.int64)
+            for j in range(columns.shape[1]):
+                node = int(differ[np.nonzero(inverse.ravel() == j)[0][0]])
+                table = _explained(columns[:, j], ids, node)
+                numbers[j] = tables.setdefault(table, len(tables))
+            result[differ] = CHOICES + numbers[inverse.ravel()]
+        solved.append(result)
+    a, b, c, outputs, *lists_of_many = solved
+    many = dict(zip(sorted(first.many), lists_of_many, strict=True))
+    found = list(tables)
+    choices = [
+        (base + stride * np.arange(int(extents[slot])), slot) for slot, base, stride in found
+    ]
+    for codes, _ in choices:
+        _check_table(first, codes)
+    whole = replace(first, a=a, b=b, c=c, outputs=outputs, many=many, choices=choices)
+    return Choices(whole, found)
+
+
+def _operands(r: Recording) -> list[Codes]:
+    return [r.a, r.b, r.c, r.outputs, *[r.many[i] for i in sorted(r.many)]]
+
+
+def _same_operations(a: Recording, b: Recording) -> None:
+    n = min(len(a), len(b))
+    other = np.nonzero(a.row[:n] != b.row[:n])[0]
+    if len(other) or len(a) != len(b):
+        node = int(other[0]) if len(other) else max(n - 1, 0)
+        raise Divergence("what is computed depends on a run-time integer", node)
+    statics = np.nonzero((a.static != b.static) & ~np.isnan(a.static))[0]
+    if len(statics):
+        raise Divergence("an exponent or slope depends on a run-time integer", int(statics[0]))
+    lengths = [[len(r.many[i]) for i in sorted(r.many)] for r in (a, b)]
+    if lengths[0] != lengths[1]:
+        raise Divergence("the length of a list depends on a run-time integer", min(a.many))
+    if len(a.constants) != len(b.constants) or not np.array_equal(
+        a.constants, b.constants, equal_nan=True
+    ):
+        raise Divergence("a constant depends on a run-time integer", different_constant(a, b))
+
+
+def different_constant(a: Recording, b: Recording) -> int:
+    """A node that uses a constant in which two recordings differ."""
+    from micrograd.compiler.trace.recording import CONSTANTS
+
+    def values(r: Recording, codes: Codes) -> np.ndarray:
+        of_constant = (codes >= CONSTANTS) & (codes < CHOICES)
+        picked = np.clip(codes - CONSTANTS, 0, max(len(r.constants) - 1, 0))
+        numbers = r.constants[picked] if len(r.constants) else np.zeros(len(codes))
+        return np.where(of_constant, numbers, 0.0)
+
+    for x, y in ((a.a, b.a), (a.b, b.b), (a.c, b.c)):
+        n = min(len(x), len(y))
+        p, q = values(a, x[:n]), values(b, y[:n])
+        wrong = np.nonzero((p != q) & ~(np.isnan(p) & np.isnan(q)))[0]
+        if len(wrong):
+            return int(wrong[0])
+    return 0
+
+
+def _explained(codes: Codes, ids: Ids, node: int) -> tuple[int, int, int]:
+    """The one (slot, base, stride) with codes = base + stride · ids[:, slot]."""
+    found = []
+    for slot in range(ids.shape[1]):
+        x = ids[:, slot]
+        other = int(np.argmax(x != x[0]))
+        step = int(x[other] - x[0])
+        if not step or (codes[other] - codes[0]) % step:
+            continue
+        stride = int(codes[other] - codes[0]) // step
+        base = int(codes[0]) - stride * int(x[0])
+        if stride and (base + stride * x == codes).all():
+            found.append((slot, base, stride))
+    if len(found) != 1:
+        reason = (
+            "an operand depends on run-time integers other than by indexing rows of equal length"
+        )
+        raise Divergence(reason, node)
+    return found[0]
+
+
+def _check_table(r: Recording, codes: Codes) -> None:
+    """The entries of a table must be nodes, or leaves of one sort, that there are."""
+    sorts = np.unique(codes >> 40)
+    ends = {0: len(r), 1: PARAMETERS + len(r.parameters)}
+    known = len(sorts) == 1 and codes.min() >= 0
+    if not known or codes.max() >= ends.get(int(sorts[0]), 5 << 40):
+        raise Divergence("a list indexed by a run-time integer is not rows of equal length", 0)
+
+
+def more_integers(ids: Ids, group: Ids, tried: list[Ids], extents: Ids) -> list[Ids]:
+    """Integers for more traces, after those `tried`; `group` is the argument of each slot.
+
+    Enough that no two slots have had the same integers throughout, and such that entries that no
+    trace has had yet come first. `extents` is how long each slot's tables are.
+    """
+    done = [ids, *tried]
+    tries: list[Ids] = []
+    for _ in range(2):
+        tries.append(_untried_first(np.stack(done + tries), group, extents))
+    random = np.random.default_rng(0)
+    while len(tries) < MOST_TRACES and not _told_apart(np.stack(done + tries)[:, extents > 1]):
+        tries.append(random.integers(0, extents))
+    return tries
+
+
+def _untried_first(done: Ids, group: Ids, extents: Ids) -> Ids:
+    """Integers for one trace: of each argument those that it has not had, then all in turn."""
+    new = np.zeros(len(group), np.int64)
+    for argument in np.unique(group).tolist():
+        own = np.nonzero(group == argument)[0]
+        most = int(extents[own].max())
+        if most > MOST_COVERED:
+            new[own] = (np.arange(len(own)) * 7919 + len(done) * 104729) % extents[own]
+            continue
+        fresh = np.setdiff1d(np.arange(most), done[:, own])
+        shift = len(done) * (len(own) + 1)
+        others = (np.arange(len(own)) + shift) % most
+        new[own] = np.concatenate([fresh, others])[: len(own)] % extents[own]
+    return new
+
+
+def _told_apart(columns: Ids) -> bool:
+    """Whether every slot took on two values at least, and no slot is affine in another."""
+    if not columns.shape[1]:
+        return True
+    centred = columns - columns[0]
+    if not centred.any(0).all():
+        return False
+    for i in range(columns.shape[1]):
+        x = centred[:, i]
+        k = int(np.argmax(x != 0))
+        if ((centred * x[k] == np.outer(x, centred[k])).all(0)).sum() > 1:
+            return False
+    return True

@@ -1,0 +1,175 @@
+"""The leaves that a function can reach: in its closure, its globals, its object, its defaults."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from micrograd.engine import Value
+from micrograd.errors import CompileError
+from micrograd.tensors.tensor import Tensor
+
+_PACKAGE = str(Path(__file__).parents[2]) + os.sep
+
+
+def leaves_of(fn: Callable[..., Any]) -> list[Value]:
+    """Every leaf in reach, containers in order, each once.
+
+    >>> table = [Value(1.0), Value(2.0)]
+    >>> len(leaves_of(lambda i: table[i]))
+    2
+    """
+    return [x for x in _in_reach(fn) if isinstance(x, Value) and x._row is None]
+
+
+def lengths_of(fn: Callable[..., Any]) -> set[int]:
+    """The lengths of the lists and arrays in reach: how large a table may be.
+
+    >>> table = [Value(1.0), Value(2.0)]
+    >>> lengths_of(lambda i: table[i])
+    {2}
+    """
+    lists = (x for x in _in_reach(fn) if isinstance(x, list | tuple | np.ndarray | Tensor))
+    return {len(x) for x in lists if isinstance(x, list | tuple) or x.ndim}
+
+
+@contextmanager
+def located(fn: Callable[..., Any]) -> Iterator[None]:
+    """Inside, a CompileError that names no line is given the one where the function begins."""
+    try:
+        yield
+    except CompileError as error:
+        own = fn.__func__ if isinstance(fn, MethodType) else fn
+        if "\n  at " in str(error) or not isinstance(own, FunctionType):
+            raise
+        path, line = own.__code__.co_filename, own.__code__.co_firstlineno
+        text = linecache.getline(path, line).strip()
+        raise CompileError(f"{error}\n  at {path}:{line}: {text}") from None
+
+
+def generators_of(fn: Callable[..., Any]) -> list[Any]:
+    """The random generators in reach, of Python and of NumPy."""
+    return [x for x in _in_reach(fn) if isinstance(x, Random | np.random.Generator)]
+
+
+class Captured:
+    """What a function finds in closures and globals: part of its program.
+
+    Of the function itself every name, of those that it calls the plain numbers and texts.
+
+    >>> rate = 0.5
+    >>> captured = Captured(lambda x: rate * x)
+    >>> captured.same()
+    True
+    """
+
+    __slots__ = ("_cells", "_names")
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        own = fn.__func__ if isinstance(fn, MethodType) else fn
+        cells: dict[int, tuple[Any, Any]] = {}
+        names: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
+        for f in (own, *_in_reach(fn)):
+            if not isinstance(f, FunctionType):
+                continue
+            for cell in f.__closure__ or ():
+                if _filled(cell) and (f is own or _is_plain(cell.cell_contents)):
+                    cells[id(cell)] = (cell, cell.cell_contents)
+            for name in _names(f.__code__):
+                value = f.__globals__.get(name)
+                if value is not None and (f is own or _is_plain(value)):
+                    names[id(f.__globals__), name] = (f.__globals__, name, value)
+        self._cells = list(cells.values())
+        self._names = list(names.values())
+
+    def drop_changed(self) -> None:
+        """Leave out what has changed: called after the function has run, what it counts itself."""
+        self._cells = [(cell, value) for cell, value in self._cells if cell.cell_contents is value]
+        self._names = [entry for entry in self._names if entry[0].get(entry[1]) is entry[2]]
+
+    def same(self) -> bool:
+        """Whether they are still what they were."""
+        for cell, value in self._cells:
+            if cell.cell_contents is not value:
+                return False
+        for names, name, value in self._names:  # noqa: SIM110  (this runs in every step)
+            if names.get(name) is not value:
+                return False
+        return True
+
+
+def _is_plain(x: Any) -> bool:
+    return isinstance(x, int | float | str)
+
+
+def _in_reach(fn: Callable[..., Any]) -> Iterator[Any]:
+    """Every object in reach that may hold Values, and the Values, once each."""
+    seen: set[int] = set()
+    stack: list[Any] = list(reversed(_roots(fn)))
+    while stack:
+        x = stack.pop()
+        if id(x) in seen or issubclass(type(x), type | str | bytes | int | float | ModuleType):
+            continue
+        seen.add(id(x))
+        yield x
+        stack.extend(reversed(_inside(x)))
+
+
+def _inside(x: Any) -> list[Any]:
+    """What an object holds. By its type: some libraries' objects pretend to be of another class."""
+    sort = type(x)
+    if issubclass(sort, Value):
+        return []
+    if issubclass(sort, Tensor):
+        return list(x._values.flat)
+    if issubclass(sort, np.ndarray):
+        return list(x.flat) if x.dtype == object else []
+    if issubclass(sort, list | tuple | set | frozenset):
+        return list(x)
+    if issubclass(sort, dict):
+        return list(x.values())
+    if issubclass(sort, FunctionType | MethodType):
+        return _roots(x)
+    held = getattr(x, "__dict__", None)
+    return list(held.values()) if type(held) is dict else []
+
+
+def _roots(fn: Any) -> list[Any]:
+    roots: list[Any] = []
+    if isinstance(fn, MethodType):
+        roots.append(fn.__self__)
+        fn = fn.__func__
+    if not isinstance(fn, FunctionType):
+        call = type(fn).__dict__.get("__call__")
+        return [*roots, fn, *(_roots(call) if isinstance(call, FunctionType) else [])]
+    if fn.__code__.co_filename.startswith(_PACKAGE):
+        return roots  # the library's own functions hold no tables
+    roots += [cell.cell_contents for cell in fn.__closure__ or () if _filled(cell)]
+    names = _names(fn.__code__)
+    roots += [fn.__globals__[name] for name in names if name in fn.__globals__]
+    return roots + list(fn.__defaults__ or ()) + list((fn.__kwdefaults__ or {}).values())
+
+
+def _names(code: CodeType) -> list[str]:
+    """The global names that code uses, also in its comprehensions and inner functions."""
+    names = list(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names += _names(constant)
+    return list(dict.fromkeys(names))
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,225 @@
+"""A trace as plain arrays: an operation an entry, in the order in which the program did them.
+
+An operand is a code: the number of a node, or PARAMETERS, INPUTS or CONSTANTS plus the number of a
+leaf of that sort. One float object is one constant, however often the program uses it: that is
+what makes a matrix of a list of rows that several neurons read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.compiler.codes import ROW_INDEX, ROWS
+from micrograd.compiler.trace.tracer import DETACH, LARGEST, Read, Tracer
+from micrograd.engine import Value
+from micrograd.ops import BY_HAND, OPS
+
+Codes = NDArray[np.int64]
+
+SORT = 40  # the bits of a number; above them is the sort of the leaf
+PARAMETERS, INPUTS, CONSTANTS, CHOICES = (k << SORT for k in (1, 2, 3, 4))
+DETACHED, LARGEST_OF = len(ROWS), len(ROWS) + 1  # rows that only recordings have
+MADE_EARLIER, MADE_BY_HAND = "earlier", "by hand"
+
+
+class Unrecordable(Exception):  # noqa: N818  (a finding, answered by a CompileError)
+    """Node `node` uses something that no program can contain, for the `reason` given."""
+
+    def __init__(self, reason: str, node: int) -> None:
+        self.reason = reason
+        self.node = node
+
+
+@dataclass(slots=True, eq=False)
+class Recording:
+    """See the module. `a`, `b`, `c` are the operands of each node, -1 where there is none."""
+
+    row: NDArray[np.int16]
+    a: Codes
+    b: Codes
+    c: Codes
+    static: NDArray[np.float64]
+    stop: NDArray[np.bool_]  # no derivative flows through
+    many: dict[int, Codes]  # the operands of the nodes that take any number
+    constants: NDArray[np.float64]
+    parameters: list[Value]  # in the order of `given`, and then as they were met
+    outputs: Codes
+    choices: list[tuple[Codes, int]] = field(default_factory=list)  # see `integers`
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def record(tracer: Tracer, outputs: Sequence[Value], given: Iterable[Value] = ()) -> Recording:
+    """The arrays of a trace; `given` are parameters that are numbered first.
+
+    Raises Unrecordable for a node made before the trace and for a hand-written derivative.
+    """
+    nodes = tracer.nodes
+    n = len(nodes)
+    a: list[Any] = [v._a for v in nodes]
+    b: list[Any] = [v._b for v in nodes]
+    rows: list[Any] = [v._row for v in nodes]
+    row = _rows(rows)
+    many = _many(nodes, row)
+    statics = np.full(n, np.nan)
+    with_static = np.array([*[OPS[name].has_static for name in ROWS], False, False])[row]
+    for i in np.nonzero(with_static)[0].tolist():
+        statics[i] = nodes[i]._static
+    # Every operand once, in the order of use: a and b of a node, then the others.
+    extra = [(i, x) for i, inputs in many.items() for x in inputs]
+    objects = a + b + [x for _, x in extra] + list(outputs)
+    ids = _ids(objects)
+    place = np.concatenate([
+        2 * np.arange(n), 2 * np.arange(n) + 1, [2 * i + 1 for i, _ in extra],
+        np.full(len(outputs), 2 * n),
+    ]).astype(np.int64)  # fmt: skip
+    codes = _node_codes(_ids(nodes), ids)
+    codes[ids == id(None)] = -2
+    leaves = np.nonzero(codes == -1)[0]
+    leaves = leaves[np.argsort(place[leaves], kind="stable")]
+    found = _Leaves(tracer, {id(v): i for i, v in enumerate(given)}, list(given))
+    codes[leaves] = found.codes([objects[i] for i in leaves.tolist()], ids[leaves], place[leaves])
+    codes[codes == -2] = -1
+    # A leaf that repeats a node's number has that node's code.
+    a_codes, b_codes = codes[:n], codes[n : 2 * n]
+    c_codes = np.full(n, -1)
+    lists: dict[int, Codes] = {}
+    at = 2 * n
+    for i, inputs in many.items():
+        own = codes[at : at + len(inputs)]
+        at += len(inputs)
+        if row[i] == LARGEST_OF:
+            lists[i] = own
+        else:
+            a_codes[i], b_codes[i], c_codes[i] = own
+    stop = row >= DETACHED
+    if tracer.stopped:
+        stop |= np.isin(_ids(nodes), _ids(tracer.stopped))
+    return Recording(
+        row, a_codes, b_codes, c_codes, statics, stop, lists,
+        np.array(found.constants, np.float64), found.parameters, codes[at:],
+    )  # fmt: skip
+
+
+def _ids(objects: Sequence[Any]) -> Codes:
+    return np.fromiter(map(id, objects), np.int64, len(objects))
+
+
+def _rows(rows: Sequence[Any]) -> NDArray[np.int16]:
+    ids, first, inverse = np.unique(_ids(rows), return_index=True, return_inverse=True)
+    index = np.zeros(len(ids), np.int16)
+    for k, i in enumerate(first.tolist()):
+        row = rows[i]
+        if row is BY_HAND or row is None:
+            raise Unrecordable(MADE_BY_HAND, i)
+        special = {id(DETACH): DETACHED, id(LARGEST): LARGEST_OF}
+        index[k] = special[id(row)] if id(row) in special else ROW_INDEX[row.name]
+    return index[inverse]
+
+
+def _many(nodes: list[Value], row: NDArray[np.int16]) -> dict[int, tuple[Value, ...]]:
+    """The nodes with other than one or two inputs, and these."""
+    wide = np.array([*[OPS[name].arity > 2 for name in ROWS], False, True])
+    return {i: nodes[i]._inputs for i in np.nonzero(wide[row])[0].tolist()}
+
+
+def _node_codes(nodes: Codes, ids: Codes) -> Codes:
+    """The number of the node with each id; -1 for what is no node of the trace."""
+    if not len(nodes):
+        return np.full(len(ids), -1)
+    order = np.argsort(nodes, kind="stable")
+    in_order = nodes[order]
+    at = np.minimum(np.searchsorted(in_order, ids), len(nodes) - 1)
+    return np.where(in_order[at] == ids, order[at], -1)
+
+
+class _Leaves:
+    """Numbers the leaves of a trace."""
+
+    def __init__(self, tracer: Tracer, numbers: dict[int, int], parameters: list[Value]) -> None:
+        self.tracer = tracer
+        self.made = {id(v) for v in tracer.leaves}
+        self.numbers = numbers
+        self.parameters = parameters
+        self.constants: list[float] = []
+        self._constant_of: dict[int, int] = {}  # id of a float: its number
+        self._node_of: dict[int, int] = {}  # id of a node: its number
+
+    def codes(self, leaves: list[Value], ids: Codes, places: Codes) -> Codes:
+        """The code of each leaf; `places` tell the nodes that use them, for errors."""
+        _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
+        codes = np.zeros(len(first), np.int64)
+        for k in np.argsort(first).tolist():
+            i = int(first[k])
+            codes[k] = self._code(leaves[i], int(places[i]) // 2)
+        return codes[inverse]
+
+    def _code(self, v: Value, user: int) -> int:
+        static = v._static
+        if static is not None and v._row is None:
+            return self._constant(static)
+        if id(v) in self.tracer.inputs:
+            return INPUTS + self.tracer.inputs[id(v)]
+        if id(v) in self.tracer.sources:
+            return self._code_of_source(self.tracer.sources[id(v)], user)
+        if v._row is BY_HAND:
+            raise Unrecordable(MADE_BY_HAND, user)
+        if v._row is not None or isinstance(v, Read):
+            raise Unrecordable(MADE_EARLIER, user)
+        if id(v) in self.made:
+            return self._constant(v._data)
+        if id(v) not in self.numbers:
+            self.numbers[id(v)] = len(self.parameters)
+            self.parameters.append(v)
+        return PARAMETERS + self.numbers[id(v)]
+
+    def _code_of_source(self, source: Value, user: int) -> int:
+        if source._row is None:
+            return self._code(source, user)
+        if not self._node_of:
+            self._node_of = {id(v): i for i, v in enumerate(self.tracer.nodes)}
+        return self._node_of[id(source)]
+
+    def _constant(self, x: float) -> int:
+        number = self._constant_of.setdefault(id(x), len(self.constants))
+        if number == len(self.constants):
+            self.constants.append(x)
+        return CONSTANTS + number
+
+
+def met(r: Recording) -> list[int]:
+    """The numbers of the parameters that the program uses, in the order in which it meets them."""
+    return _first_uses(r)[0].tolist()  # type: ignore[no-any-return]
+
+
+def by_use(r: Recording) -> list[int]:
+    """The same numbers, those together that the same sort of operation uses first.
+
+    Weights `w, b, w, w, b, …` as a program meets them become w…, b…, in which rows are affine.
+    """
+    numbers, nodes = _first_uses(r)
+    rows = np.append(r.row, -1)[np.minimum(nodes, len(r))]
+    return numbers[np.argsort(rows, kind="stable")].tolist()  # type: ignore[no-any-return]
+
+
+def _first_uses(r: Recording) -> tuple[Codes, Codes]:
+    """The parameters in the order in which they are met, and the node that meets each."""
+    n = len(r)
+    lists = [(r.a, 2 * np.arange(n)), (r.b, 2 * np.arange(n) + 1), (r.c, 2 * np.arange(n) + 1)]
+    lists += [(codes, np.full(len(codes), 2 * node + 1)) for node, codes in r.many.items()]
+    lists += [(r.outputs, np.full(len(r.outputs), 2 * n))]
+    lists += [(codes, np.full(len(codes), 2 * n + 1)) for codes, _ in r.choices]
+    codes = np.concatenate([codes for codes, _ in lists])
+    places = np.concatenate([place for _, place in lists])
+    own = (codes >= PARAMETERS) & (codes < INPUTS)
+    codes, places = codes[own], places[own]
+    order = np.argsort(places, kind="stable")
+    numbers, first = np.unique(codes[order] - PARAMETERS, return_index=True)
+    in_order = np.argsort(first)
+    return numbers[in_order], places[order][first[in_order]] // 2

@@ -1,0 +1,164 @@
+"""What the engine does not record, watched while a thread traces: how numbers leave the graph.
+
+`v.data` gives a Read, `max` of Reads is a node, and what no program can contain is refused. The
+watched versions are put on the classes for the time of a trace; other threads pass through them
+and notice nothing.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable
+from threading import RLock
+from typing import Any, TypeVar
+
+from micrograd import observers
+from micrograd.compiler.trace.tracer import LARGEST, Read, Tracer, active, as_read, current, refuse
+from micrograd.core.scalar import Scalar
+from micrograd.engine import Value, as_operand, record
+from micrograd.interrupts import locked, restored
+from micrograd.ops import FLOATS
+
+T = TypeVar("T")
+
+INHERITED = object()  # what a class has of another one
+COPYING = ("__copy__", "__deepcopy__", "__reduce_ex__")
+
+_lock = RLock()
+
+
+class Watch:
+    """Lets `tracer` see what this thread does between `begin` and `end`; others notice nothing."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._outer, self._mine = list(active), observers.mine()
+        self._wanted = [] if self._outer else _watched()
+        self._kept = [(o, name, o.__dict__.get(name, INHERITED)) for o, name, _ in self._wanted]
+
+    def begin(self) -> None:
+        """Put the watched versions in place."""
+        observers.put((self._tracer,))
+        active.append(self._tracer)
+        for owner, name, value in self._wanted:
+            setattr(owner, name, value)
+
+    def end(self) -> None:
+        """Put back what was there before; a second time changes nothing."""
+        for owner, name, value in self._kept:
+            if value is not INHERITED:
+                setattr(owner, name, value)
+            elif name in owner.__dict__:
+                delattr(owner, name)
+        active[:] = self._outer
+        observers.put(self._mine)
+
+
+def traced(tracer: Tracer, program: Callable[[], T]) -> T:
+    """What a program returns that is traced in this thread, one at a time.
+
+    However it ends, also by an interruption, everything is as it was before.
+    """
+
+    def alone() -> T:
+        watch = Watch(tracer)
+
+        def run() -> T:
+            watch.begin()
+            return program()
+
+        return restored(run, watch.end)
+
+    return locked(_lock, alone)
+
+
+def _watched() -> list[tuple[Any, str, Any]]:
+    """The watched versions: of which class, under which name."""
+    return [
+        (Value, "data", _watched_data(Value.__dict__["data"])),
+        (Value, "__init__", _watched_init(Value.__init__)),
+        (Scalar, "_backward", _watched_hook(Scalar.__dict__["_backward"])),
+        (Value, "backward", _watched_backward(Value.backward)),
+        *[(Value, name, _watched_copy(getattr(Value, name))) for name in COPYING],
+        (builtins, "max", _watched_choice(builtins.max, largest)),
+        (builtins, "min", _watched_choice(builtins.min, smallest)),
+    ]
+
+
+def _watched_data(slot: Any) -> property:
+    def get(v: Value) -> Any:
+        tracer = current()
+        return slot.__get__(v) if tracer is None else tracer.read(v)
+
+    def put(v: Value, x: Any) -> None:
+        if current() is not None:
+            refuse("the program sets `.data`; a step is the optimiser's to make")
+        slot.__set__(v, x)
+
+    return property(get, put)
+
+
+def _watched_init(init: Callable[..., None]) -> Callable[..., None]:
+    def watched(self: Value, data: Any, *args: Any, **kwargs: Any) -> None:
+        tracer = current()
+        if tracer is None or not isinstance(data, Read):
+            init(self, data, *args, **kwargs)
+            return
+        init(self, data._data, *args, **kwargs)
+        tracer.sources[id(self)] = data
+
+    return watched
+
+
+def _watched_hook(hook: property) -> property:
+    def put(v: Value, function: Callable[[], None]) -> None:
+        if current() is not None:
+            refuse("a hand-written _backward has no expression to compile")
+        hook.__set__(v, function)
+
+    return property(hook.__get__, put)
+
+
+def _watched_backward(backward: Callable[[Value], None]) -> Callable[[Value], None]:
+    def watched(self: Value) -> None:
+        if current() is not None:
+            refuse("the program calls backward(); the compiler does that. Return the loss")
+        backward(self)
+
+    return watched
+
+
+def _watched_copy(method: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(self: Value, *args: Any) -> Any:
+        if current() is not None:
+            refuse("a Value is copied or pickled: its number would be a constant of the program")
+        return method(self, *args)
+
+    return watched
+
+
+def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Any:
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or current() is None:
+            return choice(*args, **kwargs)
+        one = len(args) == 1 and isinstance(args[0], Iterable)
+        given = list(args[0]) if one else list(args)
+        if any(isinstance(x, Read) for x in given):
+            return traced(given)
+        return choice(given) if one else choice(*args)
+
+    return watched
+
+
+def largest(numbers: list[Any]) -> Any:
+    """The largest of several numbers, Reads among them, as one node."""
+    inputs = tuple(as_operand(x) for x in numbers)
+    data = inputs[0]._data
+    for x in inputs[1:]:
+        data = FLOATS.maximum(data, x._data)
+    return as_read(record(LARGEST, data, inputs))
+
+
+def smallest(numbers: list[Any]) -> Any:
+    """The smallest of several numbers, Reads among them."""
+    return -largest([-x for x in numbers])

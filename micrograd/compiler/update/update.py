@@ -1,0 +1,116 @@
+"""The optimiser's rule as a graph of its own: from parameters, gradients and state to new ones.
+
+The rule is the optimiser's `direction`, the one that eager steps run, applied once to all
+parameters of a group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph.graph import INPUT, Graph
+from micrograd.compiler.store import place_of
+from micrograd.compiler.update.memory import Memory
+from micrograd.optim.state import State, scalars
+
+PARAMETERS_HOME, GRADIENTS_HOME, STATE_HOME = 1, 2, 3
+
+
+@dataclass(slots=True, eq=False)
+class Update:
+    """A graph, where its leaves are, and where its results go: (home, addresses, nodes)."""
+
+    graph: Graph
+    home: Ids
+    address: Ids
+    results: list[tuple[int, Ids, Ids]]
+
+
+def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids, gradients: int) -> Update:
+    """The update of the parameters at the places `used`, whose gradients start at `gradients`.
+
+    Those in `chosen` were looked up by run-time integers. They are updated, as in an eager step,
+    only if they were: if the number in work at `reached[i]` is not 0.
+    """
+    leaves = _Leaves(gradients, shared=len(chosen) > 0)
+    results: list[tuple[int, Ids, Ids]] = []
+    for k, options in enumerate(memory.optimizer.param_groups):
+        own = np.array([place_of(v) for v in scalars(options["params"])], np.int64)
+        for places, flags in (
+            (np.intersect1d(used, own), None),
+            (np.intersect1d(chosen, own), reached),
+        ):
+            if len(places):
+                flag = None
+                if flags is not None:
+                    at = np.searchsorted(chosen, places)
+                    flag = leaves.at(GRADIENTS_HOME, flags[at])
+                results += _group_update(memory, leaves, k, options, places, flag)
+    g = leaves.builder.graph()
+    home, address = np.zeros(len(g), np.int64), np.zeros(len(g), np.int64)
+    for node, place in zip(leaves.known.values(), leaves.known, strict=True):
+        home[node], address[node] = place
+    return Update(g, home, address, results)
+
+
+def _group_update(
+    memory: Memory, leaves: _Leaves, group: int, options: Any, places: Ids, flag: Lanes | None
+) -> list[tuple[int, Ids, Ids]]:
+    rule = memory.rules[group]
+    symbols = Symbols(leaves.builder)
+    p = leaves.at(PARAMETERS_HOME, places)
+    g = leaves.at(GRADIENTS_HOME, leaves.gradients + places)
+    rate = leaves.at(STATE_HOME, np.array([memory.rate_address(group)]))
+    cohorts = memory.cohort[places]
+    where = {
+        name: memory.shared_address(name, cohorts)
+        if name in memory.shared
+        else memory.vector_address(name, places)
+        for name in rule.names
+    }
+    if flag is None:
+        single = {name for name in rule.names if len(np.unique(where[name])) == 1}
+        where |= {name: where[name][:1] for name in single}
+    before = {name: leaves.at(STATE_HOME, at) for name, at in where.items()}
+    state: State = dict(before)
+    direction = memory.optimizer.direction(symbols, p, g, state, options)
+    new: list[tuple[int, Ids, Any, Lanes]] = [(PARAMETERS_HOME, places, p - rate * direction, p)]
+    new += [(STATE_HOME, where[name], state[name], before[name]) for name in rule.names]
+    if flag is not None and rule.names:
+        stepped = memory.stepped_address(places)
+        new.append((STATE_HOME, stepped, 1.0, leaves.at(STATE_HOME, stepped)))
+    results = []
+    for home, at, value, old in new:
+        if flag is not None:
+            value = symbols.select(flag, value, old)
+        if not isinstance(value, Lanes):
+            value = Lanes(leaves.builder, leaves.builder.constant_nodes(value))
+        at, first = np.unique(at, return_index=True)
+        ids = np.broadcast_to(value.ids, (max(len(value.ids), int(first.max()) + 1),))[first]
+        # One more node each, so that nothing is copied from where results go.
+        outputs = leaves.builder.block_of_sums(len(ids))
+        leaves.builder.add_terms(outputs, ids, NONE, 1.0)
+        results.append((home, at, outputs))
+    return results
+
+
+class _Leaves:
+    """One leaf for each place that is read."""
+
+    def __init__(self, gradients: int, shared: bool) -> None:
+        self.builder = Builder(shared=shared)
+        self.gradients = gradients
+        self.known: dict[tuple[int, int], int] = {}
+
+    def at(self, home: int, addresses: Ids) -> Lanes:
+        """The leaves for these addresses of a home."""
+        new = [a for a in np.unique(addresses).tolist() if (home, a) not in self.known]
+        nodes = self.builder.leaves(INPUT, np.zeros(len(new))).ids
+        self.known.update(zip([(home, a) for a in new], nodes.tolist(), strict=True))
+        ids = [self.known[home, a] for a in addresses.tolist()]
+        return Lanes(self.builder, np.array(ids, np.int64))

@@ -1,0 +1,346 @@
+"""The core in Python: nodes, operators and the backward pass, wherever no compiled one is.
+
+It says what the compiled core does, too: the tests compare the two to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from numbers import Real
+from operator import add, attrgetter, mul
+from typing import TYPE_CHECKING, Any
+
+from micrograd import observers
+from micrograd.core.notes import More
+from micrograd.core.scalar import Scalar, as_number
+from micrograd.core.walk import prepare_backward
+from micrograd.ops import FLOATS, OPS, Op
+
+Unary = Callable[["Value"], "Value"]
+Method = Callable[[], "Value"]
+Binary = Callable[["Value", "Value | float"], "Value"]
+
+
+def _unary(name: str) -> Unary:
+    """The method of `Value` for a row with one input."""
+    row = OPS[name]
+    f = row.f
+
+    def method(self: Value) -> Value:
+        return make_node(row, f(self._data), self)
+
+    method.__name__ = name
+    method.__doc__ = row.text("x")
+    return method
+
+
+def _binary(name: str) -> tuple[Binary, Binary]:
+    """The operator methods of `Value` for a row with two inputs, plain and reflected."""
+    row = OPS[name]
+    f = row.f
+
+    def method(self: Value, other: Value | float) -> Value:
+        if type(other) is Value:
+            return make_node(row, f(self._data, other._data), self, other)
+        b = as_operand(other)
+        return b if b is NotImplemented else make_node(row, f(self._data, b._data), self, b)
+
+    def reflected(self: Value, other: Value | float) -> Value:
+        a = as_operand(other)
+        return a if a is NotImplemented else make_node(row, f(a._data, self._data), a, self)
+
+    method.__name__ = reflected.__name__ = name
+    method.__doc__ = row.text("x", "y")
+    reflected.__doc__ = row.text("y", "x")
+    return method, reflected
+
+
+def _unary_static(name: str) -> Callable[[Value, Real | float], Value]:
+    """The method of `Value` for a row with one input and a static parameter."""
+    row = OPS[name]
+
+    def method(self: Value, static: Real | float) -> Value:
+        k = as_number(static, "the static parameter")
+        return make_node(row, row.f(self._data, k), self, None, k)
+
+    return method
+
+
+def _number(name: str) -> property:
+    """An attribute for users: a slot that takes numbers only."""
+
+    def put(self: Value, x: float) -> None:
+        setattr(self, slot, x if type(x) is float else as_number(x, name))
+
+    slot = f"_{name}"
+    return property(attrgetter(slot), put)
+
+
+class Value(Scalar):
+    """A scalar that remembers how it was computed."""
+
+    # `_row`: the row of the op table, None for a leaf. The inputs are `_a` and `_b`, or in `_more`
+    # where they are not one or two. `_static`: the row's static parameter; in a leaf, its number if
+    # the leaf stands for a plain number of an expression. `_mark`: the token of
+    # the last backward pass that came here, None if none did. `_more`: what few nodes have.
+    if not TYPE_CHECKING:  # `data` and `grad` can be assigned as well
+        __slots__ = ("_a", "_b", "_data", "_grad", "_mark", "_more", "_row", "_static")
+    else:
+        _data: float
+        _grad: float
+        _row: Op | None
+        _a: Value | None
+        _b: Value | None
+        _static: float | None
+        _mark: object | None
+        _more: More | None
+        # One method a row with one input: the loop below the class adds them.
+        abs: Method
+        relu: Method
+        exp: Method
+        log: Method
+        sqrt: Method
+        sin: Method
+        cos: Method
+        tanh: Method
+        sigmoid: Method
+        softplus: Method
+
+    def __init__(
+        self, data: float, _children: Sequence[Value] = (), _op: str = "", label: str = ""
+    ) -> None:
+        self._data = as_number(data, "data")
+        self._grad = 0.0
+        self._row = self._a = self._b = self._static = self._mark = self._more = None
+        if _children or _op or label:
+            self._describe(_children, _op, label)
+        if observers.active:
+            observers.tell_leaf(self)
+
+    if not TYPE_CHECKING:
+        data, grad = _number("data"), _number("grad")
+
+    __add__, __radd__ = _binary("add")
+    __sub__, __rsub__ = _binary("sub")
+    __mul__, __rmul__ = _binary("mul")
+    __truediv__, __rtruediv__ = _binary("div")
+    _pow_value, __rpow__ = _binary("pow")
+    _pow_static = _unary_static("pow_static")
+    _leaky_relu = _unary_static("leaky_relu")
+    __neg__ = _unary("neg")
+    __abs__ = _unary("abs")
+
+    def __pow__(self, exponent: Value | float) -> Value:
+        """To the power. A number is a static parameter, a Value an input like any other."""
+        if isinstance(exponent, Value):
+            return self._pow_value(exponent)
+        if not isinstance(exponent, Real):
+            return NotImplemented
+        return self._pow_static(exponent)
+
+    # ---- the recorded graph ------------------------------------------------------------------
+
+    @property
+    def _inputs(self) -> tuple[Value, ...]:
+        """What this node was computed from, in order and with repeats (`a * a` has two)."""
+        if self._a is None:
+            return self._more.inputs if self._more is not None else ()
+        return (self._a,) if self._b is None else (self._a, self._b)
+
+    def _become(
+        self, row: Op | None, inputs: Sequence[Value], static: float | None, more: More | None
+    ) -> None:
+        """Turn this node into one of another row; by hand, the inputs are in `more`."""
+        self._row, self._static, self._more = row, static, more
+        self._a = self._b = None
+        if row is not None and 1 <= row.arity <= 2:
+            self._a, self._b = (*inputs, None)[:2]
+        elif inputs:
+            self._notes().inputs = tuple(inputs)
+
+    # ---- derivatives -------------------------------------------------------------------------
+
+    def backward(self) -> None:
+        """Fill `.grad` of all that this value was computed from.
+
+        Adds to the gradients of the leaves (so two calls give twice the gradient) and overwrites
+        those of the other nodes.
+        """
+        order = prepare_backward(self)
+        if self._row is None:
+            self._grad += 1.0
+            return
+        self._grad = 1.0
+        if observers.active:
+            for node in reversed(order):
+                node._pull_watched()
+            return
+        v: Any  # every attribute is there: these are operations
+        for v in reversed(order):
+            vjp, a, b = v._row.vjp, v._a, v._b
+            if b is not None:
+                share_a, share_b = vjp(FLOATS, v._grad, v._data, a._data, b._data)
+                a._grad += share_a
+                b._grad += share_b
+            elif a is not None:
+                k = v._static
+                static = () if k is None else (k,)
+                (share_a,) = vjp(FLOATS, v._grad, v._data, a._data, *static)
+                a._grad += share_a
+            else:
+                v._backward()
+
+
+for _row in OPS.values():
+    if _row.arity == 1 and not _row.has_static:
+        setattr(Value, _row.name, _unary(_row.name))
+
+_new = object.__new__
+
+
+# ---- making nodes ----------------------------------------------------------------------------
+
+
+def make_leaf(data: float) -> Value:
+    """`Value(data)` for what is a float already, in a third of the time."""
+    v = _new(Value)
+    v._data = data
+    v._grad = 0.0
+    v._row = v._a = v._b = v._static = v._mark = v._more = None
+    if observers.active:
+        observers.tell_leaf(v)
+    return v
+
+
+def make_leaves(numbers: Iterable[float]) -> list[Value]:
+    """A leaf for each float."""
+    return [make_leaf(x) for x in numbers]
+
+
+def make_operand(data: float) -> Value:
+    """A leaf for a plain number in an expression; `_static` tells it from other leaves."""
+    v = _new(Value)
+    v._data = v._static = data
+    v._grad = 0.0
+    v._row = v._a = v._b = v._mark = v._more = None
+    return v
+
+
+def make_node(
+    row: Op,
+    data: float,
+    a: Value | None,
+    b: Value | None = None,
+    static: float | None = None,
+    more: More | None = None,
+) -> Value:
+    """A recorded operation with the result `data`; more than two inputs are in `more`."""
+    v = _new(Value)
+    v._data = data
+    v._grad = 0.0
+    v._row = row
+    v._a = a
+    v._b = b
+    v._static = static
+    v._mark = None
+    v._more = more
+    if observers.active:
+        observers.tell_made(v)
+    return v
+
+
+def record(row: Op, data: float, inputs: tuple[Value, ...]) -> Value:
+    """A recorded operation of any number of inputs, of which the result is known."""
+    if 1 <= row.arity <= 2:
+        return make_node(row, data, inputs[0], *inputs[1:])  # type: ignore[arg-type]
+    return make_node(row, data, None, more=More(inputs=inputs))
+
+
+def compute(row: Op, inputs: tuple[Value, ...], static: float | None = None) -> Value:
+    """Compute a row of the op table, and record it."""
+    numbers = [x._data for x in inputs]
+    if static is not None:
+        return make_node(row, row.f(*numbers, static), inputs[0], None, static)
+    return record(row, row.f(*numbers), inputs)
+
+
+def as_operand(x: Any) -> Any:
+    """A Value as it is, a number as a leaf; NotImplemented for anything else."""
+    if type(x) is float:
+        return make_operand(x)
+    if isinstance(x, Value):
+        return x
+    return make_operand(as_number(x, "operand")) if isinstance(x, Real) else NotImplemented
+
+
+# ---- many at once ----------------------------------------------------------------------------
+
+
+def weighted_sum(weights: Sequence[Any], xs: Sequence[Any], start: Any = None) -> Any:
+    """The sum of products w x from left to right, onto `start` where there is one."""
+    products = map(mul, weights, xs)
+    return reduce(add, products) if start is None else reduce(add, products, start)
+
+
+def zero_gradients(values: Iterable[Value]) -> None:
+    """`zero_grad` of each."""
+    for v in values:
+        v._grad = 0.0
+        v._mark = None
+
+
+def numbers_of(values: Iterable[Value]) -> list[float]:
+    """The number of each."""
+    return [v._data for v in values]
+
+
+def gradients_of(values: Iterable[Value]) -> list[float]:
+    """The gradient of each."""
+    return [v._grad for v in values]
+
+
+def floats_in(x: Any) -> tuple[bytes, tuple[int, ...]] | None:
+    """The float64 numbers of nested lists of floats, and their shape; None if it takes NumPy."""
+    return None
+
+
+# ---- numbers that are in a store -------------------------------------------------------------
+
+_slot: Any = Value.__dict__["_data"]
+
+
+class Stored(Value):
+    """A leaf whose number is in a store; everything else is as in any Value."""
+
+    __slots__ = ()
+
+    @property
+    def _data(self) -> float:
+        store, place = _slot.__get__(self)
+        number: float = store.view[place]
+        return number
+
+    @_data.setter
+    def _data(self, x: float) -> None:
+        store, place = _slot.__get__(self)
+        store.view[place] = x
+
+    @classmethod
+    def _plain_class(cls) -> Any:
+        return Value
+
+
+PLAIN = (Value, Stored)
+"""The classes of Values that are no user's."""
+
+
+def move(v: Value, store: Any, place: int) -> None:
+    """Let the number of a leaf be the one at `place` of `store.view` from now on."""
+    _slot.__set__(v, (store, place))
+    v.__class__ = Stored
+
+
+def home_of(v: Value) -> tuple[Any, int] | None:
+    """The store and the place there of a number that is in one."""
+    return _slot.__get__(v) if isinstance(v, Stored) else None

@@ -1,0 +1,1 @@
+"""One training step of any model, recorded whole, and its tables."""

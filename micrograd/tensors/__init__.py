@@ -1,0 +1,1 @@
+"""Object arrays of Values, with torch's names and torch's printing."""

@@ -1,0 +1,1 @@
+"""Training by `fit`, and files of parameters."""

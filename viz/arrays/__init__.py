@@ -1,0 +1,1 @@
+"""The arrays found in a recording, as cards."""

@@ -1,0 +1,1 @@
+"""The operation graph, folded where it is large."""
