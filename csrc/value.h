@@ -4,6 +4,7 @@
 #include <Python.h>
 #include <fenv.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #if defined(__GNUC__)
