@@ -126,8 +126,8 @@ class Programs:
 
     def _untried(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Arguments to trace for the integers among these that no trace has had."""
-        for name, tried in traced.tried.items():
-            numbers = flat(inputs[int(name[len("ids") :])], np.int64)
+        for k, tried in traced.tried.items():
+            numbers = flat(inputs[k], np.int64)
             if not tried.issuperset(numbers.tolist()):
                 if not self._batch:
                     return [inputs]

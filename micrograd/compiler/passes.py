@@ -7,17 +7,17 @@ from time import perf_counter
 
 import numpy as np
 
-from micrograd.compiler.arrays.inputs import Arguments, Hot, read_arguments
-from micrograd.compiler.arrays.kernels import Loops, loops_of
-from micrograd.compiler.arrays.lanes import Lanes, kernel_of, one_hot
-from micrograd.compiler.arrays.layout import ALIGN, LANES, WORK, Layout, Places, lay_out
+from micrograd.compiler.arrays.batch import placed
+from micrograd.compiler.arrays.inputs import Arguments, read_arguments
+from micrograd.compiler.arrays.layout import ALIGN, Layout, Places, lay_out
+from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group, lane_mask, live, schedule
 from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.graph import graph as G  # noqa: N812
 from micrograd.compiler.graph.gradient import gradient, reached
 from micrograd.compiler.graph.graph import CONSTANT, Graph
 from micrograd.compiler.graph.normal_form import Leaves, normal_form
-from micrograd.compiler.nest.program import Kernel, Program
+from micrograd.compiler.nest.ir import LANES, PARAMETERS, STATE, WORK, Program, Space
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched, touched_by_step, with_flags
@@ -25,7 +25,7 @@ from micrograd.compiler.update.update import Update, update_graph
 from micrograd.errors import CompileError
 
 VALUE, GRADIENT, STEP = "value", "gradient", "step"
-MOST_KERNELS = 20_000  # of a program: more means that there are no arrays in it
+MOST_NESTS = 20_000  # of a program: more means that there are no arrays in it
 
 GRADIENTS = ALIGN  # where they start in work; work[0] stays 0
 
@@ -42,6 +42,7 @@ class Built:
     layout: Layout
     graph: Graph
     leaves: Leaves
+    lanes: int  # samples of a batch; 0: none
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -70,8 +71,8 @@ def build(
     room = -(-size // ALIGN) * ALIGN if mode != VALUE else 0
     layout = lay_out(g, groups, where, GRADIENTS + room, 0)
     clock.lap("layout")
-    loops = Loops(layout.top, layout.lanes_top)
-    hot = read_arguments(groups, layout, leaves, arguments, loops)
+    loops = Loops(layout.top, layout.lanes_top, arguments.batch)
+    read_arguments(groups, layout, leaves, arguments, loops)
     loops_of(g, groups, of, layout, loops)
     gradients = GRADIENTS
     if len(layout.unpinned):
@@ -84,13 +85,14 @@ def build(
         update = update_graph(memory, touched.used, touched.chosen, reached_at, gradients)
         computed.append(_add_update(update, loops))
     clock.lap("update")
-    sizes = {"parameters": size, "state": 0 if memory is None else len(memory.numbers)}
+    sizes = {PARAMETERS: size, STATE: 0 if memory is None else len(memory.numbers)}
     spans = ((gradients, size),) if mode != VALUE and size else ()
     outputs = layout.address[leaves.outputs]
-    program = _program(hot, loops, update_from, computed, arguments, sizes, outputs, spans)
+    program = _program(loops, update_from, computed, arguments, sizes, outputs, spans)
     clock.lap("program")
     return Built(
-        program, outputs, gradients, touched.used, groups, layout, g, leaves, clock.laps
+        program, outputs, gradients, touched.used, groups, layout, g, leaves, arguments.lanes,
+        clock.laps,
     )  # fmt: skip
 
 
@@ -134,36 +136,32 @@ def _places(g: Graph, leaves: Leaves, adjoints: Ids, places: Ids) -> Places:
     address[leaves.parameters[live_parameters]] = places[live_parameters]
     have = adjoints >= 0
     pins[adjoints[have]] = GRADIENTS + places[have]
-    return Places(home, address, ("parameters",), pins)
+    return Places(home, address, (PARAMETERS,), pins)
 
 
 def _program(
-    hot: list[Hot],
     loops: Loops,
     update_from: int,
     computed: list[tuple[Graph, list[Group], Layout]],
     arguments: Arguments,
-    sizes: dict[str, int],
+    sizes: dict[Space, int],
     outputs: Ids,
     spans: tuple[tuple[int, int], ...],
 ) -> Program:
-    """The loops with the axis of the lanes, and work with the constants in it."""
-    base = loops.free[WORK]
-    lanes = Lanes(arguments.lanes, base, arguments.sizes if arguments.lanes else {})
-    first: list[Kernel] = [one_hot(*parts, lanes) for parts in hot]
-    first += [kernel for loop in loops.all[:update_from] for kernel in kernel_of(loop, lanes)]
-    then = [kernel for loop in loops.all[update_from:] for kernel in kernel_of(loop, lanes)]
-    if len(first) + len(then) > MOST_KERNELS:
+    """The nests, with lanes after what else is in work, and work with the constants in it."""
+    if len(loops.all) > MOST_NESTS:
         raise CompileError(
-            f"cannot be compiled: too irregular, there would be {len(first) + len(then):,} "
+            f"cannot be compiled: too irregular, there would be {len(loops.all):,} "
             "kernels; run it eagerly"
         )
-    work = np.zeros(base + loops.free[LANES] * lanes.width)
+    base = loops.free[WORK]
+    work = np.zeros(base + loops.free[LANES] * arguments.batch.width)
     for g, groups, layout in computed:
         _write_constants(work, g, groups, layout)
-    sizes = {name: n * max(arguments.lanes, 1) for name, n in arguments.sizes.items()} | sizes
+    nests = tuple(placed(nest, base) for nest in loops.all)
+    sizes = {space: n * max(arguments.lanes, 1) for space, n in arguments.sizes.items()} | sizes
     kept = (*spans, *((int(a), 1) for a in outputs))
-    return Program((*first, *then), len(first), work, sizes, int(outputs[0]), spans, kept)
+    return Program(nests, update_from, work, sizes, int(outputs[0]), spans, kept)
 
 
 def _collected(loops: Loops, layout: Layout, adjoints: Ids, places: Ids, size: int) -> int:
@@ -183,9 +181,9 @@ def _add_update(update: Update, loops: Loops) -> tuple[Graph, list[Group], Layou
     address = np.zeros(len(g), np.int64)
     kept = new >= 0
     home[new[kept]], address[new[kept]] = inlined_home[kept], update.address[kept]
-    names = ("parameters", WORK, "state")
+    spaces = (PARAMETERS, WORK, STATE)
     none = np.full(len(g), NONE)
-    places = Places(home, address, names, none)
+    places = Places(home, address, spaces, none)
     no_lanes = np.zeros(len(g), bool)
     groups, of = schedule(g, home, no_lanes, no_lanes)
     layout = lay_out(g, groups, places, loops.free[WORK], loops.free[LANES])
@@ -195,7 +193,7 @@ def _add_update(update: Update, loops: Loops) -> tuple[Graph, list[Group], Layou
         ids = new[nodes]
         for part in np.unique(of[ids]).tolist():
             own = of[ids] == part
-            loops.copy((names[where - 1], at[own]), (layout.space[part], layout.address[ids[own]]))
+            loops.copy((spaces[where - 1], at[own]), (layout.space[part], layout.address[ids[own]]))
     return g, groups, layout
 
 

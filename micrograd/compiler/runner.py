@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.backends import Executable
-from micrograd.compiler.nest.program import Program, spaces_read
+from micrograd.compiler.backends import Executable, space_type
+from micrograd.compiler.nest.ir import PARAMETERS, STATE, Program, Role, Space
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
 from micrograd.compiler.passes import Built
@@ -45,16 +45,15 @@ class Runner:
         self._store, self._memory = store, memory
         self._versions = (store.version, 0 if memory is None else memory.version)
         self._settled = 0
-        self.executable.point("parameters", store.numbers)
+        self.executable.point(PARAMETERS, store.numbers)
         if memory is not None:
-            self.executable.point("state", memory.numbers)
+            self.executable.point(STATE, memory.numbers)
             self._remember(memory)
-        read = spaces_read(built.program)
-        self._spaces: list[tuple[str, int, Any]] = []
-        for name in sorted(read):
-            if name.startswith(("input", "ids")):
-                sort = np.int64 if name.startswith("ids") else dtype
-                self._spaces.append((name, int(name.strip("inputds")), np.dtype(sort)))
+        read = (space for space in built.program.spaces_read() if space.is_argument)
+        self._spaces: list[tuple[Space, int, Any]] = [
+            (space, space.number, space_type(space, dtype))
+            for space in sorted(read, key=lambda space: (space.role.value, space.number))
+        ]
         self._held: tuple[Any, ...] | None = None  # arguments that need not be looked at again
         self._shapes: list[tuple[np.ndarray, tuple[int, ...]]] = []  # of those that are arrays
         self._watched: list[tuple[np.ndarray, bytes]] = []  # integers, and what they were
@@ -113,15 +112,15 @@ class Runner:
         """Run on these arguments; `final` if the program is not to be checked again."""
         repeatable = final and not any(isinstance(x, list | tuple) for x in inputs)
         self._watched = []
-        for name, k, dtype in self._spaces:
+        for space, k, dtype in self._spaces:
             x = inputs[k]
-            self.executable.point(name, flat(x, dtype))
+            self.executable.point(space, flat(x, dtype))
             if isinstance(x, np.ndarray):
                 if x.dtype != dtype or not x.flags.c_contiguous:
                     repeatable = False
             elif not isinstance(x, float | int | bool):
                 repeatable = False
-            if name.startswith("ids") and isinstance(x, np.ndarray):
+            if space.role is Role.IDS and isinstance(x, np.ndarray):
                 self._watched.append((x, x.tobytes()))
         self._held = inputs if repeatable else None
         self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
@@ -134,7 +133,7 @@ class Runner:
 
     def gradient(self, leaves: Sequence[Value]) -> np.ndarray:
         """The derivatives by these parameters; 0 for those that the program does not know."""
-        first, size = self.built.gradients, self.built.program.sizes["parameters"]
+        first, size = self.built.gradients, self.built.program.sizes[PARAMETERS]
         known = (place_of(v) if store_of(v) is self._store else size for v in leaves)
         places = np.fromiter(known, np.int64, len(leaves))
         inside = places < size

@@ -6,23 +6,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.arrays.kernels import Choose, Loop, Map, Rows, Sum, Take
-from micrograd.compiler.arrays.layout import LANES, WORK, Layout, Places, factor
+from micrograd.compiler.arrays.layout import Layout, Places, factor
 from micrograd.compiler.arrays.schedule import Group, operands
 from micrograd.compiler.codes import ROWS, Floats, Ids, Mask
 from micrograd.compiler.graph.graph import CONSTANT, LARGEST, Graph
-from micrograd.compiler.nest.program import Access
-from micrograd.compiler.nest.spans import span
+from micrograd.compiler.nest.ir import (
+    LANES,
+    PARAMETERS,
+    WORK,
+)
 from micrograd.compiler.trace.recording import DETACHED, LARGEST_OF, SORT, Recording
 from micrograd.ops import OPS
 
 NUMBER = (1 << SORT) - 1  # the bits of a code that are a number
-SORTS = ("nodes", "parameters", "inputs", "constants", "choices")
+SORTS = ("nodes", PARAMETERS, "inputs", "constants", "choices")
 
 # ---- recordings ----------------------------------------------------------------------------------
 
@@ -199,7 +201,7 @@ def check_layout(
         address = layout.address[nodes]
         assert np.array_equal(np.sort(nodes), group.nodes), f"group {k} is laid out with others"
         if group.home:
-            name = places.names[group.home - 1]
+            name = places.spaces[group.home - 1]
             assert space == name, f"group {k} is in {space}, not at home in {name}"
             assert (address == places.address[nodes]).all(), f"group {k} is not at home"
             continue
@@ -222,41 +224,3 @@ def check_layout(
         addresses, times = np.unique(np.concatenate([*parts, []]), return_counts=True)
         twice = addresses[times > 1].tolist()
         assert not twice, f"{twice} of {space} have two nodes each"
-
-
-def check_loops(loops: Sequence[Loop], sizes: Mapping[str, int]) -> None:
-    """Every loop has as many strides as axes, and stays inside its spaces."""
-    for place, loop in enumerate(loops):
-        where = f"loop {place} ({type(loop).__name__})"
-        if isinstance(loop, Take):
-            space, base = loop.out
-            _check_range(where, sizes, space, base, base + len(loop.index) - 1)
-            _check_range(where, sizes, loop.space, int(loop.index.min()), int(loop.index.max()))
-        elif isinstance(loop, Rows):
-            space, base = loop.out
-            _check_range(where, sizes, space, base, base + len(loop.start) - 2)
-            for space, index in (loop.u, *([loop.v] if loop.v is not None else [])):
-                assert len(index) == loop.start[-1], f"{where}: {len(index)} operands"
-                _check_range(where, sizes, space, int(index.min()), int(index.max()))
-            assert loop.start[0] == 0, f"{where}: starts at {loop.start[0]}"
-            assert (np.diff(loop.start) > 0).all(), f"{where}: an empty row"
-        else:
-            assert all(n > 0 for n in loop.extents), f"{where}: extents {loop.extents}"
-            for access in _accesses(loop):
-                fits = len(access.strides) == len(loop.extents)
-                assert fits, f"{where}: {len(loop.extents)} axes, but {access}"
-                reached = span(access, loop.extents)
-                _check_range(where, sizes, access.space, reached.low, reached.high)
-
-
-def _accesses(loop: Sum | Map | Choose) -> list[Access]:
-    inputs = loop.inputs if isinstance(loop, Map) else (loop.u,)
-    if isinstance(loop, Sum):
-        inputs = tuple(x for x in (loop.u, loop.v) if x is not None)
-    return [loop.out, *[x for x in inputs if x is not None]]
-
-
-def _check_range(where: str, sizes: Mapping[str, int], space: str, low: int, high: int) -> None:
-    assert space in sizes, f"{where}: no space {space!r}"
-    inside = low >= 0 and high < sizes[space]
-    assert inside, f"{where}: {low} to {high} of {space}, which has {sizes[space]}"

@@ -7,26 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.backends import MASKS
 from micrograd.compiler.backends.numpy.execution import NumpyExecutable, load
 from micrograd.compiler.backends.numpy.peephole import simplified
 from micrograd.compiler.nest import interpret
-from micrograd.compiler.nest.program import Access, Elementwise, Kernel, Program, Statement
+from micrograd.compiler.nest.ir import (
+    MASKS,
+    PARAMETERS,
+    WORK,
+    Affine,
+    Nest,
+    Program,
+    Statement,
+    argument,
+)
 
 N = 12
 
 
-def at(base: int, space: str = "work", stride: int = 1) -> Access:
-    return Access(space, base, (stride,))
+def at(base: int, space: str = WORK, stride: int = 1) -> Affine:
+    return Affine(space, base, (stride,))
 
 
-def each(row: str, out: Access, *inputs: Access, **more: Any) -> Elementwise:
-    return Elementwise((N,), (Statement(row, out, inputs, **more),))
+def each(row: str, out: Affine, *inputs: Affine, **more: Any) -> Nest:
+    return Nest((N,), (Statement(row, out, inputs, **more),))
 
 
-def program_of(*kernels: Kernel, work: int = 200, kept: int = 0) -> Program:
+def program_of(*kernels: Nest, work: int = 200, kept: int = 0) -> Program:
     """The kernels; the loss is 0, and what is kept are N numbers."""
-    sizes = {"input0": 3 * N, "parameters": N}
+    sizes = {argument(0): 3 * N, PARAMETERS: N}
     start = np.linspace(-1.0, 1.0, work)
     start[-1] = 0.0
     return Program(kernels, len(kernels), start, sizes, work - 1, (), ((kept, N),))
@@ -52,10 +60,10 @@ def assert_same(program: Program, kept: int = 0) -> NumpyExecutable:
     """Simplified or not, what is kept is what the interpreter finds; returns the simplified one."""
     for version in (program, simplified(program)):
         executable, spaces = loaded(version)
-        spaces = {**spaces, "work": program.work.copy()}
+        spaces = {**spaces, WORK: program.work.copy()}
         executable.run()
         interpret.run(program, spaces)
         np.testing.assert_allclose(
-            executable.work[kept : kept + N], spaces["work"][kept : kept + N], rtol=1e-12
+            executable.work[kept : kept + N], spaces[WORK][kept : kept + N], rtol=1e-12
         )
     return executable

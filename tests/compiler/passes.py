@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from checkers import check_groups, check_layout, check_loops, check_recording
+from checkers import check_groups, check_layout, check_recording
 from hypothesis import HealthCheck, settings
 
 from micrograd import Value
+from micrograd.compiler.arrays.batch import Batch, placed
 from micrograd.compiler.arrays.inputs import Arguments
-from micrograd.compiler.arrays.kernels import Loops, loops_of
-from micrograd.compiler.arrays.lanes import Lanes, kernel_of
-from micrograd.compiler.arrays.layout import WORK, Layout, Places, lay_out
+from micrograd.compiler.arrays.layout import Layout, Places, lay_out
+from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group, schedule
 from micrograd.compiler.graph.builder import Builder, Symbols
 from micrograd.compiler.graph.builder import Lanes as Numbers
@@ -23,13 +23,15 @@ from micrograd.compiler.graph.graph import CONSTANT, INPUT, LARGEST, PARAMETER, 
 from micrograd.compiler.graph.normal_form import Leaves, normal_form
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.interpret import run
-from micrograd.compiler.nest.program import Program
+from micrograd.compiler.nest.ir import PARAMETERS, WORK, Program, Space, argument, integers
 from micrograd.compiler.passes import GRADIENT, Built, build
 from micrograd.compiler.trace.recording import Recording, record
 from micrograd.compiler.trace.stand_ins import StandIns, flat, shape_of, stand_ins
 from micrograd.compiler.trace.traced import Source
 from micrograd.compiler.trace.tracer import Tracer
 from micrograd.compiler.trace.watching import Watch
+
+ALONE = Batch(0, {})  # no samples
 
 
 def many(examples: int) -> settings:
@@ -84,7 +86,7 @@ def graph_of(
 def anywhere(g: Graph, **given: Any) -> Places:
     """No node has to be anywhere, but for what is `given`."""
     zeros, none = np.zeros(len(g), np.int64), np.full(len(g), -1)
-    fields = {"home": zeros, "address": zeros, "names": (), "pins": none}
+    fields = {"home": zeros, "address": zeros, "spaces": (), "pins": none}
     return Places(**{**fields, **given})
 
 
@@ -109,25 +111,22 @@ def laid_out(
     return groups, of, layout
 
 
-def looped(
-    g: Graph, places: Places | None = None, sizes: dict[str, int] | None = None
-) -> tuple[Loops, Layout]:
+def looped(g: Graph, places: Places | None = None) -> tuple[Loops, Layout]:
     groups, of, layout = laid_out(g, places)
-    loops = Loops(layout.top, layout.lanes_top)
+    loops = Loops(layout.top, layout.lanes_top, ALONE)
     loops_of(g, groups, of, layout, loops)
-    check_loops(loops.all, {**loops.free, **(sizes or {})})
     return loops, layout
 
 
 def written(
-    g: Graph | None, layout: Layout | None, loops: Loops, spaces: dict[str, Any] | None = None,
-    lanes: Any = None, groups: Sequence[Group] | None = None,
+    g: Graph | None, layout: Layout | None, loops: Loops, spaces: dict[Space, Any] | None = None,
+    lanes: Batch | None = None, groups: Sequence[Group] | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Work after the loops have run; leaves, and nodes that are constant, are there before."""
-    lanes = lanes or Lanes(0, loops.free[WORK], {})
+    base = loops.free[WORK]
     spaces = dict(spaces or {})
     if WORK not in spaces:
-        spaces[WORK] = np.zeros(loops.free[WORK])
+        spaces[WORK] = np.zeros(base)
         if g is not None and layout is not None:
             leaves = np.isin(g.kind, (PARAMETER, INPUT, CONSTANT))
             spaces[WORK][layout.address[leaves]] = g.value[leaves]
@@ -135,9 +134,9 @@ def written(
         for group in grouped(g)[0] if groups is None else groups:
             if group.constant is not None:
                 spaces[WORK][layout.address[group.nodes]] = group.constant
-    kernels = tuple(kernel for loop in loops.all for kernel in kernel_of(loop, lanes))
-    sizes = {name: len(x) for name, x in spaces.items() if name != WORK}
-    program = Program(kernels, len(kernels), spaces[WORK], sizes, 0, ())
+    nests = tuple(placed(nest, base) for nest in loops.all)
+    sizes = {space: len(x) for space, x in spaces.items() if space is not WORK}
+    program = Program(nests, len(nests), spaces[WORK], sizes, 0, ())
     verify.check(program)
     run(program, spaces)
     return spaces[WORK]
@@ -179,16 +178,16 @@ def ran(
 
 def interpreted(built: Built, r: Recording, *arguments: Any) -> Ran:
     program = built.program
-    spaces: dict[str, Any] = {name: np.zeros(n) for name, n in program.sizes.items()}
-    spaces["work"] = program.work.copy()
-    spaces["parameters"][:] = [v._data for v in r.parameters]
+    spaces: dict[Space, Any] = {name: np.zeros(n) for name, n in program.sizes.items()}
+    spaces[WORK] = program.work.copy()
+    spaces[PARAMETERS][:] = [v._data for v in r.parameters]
     for k, x in enumerate(arguments):
-        for name in (f"input{k}", f"ids{k}"):
-            if name in spaces:
-                spaces[name] = flat(x, np.int64 if name.startswith("ids") else np.float64)
-                assert len(spaces[name]) == program.sizes[name]
+        for space, dtype in ((argument(k), np.float64), (integers(k), np.int64)):
+            if space in spaces:
+                spaces[space] = flat(x, dtype)
+                assert len(spaces[space]) == program.sizes[space]
     loss = run(program, spaces)
-    work = spaces["work"]
+    work = spaces[WORK]
     first = built.gradients
     gradient = work[first : first + len(r.parameters)].copy()
     return Ran(built, loss, work[built.outputs], gradient)

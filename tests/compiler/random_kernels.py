@@ -7,25 +7,28 @@ import random
 from collections.abc import Callable
 
 import numpy as np
+from nests import rows, summed, taken
 
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.ir import (
+    PARAMETERS,
+    STATE,
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Gather,
-    Kernel,
-    Maximum,
-    OneHot,
+    WORK,
+    Affine,
+    Nest,
     Program,
-    Ragged,
+    Space,
     Statement,
+    argument,
+    integers,
+    maximum,
+    one_hot,
 )
 from micrograd.compiler.nest.verify import ProgramError, check
 from micrograd.ops import OPS
 
 EXTENTS = (1, 1, 2, 3, 5, 7, 8, 9, 13, 15, 16, 17, 24, 31, 33, 64, 70)
-SIZES = {"parameters": 300, "state": 100, "input0": 400, "input1": 90, "ids0": 40}
+SIZES = {PARAMETERS: 300, STATE: 100, argument(0): 400, argument(1): 90, integers(0): 40}
 GIVEN = 300  # numbers that work begins with
 TAME = ("add", "sub", "mul", "less", "select", "maximum", "minimum", "abs", "relu", "tanh", "sin")
 COEFFICIENTS = (1.0, 1.0, -1.0, 0.25)
@@ -37,7 +40,7 @@ class Draw:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.top = GIVEN
-        self.made: list[tuple[Access, tuple[int, ...]]] = []
+        self.made: list[tuple[Affine, tuple[int, ...]]] = []
 
     def extents(self, axes: int, most: int = 3000) -> tuple[int, ...]:
         while True:
@@ -45,7 +48,7 @@ class Draw:
             if math.prod(extents) <= most:
                 return extents
 
-    def source(self, extents: tuple[int, ...]) -> Access:
+    def source(self, extents: tuple[int, ...]) -> Affine:
         """An operand: dense in some order of the axes, spread out, broadcast along some."""
         rng = self.rng
         if self.made and rng.random() < 0.5:
@@ -53,8 +56,8 @@ class Draw:
             if shape == extents:
                 return access
         while True:
-            space = rng.choice(["work", "work", "parameters", "state", "input0", "input1"])
-            size = GIVEN if space == "work" else SIZES[space]
+            space = rng.choice([WORK, WORK, PARAMETERS, STATE, argument(0), argument(1)])
+            size = GIVEN if space == WORK else SIZES[space]
             strides = [0] * len(extents)
             step = rng.choice((1, 1, 1, 2, 3))
             for axis in rng.sample(range(len(extents)), len(extents)):
@@ -68,9 +71,9 @@ class Draw:
                     axis = rng.randrange(len(extents))
                     base += strides[axis] * (extents[axis] - 1)
                     strides[axis] *= -1
-                return Access(space, base, tuple(strides))
+                return Affine(space, base, tuple(strides))
 
-    def target(self, extents: tuple[int, ...], reduced: tuple[int, ...] = ()) -> Access:
+    def target(self, extents: tuple[int, ...], reduced: tuple[int, ...] = ()) -> Affine:
         """A new place in work."""
         strides = [0] * len(extents)
         axes = [i for i in range(len(extents)) if i not in reduced]
@@ -80,11 +83,11 @@ class Draw:
         for axis in reversed(axes):
             strides[axis] = step
             step *= extents[axis] + self.rng.choice((0, 0, 1))
-        access = Access("work", self.top, tuple(strides))
+        access = Affine(WORK, self.top, tuple(strides))
         self.top += step + 3
         return access
 
-    def elementwise(self) -> Elementwise:
+    def elementwise(self) -> Nest:
         extents = self.extents(self.rng.randrange(4))
         statements: list[Statement] = []
         for _ in range(self.rng.randrange(1, 5)):
@@ -92,7 +95,7 @@ class Draw:
             reused = bool(own) and self.rng.random() < 0.3
             out = self.rng.choice(own) if reused else self.target(extents)
 
-            def operand(own: list[Access] = own) -> Access:
+            def operand(own: list[Affine] = own) -> Affine:
                 chosen = own and self.rng.random() < 0.5
                 return self.rng.choice(own) if chosen else self.source(extents)
 
@@ -106,9 +109,9 @@ class Draw:
                 s = Statement(row, out, tuple(operand() for _ in range(OPS[row].arity)))
             statements.append(s)
         self.made += [(s.out, extents) for s in statements]
-        return Elementwise(extents, tuple(statements))
+        return Nest(extents, tuple(statements))
 
-    def reduced(self) -> tuple[tuple[int, ...], Access]:
+    def reduced(self) -> tuple[tuple[int, ...], Affine]:
         axes = self.rng.randrange(4)
         extents = self.extents(axes, 4000)
         reduced = tuple(i for i in range(axes) if self.rng.random() < 0.5)
@@ -117,84 +120,84 @@ class Draw:
             self.made.append((out, extents))
         return extents, out
 
-    def contraction(self) -> Contraction:
+    def contraction(self) -> Nest:
         extents, out = self.reduced()
         v = self.source(extents) if self.rng.random() < 0.8 else None
         c = self.rng.choice(COEFFICIENTS)
-        return Contraction(extents, out, self.source(extents), v, c, self.rng.random() < 0.3)
+        return summed(extents, out, self.source(extents), v, c, self.rng.random() < 0.3)
 
-    def maximum(self) -> Maximum:
+    def maximum(self) -> Nest:
         extents, out = self.reduced()
-        return Maximum(extents, out, self.source(extents))
+        return maximum(extents, out, self.source(extents))
 
-    def addresses(self, count: int) -> tuple[str, np.ndarray]:
-        space = self.rng.choice(["work", "parameters", "input0"])
-        size = GIVEN if space == "work" else SIZES[space]
+    def addresses(self, count: int) -> tuple[Space, np.ndarray]:
+        space = self.rng.choice([WORK, PARAMETERS, argument(0)])
+        size = GIVEN if space == WORK else SIZES[space]
         listed = [self.rng.randrange(size) for _ in range(count)]
         return space, np.array(listed, np.int64)
 
-    def gather(self) -> Gather:
+    def gather(self) -> Nest:
         space, index = self.addresses(self.rng.choice(EXTENTS))
         base, self.top = self.top, self.top + len(index) + 1
-        return Gather(base, space, index)
+        return taken(base, space, index)
 
-    def ragged(self) -> Ragged:
+    def ragged(self) -> Nest:
         lengths = [self.rng.randrange(1, 7) for _ in range(self.rng.choice(EXTENTS))]
         start = np.cumsum([0, *lengths])
         base, self.top = self.top, self.top + len(lengths) + 1
         u_space, u = self.addresses(start[-1])
         if self.rng.random() < 0.3:
-            return Ragged(base, "max", start, u_space, u, "work", None, 1.0, False)
+            return rows(base, "max", start, u_space, u, WORK, None, 1.0, False)
         v_space, v = self.addresses(start[-1])
         c = self.rng.choice(COEFFICIENTS)
         with_v = v if self.rng.random() < 0.6 else None
-        return Ragged(base, "sum", start, u_space, u, v_space, with_v, c, self.rng.random() < 0.3)
+        return rows(base, "add", start, u_space, u, v_space, with_v, c, self.rng.random() < 0.3)
 
-    def regular(self) -> Gather | Ragged:
+    def regular(self) -> Nest:
         """Runs of addresses, and rows that differ by their place in a run."""
         rng, width = self.rng, self.rng.choice((2, 4, 8, 16))
         lengths = [rng.randrange(1, 6) for _ in range(rng.choice((1, 2, 5)))]
         start = np.cumsum([0, *np.repeat(lengths, width)])
 
         def runs(step: int) -> np.ndarray:
-            rows = []
+            found = []
             for n in lengths:
                 first = np.array([rng.randrange(200) for _ in range(n)])
-                rows += [first + step * lane for lane in range(width)]
-            return np.concatenate(rows)
+                found += [first + step * lane for lane in range(width)]
+            return np.concatenate(found)
 
         base, self.top = self.top, self.top + 100
         if rng.random() < 0.4:
             firsts = [rng.randrange(200) for _ in range(6)]
             index = np.concatenate([np.arange(n, n + width) for n in firsts])
-            return Gather(base, "work", index[: rng.choice((6, 5)) * width + rng.choice((0, -1))])
+            return taken(base, WORK, index[: rng.choice((6, 5)) * width + rng.choice((0, -1))])
         u, v = runs(rng.randrange(2)), runs(rng.randrange(2))
         accumulate, with_v = rng.random() < 0.5, v if rng.random() < 0.7 else None
         if with_v is None and rng.random() < 0.5:
-            return Ragged(base, "max", start, "work", u, "work", None, 1.0, False)
-        return Ragged(base, "sum", start, "work", u, "input0", with_v, -0.5, accumulate)
+            return rows(base, "max", start, WORK, u, WORK, None, 1.0, False)
+        return rows(base, "add", start, WORK, u, argument(0), with_v, -0.5, accumulate)
 
-    def one_hot(self) -> OneHot:
+    def one_hot(self) -> Nest:
         extents = tuple(self.rng.choice((1, 2, 5, 8, 9, 17)) for _ in range(2))
         axis = self.rng.randrange(2)
         strides = (0, self.rng.choice((1, 2))) if axis == 0 else (self.rng.choice((0, 1, 2)), 0)
         out = self.target(extents)
         self.made.append((out, extents))
-        return OneHot(extents, axis, out, Access("ids0", self.rng.randrange(5), strides))
+        return one_hot(extents, axis, out, Affine(integers(0), self.rng.randrange(5), strides))
 
-    def kernel(self) -> Kernel:
-        kinds: list[Callable[[], Kernel]] = [
+    def kernel(self) -> Nest:
+        kinds: list[Callable[[], Nest]] = [
             self.elementwise, self.elementwise, self.contraction, self.contraction,
             self.maximum, self.gather, self.ragged, self.regular, self.one_hot,
         ]  # fmt: skip
         return self.rng.choice(kinds)()
 
 
-def random_program(seed: int, kernels: int = 6) -> Program:
+def random_program(seed: int, nests: int = 6) -> Program:
     """A valid program: kernels, and copies of what they made into parameters and state."""
     draw = Draw(seed)
-    body: list[Kernel] = []
-    while len(body) < kernels:
+    body: list[Nest] = []
+    while len(body) < nests:
         top, made = draw.top, list(draw.made)
         kernel = draw.kernel()
         try:
@@ -204,32 +207,34 @@ def random_program(seed: int, kernels: int = 6) -> Program:
         else:
             body.append(kernel)
     update_from = len(body)
-    free = {"parameters": 0, "state": 0}
+    free = {PARAMETERS: 0, STATE: 0}
     for access, extents in draw.rng.sample(draw.made, min(3, len(draw.made))):
-        space = draw.rng.choice(["parameters", "state"])
+        space = draw.rng.choice([PARAMETERS, STATE])
         size = math.prod(extents)
         if free[space] + size <= SIZES[space]:
             dense = tuple(math.prod(extents[i + 1 :]) for i in range(len(extents)))
             new = draw.target(extents)
-            target = Access(space, free[space], dense)
+            target = Affine(space, free[space], dense)
             half = Statement(TERM, new, (access,), coefficient=0.5)
-            body.append(Elementwise(extents, (half,)))
-            body.append(Elementwise(extents, (Statement(TERM, target, (new,)),)))
+            body.append(Nest(extents, (half,)))
+            body.append(Nest(extents, (Statement(TERM, target, (new,)),)))
             free[space] += size
     return _program(body, draw, update_from)
 
 
-def _program(kernels: list[Kernel], draw: Draw, update_from: int) -> Program:
+def _program(nests: list[Nest], draw: Draw, update_from: int) -> Program:
     work = np.zeros(draw.top + 5)
     work[:GIVEN] = np.random.default_rng(1).normal(size=GIVEN)
     loss = draw.top - 4
-    return Program(tuple(kernels), update_from, work, SIZES, loss, ((0, GIVEN),))
+    return Program(tuple(nests), update_from, work, SIZES, loss, ((0, GIVEN),))
 
 
 def random_spaces(seed: int, dtype: str) -> dict[str, np.ndarray]:
     """Numbers for all spaces but work."""
     rng = np.random.default_rng(seed)
     return {
-        space: rng.integers(0, 9, size) if space == "ids0" else rng.normal(size=size).astype(dtype)
+        space: rng.integers(0, 9, size)
+        if space == integers(0)
+        else rng.normal(size=size).astype(dtype)
         for space, size in SIZES.items()
     }

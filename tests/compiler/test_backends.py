@@ -9,18 +9,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from nests import summed
 from random_kernels import random_program, random_spaces
 
 from micrograd.compiler.backends import Executable, numpy
 from micrograd.compiler.nest import interpret
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.ir import (
+    PARAMETERS,
+    STATE,
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Maximum,
+    WORK,
+    Affine,
+    Nest,
     Program,
     Statement,
+    argument,
+    maximum,
 )
 from micrograd.compiler.nest.verify import check
 from micrograd.compiler.optimise.fusion import fuse
@@ -43,12 +47,12 @@ def run_on(load: Load, program: Program, spaces: dict[str, np.ndarray], dtype: s
     for space in program.sizes:
         executable.point(space, spaces[space])
     loss = executable.run()
-    spaces["work"] = executable.work[: len(program.work)]
+    spaces[WORK] = executable.work[: len(program.work)]
     return loss
 
 
 def interpreted(program: Program, spaces: dict[str, np.ndarray], dtype: str) -> float:
-    spaces["work"] = program.work.astype(dtype)
+    spaces[WORK] = program.work.astype(dtype)
     with np.errstate(all="ignore"):
         return interpret.run(program, spaces)
 
@@ -72,16 +76,16 @@ def test_backends_agree_with_the_interpreter(seed: int, dtype: str) -> None:
     for load in LOADS.values():
         spaces = random_spaces(seed, dtype)
         assert run_on(load, program, spaces, dtype) == pytest.approx(loss, rel=1e-4)
-        assert_close(spaces, expected, dtype, ("work", "parameters", "state"))
+        assert_close(spaces, expected, dtype, (WORK, PARAMETERS, STATE))
 
 
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_the_compiled_fused_program_is_the_program(seed: int) -> None:
-    program = random_program(seed, kernels=8)
+    program = random_program(seed, nests=8)
     expected, spaces = (random_spaces(seed, "float64") for _ in range(2))
     interpreted(program, expected, "float64")
     run_on(llvm.load, fuse(program), spaces, "float64")
-    assert_close(spaces, expected, "float64", ("parameters", "state"))
+    assert_close(spaces, expected, "float64", (PARAMETERS, STATE))
 
 
 @pytest.mark.parametrize("machine", [Machine(32, 16), Machine(16, 16), Machine(16, 32)])
@@ -91,7 +95,7 @@ def test_text_for_other_machines(machine: Machine) -> None:
         expected, spaces = (random_spaces(seed, "float64") for _ in range(2))
         interpreted(program, expected, "float64")
         run_on(lambda p, dtype: llvm.load(p, dtype, machine), program, spaces, "float64")
-        assert_close(spaces, expected, "float64", ("work", "parameters", "state"))
+        assert_close(spaces, expected, "float64", (WORK, PARAMETERS, STATE))
 
 
 @pytest.mark.parametrize("samples", [1, 2, 5, 8, 9, 31, 64, 100])
@@ -99,33 +103,33 @@ def test_text_for_other_machines(machine: Machine) -> None:
 def test_woven_axes(samples: int, dtype: str) -> None:
     for features in range(2, 10):
         size = features * samples
-        target, source = Access("work", 0, (samples, 1)), Access("input0", 0, (1, features))
-        kernel = Elementwise((features, samples), (Statement(TERM, target, (source,)),))
-        spaces = {"input0": np.arange(size).astype(dtype)}
+        target, source = Affine(WORK, 0, (samples, 1)), Affine(argument(0), 0, (1, features))
+        kernel = Nest((features, samples), (Statement(TERM, target, (source,)),))
+        spaces = {argument(0): np.arange(size).astype(dtype)}
         run_on(
             llvm.load,
-            Program((kernel,), 1, np.zeros(size + 1), {"input0": size}, size, ()),
+            Program((kernel,), 1, np.zeros(size + 1), {argument(0): size}, size, ()),
             spaces,
             dtype,
         )
-        expected = spaces["input0"].reshape(samples, features).T
-        np.testing.assert_array_equal(spaces["work"][:size].reshape(features, samples), expected)
+        expected = spaces[argument(0)].reshape(samples, features).T
+        np.testing.assert_array_equal(spaces[WORK][:size].reshape(features, samples), expected)
 
 
 def matrix_product(m: int, n: int, k: int, layout: str, accumulate: bool) -> Program:
     """A product of two matrices at 0 and m·k of an input, each as it is or transposed."""
     strides_u = (k, 0, 1) if layout[0] == "n" else (1, 0, m)
     strides_v = (0, 1, n) if layout[1] == "n" else (0, k, 1)
-    kernel = Contraction(
+    kernel = summed(
         (m, n, k),
-        Access("work", 1, (n, 1, 0)),
-        Access("input0", 0, strides_u),
-        Access("input0", m * k, strides_v),
+        Affine(WORK, 1, (n, 1, 0)),
+        Affine(argument(0), 0, strides_u),
+        Affine(argument(0), m * k, strides_v),
         0.5,
         accumulate,
     )
     work = np.linspace(1.0, 2.0, m * n + 1)
-    return Program((kernel,), 1, work, {"input0": m * k + k * n}, 0, ())
+    return Program((kernel,), 1, work, {argument(0): m * k + k * n}, 0, ())
 
 
 @every_backend
@@ -139,18 +143,16 @@ def test_matrix_products(load: Load, layout: str) -> None:
         u = u.reshape(m, k) if layout[0] == "n" else u.reshape(k, m).T
         v = v.reshape(k, n) if layout[1] == "n" else v.reshape(n, k).T
         expected = 0.5 * u @ v + accumulate * program.work[1:].reshape(m, n)
-        spaces = {"input0": given}
+        spaces = {argument(0): given}
         run_on(load, program, spaces, "float64")
-        np.testing.assert_allclose(
-            spaces["work"][1:].reshape(m, n), expected, rtol=1e-9, atol=1e-12
-        )
+        np.testing.assert_allclose(spaces[WORK][1:].reshape(m, n), expected, rtol=1e-9, atol=1e-12)
 
 
 def row_program(row: Op, static: float | None, count: int) -> Program:
-    inputs = tuple(Access(f"input{i}", 0, (1,)) for i in range(row.arity))
-    statement = Statement(row.name, Access("work", 1, (1,)), inputs, static)
-    sizes = {f"input{i}": count for i in range(row.arity)}
-    return Program((Elementwise((count,), (statement,)),), 1, np.zeros(count + 1), sizes, 0, ())
+    inputs = tuple(Affine(argument(i), 0, (1,)) for i in range(row.arity))
+    statement = Statement(row.name, Affine(WORK, 1, (1,)), inputs, static)
+    sizes = {argument(i): count for i in range(row.arity)}
+    return Program((Nest((count,), (statement,)),), 1, np.zeros(count + 1), sizes, 0, ())
 
 
 def points(row: Op) -> list[tuple[float, ...]]:
@@ -175,13 +177,13 @@ def test_every_row_is_what_the_table_says(
 ) -> None:
     with np.errstate(over="ignore"):
         inputs = [np.array(x).astype(dtype) for x in zip(*points(row), strict=True)]
-    spaces = {f"input{i}": x for i, x in enumerate(inputs)}
+    spaces = {argument(i): x for i, x in enumerate(inputs)}
     run_on(load, row_program(row, static, len(inputs[0])), spaces, dtype)
     parameter = () if static is None else (static,)
     exact = [row.f(*map(float, x), *parameter) for x in zip(*inputs, strict=True)]
     with np.errstate(over="ignore"):
         expected = np.array(exact).astype(dtype)
-    found = spaces["work"][1:]
+    found = spaces[WORK][1:]
     least = 1e-300 if dtype == "float64" else 1e-37
     tolerance = 1e-14 if dtype == "float64" else 1e-6
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=least)
@@ -190,27 +192,27 @@ def test_every_row_is_what_the_table_says(
 @every_backend
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 31, 64, 100])
 def test_a_maximum_is_nan_if_any_number_is(load: Load, n: int) -> None:
-    kernel = Maximum((3, n), Access("work", 0, (1, 0)), Access("input0", 0, (n, 1)))
-    program = Program((kernel,), 1, np.zeros(4), {"input0": 3 * n}, 3, ())
+    kernel = maximum((3, n), Affine(WORK, 0, (1, 0)), Affine(argument(0), 0, (n, 1)))
+    program = Program((kernel,), 1, np.zeros(4), {argument(0): 3 * n}, 3, ())
     given = -np.arange(1.0, 3 * n + 1)
     given[n + n // 2] = NAN
     given[2 * n :] = -INF
-    spaces = {"input0": given}
+    spaces = {argument(0): given}
     run_on(load, program, spaces, "float64")
-    np.testing.assert_array_equal(spaces["work"][:3], [-1.0, NAN, -INF])
+    np.testing.assert_array_equal(spaces[WORK][:3], [-1.0, NAN, -INF])
 
 
 def update_program(loss: Statement, size: int = 20) -> Program:
     """A loss from input0, numbers to check from input1, and the parameters made twice as large."""
-    one, two, three = (Access("work", base, (1,)) for base in (0, 8, 40))
-    parameters = Access("parameters", 0, (1,))
+    one, two, three = (Affine(WORK, base, (1,)) for base in (0, 8, 40))
+    parameters = Affine(PARAMETERS, 0, (1,))
     kernels = (
-        Elementwise((1,), (replace(loss, out=one),)),
-        Elementwise((size,), (Statement(TERM, two, (Access("input1", 0, (1,)),)),)),
-        Elementwise((size,), (Statement(TERM, three, (parameters,), coefficient=2.0),)),
-        Elementwise((size,), (Statement(TERM, parameters, (three,)),)),
+        Nest((1,), (replace(loss, out=one),)),
+        Nest((size,), (Statement(TERM, two, (Affine(argument(1), 0, (1,)),)),)),
+        Nest((size,), (Statement(TERM, three, (parameters,), coefficient=2.0),)),
+        Nest((size,), (Statement(TERM, parameters, (three,)),)),
     )
-    sizes = {"parameters": size, "input0": 1, "input1": size}
+    sizes = {PARAMETERS: size, argument(0): 1, argument(1): size}
     return Program(kernels, 2, np.zeros(60), sizes, 0, ((8, size),))
 
 
@@ -218,48 +220,48 @@ def update_program(loss: Statement, size: int = 20) -> Program:
 @both_precisions
 @pytest.mark.parametrize("bad", [NAN, INF, -INF])
 def test_nothing_is_updated_if_a_number_is_not_finite(load: Load, dtype: str, bad: float) -> None:
-    program = update_program(Statement(TERM, Access("", 0, (0,)), (Access("input0", 0, (0,)),)))
+    program = update_program(Statement(TERM, Affine("", 0, (0,)), (Affine(argument(0), 0, (0,)),)))
     executable = load(program, dtype)
     loss, checked, parameters = (np.ones(n, dtype) for n in (1, 20, 20))
-    executable.point("parameters", parameters)
+    executable.point(PARAMETERS, parameters)
     for place in range(20):
         checked[place] = bad
-        executable.point("input0", loss)
-        executable.point("input1", checked)
+        executable.point(argument(0), loss)
+        executable.point(argument(1), checked)
         assert math.isnan(executable.run())
         assert (parameters == 1).all()
         checked[place] = 1.0
     loss[0] = bad
-    executable.point("input0", loss)
-    executable.point("input1", checked)
+    executable.point(argument(0), loss)
+    executable.point(argument(1), checked)
     assert math.isnan(executable.run())
     assert (parameters == 1).all()
     loss[0] = 3.5
-    executable.point("input0", loss)
+    executable.point(argument(0), loss)
     assert executable.run() == 3.5
     assert (parameters == 2).all()
 
 
 @every_backend
 def test_point_uses_the_array_itself_and_refuses_what_does_not_fit(load: Load) -> None:
-    program = update_program(Statement(TERM, Access("", 0, (0,)), (), coefficient=1.0))
+    program = update_program(Statement(TERM, Affine("", 0, (0,)), (), coefficient=1.0))
     executable = load(program, "float64")
     first, second = np.ones((4, 5)), np.ones(20)
-    executable.point("parameters", first)
+    executable.point(PARAMETERS, first)
     executable.run()
-    executable.point("parameters", second)
+    executable.point(PARAMETERS, second)
     executable.run()
     executable.run()
     assert (first == 2).all()
     assert (second == 4).all()
     for space, array in [
-        ("input7", np.ones(1)),
-        ("work", np.ones(60)),
-        ("parameters", np.ones(20, np.float32)),
-        ("parameters", np.ones(19)),
-        ("parameters", np.ones(40)[::2]),
+        (argument(7), np.ones(1)),
+        (WORK, np.ones(60)),
+        (PARAMETERS, np.ones(20, np.float32)),
+        (PARAMETERS, np.ones(19)),
+        (PARAMETERS, np.ones(40)[::2]),
     ]:
-        with pytest.raises(ValueError, match=space):
+        with pytest.raises(ValueError, match=str(space)):
             executable.point(space, array)
 
 
@@ -273,10 +275,10 @@ def test_the_source_is_text_that_the_program_alone_decides(load: Load) -> None:
 
 def test_kernels_alike_but_for_their_places_share_a_function() -> None:
     kernels = tuple(
-        Contraction(
-            (9, 9), Access("work", 9 * i, (1, 0)), Access("input0", i, (9, 1)), None, 1.0, False
+        summed(
+            (9, 9), Affine(WORK, 9 * i, (1, 0)), Affine(argument(0), i, (9, 1)), None, 1.0, False
         )
         for i in range(10)
     )
-    program = Program(kernels, 10, np.zeros(91), {"input0": 91}, 90, ())
+    program = Program(kernels, 10, np.zeros(91), {argument(0): 91}, 90, ())
     assert llvm.load(program, "float64").source.count("define internal void @kernel") == 1

@@ -7,19 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from nests import summed
 from random_kernels import random_program, random_spaces
 
 from micrograd.compiler.nest import interpret
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.ir import (
+    PARAMETERS,
+    STATE,
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Kernel,
-    Maximum,
+    WORK,
+    Affine,
+    Nest,
     Program,
     Repeat,
     Statement,
+    argument,
+    maximum,
 )
 from micrograd.compiler.nest.verify import ProgramError, check
 from micrograd.compiler.optimise import blocking
@@ -47,7 +50,7 @@ class Layers:
         self.rng = random.Random(seed)
         self.n = n
         self.top = 50  # of work, after constants
-        self.kernels: list[Kernel] = []
+        self.nests: list[Nest] = []
         self.rows: list[tuple[int, int]] = []  # where, how many of them
         self.kept: list[tuple[int, int]] = []
 
@@ -60,98 +63,96 @@ class Layers:
         kind = rng.randrange(9) if self.rows else 0
         width = rng.choice(WIDTHS)
         if kind == 0:
-            source = Access("input0", rng.randrange(3), (1, width))
+            source = Affine(argument(0), rng.randrange(3), (1, width))
             base = self.made(width)
-            self.statements(width, Statement(TERM, self.at(base), (source,)))
+            self.body(width, Statement(TERM, self.at(base), (source,)))
             return
         base, count = rng.choice(self.rows)
         if kind in (1, 2):
             out = self.made(width)
-            u = Access("parameters", rng.randrange(9), (count, 0, 1))
-            v = Access("work", base, (0, 1, n))
-            layer = Contraction((width, n, count), Access("work", out, (n, 1, 0)), u, v, 0.5, False)
-            self.kernels.append(layer)
+            u = Affine(PARAMETERS, rng.randrange(9), (count, 0, 1))
+            v = Affine(WORK, base, (0, 1, n))
+            layer = summed((width, n, count), Affine(WORK, out, (n, 1, 0)), u, v, 0.5, False)
+            self.nests.append(layer)
             if rng.random() < 0.5:
                 last = self.made(width)
-                self.statements(width, Statement("tanh", self.at(last), (self.at(out),)))
+                self.body(width, Statement("tanh", self.at(last), (self.at(out),)))
         elif kind == 3:
             out = self.made(count)
-            inner = (self.at(base), Access("work", rng.randrange(40), (rng.choice((0, 1)), 0)))
-            self.statements(count, Statement("add", self.at(out), inner))
+            inner = (self.at(base), Affine(WORK, rng.randrange(40), (rng.choice((0, 1)), 0)))
+            self.body(count, Statement("add", self.at(out), inner))
         elif kind == 4:
             accumulating = Statement(TERM, self.at(base), (self.at(base),), accumulate=True)
-            self.statements(count, replace(accumulating, coefficient=-0.5))
+            self.body(count, replace(accumulating, coefficient=-0.5))
         elif kind in (5, 6):
             other, others = rng.choice(self.rows)
-            out = self.summed(count * others)
-            self.kernels.append(
-                Contraction(
+            out = self.room_for_sum(count * others)
+            self.nests.append(
+                summed(
                     (count, others, n),
-                    Access("work", out, (others, 1, 0)),
-                    Access("work", base, (n, 0, 1)),
-                    Access("work", other, (0, n, 1)),
+                    Affine(WORK, out, (others, 1, 0)),
+                    Affine(WORK, base, (n, 0, 1)),
+                    Affine(WORK, other, (0, n, 1)),
                     0.25,
                     rng.random() < 0.3,
                 )
             )
         elif kind == 7:
-            out = self.summed(1)
-            total, u = Access("work", out, (0, 0)), Access("work", base, (n, 1))
-            self.kernels.append(Contraction((count, n), total, u, None, 1.0, False))
-            scaled = Access("work", self.summed(1), (0,))
-            inputs = (Access("work", out, (0,)),)
-            self.kernels.append(Elementwise((1,), (Statement(TERM, scaled, inputs, None, 3.0),)))
+            out = self.room_for_sum(1)
+            total, u = Affine(WORK, out, (0, 0)), Affine(WORK, base, (n, 1))
+            self.nests.append(summed((count, n), total, u, None, 1.0, False))
+            scaled = Affine(WORK, self.room_for_sum(1), (0,))
+            inputs = (Affine(WORK, out, (0,)),)
+            self.nests.append(Nest((1,), (Statement(TERM, scaled, inputs, None, 3.0),)))
         else:
-            largest = Access("work", self.made(1), (0, 1))
-            self.kernels.append(Maximum((count, n), largest, Access("work", base, (n, 1))))
+            largest = Affine(WORK, self.made(1), (0, 1))
+            self.nests.append(maximum((count, n), largest, Affine(WORK, base, (n, 1))))
 
     def reads_a_sum(self) -> None:
         """A kernel with the axis that has to wait for a sum."""
         base, size = self.rng.choice(self.kept)
         out = self.made(1)
-        source = Access("work", base + self.rng.randrange(size), (0, 0))
-        self.statements(1, Statement("relu", self.at(out), (source,)))
+        source = Affine(WORK, base + self.rng.randrange(size), (0, 0))
+        self.body(1, Statement("relu", self.at(out), (source,)))
 
-    def at(self, base: int) -> Access:
-        return Access("work", base, (self.n, 1))
+    def at(self, base: int) -> Affine:
+        return Affine(WORK, base, (self.n, 1))
 
     def made(self, count: int) -> int:
         base = self.new(count * self.n)
         self.rows.append((base, count))
         return base
 
-    def summed(self, size: int) -> int:
+    def room_for_sum(self, size: int) -> int:
         base = self.new(size)
         self.kept.append((base, size))
         return base
 
-    def statements(self, width: int, *statements: Statement) -> None:
-        self.kernels.append(Elementwise((width, self.n), statements))
+    def body(self, width: int, *statements: Statement) -> None:
+        self.nests.append(Nest((width, self.n), statements))
 
     def program(self, layers: int) -> Program:
         for _ in range(layers):
             self.layer()
             if self.kept and self.rng.random() < 0.1:
                 self.reads_a_sum()
-        loss = self.summed(1)
+        loss = self.room_for_sum(1)
         base, _ = self.rows[-1]
-        total = Access("work", loss, (0,))
-        self.kernels.append(
-            Contraction((self.n,), total, Access("work", base, (1,)), None, 1.0, False)
-        )
+        total = Affine(WORK, loss, (0,))
+        self.nests.append(summed((self.n,), total, Affine(WORK, base, (1,)), None, 1.0, False))
         if self.rng.random() < 0.3:
             self.kept.append((base, self.n))
         work = np.zeros(self.top)
         work[:50] = np.linspace(-1.0, 1.0, 50)
-        sizes = {"parameters": 50, "input0": 5 * self.n + 5}
-        kernels = tuple(self.kernels)
+        sizes = {PARAMETERS: 50, argument(0): 5 * self.n + 5}
+        kernels = tuple(self.nests)
         return Program(kernels, len(kernels), work, sizes, loss, (), tuple(self.kept))
 
 
 def spaces_of(program: Program) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     spaces = {name: rng.normal(size=n) for name, n in program.sizes.items()}
-    return {**spaces, "work": program.work.copy()}
+    return {**spaces, WORK: program.work.copy()}
 
 
 def assert_same(given: Program, other: Program) -> None:
@@ -163,7 +164,7 @@ def assert_same(given: Program, other: Program) -> None:
     )
     for base, size in given.kept:
         part = slice(base, base + size)
-        np.testing.assert_allclose(spaces["work"][part], expected["work"][part], 1e-9, 1e-12)
+        np.testing.assert_allclose(spaces[WORK][part], expected[WORK][part], 1e-9, 1e-12)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -193,7 +194,7 @@ def test_blocks_as_machine_code(seed: int, dtype: str) -> None:
         interpret.run(given, expected)
     rough = dtype == "float32"
     for base, size in given.kept:
-        numbers = expected["work"][base : base + size]
+        numbers = expected[WORK][base : base + size]
         scale = np.abs(numbers).max() + 1.0
         np.testing.assert_allclose(
             executable.work[base : base + size] / scale, numbers / scale,
@@ -203,31 +204,31 @@ def test_blocks_as_machine_code(seed: int, dtype: str) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_programs_of_all_sorts_of_kernels(seed: int) -> None:
-    given = fuse(random_program(seed, kernels=10))
+    given = fuse(random_program(seed, nests=10))
     result = blocked(given, 8)
     check(result)
     expected, spaces = (random_spaces(seed, "float64") for _ in range(2))
-    expected["work"], spaces["work"] = given.work.copy(), result.work.copy()
+    expected[WORK], spaces[WORK] = given.work.copy(), result.work.copy()
     assert interpret.run(given, expected) == pytest.approx(interpret.run(result, spaces))
-    for space in ("parameters", "state"):
+    for space in (PARAMETERS, STATE):
         np.testing.assert_allclose(spaces[space], expected[space], rtol=1e-9)
 
 
-def row(base: int, stride: int = 1) -> Access:
-    return Access("work", base, (stride,))
+def row(base: int, stride: int = 1) -> Affine:
+    return Affine(WORK, base, (stride,))
 
 
-def apply(out: int, source: Access, n: int = N) -> Elementwise:
-    return Elementwise((n,), (Statement("tanh", row(out), (source,)),))
+def apply(out: int, source: Affine, n: int = N) -> Nest:
+    return Nest((n,), (Statement("tanh", row(out), (source,)),))
 
 
-def total(out: int, base: int) -> Contraction:
-    return Contraction((N,), row(out, 0), row(base), None, 1.0, False)
+def total(out: int, base: int) -> Nest:
+    return summed((N,), row(out, 0), row(base), None, 1.0, False)
 
 
-def program(*kernels: Kernel, kept: tuple = ((0, 1),)) -> Program:
+def program(*kernels: Nest, kept: tuple = ((0, 1),)) -> Program:
     work = np.linspace(-1.0, 2.0, 20 * N)
-    return Program(kernels, len(kernels), work, {"input0": 3 * N}, 0, (), kept)
+    return Program(kernels, len(kernels), work, {argument(0): 3 * N}, 0, (), kept)
 
 
 def repeated(given: Program) -> list[int]:
@@ -237,14 +238,14 @@ def repeated(given: Program) -> list[int]:
     return [r.end - r.first for r in result.repeats]
 
 
-FIRST = apply(N, Access("input0", 0, (3,)))
+FIRST = apply(N, Affine(argument(0), 0, (3,)))
 
 
 def test_rows_that_only_the_blocks_read_are_in_scratch() -> None:
     given = program(FIRST, apply(2 * N, row(N)), apply(3 * N, row(2 * N)), total(0, 3 * N))
     result = blocked(given, 8)
     assert repeated(given) == [4]
-    outs = [s.out for k in result.kernels if isinstance(k, Elementwise) for s in k.statements]
+    outs = [s.out for k in result.nests if isinstance(k, Nest) for s in k.body]
     scratch = {out.base for out in outs if out.base >= len(given.work)}
     assert len(scratch) == 2  # the third row is where the first was
     assert len(result.work) == len(given.work) + 2 * LINE
@@ -267,11 +268,11 @@ def test_what_is_read_later_is_where_it_was() -> None:
         ([apply(3 * N, row(N + 3, 0)), FIRST], []),
         ([FIRST, apply(3 * N, row(2 * N), n=N // 2)], []),  # another extent
         ([FIRST, apply(3 * N, row(N), n=N // 2), apply(5 * N, row(N))], [2]),
-        ([FIRST, Maximum((N,), row(0, 0), row(N))], []),
+        ([FIRST, maximum((N,), row(0, 0), row(N))], []),
         ([FIRST, total(0, N), total(0, N)], [2]),
     ],
 )
-def test_where_blocks_would_be_wrong(kernels: list[Kernel], sizes: list[int]) -> None:
+def test_where_blocks_would_be_wrong(kernels: list[Nest], sizes: list[int]) -> None:
     kept = ((0, 1), (N, 6 * N))
     assert repeated(program(*kernels, kept=kept)) == sizes
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkers import check_loops
 from hypothesis import given
 from hypothesis import strategies as st
 from passes import (
@@ -24,14 +23,13 @@ from passes import (
 from programs import programs, run
 
 from micrograd import Value, nn
-from micrograd.compiler.arrays.kernels import Loops, Sum, loops_of
-from micrograd.compiler.arrays.lanes import Lanes, kernel_of
-from micrograd.compiler.arrays.layout import LANES, WORK
+from micrograd.compiler.arrays.batch import Batch, placed
+from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import lane_mask
 from micrograd.compiler.codes import NONE, ROWS
 from micrograd.compiler.graph.builder import Builder
 from micrograd.compiler.graph.graph import INPUT, LARGEST, ROW, SUM, Graph, levels, replace
-from micrograd.compiler.nest.program import TERM, Access, Elementwise, Statement
+from micrograd.compiler.nest.ir import LANES, TERM, WORK, Affine, Nest, Statement, argument
 from micrograd.functions import apply
 from micrograd.ops import OPS
 
@@ -176,17 +174,17 @@ def evaluated(g: Graph, values: np.ndarray, lanes: np.ndarray) -> np.ndarray:
 def assert_computed(g: Graph, count: int, seeds: np.ndarray) -> Loops:
     mask = lane_mask(g, seeds)
     groups, of, layout = laid_out(g, anywhere(g), mask)
-    loops = Loops(layout.top, layout.lanes_top)
+    lanes = Batch(count, {})
+    loops = Loops(layout.top, layout.lanes_top, lanes)
     loops_of(g, groups, of, layout, loops)
-    check_loops(loops.all, loops.free)
     rng = np.random.default_rng(3)
     values = np.repeat(g.value[:, None], count, 1)
     values[seeds] = rng.normal(size=(len(seeds), count))
-    lanes = Lanes(count, loops.free[WORK], {})
+    base = loops.free[WORK]
     expected = evaluated(g, values, mask)
     at = layout.address[:, None] + np.zeros(count, int)
-    at[mask] = lanes.base + layout.address[mask][:, None] * lanes.width + np.arange(count)
-    work = np.zeros(lanes.base + loops.free[LANES] * lanes.width)
+    at[mask] = base + layout.address[mask][:, None] * lanes.width + np.arange(count)
+    work = np.zeros(base + loops.free[LANES] * lanes.width)
     leaves = np.isin(g.kind, (0, 1, 2))
     work[at[leaves]] = values[leaves]
     work = written(g, layout, loops, {WORK: work}, lanes, groups)
@@ -212,19 +210,23 @@ def test_the_largest_in_each_lane(counts: list[int]) -> None:
     assert_computed(builder.graph(), 5, x.ids)
 
 
-def test_accesses_get_one_more_axis() -> None:
-    lanes = Lanes(5, 100, {"input0": 7})
+def test_operands_get_one_more_axis() -> None:
+    lanes, given = Batch(5, {argument(0): 7}), argument(0)
     assert lanes.width == 8
-    assert lanes.access(Access(LANES, 2, (3,)), True) == Access(WORK, 116, (24, 1))
-    assert lanes.access(Access("input0", 2, (3,)), True) == Access("input0", 2, (3, 7))
-    assert lanes.access(Access(WORK, 2, (3,)), True) == Access(WORK, 2, (3, 0))
-    assert lanes.access(Access(WORK, 2, (3,)), False) == Access(WORK, 2, (3,))
-    none = Lanes(0, 100, {})
-    assert not none.has("input0")
-    assert none.access(Access("input0", 2, (3,)), False) == Access("input0", 2, (3,))
+    operands = [Affine(LANES, 2, (3,)), Affine(given, 2, (3,)), Affine(WORK, 2, (3,))]
+    extents, (a, b, c) = lanes.with_axis((4,), operands)
+    assert extents == (4, 5)
+    assert (a, b) == (Affine(LANES, 16, (24, 1)), Affine(given, 2, (3, 7)))
+    assert c == Affine(WORK, 2, (3, 0))
+    nest = placed(Nest(extents, (Statement(TERM, a, (b, c)),)), 100)
+    assert nest.first == Statement(TERM, Affine(WORK, 116, (24, 1)), (b, c))
+    assert lanes.with_axis((4,), operands[2:]) == ((4,), operands[2:])
+    assert not Batch(0, {}).has(given)
+    assert Batch(0, {}).with_axis((4,), operands[1:]) == ((4,), operands[1:])
 
 
 def test_numbers_that_are_added_along_an_axis_are_counted() -> None:
-    loop = Sum((4, 3), Access(WORK, 0, (1, 0)), None, None, 2.0)
-    (kernel,) = kernel_of(loop, Lanes(0, 8, {}))
-    assert kernel == Elementwise((4,), (Statement(TERM, Access(WORK, 0, (1,)), (), None, 6.0),))
+    loops = Loops(8, 0, Batch(0, {}))
+    loops.sum((4, 3), Affine(WORK, 0, (1, 0)), (), 2.0)
+    (nest,) = loops.all
+    assert nest == Nest((4,), (Statement(TERM, Affine(WORK, 0, (1,)), (), None, 6.0),))

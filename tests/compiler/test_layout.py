@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from passes import anywhere, graph_of, laid_out, many, random_graph
 
 from micrograd import Value
-from micrograd.compiler.arrays.layout import ALIGN, LANES, MOST_AXES, WORK, factor, lay_out
+from micrograd.compiler.arrays.layout import ALIGN, MOST_AXES, factor, lay_out
 from micrograd.compiler.arrays.schedule import lane_mask, live
 from micrograd.compiler.codes import NONE
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, SUM
+from micrograd.compiler.nest.ir import LANES, PARAMETERS, WORK
 
 
 def unrolled(axes, first: tuple[int, ...]) -> list[np.ndarray]:
@@ -108,7 +109,7 @@ def test_random_graphs_have_places(seed: int) -> None:
     pinned = (g.kind == SUM) & (rng.random(len(g)) < 0.3) & ~lanes
     pins[pinned] = 8 + rng.permutation(int(pinned.sum()))
     top = 8 + int(pinned.sum())
-    places = anywhere(g, home=home, address=address, names=("parameters",), pins=pins)
+    places = anywhere(g, home=home, address=address, spaces=(PARAMETERS,), pins=pins)
     _, _, layout = laid_out(g, places, lanes, top=-(-top // ALIGN) * ALIGN)
     assert layout.top % ALIGN == 0
 
@@ -140,9 +141,9 @@ def test_leaves_at_home_and_pins() -> None:
     g = builder.graph()
     home, address = np.array([1, 1, 1, 0, 0, 0]), np.array([20, 10, 30, 0, 0, 0])
     pins = np.array([-1, -1, -1, 10, 9, 8])
-    places = anywhere(g, home=home, address=address, names=("parameters",), pins=pins)
+    places = anywhere(g, home=home, address=address, spaces=(PARAMETERS,), pins=pins)
     _, _, layout = laid_out(g, places, top=16)
-    assert layout.space == ["parameters", WORK]
+    assert layout.space == [PARAMETERS, WORK]
     assert layout.address.tolist() == [20, 10, 30, 10, 9, 8]
     assert layout.nodes[1].tolist() == y.ids[::-1].tolist()
     assert (layout.top, len(layout.unpinned)) == (16, 0)
@@ -186,7 +187,7 @@ def test_the_longest_axis_of_inputs_is_innermost() -> None:
     g = builder.graph()
     home, address = np.where(g.kind == PARAMETER, 1, 0), np.zeros(len(g), int)
     address[w] = np.arange(12).reshape(4, 3)
-    places = anywhere(g, home=home, address=address, names=("parameters",))
+    places = anywhere(g, home=home, address=address, spaces=(PARAMETERS,))
     _, _of, layout = laid_out(g, places)
     assert np.diff(layout.address[x], axis=0).min() == 1 == np.diff(layout.address[x], axis=0).max()
 
@@ -213,7 +214,7 @@ def test_the_longest_axis_is_innermost(samples: int, neurons: int) -> None:
     home, address = np.zeros(len(g), int), np.zeros(len(g), int)
     home[new[leaves.parameters]] = 1
     address[new[leaves.parameters]] = np.arange(neurons)
-    groups, _, layout = laid_out(g, anywhere(g, home=home, address=address, names=("parameters",)))
+    groups, _, layout = laid_out(g, anywhere(g, home=home, address=address, spaces=(PARAMETERS,)))
     products = next(k for k, q in enumerate(groups) if q.kind == SUM and q.level == 1)
     order = np.searchsorted(groups[products].nodes, layout.nodes[products])
     step = order[1] - order[0]
@@ -234,7 +235,7 @@ def sample():
     pins[z.ids] = [8, 9]
     home, address = np.zeros(len(g), int), np.zeros(len(g), int)
     home[p.ids], address[p.ids] = 1, [4, 6]
-    places = anywhere(g, home=home, address=address, names=("parameters",), pins=pins)
+    places = anywhere(g, home=home, address=address, spaces=(PARAMETERS,), pins=pins)
     return (*laid_out(g, places, top=16), places)
 
 

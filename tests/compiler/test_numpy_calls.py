@@ -10,17 +10,21 @@ from types import FrameType
 
 import numpy as np
 import pytest
+from nests import summed
 from numpy_programs import N, assert_same, at, calls, each, loaded, program_of
 
 from micrograd.compiler.backends.numpy.execution import load
 from micrograd.compiler.backends.numpy.rows import call_of
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.ir import (
+    PARAMETERS,
+    STATE,
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
+    WORK,
+    Affine,
+    Nest,
     Program,
     Statement,
+    argument,
 )
 from micrograd.ops import OPS
 
@@ -31,36 +35,36 @@ from micrograd.ops import OPS
 @pytest.mark.parametrize("second", [1.0, -1.0, 0.5, -0.25])
 @pytest.mark.parametrize("factors", [(0, 1), (1, 0), (1, 1), (2, 1), (1, 2), (2, 2)])
 def test_sums_of_two_terms(first: float, second: float, factors: tuple[int, int]) -> None:
-    inputs = [at(0, "input0"), at(N, "input0")]
+    inputs = [at(0, argument(0)), at(N, argument(0))]
     one = each(TERM, at(20), *inputs[: factors[0]], coefficient=first)
     two = each(TERM, at(20), *inputs[: factors[1]], coefficient=second, accumulate=True)
     assert_same(program_of(one, two, kept=20), kept=20)
 
 
 def test_a_difference_is_one_call() -> None:
-    one = each(TERM, at(20), at(0, "input0"))
-    two = each(TERM, at(20), at(N, "input0"), coefficient=-1.0, accumulate=True)
+    one = each(TERM, at(20), at(0, argument(0)))
+    two = each(TERM, at(20), at(N, argument(0)), coefficient=-1.0, accumulate=True)
     assert calls(loaded(program_of(one, two))[0]) == ["np.subtract(v, v, v)"]
 
 
 def test_what_reads_what_it_adds_to_is_not_joined() -> None:
-    one = each(TERM, at(20), at(0, "input0"))
+    one = each(TERM, at(20), at(0, argument(0)))
     two = each(TERM, at(20), at(20), at(20), accumulate=True)
     assert_same(program_of(one, two, kept=20), kept=20)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("coefficient", [1.0, -1.0, 0.5])
-@pytest.mark.parametrize("start", [(), (Access("parameters", 0, (1,)),)])
+@pytest.mark.parametrize("start", [(), (Affine(PARAMETERS, 0, (1,)),)])
 def test_products_added_to_a_start(
-    stride: int, coefficient: float, start: tuple[Access, ...]
+    stride: int, coefficient: float, start: tuple[Affine, ...]
 ) -> None:
     out = at(20, stride=stride)
-    product = Contraction(
+    product = summed(
         (N, 3),
-        Access("work", 20, (stride, 0)),
-        Access("input0", 0, (3, 1)),
-        Access("input0", 1, (0, 1)),
+        Affine(WORK, 20, (stride, 0)),
+        Affine(argument(0), 0, (3, 1)),
+        Affine(argument(0), 1, (0, 1)),
         coefficient,
         True,
     )
@@ -79,7 +83,7 @@ def test_products_added_to_a_start(
     ],
 )
 def test_sums(extents: tuple[int, ...], out: tuple[int, ...], u: tuple[int, ...]) -> None:
-    kernel = Contraction(extents, Access("work", 20, out), Access("input0", 0, u), None, 1.0, False)
+    kernel = summed(extents, Affine(WORK, 20, out), Affine(argument(0), 0, u), None, 1.0, False)
     assert_same(program_of(kernel, kept=20), kept=20)
 
 
@@ -91,12 +95,10 @@ def test_sums(extents: tuple[int, ...], out: tuple[int, ...], u: tuple[int, ...]
 def test_powers(power: float, dtype: str) -> None:
     edges = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 1e30, -1e-30, 0.3, 7.0]
     given = np.array(edges).astype(dtype)
-    kernel = Elementwise(
-        (len(edges),), (Statement("pow_static", at(1), (at(0, "input0"),), power),)
-    )
-    program = Program((kernel,), 1, np.zeros(20), {"input0": len(edges)}, 0, ())
+    kernel = Nest((len(edges),), (Statement("pow_static", at(1), (at(0, argument(0)),), power),))
+    program = Program((kernel,), 1, np.zeros(20), {argument(0): len(edges)}, 0, ())
     executable = load(program, dtype)
-    executable.point("input0", given)
+    executable.point(argument(0), given)
     executable.run()
     with np.errstate(all="ignore"):
         expected = np.array([OPS["pow_static"].f(float(x), power) for x in given]).astype(dtype)
@@ -118,14 +120,14 @@ def test_every_row_of_the_table_is_written_to_its_output() -> None:
 def committing_program() -> Program:
     """Parameters and state both from what was computed before."""
     kernels = (
-        each("exp", at(20), at(0, "input0")),
-        each("add", at(40), at(20), at(0, "parameters")),
-        each("add", at(60), at(20), at(0, "state")),
-        each(TERM, at(0, "parameters"), at(40)),
-        each(TERM, at(0, "state"), at(60)),
+        each("exp", at(20), at(0, argument(0))),
+        each("add", at(40), at(20), at(0, PARAMETERS)),
+        each("add", at(60), at(20), at(0, STATE)),
+        each(TERM, at(0, PARAMETERS), at(40)),
+        each(TERM, at(0, STATE), at(60)),
     )
     program = program_of(*kernels)
-    return replace(program, update_from=1, sizes={**program.sizes, "state": N})
+    return replace(program, update_from=1, sizes={**program.sizes, STATE: N})
 
 
 def test_parameters_and_state_change_without_python_in_between() -> None:
@@ -147,9 +149,9 @@ def test_parameters_and_state_change_without_python_in_between() -> None:
 
 
 def test_errors_are_ignored_here_and_nowhere_else() -> None:
-    kernel = each("log", at(20), at(0, "input0"))
+    kernel = each("log", at(20), at(0, argument(0)))
     executable, spaces = loaded(program_of(kernel))
-    spaces["input0"][:N] = [-1.0, 0.0, *np.ones(N - 2)]
+    spaces[argument(0)][:N] = [-1.0, 0.0, *np.ones(N - 2)]
     with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
         before = np.geterr()
@@ -160,16 +162,16 @@ def test_errors_are_ignored_here_and_nowhere_else() -> None:
 
 
 def test_arguments_are_read_in_each_run() -> None:
-    executable, spaces = loaded(program_of(each(TERM, at(20), at(0, "input0"))))
+    executable, spaces = loaded(program_of(each(TERM, at(20), at(0, argument(0)))))
     executable.run()
-    spaces["input0"][:N] = 7.0
+    spaces[argument(0)][:N] = 7.0
     executable.run()
     assert (executable.work[20 : 20 + N] == 7.0).all()
 
 
 def test_a_negative_with_a_stride_of_64_bytes() -> None:
-    out, x = Access("work", 0, (8,)), Access("work", 200, (8,))
-    kernel = Elementwise((21,), (Statement(TERM, out, (x, x), None, -1.0),))
+    out, x = Affine(WORK, 0, (8,)), Affine(WORK, 200, (8,))
+    kernel = Nest((21,), (Statement(TERM, out, (x, x), None, -1.0),))
     work = np.zeros(400)
     work[200::8] = np.arange(1.0, 26.0)
     program = Program((kernel,), 1, work, {}, 0, ())

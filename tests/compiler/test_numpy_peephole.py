@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from nests import rows, taken
 from numpy_programs import N, assert_same, at, calls, each, loaded, program_of
 from random_kernels import SIZES, random_program, random_spaces
 
@@ -13,7 +14,16 @@ from micrograd.compiler.backends.numpy.execution import load
 from micrograd.compiler.backends.numpy.peephole import simplified
 from micrograd.compiler.backends.numpy.rows import is_choice, is_mask
 from micrograd.compiler.nest import interpret
-from micrograd.compiler.nest.program import TERM, Access, Elementwise, Gather, Ragged, Statement
+from micrograd.compiler.nest.ir import (
+    PARAMETERS,
+    STATE,
+    TERM,
+    WORK,
+    Affine,
+    Nest,
+    Statement,
+    argument,
+)
 from micrograd.ops import OPS
 
 # ---- copies ----------------------------------------------------------------------------------
@@ -21,7 +31,7 @@ from micrograd.ops import OPS
 
 def test_copies_are_not_made() -> None:
     kernels = (
-        each(TERM, at(20), at(0, "input0", 3)),
+        each(TERM, at(20), at(0, argument(0), 3)),
         each(TERM, at(40), at(20)),
         each("exp", at(60), at(40)),
     )
@@ -29,28 +39,28 @@ def test_copies_are_not_made() -> None:
 
 
 def test_copies_that_are_kept_are_made() -> None:
-    kernels = (each(TERM, at(20), at(0, "input0")), each("exp", at(60), at(20)))
+    kernels = (each(TERM, at(20), at(0, argument(0))), each("exp", at(60), at(20)))
     assert len(calls(assert_same(program_of(*kernels, kept=20), kept=20))) == 2
 
 
 def test_a_copy_of_what_changes_is_made() -> None:
     kernels = (
-        each("exp", at(20), at(0, "input0")),
+        each("exp", at(20), at(0, argument(0))),
         each(TERM, at(40), at(20)),
-        each("sin", at(20), at(0, "input0")),
+        each("sin", at(20), at(0, argument(0))),
         each("add", at(60), at(20), at(40)),
     )
     assert_same(program_of(*kernels, kept=60), kept=60)
 
 
 def test_a_copy_read_before_it_is_made_is_made() -> None:
-    kernels = (each("exp", at(60), at(40)), each(TERM, at(40), at(0, "input0")))
+    kernels = (each("exp", at(60), at(40)), each(TERM, at(40), at(0, argument(0))))
     assert_same(program_of(*kernels, kept=60), kept=60)
 
 
 def test_a_copy_read_in_part_with_other_numbers_is_made() -> None:
     kernels = (
-        each(TERM, at(20), at(0, "input0")),
+        each(TERM, at(20), at(0, argument(0))),
         each("exp", at(60), at(26)),
     )
     assert_same(program_of(*kernels, kept=60), kept=60)
@@ -62,14 +72,14 @@ def test_lists_of_lists() -> None:
     start = np.arange(0, 2 * N + 1, 2)
     first = rng.permutation(2 * N)
     kernels = (
-        Gather(20, "input0", index),
-        Ragged(60, "sum", start, "work", 20 + first, "work", 20 + first[::-1], -0.5, False),
+        taken(20, argument(0), index),
+        rows(60, "add", start, WORK, 20 + first, WORK, 20 + first[::-1], -0.5, False),
     )
     executable = assert_same(program_of(*kernels, kept=60), kept=60)
     assert sum(".take(" in line for line in calls(executable)) == 2
     mixed = (
-        Gather(20, "input0", index),
-        Ragged(60, "max", start, "work", 15 + first, "", None, 1.0, False),
+        taken(20, argument(0), index),
+        rows(60, "max", start, WORK, 15 + first, "", None, 1.0, False),
     )
     assert_same(program_of(*mixed, kept=60), kept=60)
 
@@ -79,14 +89,14 @@ def test_lists_of_lists() -> None:
 
 def test_masks_are_booleans_and_choices_are_not_products() -> None:
     kernels = (
-        each("less_equal", at(20), at(0, "input0"), at(0, stride=0)),
-        each("select", at(40), at(20), at(1, stride=0), at(N, "input0")),
+        each("less_equal", at(20), at(0, argument(0)), at(0, stride=0)),
+        each("select", at(40), at(20), at(1, stride=0), at(N, argument(0))),
     )
     program = program_of(*kernels, kept=40)
     executable, spaces = loaded(simplified(program))
-    spaces["input0"][N:] = np.inf
+    spaces[argument(0)][N:] = np.inf
     executable.run()
-    chosen = spaces["input0"][:N] <= program.work[0]
+    chosen = spaces[argument(0)][:N] <= program.work[0]
     expected = np.where(chosen, program.work[1], np.inf)
     np.testing.assert_array_equal(executable.work[40 : 40 + N], expected)
     assert calls(executable) == ["np.less_equal(v, v, v)", "v[...] = v", "np.putmask(v, v, v)"]
@@ -95,16 +105,16 @@ def test_masks_are_booleans_and_choices_are_not_products() -> None:
 @pytest.mark.parametrize(
     ("number", "other"),
     [
-        (at(2 * N, "input0"), at(0)),
+        (at(2 * N, argument(0)), at(0)),
         (at(0), at(40)),
         (at(40), at(0)),
         (at(0, stride=0), at(40)),
         (at(0, stride=0), at(1)),
     ],
 )
-def test_choices_of_arrays_and_of_what_they_write(number: Access, other: Access) -> None:
+def test_choices_of_arrays_and_of_what_they_write(number: Affine, other: Affine) -> None:
     kernels = (
-        each("less", at(20), at(0, "input0"), at(N, "input0")),
+        each("less", at(20), at(0, argument(0)), at(N, argument(0))),
         each("select", at(40), at(20), number, other),
     )
     assert_same(program_of(*kernels, kept=40), kept=40)
@@ -112,31 +122,29 @@ def test_choices_of_arrays_and_of_what_they_write(number: Access, other: Access)
 
 def test_a_comparison_that_is_a_number_stays_one() -> None:
     kernels = (
-        each("less", at(20), at(0, "input0"), at(N, "input0")),
+        each("less", at(20), at(0, argument(0)), at(N, argument(0))),
         each("select", at(40), at(20), at(0), at(1)),
         each("add", at(60), at(20), at(40)),
     )
     assert_same(program_of(*kernels, kept=60), kept=60)
     halves = (
-        each("less", at(20), at(0, "input0"), at(N, "input0")),
-        each("less", at(20 + N), at(N, "input0"), at(0, "input0")),
+        each("less", at(20), at(0, argument(0)), at(N, argument(0))),
+        each("less", at(20 + N), at(N, argument(0)), at(0, argument(0))),
         each("select", at(60), at(26), at(0), at(1)),
     )
     assert_same(program_of(*halves, kept=60), kept=60)
     both = (
-        each("less", at(20), at(0, "input0"), at(N, "input0")),
+        each("less", at(20), at(0, argument(0)), at(N, argument(0))),
         each("select", at(60), *[at(20)] * 2, at(0)),
     )
     assert_same(program_of(*both, kept=60), kept=60)
 
 
 def test_more_arguments_than_fit_in_a_byte() -> None:
-    copies = [
-        Elementwise((1,), (Statement(TERM, at(20 + i), (at(0, f"input{i}"),)),)) for i in range(300)
-    ]
+    copies = [Nest((1,), (Statement(TERM, at(20 + i), (at(0, argument(i)),)),)) for i in range(300)]
     sums = [each("add", at(400), at(20), at(300))]
     program = replace(program_of(*copies, *sums, work=600, kept=400), sizes={})
-    sizes = {f"input{i}": 1 for i in range(300)}
+    sizes = {argument(i): 1 for i in range(300)}
     assert_same(replace(program, sizes=sizes), kept=400)
 
 
@@ -150,20 +158,20 @@ def test_which_rows_are_masks_and_choices() -> None:
 
 @pytest.mark.parametrize("seed", range(400, 460))
 def test_random_programs_simplified(seed: int) -> None:
-    program = random_program(seed, kernels=10)
+    program = random_program(seed, nests=10)
     kept = tuple((base, 40) for base in range(0, len(program.work) - 40, 160))
     program = replace(program, kept=kept)
     expected, spaces = (random_spaces(seed, "float64") for _ in range(2))
-    expected["work"] = program.work.copy()
+    expected[WORK] = program.work.copy()
     with np.errstate(all="ignore"):
         loss = interpret.run(program, expected)
     executable = load(simplified(program), "float64")
     for space in SIZES:
         executable.point(space, spaces[space])
     assert executable.run() == pytest.approx(loss, rel=1e-9, nan_ok=True)
-    spaces["work"] = executable.work
-    parts = [("work", slice(base, base + length)) for base, length in kept]
-    for space, part in [*parts, ("parameters", slice(None)), ("state", slice(None))]:
+    spaces[WORK] = executable.work
+    parts = [(WORK, slice(base, base + length)) for base, length in kept]
+    for space, part in [*parts, (PARAMETERS, slice(None)), (STATE, slice(None))]:
         np.testing.assert_allclose(
             spaces[space][part], expected[space][part], rtol=1e-9, atol=1e-11
         )

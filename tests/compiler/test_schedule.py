@@ -13,6 +13,7 @@ from micrograd.compiler.codes import NONE
 from micrograd.compiler.graph.builder import Builder, Symbols
 from micrograd.compiler.graph.gradient import gradient
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM, evaluate
+from micrograd.compiler.nest.ir import PARAMETERS, STATE
 
 
 def computed(groups: list[Group]) -> list[Group]:
@@ -83,7 +84,7 @@ def test_leaves_of_different_homes_are_apart() -> None:
     g = builder.graph()
     home = np.zeros(len(g), np.int64)
     home[x.ids] = [1, 1, 2, 2]
-    _groups, of = grouped(g, anywhere(g, home=home, names=("parameters", "state")))
+    _groups, of = grouped(g, anywhere(g, home=home, spaces=(PARAMETERS, STATE)))
     assert of[x.ids].tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
     assert len(np.unique(of[y.ids])) == 2
 
@@ -217,7 +218,7 @@ def test_random_graphs_are_covered(seed: int) -> None:
     lanes = lane_mask(g, np.nonzero(g.kind == INPUT)[0][:2])
     pins = np.where((g.kind == SUM) & (rng.random(len(g)) < 0.2), np.arange(len(g)), -1)
     pins[lanes] = -1
-    grouped(g, anywhere(g, home=home, names=("a", "b"), pins=pins), lanes)
+    grouped(g, anywhere(g, home=home, spaces=("a", "b"), pins=pins), lanes)
 
 
 def test_a_network_with_its_gradient_is_covered() -> None:

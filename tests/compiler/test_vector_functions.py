@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from micrograd.compiler.nest.program import Access, Elementwise, Program, Statement
+from micrograd.compiler.nest.ir import WORK, Affine, Nest, Program, Statement, argument
 
 llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
 pytestmark = pytest.mark.skipif(
@@ -67,12 +67,12 @@ def test_within_two_units_in_the_last_place(name: str, dtype: type) -> None:
     function, low, high, static = FUNCTIONS[name]
     x = points(low, high, dtype)
     statement = Statement(
-        name.partition("(")[0], Access("work", 8, (1,)), (Access("input0", 0, (1,)),), static
+        name.partition("(")[0], Affine(WORK, 8, (1,)), (Affine(argument(0), 0, (1,)),), static
     )
-    kernel = Elementwise((len(x),), (statement,))
-    program = Program((kernel,), 1, np.zeros(len(x) + 8), {"input0": len(x)}, 0, ())
+    kernel = Nest((len(x),), (statement,))
+    program = Program((kernel,), 1, np.zeros(len(x) + 8), {argument(0): len(x)}, 0, ())
     executable = llvm.load(program, np.dtype(dtype).name)
-    executable.point("input0", x)
+    executable.point(argument(0), x)
     executable.run()
     found = executable.work[8 : 8 + len(x)]
     with np.errstate(all="ignore"):

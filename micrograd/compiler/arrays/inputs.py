@@ -1,4 +1,4 @@
-"""Where the numbers of a call come from, and the loops that fetch them."""
+"""Where the numbers of a call come from, and the nests that fetch them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.arrays.kernels import Loops
+from micrograd.compiler.arrays.batch import Batch
 from micrograd.compiler.arrays.layout import Layout, factor
+from micrograd.compiler.arrays.loops import Loops, operands_of
 from micrograd.compiler.arrays.schedule import Group
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.graph.graph import INPUT
 from micrograd.compiler.graph.normal_form import Leaves
-from micrograd.compiler.nest.program import Access
+from micrograd.compiler.nest.ir import Affine, Space, argument, integers
 from micrograd.compiler.trace.stand_ins import StandIns
-
-Hot = tuple[tuple[int, ...], int, Access, Access]  # see `lanes.one_hot`
 
 
 @dataclass(slots=True, eq=False)
@@ -24,71 +23,79 @@ class Arguments:
     """Where inputs and run-time integers come from: a space each, and an address there."""
 
     values: np.ndarray  # of the inputs, when traced
-    space: list[str]
+    space: list[Space]
     at: Ids
-    ids_space: list[str]
+    ids_space: list[Space]
     ids_at: Ids
-    sizes: dict[str, int]  # of the spaces; of one sample, with lanes
+    sizes: dict[Space, int]  # of the spaces; of one sample, with lanes
     lanes: int = 0
 
     @staticmethod
     def of(made: StandIns, lanes: int) -> Arguments:
         """Those of a trace; with lanes, of one of so many samples."""
+        space = [argument(k) for k in made.argument]
+        ids_space = [integers(k) for k in made.ids_argument]
         return Arguments(
-            np.array(made.values, np.float64), made.space, np.array(made.at, np.int64),
-            made.ids_space, np.array(made.ids_at, np.int64),
-            dict(Counter([*made.space, *made.ids_space])), lanes,
+            np.array(made.values, np.float64), space, np.array(made.at, np.int64),
+            ids_space, np.array(made.ids_at, np.int64), Counter([*space, *ids_space]), lanes,
         )  # fmt: skip
+
+    @property
+    def batch(self) -> Batch:
+        """The axis of the samples."""
+        return Batch(self.lanes, self.sizes)
 
 
 def read_arguments(
     groups: list[Group], layout: Layout, leaves: Leaves, arguments: Arguments, loops: Loops
-) -> list[Hot]:
-    """Copies from the arguments; returns what makes one-hot rows of run-time integers."""
+) -> None:
+    """Copies from the arguments, and one-hot rows of run-time integers."""
     source = {int(n): k for k, n in enumerate(leaves.inputs.tolist()) if n >= 0}
     slots = {int(n): divmod(k, leaves.hot.shape[1] or 1)
              for k, n in enumerate(leaves.hot.ravel().tolist()) if n >= 0}  # fmt: skip
-    hot: list[Hot] = []
     for k, group in enumerate(groups):
         if group.kind != INPUT or group.home:
             continue
         nodes = layout.nodes[k]
         plain = np.array([n in source for n in nodes.tolist()])
-        if plain.any():
-            numbers = np.array([source[n] for n in nodes[plain].tolist()])
-            spaces = np.array([arguments.space[i] for i in numbers.tolist()])
-            for space in np.unique(spaces).tolist():
-                own = spaces == space
-                target = layout.address[nodes[plain][own]]
-                loops.copy((layout.space[k], target), (space, arguments.at[numbers[own]]))
-        if not plain.all():
-            pairs = [(*slots[n], int(layout.address[n])) for n in nodes[~plain].tolist()]
-            hot += _hot_rows(sorted(pairs), layout.space[k], arguments, loops)
-    return hot
+        numbers = np.array([source[n] for n in nodes[plain].tolist()], np.int64)
+        for space, own in _by_space(arguments.space, numbers):
+            target = layout.address[nodes[plain][own]]
+            loops.copy((layout.space[k], target), (space, arguments.at[numbers[own]]))
+        pairs = [(*slots[n], int(layout.address[n])) for n in nodes[~plain].tolist()]
+        _hot_rows(sorted(pairs), layout.space[k], arguments, loops)
+
+
+def _by_space(spaces: list[Space], numbers: Ids) -> list[tuple[Space, Ids]]:
+    """The spaces of these numbers, each with which of them are there."""
+    found: dict[Space, list[int]] = {}
+    for place, number in enumerate(numbers.tolist()):
+        found.setdefault(spaces[number], []).append(place)
+    return [(space, np.array(places)) for space, places in found.items()]
 
 
 def _hot_rows(
-    pairs: list[tuple[int, int, int]], space: str, arguments: Arguments, loops: Loops
-) -> list[Hot]:
+    pairs: list[tuple[int, int, int]], space: Space, arguments: Arguments, loops: Loops
+) -> None:
     """One-hot rows for (slot, choice, address), written where they are wanted if that is a row."""
+    if not pairs:
+        return
     slot, choice, out = np.array(pairs, np.int64).T
     at = arguments.ids_at[slot]
-    names = [arguments.ids_space[s] for s in slot.tolist()]
-    axes = factor([out, at, choice]) if len(set(names)) == 1 else None
+    spaces = [arguments.ids_space[s] for s in slot.tolist()]
+    axes = factor([out, at, choice]) if len(set(spaces)) == 1 else None
     if axes is not None and choice[0] == 0:
         along = [i for i, (_, strides) in enumerate(axes) if strides[2]]
         if len(along) == 1 and axes[along[0]][1][1:] == (0, 1):
-            extents = tuple(size for size, _ in axes)
-            row, ids = (
-                Access(name, int(index[0]), tuple(strides[j] for _, strides in axes))
-                for j, (name, index) in enumerate([(space, out), (names[0], at)])
-            )
-            return [(extents, along[0], row, ids)]
+            extents, (row, ids) = operands_of(axes, [(space, out), (spaces[0], at)])
+            loops.one_hot(extents, along[0], row, ids)
+            return
     if len(np.unique(slot)) > 1:
-        parts = [[p for p in pairs if p[0] == s] for s in np.unique(slot).tolist()]
-        return [hot for part in parts for hot in _hot_rows(part, space, arguments, loops)]
+        for s in np.unique(slot).tolist():
+            _hot_rows([p for p in pairs if p[0] == s], space, arguments, loops)
+        return
     width = int(choice.max()) + 1
     base = loops.room(space, width)
+    ids = Affine(spaces[0], int(at[0]), (0,))
+    loops.one_hot((width,), 0, Affine(space, base, (1,)), ids)
     loops.copy((space, out), (space, base + choice))
-    ids = Access(names[0], int(at[0]), (0,))
-    return [((width,), 0, Access(space, base, (1,)), ids)]

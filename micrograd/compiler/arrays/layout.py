@@ -16,10 +16,10 @@ import numpy as np
 from micrograd.compiler.arrays.schedule import Group, operands
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, Graph
+from micrograd.compiler.nest.ir import LANES, WORK, Space
 
 ALIGN = 8  # numbers: 64 bytes of float64
 MOST_AXES = 7
-WORK, LANES = "work", "lanes"
 
 Axes = list[tuple[int, tuple[int, ...]]]
 
@@ -48,7 +48,7 @@ class Layout:
     """The address of each node in its space, the space of each group, its nodes by address."""
 
     address: Ids
-    space: list[str]
+    space: list[Space]
     nodes: list[Ids]
     top: int  # where work is free
     lanes_top: int
@@ -57,11 +57,11 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Places:
-    """Where some nodes must be: the names of the homes, and addresses there."""
+    """Where some nodes must be: the spaces of the homes, and addresses there."""
 
     home: Ids  # 0: anywhere
     address: Ids
-    names: tuple[str, ...]  # of homes 1, 2, …
+    spaces: tuple[Space, ...]  # of homes 1, 2, …
     pins: Ids  # address in work of nodes that are pinned, -1 for the others
 
 
@@ -79,7 +79,7 @@ def lay_out(g: Graph, groups: list[Group], places: Places, top: int, lanes_top: 
     for k in sorted(range(len(groups)), key=lambda k: groups[k].level):
         group = groups[k]
         if group.home:
-            space[k] = places.names[group.home - 1]
+            space[k] = places.spaces[group.home - 1]
             address[group.nodes] = places.address[group.nodes]
             nodes[k] = group.nodes[np.argsort(address[group.nodes], kind="stable")]
             continue

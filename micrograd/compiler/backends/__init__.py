@@ -8,9 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.nest.program import Program
-
-MASKS = "masks"  # a space of booleans: a backend's own, for comparisons
+from micrograd.compiler.nest.ir import MASKS, Program, Role, Space
 
 
 class Executable(Protocol):
@@ -22,10 +20,10 @@ class Executable(Protocol):
         [], float
     ]  # the loss; nan if it or a checked number is not finite: no update then
 
-    def point(self, space: str, array: NDArray[Any]) -> None:
+    def point(self, space: Space, array: NDArray[Any]) -> None:
         """Use this array for a space other than work, from the next run on.
 
-        "parameters" and "state" are written in place; arguments are read in each run.
+        PARAMETERS and STATE are written in place; arguments are read in each run.
 
         A ValueError says that there is no such space, or that the array is not C-contiguous or not
         of the space's type and size.
@@ -39,19 +37,19 @@ def write_constants(work: NDArray[Any], program: Program) -> None:
     work[places] = program.work[places]
 
 
-def space_type(space: str, dtype: Any) -> np.dtype[Any]:
+def space_type(space: Space, dtype: Any) -> np.dtype[Any]:
     """The type of the numbers in a space of a program of that precision."""
-    if space == MASKS:
+    if space is MASKS:
         return np.dtype(np.bool_)
-    return np.dtype(np.int64 if space.startswith("ids") else dtype)
+    return np.dtype(np.int64 if space.role is Role.IDS else dtype)
 
 
 def checked_array(
-    space: str, array: NDArray[Any], sizes: dict[str, int], dtype: Any
+    space: Space, array: NDArray[Any], sizes: dict[Space, int], dtype: Any
 ) -> NDArray[Any]:
     """The array, if it may be used for that space; a ValueError if not."""
     if space not in sizes:
-        raise ValueError(f"no space {space!r}; there are {', '.join(sizes) or 'none'}")
+        raise ValueError(f"no space {space}; there are {', '.join(map(str, sizes)) or 'none'}")
     expected = space_type(space, dtype)
     if array.dtype != expected or array.size != sizes[space] or not array.flags.c_contiguous:
         raise ValueError(

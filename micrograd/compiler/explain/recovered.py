@@ -139,16 +139,14 @@ class Recovered:
 def recovered(built: Built, traced: Traced, given: Given) -> Recovered:
     """What was found in a trace; `given` are the names that the user gave."""
     r, made = traced.recording, traced.stand_ins
-    lanes = 0
-    if given.batch:
-        sizes = Counter([*made.space, *made.ids_space])
-        lanes = next(built.program.sizes[name] // count for name, count in sizes.items())
     values = np.array(made.values, np.float64)
+    lanes = built.lanes
     found = forward(r, values, lanes)
     shapes = {f"input{k}": shape_of_argument(x) for k, x in enumerate(made.arguments)}
     places = Places(
         found, np.array([place_of(v) for v in r.parameters], np.int64),
-        (made.space, made.at), made.ids_space, shapes,
+        ([f"input{k}" for k in made.argument], made.at),
+        [f"ids{k}" for k in made.ids_argument], shapes,
     )  # fmt: skip
     formulas = Formulas(found, places, lanes, BATCH)
     steps = formulas.steps()

@@ -10,14 +10,8 @@ from typing import Any
 
 from micrograd.compiler.explain.recovered import Operation, Recovered
 from micrograd.compiler.explain.recurring import Repeated, folded
-from micrograd.compiler.nest.program import (
-    Contraction,
-    Elementwise,
-    Gather,
-    Maximum,
-    OneHot,
-    Ragged,
-)
+from micrograd.compiler.nest.ir import Nest
+from micrograd.compiler.nest.spans import listed
 from micrograd.compiler.passes import Built
 from micrograd.compiler.trace.traced import Traced
 
@@ -45,15 +39,15 @@ class Report(Mapping[str, Any]):
     @staticmethod
     def of(built: Built, traced: Traced, backend_ms: float, backend: str) -> Report:
         """The figures of a program."""
-        kernels = built.program.kernels
+        nests = built.program.nests
         return Report(
             backend=backend,
             nodes=len(traced.recording),
             graph_nodes=len(built.graph),
             groups=len(built.groups),
-            kernels=len(kernels),
-            gathers=sum(isinstance(k, Gather) for k in kernels),
-            ragged=sum(isinstance(k, Ragged) for k in kernels),
+            kernels=len(nests),
+            gathers=sum(bool(listed(nest)) and nest.starts is None for nest in nests),
+            ragged=sum(nest.starts is not None for nest in nests),
             trace_ms=traced.milliseconds,
             passes_ms=sum(built.milliseconds.values()),
             backend_ms=backend_ms,
@@ -96,13 +90,13 @@ def _passes(built: Built) -> str:
     program = built.program
     found = ["forward"]
     found += ["backward"] if program.checked else []
-    found += ["update"] if program.update_from < len(program.kernels) else []
+    found += ["update"] if program.update_from < len(program.nests) else []
     return ", ".join(found)
 
 
 def _counted(built: Built) -> str:
     """How many kernels there are of each kind, the rarest together."""
-    kinds = Counter(_kind(kernel) for kernel in built.program.kernels).most_common()
+    kinds = Counter(_kind(nest) for nest in built.program.nests).most_common()
     parts = [f"{count} {kind}" for kind, count in kinds[:MOST_KINDS]]
     rest = sum(count for _, count in kinds[MOST_KINDS:])
     return ", ".join(parts + ([f"{rest} others"] if rest else []))
@@ -130,48 +124,51 @@ def _table(shown: list[Operation | Repeated]) -> list[str]:
     return lines
 
 
-def _kind(kernel: Any) -> str:
-    """What a kernel does, without how large it is."""
-    return re.split(r" ?\d", describe(kernel), maxsplit=1)[0]
+def _kind(nest: Nest) -> str:
+    """What a nest does, without how large it is."""
+    return re.split(r" ?\d", describe(nest), maxsplit=1)[0]
 
 
-def describe(kernel: Any) -> str:
-    """A kernel in words: what it does, and how large it is.
+def describe(nest: Nest) -> str:
+    """A nest in words: what it does, and how large it is.
 
-    >>> from micrograd.compiler.nest.program import Access
+    >>> from micrograd.compiler.nest.ir import WORK, Affine, contraction
     >>> strides = [(5, 0, 1), (3, 1, 0), (0, 5, 1)]
-    >>> out, u, v = (Access("work", 0, s) for s in strides)
-    >>> describe(Contraction((800, 3, 5), out, u, v, 1.0, False))
+    >>> describe(contraction((800, 3, 5), *(Affine(WORK, 0, s) for s in strides)))
     'matmul 800×3×5'
     """
-    if isinstance(kernel, Contraction):
-        return f"{_contraction(kernel)} {_size(kernel.extents)}"
-    if isinstance(kernel, Elementwise):
-        rows = ", ".join(s.row for s in kernel.statements)
-        return f"map {_size(kernel.extents)}: {rows}"
-    if isinstance(kernel, Maximum):
-        return f"max {_size(kernel.extents)}"
-    if isinstance(kernel, OneHot):
-        return f"lookup {_size(kernel.extents)}"
-    if isinstance(kernel, Gather):
-        return f"gather {len(kernel.index)}"
-    assert isinstance(kernel, Ragged)
-    return f"ragged {kernel.reduction} {len(kernel.start) - 1} rows, {len(kernel.u)} terms"
+    operands = listed(nest)
+    if nest.starts is not None:
+        terms = len(operands[0].index)
+        return f"ragged {REDUCED[nest.reduce or '']} {len(nest.starts) - 1} rows, {terms} terms"
+    if operands:
+        return f"gather {len(operands[0].index)}"
+    size = _size(nest.extents)
+    if not nest.is_plain:
+        return f"lookup {size}"
+    rows = [s.row for s in nest.body[1 if nest.reduce else 0 :]]
+    if not nest.reduce:
+        return f"map {size}: {', '.join(rows)}"
+    kind = "max" if nest.reduce == "max" else _sum(nest)
+    return f"{kind} {size}" + (f": {', '.join(rows)}" if rows else "")
 
 
-def _contraction(kernel: Contraction) -> str:
-    if kernel.v is None:
+REDUCED = {"add": "sum", "max": "max"}
+
+
+def _sum(nest: Nest) -> str:
+    term = nest.first
+    if len(term.inputs) == 1:
         return "sum"
-    only_u = only_v = False
-    for i, out in enumerate(kernel.out.strides):
-        if out:
-            only_u |= bool(kernel.u.strides[i]) and not kernel.v.strides[i]
-            only_v |= bool(kernel.v.strides[i]) and not kernel.u.strides[i]
+    u, v = (x.strides for x in term.inputs)
+    kept = nest.result
+    only_u = any(u[i] and not v[i] for i in kept)
+    only_v = any(v[i] and not u[i] for i in kept)
     if only_u and only_v:
         return "matmul"
     if only_u or only_v:
         return "matvec"
-    return "dot" if not any(kernel.out.strides) else "batched dot"
+    return "dot" if not kept else "batched dot"
 
 
 def _size(extents: tuple[int, ...]) -> str:

@@ -1,118 +1,77 @@
-"""Kernels over affine accesses, rewritten over other axes that visit the same addresses."""
+"""Nests of affine operands, rewritten over other axes that visit the same addresses."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
-from micrograd.compiler.nest.program import (
-    TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Maximum,
-    Statement,
-)
-from micrograd.compiler.nest.spans import affine_reads, affine_writes
-
-Looped = Elementwise | Contraction | Maximum
-Nest = TypeVar("Nest", Elementwise, Contraction, Maximum, Looped)
+from micrograd.compiler.nest.ir import Affine, Nest, Shape
+from micrograd.compiler.nest.spans import reads, writes
 
 
-def map_accesses(
-    kernel: Nest, extents: tuple[int, ...], change: Callable[[Access], Access]
-) -> Nest:
-    """The kernel over other extents, each of its accesses changed."""
-
-    def changed(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
-        return tuple(
-            replace(s, out=change(s.out), inputs=tuple(map(change, s.inputs))) for s in statements
-        )
-
-    if isinstance(kernel, Elementwise):
-        return replace(kernel, extents=extents, statements=changed(kernel.statements))
-    if isinstance(kernel, Contraction):
-        return replace(
-            kernel,
-            extents=extents,
-            out=change(kernel.out),
-            u=change(kernel.u),
-            v=None if kernel.v is None else change(kernel.v),
-            after=changed(kernel.after),
-        )
-    return replace(kernel, extents=extents, out=change(kernel.out), u=change(kernel.u))
+def mapped(nest: Nest, extents: Shape, change: Callable[[Affine], Affine]) -> Nest:
+    """The nest over other extents, each of its operands changed."""
+    body = tuple(
+        replace(s, out=change(s.out), inputs=tuple(map(change, s.inputs))) for s in nest.body
+    )
+    return replace(nest, extents=extents, body=body)
 
 
-def in_block(kernel: Nest, number: int) -> Nest:
-    """The kernel of a repeat, without the axis of the blocks, in one of them."""
-    return map_accesses(
-        kernel,
-        kernel.extents[1:],
-        lambda a: Access(a.space, a.base + number * a.strides[0], a.strides[1:]),
+def in_block(nest: Nest, number: int) -> Nest:
+    """The nest of a repeat, without the axis of the blocks, in one of them."""
+    return mapped(
+        nest,
+        nest.extents[1:],
+        lambda x: Affine(x.space, x.base + number * x.strides[0], x.strides[1:]),
     )
 
 
-def permuted(kernel: Nest, order: Sequence[int]) -> Nest:
-    """The kernel over the axes of that order only; those left out must have extent 1."""
-    if list(order) == list(range(len(kernel.extents))):
-        return kernel
-    return map_accesses(
-        kernel,
-        tuple(kernel.extents[i] for i in order),
-        lambda a: Access(a.space, a.base, tuple(a.strides[i] for i in order)),
-    )
+def along(x: Affine, axes: Sequence[int]) -> Affine:
+    """The operand along some of the axes only, in this order."""
+    return Affine(x.space, x.base, tuple(x.strides[i] for i in axes))
 
 
-def ordered(kernel: Nest) -> Nest:
-    """The kernel without axes of extent 1, the others by falling stride of the first output."""
-    strides = affine_writes(kernel)[0].strides
-    long = [i for i, n in enumerate(kernel.extents) if n > 1]
-    return permuted(kernel, sorted(long, key=lambda i: -abs(strides[i])))
+def permuted(nest: Nest, order: Sequence[int]) -> Nest:
+    """The nest over the axes of that order only; those left out must have extent 1."""
+    if list(order) == list(range(len(nest.extents))):
+        return nest
+    return mapped(nest, tuple(nest.extents[i] for i in order), lambda x: along(x, order))
 
 
-def merged(kernel: Nest) -> Nest:
-    """The ordered kernel, with each two neighbouring axes made one where they are one to all."""
-    kernel = ordered(kernel)
-    accesses = affine_reads(kernel) + affine_writes(kernel)
-    columns = list(zip(*(a.strides for a in accesses), strict=True))
+def ordered(nest: Nest) -> Nest:
+    """The nest without axes of extent 1, the others by falling stride of the first output."""
+    strides = nest.first.out.strides
+    long = [i for i, n in enumerate(nest.extents) if n > 1]
+    return permuted(nest, sorted(long, key=lambda i: -abs(strides[i])))
+
+
+def merged(nest: Nest) -> Nest:
+    """The ordered nest, with each two neighbouring axes made one where they are one to all."""
+    nest = ordered(nest)
+    columns = list(zip(*(x.strides for x in reads(nest) + writes(nest)), strict=True))
     groups: list[list[int]] = []
-    for axis, n in enumerate(kernel.extents):
+    for axis, n in enumerate(nest.extents):
         if groups and columns[axis - 1] == tuple(n * stride for stride in columns[axis]):
             groups[-1].append(axis)
         else:
             groups.append([axis])
-    if len(groups) == len(kernel.extents):
-        return kernel
-    return map_accesses(
-        kernel,
-        tuple(math.prod(kernel.extents[axis] for axis in group) for group in groups),
-        lambda a: Access(a.space, a.base, tuple(a.strides[group[-1]] for group in groups)),
+    if len(groups) == len(nest.extents):
+        return nest
+    return mapped(
+        nest,
+        tuple(math.prod(nest.extents[axis] for axis in group) for group in groups),
+        lambda x: along(x, [group[-1] for group in groups]),
     )
 
 
-def as_statement(kernel: Contraction) -> Elementwise:
-    """A contraction over no axis, as the statements that it is."""
-    inputs = (kernel.u,) if kernel.v is None else (kernel.u, kernel.v)
-    term = Statement(
-        TERM,
-        kernel.out,
-        inputs,
-        coefficient=kernel.coefficient,
-        accumulate=kernel.accumulate,
-        kept=kernel.kept,
-    )
-    return Elementwise(kernel.extents, (term, *kernel.after))
-
-
-def refined(kernel: Nest, extents: tuple[int, ...]) -> Nest | None:
-    """The kernel with its axes split so that they have these extents; None if they cannot be."""
-    if kernel.extents == extents:
-        return kernel
+def refined(nest: Nest, extents: Shape) -> Nest | None:
+    """The nest with its axes split so that they have these extents; None if they cannot be."""
+    if nest.extents == extents:
+        return nest
     owners: list[tuple[int, int]] = []  # of each new axis: the old one, and the size of its steps
     rest = list(extents)
-    for axis, n in enumerate(kernel.extents):
+    for axis, n in enumerate(nest.extents):
         sizes: list[int] = []
         while rest and math.prod(sizes) < n:
             sizes.append(rest.pop(0))
@@ -121,14 +80,8 @@ def refined(kernel: Nest, extents: tuple[int, ...]) -> Nest | None:
         owners += [(axis, math.prod(sizes[k + 1 :])) for k in range(len(sizes))]
     if rest:
         return None
-    return map_accesses(
-        kernel,
+    return mapped(
+        nest,
         extents,
-        lambda a: Access(a.space, a.base, tuple(a.strides[axis] * step for axis, step in owners)),
+        lambda x: Affine(x.space, x.base, tuple(x.strides[axis] * step for axis, step in owners)),
     )
-
-
-def reduces(kernel: Contraction | Maximum) -> bool:
-    """True if it sums or compares more than one number anywhere."""
-    axes = zip(kernel.extents, kernel.out.strides, strict=True)
-    return any(n > 1 and stride == 0 for n, stride in axes)

@@ -3,135 +3,96 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.nest.axes import in_block
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.ir import (
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Gather,
-    Kernel,
-    Maximum,
-    OneHot,
+    WORK,
+    Affine,
+    Counter,
+    Nest,
+    Operand,
     Program,
-    Ragged,
+    Shape,
+    Space,
     Statement,
 )
 from micrograd.ops import OPS
 
-Spaces = Mapping[str, NDArray[Any]]
+Spaces = Mapping[Space, NDArray[Any]]
+COMBINED: dict[str, Callable[[float, float], float]] = {"add": add, "max": OPS["maximum"].f}
 
 
 def run(program: Program, spaces: Spaces) -> float:
-    """Run a program on flat arrays, "work" among them, in place.
+    """Run a program on flat arrays, that of WORK among them, in place.
 
     Returns the loss; nan, with the update not run, if the loss or a checked number is not finite.
     """
-    work = spaces["work"]
-    for kernel in before_update(program):
-        _run_kernel(kernel, spaces)
+    work = spaces[WORK]
+    for nest, block in program.before_update():
+        _run(nest if block is None else in_block(nest, block), spaces)
     checked = [work[base : base + length] for base, length in program.checked]
     if not all(np.isfinite(numbers).all() for numbers in [work[program.loss], *checked]):
         return math.nan
-    for kernel in program.kernels[program.update_from :]:
-        _run_kernel(kernel, spaces)
+    for nest in program.nests[program.update_from :]:
+        _run(nest, spaces)
     return float(work[program.loss])
 
 
-def before_update(program: Program) -> Iterator[Kernel]:
-    """The kernels before the update, those of repeats as often as they run."""
-    done = 0
-    for repeat in program.repeats:
-        yield from program.kernels[done : repeat.first]
-        for number in range(repeat.count):
-            for kernel in program.kernels[repeat.first : repeat.end]:
-                assert isinstance(kernel, Elementwise | Contraction | Maximum)
-                yield in_block(kernel, number)
-        done = repeat.end
-    yield from program.kernels[done : program.update_from]
+def _run(nest: Nest, spaces: Spaces) -> None:
+    if nest.reduce is None:
+        for place, index in enumerate(np.ndindex(nest.extents)):
+            for s in nest.body:
+                _set(s, spaces, index, _value(s, spaces, index, place))
+        return
+    combine, reduced = COMBINED[nest.reduce], dict[Shape, float]()
+    for place, index in _indices(nest):
+        at = tuple(i if s else 0 for i, s in zip(index, nest.first.out.strides, strict=True))
+        inputs = [_read(x, spaces, index, place) for x in nest.first.inputs]
+        x = math.prod(inputs)
+        reduced[at] = combine(reduced[at], x) if at in reduced else x
+    for at, total in reduced.items():
+        _set(nest.first, spaces, at, nest.first.coefficient * total)
+        for s in nest.body[1:]:
+            _set(s, spaces, at, _value(s, spaces, at, 0))
 
 
-def _run_kernel(kernel: Kernel, spaces: Spaces) -> None:
-    match kernel:
-        case Elementwise():
-            for index in np.ndindex(kernel.extents):
-                for statement in kernel.statements:
-                    _run_statement(statement, spaces, index)
-        case Contraction():
-            _contract(kernel, spaces)
-        case Maximum():
-            for index in np.ndindex(kernel.extents):
-                if not any(i for i, s in zip(index, kernel.out.strides, strict=True) if s == 0):
-                    _write(kernel.out, spaces, index, -math.inf)
-            for index in np.ndindex(kernel.extents):
-                largest, x = (_read(a, spaces, index) for a in (kernel.out, kernel.u))
-                _write(kernel.out, spaces, index, OPS["maximum"].f(largest, x))
-        case Gather():
-            for i, address in enumerate(kernel.index):
-                spaces["work"][kernel.base + i] = spaces[kernel.space][address]
-        case Ragged():
-            _reduce_rows(kernel, spaces)
-        case OneHot():
-            for index in np.ndindex(kernel.extents):
-                chosen = _read(kernel.ids, spaces, index) == index[kernel.axis]
-                _write(kernel.out, spaces, index, 1.0 if chosen else 0.0)
+def _indices(nest: Nest) -> Iterator[tuple[int, Shape]]:
+    """Each index, and how many came before it: with rows of unequal length, those of a row."""
+    if nest.starts is None:
+        yield from enumerate(np.ndindex(nest.extents))
+        return
+    for row, length in enumerate(np.diff(nest.starts).tolist()):
+        for place in range(length):
+            yield int(nest.starts[row]) + place, (row,)
 
 
-def _run_statement(statement: Statement, spaces: Spaces, index: tuple[int, ...]) -> None:
-    inputs = [_read(access, spaces, index) for access in statement.inputs]
-    if statement.row == TERM:
-        value = statement.coefficient * math.prod(inputs)
-    else:
-        static = () if statement.static is None else (statement.static,)
-        value = OPS[statement.row].f(*inputs, *static)
-    if statement.accumulate:
-        value += _read(statement.out, spaces, index)
-    _write(statement.out, spaces, index, value)
+def _value(s: Statement, spaces: Spaces, index: Shape, place: int) -> float:
+    inputs = [_read(x, spaces, index, place) for x in s.inputs]
+    if s.row == TERM:
+        return s.coefficient * math.prod(inputs)
+    static = () if s.static is None else (s.static,)
+    return float(OPS[s.row].f(*inputs, *static))
 
 
-def _contract(kernel: Contraction, spaces: Spaces) -> None:
-    sums: dict[tuple[int, ...], float] = {}
-    for index in np.ndindex(kernel.extents):
-        x = _read(kernel.u, spaces, index)
-        if kernel.v is not None:
-            x *= _read(kernel.v, spaces, index)
-        place = tuple(i if s else 0 for i, s in zip(index, kernel.out.strides, strict=True))
-        sums[place] = sums.get(place, 0.0) + x
-    for place, total in sums.items():
-        before = _read(kernel.out, spaces, place) if kernel.accumulate else 0.0
-        _write(kernel.out, spaces, place, before + kernel.coefficient * total)
-        for statement in kernel.after:
-            _run_statement(statement, spaces, place)
+def _set(s: Statement, spaces: Spaces, index: Shape, value: float) -> None:
+    if s.accumulate:
+        value += _read(s.out, spaces, index, 0)
+    spaces[s.out.space][_address(s.out, index)] = value
 
 
-def _reduce_rows(kernel: Ragged, spaces: Spaces) -> None:
-    work = spaces["work"]
-    for i, (low, high) in enumerate(pairwise(kernel.start)):
-        numbers = [float(spaces[kernel.u_space][a]) for a in kernel.u[low:high]]
-        if kernel.v is not None:
-            factors = [float(spaces[kernel.v_space][a]) for a in kernel.v[low:high]]
-            numbers = [x * y for x, y in zip(numbers, factors, strict=True)]
-        result = numbers[0]
-        for x in numbers[1:]:
-            result = result + x if kernel.reduction == "sum" else OPS["maximum"].f(result, x)
-        before = float(work[kernel.base + i]) if kernel.accumulate else 0.0
-        work[kernel.base + i] = before + kernel.coefficient * result
+def _read(x: Operand, spaces: Spaces, index: Shape, place: int) -> float:
+    if isinstance(x, Counter):
+        return float(index[x.axis])
+    at = _address(x, index) if isinstance(x, Affine) else int(x.index[place])
+    return float(spaces[x.space][at])
 
 
-def _address(access: Access, index: tuple[int, ...]) -> int:
-    return access.base + sum(s * i for s, i in zip(access.strides, index, strict=True))
-
-
-def _read(access: Access, spaces: Spaces, index: tuple[int, ...]) -> float:
-    return float(spaces[access.space][_address(access, index)])
-
-
-def _write(access: Access, spaces: Spaces, index: tuple[int, ...], value: float) -> None:
-    spaces[access.space][_address(access, index)] = value
+def _address(x: Affine, index: Shape) -> int:
+    return x.base + sum(s * i for s, i in zip(x.strides, index, strict=True))

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from micrograd.compiler.nest.axes import in_block
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.axes import along, in_block
+from micrograd.compiler.nest.ir import (
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Kernel,
-    Maximum,
-    OneHot,
+    WORK,
+    Affine,
+    Counter,
+    Listed,
+    Nest,
     Program,
-    Ragged,
+    Role,
+    Shape,
+    Space,
     Statement,
 )
-from micrograd.compiler.nest.spans import (
-    Span,
-    affine_reads,
-    affine_writes,
-    block_written,
-    listed_reads,
-    operands_listed,
-    span,
-)
+from micrograd.compiler.nest.spans import Span, listed, reads, span, writes
 from micrograd.ops import OPS
+
+Sizes = Mapping[Space, int]
 
 
 class ProgramError(AssertionError):
@@ -34,172 +30,163 @@ class ProgramError(AssertionError):
 
 
 def check(program: Program) -> None:
-    """Raise a ProgramError that names the first kernel at fault, if there is one."""
-    sizes = {**program.sizes, "work": len(program.work)}
-    for place, kernel in enumerate(_in_last_blocks(program, sizes)):
-        updates = place >= program.update_from
-        for fault in _faults(kernel, sizes, updates):
-            raise ProgramError(f"kernel {place} ({type(kernel).__name__}): {fault}")
-    if not 0 <= program.update_from <= len(program.kernels):
-        raise ProgramError(f"update_from is {program.update_from} of {len(program.kernels)}")
-    ranges = [(program.loss, 1), *program.checked, *program.kept]
-    for base, length in ranges:
+    """Raise a ProgramError that names the first nest at fault, if there is one."""
+    sizes = program.all_sizes
+    for place, nest in enumerate(_in_last_blocks(program, sizes)):
+        for fault in _faults(nest, sizes, place >= program.update_from):
+            raise ProgramError(f"nest {place}: {fault}, in {nest}")
+    if not 0 <= program.update_from <= len(program.nests):
+        raise ProgramError(f"update_from is {program.update_from} of {len(program.nests)}")
+    for base, length in program.read_after:
         if base < 0 or length < 0 or base + length > len(program.work):
             raise ProgramError(f"range ({base}, {length}) is not within work")
 
 
-def _in_last_blocks(program: Program, sizes: dict[str, int]) -> list[Kernel]:
-    """The kernels, those of repeats as they run in the end."""
-    kernels = list(program.kernels)
+def _in_last_blocks(program: Program, sizes: Sizes) -> list[Nest]:
+    """The nests, those of repeats as they run in the end."""
+    nests = list(program.nests)
     done = 0
     for repeat in program.repeats:
         if not done <= repeat.first < repeat.end <= program.update_from or repeat.count < 1:
-            raise ProgramError(f"{repeat} after kernel {done}")
+            raise ProgramError(f"{repeat} after nest {done}")
         done = repeat.end
         for place in range(repeat.first, repeat.end):
-            kernel = kernels[place]
-            named = f"kernel {place} ({type(kernel).__name__})"
-            if not isinstance(kernel, Elementwise | Contraction | Maximum):
-                raise ProgramError(f"{named}: in a repeat")
-            if kernel.extents[:1] != (1,) or [*_shape_faults(kernel)]:
-                raise ProgramError(f"{named}: no axis of blocks in {kernel.extents}")
-            for fault in _bound_faults(kernel, sizes):
-                raise ProgramError(f"{named}, in the first block: {fault}")
-            kernels[place] = in_block(kernel, repeat.count - 1)
-    return kernels
+            nest = nests[place]
+            if not nest.is_plain:
+                raise ProgramError(f"nest {place}: in a repeat, {nest}")
+            if nest.extents[:1] != (1,) or [*_shape_faults(nest)]:
+                raise ProgramError(f"nest {place}: no axis of blocks in {nest.extents}")
+            for fault in _bound_faults(nest, sizes):
+                raise ProgramError(f"nest {place}, in the first block: {fault}")
+            nests[place] = in_block(nest, repeat.count - 1)
+    return nests
 
 
-def _faults(kernel: Kernel, sizes: dict[str, int], updates: bool) -> Iterator[str]:
-    if isinstance(kernel, Elementwise | Contraction | Maximum | OneHot):
-        yield from _shape_faults(kernel)
-    yield from _bound_faults(kernel, sizes)
-    yield from _write_faults(kernel, updates)
-    match kernel:
-        case Elementwise():
-            yield from _statement_faults(kernel.statements, kernel.extents)
-        case Contraction() | Maximum():
-            yield from _reduction_faults(kernel)
-            if isinstance(kernel, Contraction) and kernel.after:
-                yield from _after_faults(kernel)
-        case OneHot():
-            if not 0 <= kernel.axis < len(kernel.extents):
-                yield f"axis {kernel.axis} of {len(kernel.extents)}"
-            elif kernel.ids.strides[kernel.axis]:
-                yield "ids vary along the axis of choices"
-            if not injective(kernel.out, kernel.extents):
-                yield f"out meets itself: {kernel.out}"
-        case Ragged():
-            yield from _row_faults(kernel)
+def _faults(nest: Nest, sizes: Sizes, updates: bool) -> Iterator[str]:
+    yield from _shape_faults(nest)
+    yield from _bound_faults(nest, sizes)
+    yield from _space_faults(nest, updates)
+    if nest.starts is not None:
+        yield from _row_faults(nest)
+    elif nest.reduce:
+        yield from _reduction_faults(nest)
+    else:
+        yield from _statement_faults(nest.body, nest.extents)
 
 
-def _shape_faults(kernel: Elementwise | Contraction | Maximum | OneHot) -> Iterator[str]:
-    if any(n < 1 for n in kernel.extents):
-        yield f"extents {kernel.extents}"
-    for access in affine_reads(kernel) + affine_writes(kernel):
-        if len(access.strides) != len(kernel.extents):
-            yield f"{len(access.strides)} strides for {len(kernel.extents)} axes: {access}"
+def _shape_faults(nest: Nest) -> Iterator[str]:
+    axes = len(nest.extents)
+    if not nest.body:
+        yield "no statement"
+    if any(n < 1 for n in nest.extents):
+        yield f"extents {nest.extents}"
+    for x in reads(nest) + writes(nest):
+        if len(x.strides) != axes:
+            yield f"{len(x.strides)} strides for {axes} axes: {x}"
+    for s in nest.body:
+        for x in s.inputs:
+            if isinstance(x, Counter) and not 0 <= x.axis < axes:
+                yield f"axis {x.axis} of {axes}"
+            if isinstance(x, Listed) and nest.starts is None and (len(x.index),) != nest.extents:
+                yield f"{len(x.index)} addresses for {nest.extents}"
 
 
-def _bound_faults(kernel: Kernel, sizes: dict[str, int]) -> Iterator[str]:
-    extents = () if not hasattr(kernel, "extents") else kernel.extents
-    spans = [span(a, extents) for a in affine_reads(kernel) + affine_writes(kernel)]
-    for space, addresses in listed_reads(kernel):
-        if len(addresses):
-            spans.append(Span(space, int(addresses.min()), int(addresses.max())))
-    written = block_written(kernel)
-    for covered in [*spans, written] if written else spans:
+def _bound_faults(nest: Nest, sizes: Sizes) -> Iterator[str]:
+    spans = [span(x, nest.extents) for x in reads(nest) + writes(nest)]
+    spans += [Span(x.space, int(x.index.min()), int(x.index.max()))
+              for x in listed(nest) if len(x.index)]  # fmt: skip
+    for covered in spans:
         if covered.space not in sizes:
-            yield f"no space {covered.space!r}"
+            yield f"no space {covered.space}"
         elif covered.low < 0 or covered.high >= sizes[covered.space]:
             size = sizes[covered.space]
             yield f"{covered.low} to {covered.high} of {covered.space}, which has {size}"
 
 
-def _write_faults(kernel: Kernel, updates: bool) -> Iterator[str]:
-    allowed = {"work", "parameters", "state"} if updates else {"work"}
-    for access in affine_writes(kernel):
-        if access.space not in allowed:
-            yield f"writes to {access.space}"
-    for access in affine_reads(kernel):
-        integers = isinstance(kernel, OneHot)
-        if access.space.startswith("ids") != integers:
-            yield f"reads {access.space} as {'integers' if integers else 'floats'}"
-    written = block_written(kernel)
-    if written:
-        for space, addresses in operands_listed(kernel):
-            inside = (addresses >= written.low) & (addresses <= written.high)
-            if space == written.space and inside.any():
+def _space_faults(nest: Nest, updates: bool) -> Iterator[str]:
+    for x in writes(nest):
+        if x.space is not WORK and not (updates and x.space.is_lasting):
+            yield f"writes to {x.space}"
+        written = span(x, nest.extents)
+        for operand in listed(nest):
+            inside = (operand.index >= written.low) & (operand.index <= written.high)
+            if operand.space is x.space and inside.any():
                 yield "reads what it writes"
+    for s in nest.body:
+        counted = any(isinstance(x, Counter) for x in s.inputs)
+        for x in s.inputs:
+            if not isinstance(x, Counter) and (x.space.role is Role.IDS) != counted:
+                yield f"reads {x.space} as {'integers' if counted else 'floats'}"
 
 
-def _after_faults(kernel: Contraction) -> Iterator[str]:
-    kept = [bool(stride) for stride in kernel.out.strides]
-    extents = tuple(n if k else 1 for n, k in zip(kernel.extents, kept, strict=True))
-    result = Statement(TERM, kernel.out, ())
-    yield from _statement_faults((result, *kernel.after), extents)
-    for s in kernel.after:
-        for access in (s.out, *s.inputs):
-            if any(stride and not k for stride, k in zip(access.strides, kept, strict=True)):
-                yield f"a statement varies along a reduced axis: {access}"
-        for factor in (kernel.u, kernel.v):
-            if factor and span(s.out, extents).meets(span(factor, kernel.extents)):
-                yield f"a statement writes to {factor}"
+def _row_faults(nest: Nest) -> Iterator[str]:
+    term, start = nest.first, nest.starts
+    assert start is not None
+    lengths = {len(x.index) for x in listed(nest)}
+    rises = len(start) > 1 and (start[1:] > start[:-1]).all()
+    if not rises or start[0] != 0 or lengths != {int(start[-1])}:
+        yield "starts do not rise from 0 to the number of addresses"
+    if len(nest.body) > 1 or len(listed(nest)) != len(term.inputs) or nest.reduce is None:
+        yield "rows of something other than one reduction of what is listed"
+    yield from _largest_faults(nest)
 
 
-def _statement_faults(statements: tuple[Statement, ...], extents: tuple[int, ...]) -> Iterator[str]:
+def _largest_faults(nest: Nest) -> Iterator[str]:
+    if nest.reduce == "max" and (len(nest.first.inputs) > 1 or nest.first.accumulate):
+        yield "a maximum of products, or accumulating"
+
+
+def _reduction_faults(nest: Nest) -> Iterator[str]:
+    kept, term = nest.result, nest.first
+    extents = tuple(nest.extents[i] for i in kept)
+    if term.row != TERM or not 1 <= len(term.inputs) <= 2 or not nest.is_plain:
+        yield f"a reduction of {term}"
+    yield from _largest_faults(nest)
+    after = [replace(s, out=along(s.out, kept), inputs=tuple(along(x, kept) for x in s.inputs))
+             for s in nest.body[1:]]  # fmt: skip
+    result = Statement(TERM, along(term.out, kept), ())
+    yield from _statement_faults((result, *after), extents)
+    for s in nest.body[1:]:
+        for x in (s.out, *s.inputs):
+            if any(stride for i, stride in enumerate(x.strides) if i not in kept):
+                yield f"a statement varies along a reduced axis: {x}"
+    for x in term.inputs:
+        if any(span(s.out, nest.extents).meets(span(x, nest.extents)) for s in nest.body):
+            yield f"a statement writes to {x}"
+
+
+def _statement_faults(statements: tuple[Statement, ...], extents: Shape) -> Iterator[str]:
     for place, s in enumerate(statements):
-        if s.row == TERM:
-            if len(s.inputs) > 2 or s.static is not None:
-                yield f"statement {place}: a term of {len(s.inputs)} inputs, static {s.static}"
-        elif s.row not in OPS:
-            yield f"statement {place}: no row {s.row!r}"
-        else:
-            row = OPS[s.row]
-            if len(s.inputs) != row.arity or (s.static is not None) != row.has_static:
-                yield f"statement {place}: {s.row} of {len(s.inputs)} inputs, static {s.static}"
-            if s.accumulate or s.coefficient != 1.0:
-                yield f"statement {place}: {s.row} with a coefficient or accumulating"
+        yield from (f"statement {place}: {fault}" for fault in _form_faults(s))
         if not injective(s.out, extents):
             yield f"statement {place}: out meets itself: {s.out}"
         written = span(s.out, extents)
         for other in statements:
-            for access in (*other.inputs, other.out):
-                same = _squeezed(access, extents) == _squeezed(s.out, extents)
-                if not same and span(access, extents).meets(written):
-                    yield f"statement {place}: out meets {access} at another index"
+            for x in (*other.inputs, other.out):
+                if not isinstance(x, Affine) or _squeezed(x, extents) == _squeezed(s.out, extents):
+                    continue
+                if span(x, extents).meets(written):
+                    yield f"statement {place}: out meets {x} at another index"
 
 
-def _reduction_faults(kernel: Contraction | Maximum) -> Iterator[str]:
-    kept = [i for i, stride in enumerate(kernel.out.strides) if stride]
-    extents = tuple(kernel.extents[i] for i in kept)
-    out = Access(kernel.out.space, kernel.out.base, tuple(kernel.out.strides[i] for i in kept))
-    if not injective(out, extents):
-        yield f"out meets itself: {kernel.out}"
-    factors = [kernel.u]
-    if isinstance(kernel, Contraction) and kernel.v is not None:
-        factors.append(kernel.v)
-    for access in factors:
-        if span(access, kernel.extents).meets(span(out, extents)):
-            yield f"out meets {access}"
+def _form_faults(s: Statement) -> Iterator[str]:
+    if s.row == TERM:
+        if len(s.inputs) > 2 or s.static is not None:
+            yield f"a term of {len(s.inputs)} inputs, static {s.static}"
+    elif s.row not in OPS:
+        yield f"no row {s.row!r}"
+    else:
+        row = OPS[s.row]
+        if len(s.inputs) != row.arity or (s.static is not None) != row.has_static:
+            yield f"{s.row} of {len(s.inputs)} inputs, static {s.static}"
+        if s.accumulate or s.coefficient != 1.0:
+            yield f"{s.row} with a coefficient or accumulating"
 
 
-def _row_faults(kernel: Ragged) -> Iterator[str]:
-    start = kernel.start
-    rises = len(start) > 1 and (start[1:] > start[:-1]).all()
-    if not rises or start[0] != 0 or start[-1] != len(kernel.u):
-        yield "start is not increasing from 0 to the number of addresses"
-    if kernel.v is not None and len(kernel.v) != len(kernel.u):
-        yield f"{len(kernel.u)} addresses of u, {len(kernel.v)} of v"
-    if kernel.reduction not in ("sum", "max"):
-        yield f"reduction {kernel.reduction!r}"
-    if kernel.reduction == "max" and (kernel.v is not None or kernel.accumulate):
-        yield "a maximum of products, or accumulating"
-
-
-def injective(access: Access, extents: tuple[int, ...]) -> bool:
+def injective(x: Affine, extents: Shape) -> bool:
     """True if each stride steps over all that the smaller strides reach."""
     reach = 0
-    axes = zip(access.strides, extents, strict=True)
+    axes = zip(x.strides, extents, strict=True)
     for stride, n in sorted((abs(stride), n) for stride, n in axes if n > 1):
         if stride <= reach:
             return False
@@ -207,6 +194,6 @@ def injective(access: Access, extents: tuple[int, ...]) -> bool:
     return True
 
 
-def _squeezed(access: Access, extents: tuple[int, ...]) -> tuple[object, ...]:
-    strides = (s for s, n in zip(access.strides, extents, strict=True) if n > 1)
-    return access.space, access.base, *strides
+def _squeezed(x: Affine, extents: Shape) -> tuple[object, ...]:
+    strides = (s for s, n in zip(x.strides, extents, strict=True) if n > 1)
+    return x.space, x.base, *strides

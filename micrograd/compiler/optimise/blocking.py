@@ -1,6 +1,6 @@
-"""Kernels over the same long axis, as that of samples, run on one block of it after the other.
+"""Nests over the same long axis, as that of samples, run on one block of it after the other.
 
-What such kernels hand to each other fits in the fastest memory if only a block of it is there at a
+What such nests hand to each other fits in the fastest memory if only a block of it is there at a
 time. What nothing else reads lies in the same rows of scratch for every block.
 """
 
@@ -11,24 +11,25 @@ from itertools import pairwise
 
 import numpy as np
 
-from micrograd.compiler.nest.axes import Looped, in_block, map_accesses
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.axes import in_block, mapped
+from micrograd.compiler.nest.ir import (
     TERM,
-    Access,
-    Elementwise,
+    WORK,
+    Affine,
     Integers,
-    Kernel,
+    Nest,
     Program,
     Repeat,
     Statement,
+    elementwise,
 )
-from micrograd.compiler.nest.spans import affine_reads, affine_writes, block_written, listed_reads
+from micrograd.compiler.nest.spans import listed, reads, writes
 from micrograd.compiler.nest.touches import Touches, view
 from micrograd.compiler.optimise.runs import Member, Run
 from micrograd.compiler.optimise.scratch import Slots, in_slots, slots_of
 
 FAST_BYTES = 40 * 1024  # of the fastest memory, for what a block touches
-LARGE_BYTES = 128 * 1024  # that kernels must touch for blocks to pay
+LARGE_BYTES = 128 * 1024  # that nests must touch for blocks to pay
 UNEVEN_BYTES = 2 * LARGE_BYTES  # the same, if the last block needs code of its own
 LINE_BYTES = 64  # of whose multiples a row of a block consists
 LEAST_LINES = 4  # of a row in a block
@@ -38,13 +39,13 @@ OUTSIDE = -1
 
 
 def blocked(program: Program, number_bytes: int) -> Program:
-    """The same program, with kernels before the update in blocks where that pays."""
+    """The same program, with nests before the update in blocks where that pays."""
     if (len(program.work) + sum(program.sizes.values())) * number_bytes < LARGE_BYTES:
         return program
     line = LINE_BYTES // number_bytes
-    rest = list(program.kernels[: program.update_from])
-    refused = {n for k in rest for n in _extents(k) if n < 2 * LEAST_LINES * line}
-    order: list[Kernel | Run] = []
+    rest = list(program.nests[: program.update_from])
+    refused = {n for k in rest for n in k.extents if n < 2 * LEAST_LINES * line}
+    order: list[Nest | Run] = []
     while (extent := _shared_extent(rest, refused)) is not None:
         before, run, after = _split(program, rest, extent)
         if _pays(run, number_bytes):
@@ -57,15 +58,11 @@ def blocked(program: Program, number_bytes: int) -> Program:
     return _assembled(program, [*order, *rest], number_bytes)
 
 
-def _extents(kernel: Kernel) -> tuple[int, ...]:
-    return kernel.extents if isinstance(kernel, Looped) else ()
-
-
-def _shared_extent(kernels: list[Kernel], refused: set[int]) -> int | None:
-    """The extent that most kernels have, of those that are long enough."""
+def _shared_extent(nests: list[Nest], refused: set[int]) -> int | None:
+    """The extent that most nests have, of those that are long enough."""
     counts: dict[int, int] = {}
-    for kernel in kernels:
-        for n in set(_extents(kernel)) - refused:
+    for nest in nests:
+        for n in set(nest.extents if nest.is_plain else ()) - refused:
             counts[n] = counts.get(n, 0) + 1
     return max(counts, key=lambda n: (counts[n], n), default=None)
 
@@ -88,63 +85,61 @@ def _block_size(extent: int, bytes_each: int, line: int) -> int:
     return min(extent, line * next(even, most))
 
 
-def _split(
-    program: Program, kernels: list[Kernel], extent: int
-) -> tuple[list[Kernel], Run, list[Kernel]]:
-    """The kernels that may come before a run, the run, and those that have to come after it."""
+def _split(program: Program, nests: list[Nest], extent: int) -> tuple[list[Nest], Run, list[Nest]]:
+    """The nests that may come before a run, the run, and those that have to come after it."""
     run = Run(extent)
-    before: list[Kernel] = []
-    after: list[Kernel] = []
+    before: list[Nest] = []
+    after: list[Nest] = []
     inside, later = Touches(program), Touches(program)
-    for kernel in kernels:
-        waits = bool(after) and later.last_before(kernel) >= 0
-        member = None if waits else run.join(kernel)
+    for nest in nests:
+        waits = bool(after) and later.last_before(nest) >= 0
+        member = None if waits else run.join(nest)
         if member:
-            inside.note(member.kernel, 0)
-            follows: Kernel | None = member.after
+            inside.note(member.nest, 0)
+            follows: Nest | None = member.after
         else:
-            waits = waits or (bool(run.members) and inside.last_before(kernel) >= 0)
-            follows = kernel if waits else None
+            waits = waits or (bool(run.members) and inside.last_before(nest) >= 0)
+            follows = nest if waits else None
             if not waits:
-                before.append(kernel)
+                before.append(nest)
         if follows:
             later.note(follows, 0)
             after.append(follows)
     return before, run, after
 
 
-def _assembled(program: Program, order: list[Kernel | Run], number_bytes: int) -> Program:
-    """The program of these kernels and runs; scratch is added to the end of its work."""
+def _assembled(program: Program, order: list[Nest | Run], number_bytes: int) -> Program:
+    """The program of these nests and runs; scratch is added to the end of its work."""
     owners = _owners(program, order)
-    kernels: list[Kernel] = []
+    nests: list[Nest] = []
     repeats: list[Repeat] = []
     scratch = top = -(-len(program.work) // ALIGNED) * ALIGNED
     for number, item in enumerate(order):
         if not isinstance(item, Run):
-            kernels.append(item)
+            nests.append(item)
             continue
         slots, slot_count = slots_of(item, owners == number)
         touched = slot_count + item.touched.numbers - len(slots)
         size = _block_size(item.extent, touched * number_bytes, LINE_BYTES // number_bytes)
         top = max(top, scratch + slot_count * size)
-        kernels += _fills(item)
+        nests += _fills(item)
         blocks = _Blocks(size, slots, scratch)
-        first = len(kernels)
-        kernels += [blocks.first(member) for member in item.members]
+        first = len(nests)
+        nests += [blocks.first(member) for member in item.members]
         count, left = divmod(item.extent, size)
-        repeats.append(Repeat(first, len(kernels), count))
+        repeats.append(Repeat(first, len(nests), count))
         if left:
-            kernels += [blocks.last(member, count, left) for member in item.members]
+            nests += [blocks.last(member, count, left) for member in item.members]
     return replace(
         program,
-        kernels=(*kernels, *program.kernels[program.update_from :]),
-        update_from=len(kernels),
+        nests=(*nests, *program.nests[program.update_from :]),
+        update_from=len(nests),
         repeats=tuple(repeats),
         work=np.concatenate([program.work, np.zeros(top - len(program.work))]),
     )
 
 
-def _owners(program: Program, order: list[Kernel | Run]) -> Integers:
+def _owners(program: Program, order: list[Nest | Run]) -> Integers:
     """For each address of work, which of `order` touches it if it is a run, and alone."""
     nobody = len(order)
     owners = np.full(len(program.work), nobody)
@@ -152,27 +147,24 @@ def _owners(program: Program, order: list[Kernel | Run]) -> Integers:
     def note(part: Integers, number: int) -> Integers:
         return np.where((part == nobody) | (part == number), number, OUTSIDE)
 
-    def touch(kernel: Kernel, number: int) -> None:
-        extents: tuple[int, ...] = getattr(kernel, "extents", ())
-        for access in affine_reads(kernel) + affine_writes(kernel):
-            if access.space == "work":
-                part = view(owners, access, extents)
+    def touch(nest: Nest, number: int) -> None:
+        for x in reads(nest) + writes(nest):
+            if x.space is WORK:
+                part = view(owners, x, nest.extents)
                 part[...] = note(part, number)
-        for space, listed in listed_reads(kernel):
-            if space == "work":
-                owners[listed] = OUTSIDE
-        if written := block_written(kernel):
-            owners[written.low : written.high + 1] = OUTSIDE
+        for operand in listed(nest):
+            if operand.space is WORK:
+                owners[operand.index] = OUTSIDE
 
     for number, item in enumerate(order):
         if isinstance(item, Run):
             for member in item.members:
-                touch(member.kernel, number)
+                touch(member.nest, number)
         else:
             touch(item, OUTSIDE)
-    for kernel in program.kernels[program.update_from :]:
-        touch(kernel, OUTSIDE)
-    for base, length in [(program.loss, 1), *program.checked, *program.kept]:
+    for nest in program.nests[program.update_from :]:
+        touch(nest, OUTSIDE)
+    for base, length in program.read_after:
         owners[base : base + length] = OUTSIDE
     return owners
 
@@ -185,38 +177,36 @@ class _Blocks:
     slots: Slots
     scratch: int
 
-    def first(self, member: Member) -> Looped:
-        """The kernel on the first block; along one more axis, the blocks."""
-        kernel, axis = member.kernel, member.axis
+    def first(self, member: Member) -> Nest:
+        """The nest on the first block; along one more axis, the blocks."""
+        nest, axis = member.nest, member.axis
 
-        def change(a: Access) -> Access:
-            if a.space == "work" and a.base in self.slots and a.strides[axis]:
-                there = in_slots(a, member, self.slots, self.size)
-                base, strides = self.scratch + there.base, (0, *there.strides)
-                return Access("work", base, strides)
-            return replace(a, strides=(a.strides[axis] * self.size, *a.strides))
+        def change(x: Affine) -> Affine:
+            if x.space is WORK and x.base in self.slots and x.strides[axis]:
+                there = in_slots(x, member, self.slots, self.size)
+                return Affine(WORK, self.scratch + there.base, (0, *there.strides))
+            return replace(x, strides=(x.strides[axis] * self.size, *x.strides))
 
-        extents = list(kernel.extents)
+        extents = list(nest.extents)
         extents[axis] = self.size
-        return map_accesses(kernel, (1, *extents), change)
+        return mapped(nest, (1, *extents), change)
 
-    def last(self, member: Member, number: int, size: int) -> Looped:
-        """The kernel on the last block, of another size."""
-        kernel = in_block(self.first(member), number)
-        extents = list(kernel.extents)
+    def last(self, member: Member, number: int, size: int) -> Nest:
+        """The nest on the last block, of another size."""
+        nest = in_block(self.first(member), number)
+        extents = list(nest.extents)
         extents[member.axis] = size
-        return replace(kernel, extents=tuple(extents))
+        return replace(nest, extents=tuple(extents))
 
 
-def _fills(run: Run) -> list[Elementwise]:
+def _fills(run: Run) -> list[Nest]:
     """What sets sums that begin at 0."""
     filled = sorted(a for a, begins in run.touched.sums.items() if begins)
     breaks = [k for k, (a, b) in enumerate(pairwise(filled), 1) if b != a + 1]
     edges = [0, *breaks, len(filled)] if filled else []
     return [
-        Elementwise(
-            (high - low,),
-            (Statement(TERM, Access("work", filled[low], (1,)), (), coefficient=0.0),),
+        elementwise(
+            (high - low,), Statement(TERM, Affine(WORK, filled[low], (1,)), (), coefficient=0.0)
         )
         for low, high in pairwise(edges)
     ]

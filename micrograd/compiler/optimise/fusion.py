@@ -1,75 +1,71 @@
-"""Kernels merged, so that numbers stay in registers from one statement to the next.
+"""Nests merged, so that numbers stay in registers from one statement to the next.
 
-When a kernel can join an earlier one is a matter of who touches each address last. That is noted
+When a nest can join an earlier one is a matter of who touches each address last. That is noted
 for every address of every space, so that the time it takes grows with what the program touches.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from micrograd.compiler.nest.axes import as_statement, map_accesses, ordered, reduces, refined
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.axes import along, mapped, ordered, refined
+from micrograd.compiler.nest.ir import (
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Kernel,
+    WORK,
+    Affine,
+    Nest,
     Program,
+    Shape,
     Statement,
+    elementwise,
+    size_of,
 )
-from micrograd.compiler.nest.spans import (
-    Span,
-    affine_reads,
-    affine_writes,
-    span,
-)
+from micrograd.compiler.nest.spans import Span, reads, span, writes
 from micrograd.compiler.nest.touches import Touches, latest, view
 from micrograd.ops import OPS
 
-STATEMENTS = 32  # of a kernel, at most: more would not fit in the registers
+STATEMENTS = 32  # of a nest, at most: more would not fit in the registers
 
-FEW = 16  # numbers of a kernel that is done as early as it can be: others wait for it
+FEW = 16  # numbers of a nest that is done as early as it can be: others wait for it
 
 
 def fuse(program: Program) -> Program:
-    """The same program with fewer kernels, which leave out stores that nothing reads."""
+    """The same program with fewer nests, which leave out stores that nothing reads."""
     fusion = _Fusion(program)
-    for kernel in _small_ones_early(program, program.kernels[: program.update_from]):
-        fusion.add(kernel)
+    for nest in _small_ones_early(program, program.nests[: program.update_from]):
+        fusion.add(nest)
     fusion.end_phase()
-    for kernel in _small_ones_early(program, program.kernels[program.update_from :]):
-        fusion.add(kernel)
+    for nest in _small_ones_early(program, program.nests[program.update_from :]):
+        fusion.add(nest)
     fusion.move_cheap_statements()
-    before, after = fusion.kernels()
-    return replace(program, kernels=before + after, update_from=len(before))
+    before, after = fusion.nests()
+    return replace(program, nests=before + after, update_from=len(before))
 
 
-def _small_ones_early(program: Program, kernels: tuple[Kernel, ...]) -> list[Kernel]:
-    """The kernels, those of a few numbers right after what they depend on."""
+def _small_ones_early(program: Program, nests: tuple[Nest, ...]) -> list[Nest]:
+    """The nests, those of a few numbers right after what they depend on."""
     touches = Touches(program)
     places = []
-    for place, kernel in enumerate(kernels):
-        if isinstance(kernel, Elementwise) and math.prod(kernel.extents) <= FEW:
-            place = touches.last_before(kernel)
-        touches.note(kernel, place)
+    for place, nest in enumerate(nests):
+        if nest.reduce is None and nest.is_plain and size_of(nest.extents) <= FEW:
+            place = touches.last_before(nest)
+        touches.note(nest, place)
         places.append(place)
-    return [kernels[i] for i in np.argsort(places, kind="stable")]
+    return [nests[i] for i in np.argsort(places, kind="stable")]
 
 
 @dataclass(slots=True)
 class _Group:
-    """Element-wise statements in one kernel, which may begin with a contraction."""
+    """Element-wise statements in one nest, which may begin with a sum."""
 
-    extents: tuple[int, ...]  # of the statements
+    extents: Shape  # of the statements
     statements: list[Statement]
-    reads: list[tuple[Access, Span]]
-    writes: list[tuple[Access, Span]]
-    contraction: Contraction | None = None
-    axes: tuple[int, ...] = ()  # of the contraction, those of the result
+    reads: list[tuple[Affine, Span]]
+    writes: list[tuple[Affine, Span]]
+    origin: set[int]
+    sum: Nest | None = None
 
     def takes(self, other: _Group) -> bool:
         """True if the other may come at the end: what both touch, they touch at the same index."""
@@ -88,16 +84,17 @@ class _Group:
         self.statements += other.statements
         self.reads += other.reads
         self.writes += other.writes
+        self.origin |= other.origin
 
 
 class _Fusion:
     def __init__(self, program: Program) -> None:
-        self._done: list[_Group | Kernel] = []
+        self._done: list[_Group | Nest] = []
         self._phase = 0  # the first of `done` that may still grow
-        self._by_extents: dict[tuple[int, ...], int] = {}  # the last of `done` with these
+        self._by_extents: dict[Shape, int] = {}  # the last of `done` with these
         self._touches = Touches(program)
         self._needed = np.zeros(len(program.work), bool)
-        for base, length in [(program.loss, 1), *program.checked, *program.kept]:
+        for base, length in program.read_after:
             self._needed[base : base + length] = True
 
     def end_phase(self) -> None:
@@ -105,71 +102,68 @@ class _Fusion:
         self._by_extents.clear()
         self._phase = len(self._done)
 
-    def kernels(self) -> tuple[tuple[Kernel, ...], tuple[Kernel, ...]]:
-        """The kernels of the two phases, in order."""
-        phases: tuple[list[Kernel], list[Kernel]] = ([], [])
+    def nests(self) -> tuple[tuple[Nest, ...], tuple[Nest, ...]]:
+        """The nests of the two phases, in order."""
+        phases: tuple[list[Nest], list[Nest]] = ([], [])
         for place, entry in enumerate(self._done):
             if not isinstance(entry, _Group):
                 phases[place >= self._phase].append(entry)
-            elif entry.contraction or entry.statements:
-                phases[place >= self._phase].append(self._kernel(place, entry))
+            elif entry.sum or entry.statements:
+                phases[place >= self._phase].append(self._nest(place, entry))
         return tuple(phases[0]), tuple(phases[1])
 
-    def add(self, kernel: Kernel) -> None:
-        """Let a kernel join an earlier one, or follow them all."""
-        if isinstance(kernel, Contraction) and not reduces(kernel):
-            kernel = as_statement(kernel)
+    def add(self, nest: Nest) -> None:
+        """Let a nest join an earlier one, or follow them all."""
         place = len(self._done)
-        if isinstance(kernel, Elementwise):
-            place = self._add_statements(ordered(kernel))
-        elif isinstance(kernel, Contraction):
-            self._add_contraction(ordered(kernel))
+        if not nest.is_plain or nest.reduce == "max":
+            self._done.append(nest)
+        elif nest.reduce:
+            self._add_sum(ordered(nest))
         else:
-            self._done.append(kernel)
-        self._touches.note(kernel, place)
+            place = self._add_statements(ordered(nest))
+        self._touches.note(nest, place)
 
-    def _add_statements(self, kernel: Elementwise) -> int:
-        """Join the kernel that this depends on, or one that it has nothing to do with."""
+    def _add_statements(self, nest: Nest) -> int:
+        """Join the nest that this depends on, or one that it has nothing to do with."""
         place = len(self._done)
-        latest = self._touches.last_before(kernel)
-        for candidate in (latest, self._by_extents.get(kernel.extents, -1)):
+        latest = self._touches.last_before(nest)
+        for candidate in (latest, self._by_extents.get(nest.extents, -1)):
             if candidate < max(latest, self._phase):
                 continue
             earlier = self._done[candidate]
-            alone = isinstance(earlier, _Group) and earlier.contraction and candidate > latest
-            if not isinstance(earlier, _Group) or alone:
+            if not isinstance(earlier, _Group) or (earlier.sum and candidate > latest):
                 continue
-            same = refined(kernel, earlier.extents)
+            same = refined(nest, earlier.extents)
             if same and earlier.takes(group := _grouped(same)):
                 earlier.add(group)
                 return candidate
-        self._done.append(_grouped(kernel))
-        self._by_extents[kernel.extents] = place
+        self._done.append(_grouped(nest))
+        self._by_extents[nest.extents] = place
         return place
 
-    def _add_contraction(self, kernel: Contraction) -> None:
-        """A new kernel; what only fills the place of its result is added after it instead."""
-        axes = tuple(i for i, stride in enumerate(kernel.out.strides) if stride)
-        extents = tuple(kernel.extents[i] for i in axes)
-        out = _along(kernel.out, axes)
-        filled = self._take_filling(kernel, out, extents) if kernel.accumulate else None
+    def _add_sum(self, nest: Nest) -> None:
+        """A new nest; what only fills the place of its result is added after it instead."""
+        term = nest.first
+        extents, out = tuple(nest.extents[i] for i in nest.result), along(term.out, nest.result)
+        filled = self._take_filling(out, extents) if term.accumulate else None
         if filled:
-            kernel = replace(kernel, accumulate=False)
-        group = _Group(extents, [], [], [(out, span(out, extents))], kernel, axes)
-        group.reads += [(a, span(a, kernel.extents)) for a in affine_reads(kernel)]
-        if kernel.accumulate:
-            group.reads[-1] = group.writes[0]
+            nest = replace(nest, body=(replace(term, accumulate=False), *nest.body[1:]))
+        written = (out, span(out, extents))
+        read = [(x, span(x, nest.extents)) for x in term.inputs]
+        if nest.first.accumulate:
+            read.append(written)
+        group = _Group(extents, [], read, [written], set(nest.origin), nest)
         if filled:
-            group.add(_grouped(Elementwise(extents, (replace(filled, accumulate=True),))))
+            statement, origin = filled
+            added = elementwise(extents, replace(statement, accumulate=True))
+            group.add(_grouped(replace(added, origin=origin)))
         self._done.append(group)
 
-    def _take_filling(
-        self, kernel: Contraction, out: Access, extents: tuple[int, ...]
-    ) -> Statement | None:
+    def _take_filling(self, out: Affine, extents: Shape) -> tuple[Statement, frozenset[int]] | None:
         """Remove the statement that writes what this is added to, if nothing else reads that."""
         place = latest(self._touches.written, out, extents)
         entry = self._done[place] if place >= self._phase else None
-        if not isinstance(entry, _Group) or entry.contraction:
+        if not isinstance(entry, _Group) or entry.sum:
             return None
         if latest(self._touches.read, out, extents) >= place or entry.extents != extents:
             return None
@@ -180,11 +174,11 @@ class _Fusion:
         if any(latest(self._touches.written, a, extents) >= place for a, _ in inputs):
             return None
         entry.statements.remove(found[0])
-        return found[0]
+        return found[0], frozenset(entry.origin)
 
     def move_cheap_statements(self) -> None:
-        """Work out again, where it is read, what is read in one kernel only and costs no load."""
-        moved: set[Access] = set()
+        """Work out again, where it is read, what is read in one nest only and costs no load."""
+        moved: set[Affine] = set()
         for place, entry in enumerate(self._done):
             if not isinstance(entry, _Group):
                 continue
@@ -193,9 +187,10 @@ class _Fusion:
                 if reader and moved.isdisjoint(s.inputs) and _is_final(s, entry.statements):
                     entry.statements.remove(s)
                     reader.statements.insert(0, s)
+                    reader.origin |= entry.origin
                     moved.add(s.out)
 
-    def _only_reader(self, s: Statement, extents: tuple[int, ...], place: int) -> _Group | None:
+    def _only_reader(self, s: Statement, extents: Shape, place: int) -> _Group | None:
         """The one later group that reads a statement's result, if that can be moved there."""
         touches = self._touches
         if s.row == TERM or not OPS[s.row].exact or not self._is_only_read(s.out, extents):
@@ -216,37 +211,35 @@ class _Fusion:
             return None
         return reader if all(self._is_stored(a, extents, place) for a in s.inputs) else None
 
-    def _is_only_read(self, access: Access, extents: tuple[int, ...]) -> bool:
-        """True if nothing but kernels of this program reads what is there."""
-        return access.space == "work" and not view(self._needed, access, extents).any()
+    def _is_only_read(self, x: Affine, extents: Shape) -> bool:
+        """True if nothing but nests of this program reads what is there."""
+        return x.space is WORK and not view(self._needed, x, extents).any()
 
-    def _is_stored(self, access: Access, extents: tuple[int, ...], place: int) -> bool:
+    def _is_stored(self, x: Affine, extents: Shape, place: int) -> bool:
         """True if what is there at that place is in memory in any case."""
-        if latest(self._touches.written, access, extents) < place:
+        if latest(self._touches.written, x, extents) < place:
             return True
-        return self._is_needed(access, extents, place)
+        return self._is_needed(x, extents, place)
 
-    def _kernel(self, place: int, group: _Group) -> Kernel:
-        statements = tuple(
+    def _nest(self, place: int, group: _Group) -> Nest:
+        body = tuple(
             s if self._is_needed(s.out, group.extents, place) else replace(s, kept=False)
             for s in group.statements
         )
-        kernel = group.contraction
-        if kernel is None:
-            return Elementwise(group.extents, statements)
-        spread = map_accesses(
-            Elementwise(group.extents, statements),
-            kernel.extents,
-            lambda a: _spread(a, group.axes, len(kernel.extents)),
-        )
+        nest = Nest(group.extents, body, origin=frozenset(group.origin))
+        if group.sum is None:
+            return nest
+        axes, extents = group.sum.result, group.sum.extents
+        after = mapped(nest, extents, lambda x: _spread(x, axes, len(extents)))
         kept = self._is_needed(group.writes[0][0], group.extents, place)
-        return replace(kernel, after=spread.statements, kept=kept)
+        first = replace(group.sum.first, kept=kept)
+        return replace(after, body=(first, *after.body), reduce="add")
 
-    def _is_needed(self, access: Access, extents: tuple[int, ...], place: int) -> bool:
-        """True if a later kernel, or what comes after a run, reads what is written there."""
-        if access.space != "work" or latest(self._touches.read, access, extents) > place:
+    def _is_needed(self, x: Affine, extents: Shape, place: int) -> bool:
+        """True if a later nest, or what comes after a run, reads what is written there."""
+        if x.space is not WORK or latest(self._touches.read, x, extents) > place:
             return True
-        return bool(view(self._needed, access, extents).any())
+        return bool(view(self._needed, x, extents).any())
 
 
 def _is_final(s: Statement, statements: list[Statement]) -> bool:
@@ -255,19 +248,15 @@ def _is_final(s: Statement, statements: list[Statement]) -> bool:
     return after.isdisjoint(s.inputs) and [x.out for x in statements].count(s.out) == 1
 
 
-def _grouped(kernel: Elementwise) -> _Group:
-    reads = [(a, span(a, kernel.extents)) for a in dict.fromkeys(affine_reads(kernel))]
-    writes = [(a, span(a, kernel.extents)) for a in dict.fromkeys(affine_writes(kernel))]
-    return _Group(kernel.extents, list(kernel.statements), reads, writes)
+def _grouped(nest: Nest) -> _Group:
+    read = [(x, span(x, nest.extents)) for x in dict.fromkeys(reads(nest))]
+    written = [(x, span(x, nest.extents)) for x in dict.fromkeys(writes(nest))]
+    return _Group(nest.extents, list(nest.body), read, written, set(nest.origin))
 
 
-def _along(access: Access, axes: tuple[int, ...]) -> Access:
-    return Access(access.space, access.base, tuple(access.strides[i] for i in axes))
-
-
-def _spread(access: Access, axes: tuple[int, ...], count: int) -> Access:
-    """The inverse of `_along`, with stride 0 along the other axes."""
+def _spread(x: Affine, axes: list[int], count: int) -> Affine:
+    """The operand over so many axes, with stride 0 along those that are not among its own."""
     strides = [0] * count
-    for i, stride in zip(axes, access.strides, strict=True):
+    for i, stride in zip(axes, x.strides, strict=True):
         strides[i] = stride
-    return Access(access.space, access.base, tuple(strides))
+    return Affine(x.space, x.base, tuple(strides))

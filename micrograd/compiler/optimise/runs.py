@@ -1,7 +1,7 @@
-"""Which kernels may run together on one block of a shared axis after the other.
+"""Which nests may run together on one block of a shared axis after the other.
 
-A row is what an access reaches along the axis, a number for each index. The numbers of work that
-the kernels of a run touch lie in rows, which do not overlap, or are the same at all indices: those
+A row is what an operand reaches along the axis, a number for each index. The numbers of work that
+the nests of a run touch lie in rows, which do not overlap, or are the same at all indices: those
 are only read, or they are sums over the axis, which nothing in the run reads.
 """
 
@@ -11,47 +11,40 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from micrograd.compiler.nest.axes import Looped
-from micrograd.compiler.nest.program import (
-    Access,
-    Contraction,
-    Elementwise,
-    Kernel,
-    Maximum,
-    Statement,
-)
+from micrograd.compiler.nest.axes import along, mapped
+from micrograd.compiler.nest.ir import WORK, Affine, Nest, Shape, Space
 
-MOST = 4096  # numbers of an access at one index
+MOST = 4096  # numbers of an operand at one index
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A kernel of a run, its axis, and the statements that wait for the end of the run."""
+    """A nest of a run, its axis, and the statements that wait for the end of the run."""
 
-    kernel: Looped
+    nest: Nest
     axis: int
-    after: Elementwise | None
+    after: Nest | None
 
 
 class Run:
-    """Kernels with an axis of this extent, and what they touch."""
+    """Nests with an axis of this extent, and what they touch."""
 
     def __init__(self, extent: int) -> None:
         self.extent = extent
         self.members: list[Member] = []
         self.touched = _Touched(extent, {}, {}, {}, {}, set())
 
-    def join(self, kernel: Kernel) -> Member | None:
-        """The kernel as a member, if it can be one."""
-        if not isinstance(kernel, Looped):
+    def join(self, nest: Nest) -> Member | None:
+        """The nest as a member, if it can be one."""
+        if not nest.is_plain:
             return None
-        for axis, n in enumerate(kernel.extents):
+        for axis, n in enumerate(nest.extents):
             if n != self.extent:
                 continue
             touched = self.touched.copy()
-            if all(touched.take(*use) for use in _uses(kernel, axis)):
+            if all(touched.take(*use) for use in _uses(nest, axis)):
                 self.touched = touched
-                self.members.append(_member(kernel, axis))
+                self.members.append(_member(nest, axis))
                 return self.members[-1]
         return None
 
@@ -65,7 +58,7 @@ class _Touched:
     fresh: dict[int, bool]  # by where rows begin: whether they are written before they are read
     fixed: dict[int, set[int]]  # addresses, by the multiple of the extent in which they are
     sums: dict[int, bool]  # by address: whether the sum begins at 0
-    given: set[tuple[str, int]]  # rows of other spaces
+    given: set[tuple[Space, int]]  # rows of other spaces
 
     def copy(self) -> _Touched:
         """The same, to be changed."""
@@ -78,15 +71,15 @@ class _Touched:
         """How many numbers are touched at each index."""
         return len(self.fresh) + len(self.given)
 
-    def take(self, kind: str, access: Access, extents: tuple[int, ...], axis: int) -> bool:
-        """Note a use of an access; False if it cannot be in the run."""
-        stride = access.strides[axis]
-        starts = addresses(access, extents, axis)
+    def take(self, kind: str, x: Affine, extents: Shape, axis: int) -> bool:
+        """Note a use of an operand; False if it cannot be in the run."""
+        stride = x.strides[axis]
+        starts = addresses(x, extents, axis)
         if starts is None:
             return False
-        if access.space != "work":
+        if x.space is not WORK:
             if stride:
-                self.given.update((access.space, a) for a in starts)
+                self.given.update((x.space, a) for a in starts)
             return kind == "read"
         if stride == 1:
             return all(self._take_row(a, kind != "write") for a in starts)
@@ -130,11 +123,11 @@ class _Touched:
         return any(start is not None and start <= address < start + self.extent for start in rows)
 
 
-def addresses(access: Access, extents: tuple[int, ...], axis: int) -> list[int] | None:
+def addresses(x: Affine, extents: Shape, axis: int) -> list[int] | None:
     """The addresses at index 0 of the axis, each once for the others' indices; None if many."""
     steps = [
         range(0, n * stride, stride) if stride else (0,)
-        for i, (n, stride) in enumerate(zip(extents, access.strides, strict=True))
+        for i, (n, stride) in enumerate(zip(extents, x.strides, strict=True))
         if i != axis
     ]
     count = 1
@@ -142,50 +135,37 @@ def addresses(access: Access, extents: tuple[int, ...], axis: int) -> list[int] 
         count *= len(step)
     if count > MOST:
         return None
-    return [access.base + sum(offsets) for offsets in itertools.product(*steps)]
+    return [x.base + sum(offsets) for offsets in itertools.product(*steps)]
 
 
-def _uses(kernel: Looped, axis: int) -> Iterator[tuple[str, Access, tuple[int, ...], int]]:
-    """How the kernel uses its accesses, in order: it reads, writes, sums up or adds up there.
+def _uses(nest: Nest, axis: int) -> Iterator[tuple[str, Affine, Shape, int]]:
+    """How the nest uses its operands, in order: it reads, writes, sums up or adds up there.
 
-    What stays in registers is left out.
+    What stays in registers is left out, and so is what waits for the end of a sum over the axis.
     """
-    uses: list[tuple[str, Access]] = []
-    made: set[Access] = set()
-    statements: tuple[Statement, ...] = ()
-    if isinstance(kernel, Elementwise):
-        statements = kernel.statements
-    elif isinstance(kernel, Maximum):
-        uses += [("read", kernel.u), ("write", kernel.out)]
-    else:
-        uses += [("read", a) for a in (kernel.u, kernel.v) if a is not None]
-        if not kernel.out.strides[axis]:
-            uses.append(("add" if kernel.accumulate else "sum", kernel.out))
-        else:
-            term = Statement("", kernel.out, (), accumulate=kernel.accumulate, kept=kernel.kept)
-            statements = (term, *kernel.after)
-    for s in statements:
-        read = (*s.inputs, s.out) if s.accumulate else s.inputs
-        uses += [("read", a) for a in read if a not in made]
+    uses: list[tuple[str, Affine]] = []
+    made: set[Affine] = set()
+    for s in nest.body:
+        uses += [("read", x) for x in s.inputs if x not in made]
+        if nest.reduce == "add" and not s.out.strides[axis]:
+            uses.append(("add" if s.accumulate else "sum", s.out))
+            break
+        if s.accumulate and s.out not in made:
+            uses.append(("read", s.out))
         if s.kept:
             uses.append(("write", s.out))
         else:
             made.add(s.out)
-    for kind, access in uses:
-        yield kind, access, kernel.extents, axis
+    for kind, x in uses:
+        yield kind, x, nest.extents, axis
 
 
-def _member(kernel: Looped, axis: int) -> Member:
-    if not isinstance(kernel, Contraction) or kernel.out.strides[axis]:
-        return Member(kernel, axis, None)
-    kept = [i for i, stride in enumerate(kernel.out.strides) if stride]
-
-    def along(a: Access) -> Access:
-        return Access(a.space, a.base, tuple(a.strides[i] for i in kept))
-
-    after = tuple(
-        replace(s, out=along(s.out), inputs=tuple(map(along, s.inputs))) for s in kernel.after
-    )
-    extents = tuple(kernel.extents[i] for i in kept)
-    own = replace(kernel, after=(), kept=True, accumulate=True)
-    return Member(own, axis, Elementwise(extents, after) if after else None)
+def _member(nest: Nest, axis: int) -> Member:
+    if nest.reduce != "add" or nest.first.out.strides[axis]:
+        return Member(nest, axis, None)
+    kept = nest.result
+    own = replace(nest, body=(replace(nest.first, kept=True, accumulate=True),))
+    after = Nest(nest.extents, nest.body[1:], origin=nest.origin)
+    extents = tuple(nest.extents[i] for i in kept)
+    after = mapped(after, extents, lambda x: along(x, kept))
+    return Member(own, axis, after if after.body else None)

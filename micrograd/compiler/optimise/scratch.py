@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from micrograd.compiler.nest.program import Access
-from micrograd.compiler.nest.spans import affine_reads, affine_writes
+from micrograd.compiler.nest.ir import WORK, Affine
+from micrograd.compiler.nest.spans import reads, writes
 from micrograd.compiler.optimise.runs import Member, Run, addresses
 
 Slots = dict[int, int]  # by where a row of work begins
 
-Use = tuple[int, Member, Access, list[int]]  # by which member of a run, and of which rows
+Use = tuple[int, Member, Affine, list[int]]  # by which member of a run, and of which rows
 
 
 def slots_of(run: Run, own: np.ndarray) -> tuple[Slots, int]:
@@ -33,16 +33,16 @@ def slots_of(run: Run, own: np.ndarray) -> tuple[Slots, int]:
 def _uses(run: Run) -> list[Use]:
     uses: list[Use] = []
     for place, member in enumerate(run.members):
-        for access in dict.fromkeys(affine_reads(member.kernel) + affine_writes(member.kernel)):
-            if access.space == "work" and access.strides[member.axis]:
-                starts = addresses(access, member.kernel.extents, member.axis)
+        for x in dict.fromkeys(reads(member.nest) + writes(member.nest)):
+            if x.space is WORK and x.strides[member.axis]:
+                starts = addresses(x, member.nest.extents, member.axis)
                 if starts is not None:
-                    uses.append((place, member, access, starts))
+                    uses.append((place, member, x, starts))
     return uses
 
 
 def _allotted(uses: list[Use], rows: set[int]) -> tuple[Slots, int]:
-    """Neighbouring slots for rows of one access, the lowest that are free from first to last."""
+    """Neighbouring slots for rows of one operand, the lowest that are free from first to last."""
     group_of: dict[int, list[int]] = {}
     times: dict[int, list[int]] = {row: [] for row in rows}
     for place, _, _, starts in uses:
@@ -71,22 +71,22 @@ def _allotted(uses: list[Use], rows: set[int]) -> tuple[Slots, int]:
 
 
 def _torn(use: Use, slots: Slots) -> set[int]:
-    """The rows of an access that have slots, if not all have, or these are at uneven distances."""
-    _, member, access, starts = use
+    """The rows of an operand that have slots, if not all have, or these are at uneven distances."""
+    _, member, x, starts = use
     own = slots.keys() & set(starts)
     if len(own) == len(set(starts)):
-        there = addresses(in_slots(access, member, slots, 1), member.kernel.extents, member.axis)
+        there = addresses(in_slots(x, member, slots, 1), member.nest.extents, member.axis)
         if there == [slots[row] for row in starts]:
             return set()
     return own
 
 
-def in_slots(access: Access, member: Member, slots: Slots, length: int) -> Access:
-    """The access to slots of that length; how far these are from each other tells the strides."""
-    first = slots[access.base]
-    axes = enumerate(zip(member.kernel.extents, access.strides, strict=True))
+def in_slots(x: Affine, member: Member, slots: Slots, length: int) -> Affine:
+    """The operand in slots of that length; how far these are from each other tells the strides."""
+    first = slots[x.base]
+    axes = enumerate(zip(member.nest.extents, x.strides, strict=True))
     strides = tuple(
-        (slots[access.base + s] - first) * length if i != member.axis and s and n > 1 else s
+        (slots[x.base + s] - first) * length if i != member.axis and s and n > 1 else s
         for i, (n, s) in axes
     )
-    return replace(access, base=first * length, strides=strides)
+    return replace(x, base=first * length, strides=strides)

@@ -166,10 +166,10 @@ class StandIns:
 
     arguments: tuple[Any, ...]
     values: list[float]  # of the inputs, numbered through all arguments
-    space: list[str]
+    argument: list[int]  # which argument each is in
     at: list[int]
     ids: list[int]  # of the run-time integers, numbered through all arguments
-    ids_space: list[str]
+    ids_argument: list[int]
     ids_at: list[int]
 
 
@@ -196,12 +196,12 @@ def _reads(
         tracer.inputs[id(read)] = len(made.values)
         tracer.leaves.append(read)
         made.values.append(float(number))
-        made.space.append(f"input{k}")
+        made.argument.append(k)
         made.at.append(at)
         if integral:
             tracer.slots[id(read)] = len(made.ids)
             made.ids.append(int(number))
-            made.ids_space.append(f"ids{k}")
+            made.ids_argument.append(k)
             made.ids_at.append(at)
         yield read
 

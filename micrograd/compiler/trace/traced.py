@@ -43,7 +43,7 @@ class Traced:
     outputs: Outputs
     milliseconds: float = 0.0
     choices: Choices | None = None
-    tried: dict[str, set[int]] = field(default_factory=dict)  # integers of each space of them
+    tried: dict[int, set[int]] = field(default_factory=dict)  # integers of each argument
     extents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of slots' tables
     captured: Captured | None = None  # numbers that the function found around it
     verified: bool = False  # whether a second trace has agreed
@@ -166,8 +166,7 @@ class Source:
     ) -> Traced:
         made = run.made
         ids = np.array(made.ids, np.int64)
-        names = sorted(set(made.ids_space))
-        group = np.array([names.index(name) for name in made.ids_space])
+        group = np.unique(made.ids_argument, return_inverse=True)[1]
         traced = Traced(first, made, run.outputs)
         if any(slot >= 0 and ids[slot] < 0 for slot in run.tracer.indexed):
             lines = [line for slot, line in run.tracer.indexed.items() if ids[slot] < 0]
@@ -248,8 +247,8 @@ class Source:
             )
 
     def _note(self, traced: Traced, made: StandIns) -> None:
-        for name, number in zip(made.ids_space, made.ids, strict=True):
-            traced.tried.setdefault(name, set()).add(number)
+        for k, number in zip(made.ids_argument, made.ids, strict=True):
+            traced.tried.setdefault(k, set()).add(number)
 
 
 @dataclass(slots=True)
@@ -288,9 +287,8 @@ def _with_ids(arguments: tuple[Any, ...], made: StandIns, ids: np.ndarray) -> tu
     """The arguments with other integers."""
     new = list(arguments)
     numbers = ids.tolist()
-    for name in dict.fromkeys(made.ids_space):
-        k = int(name[len("ids") :])
-        own = [x for x, space in zip(numbers, made.ids_space, strict=True) if space == name]
+    for k in dict.fromkeys(made.ids_argument):
+        own = [x for x, of in zip(numbers, made.ids_argument, strict=True) if of == k]
         new[k] = _refilled(arguments[k], iter(own))
     return tuple(new)
 

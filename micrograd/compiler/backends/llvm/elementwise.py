@@ -1,4 +1,4 @@
-"""Element-wise kernels: vectors along one axis, loops over the others.
+"""Element-wise nests: vectors along one axis, loops over the others.
 
 Where a short axis is woven into the vectors' axis, as the features of samples that lie one after
 the other, its numbers are worked out together, from whole vectors that are then sorted apart.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from micrograd.compiler.backends.llvm.functions import Arithmetic
 from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
-from micrograd.compiler.nest.program import TERM, Access, Elementwise, Statement
+from micrograd.compiler.nest.ir import TERM, Affine, Nest, Statement
 from micrograd.ops import OPS
 
 STATEMENTS_OF_A_TRIP = 8  # of a loop, times the vectors that each works on
@@ -19,36 +19,36 @@ FIXED = 2  # inputs that are kept in registers during loops
 WEFT = 8  # the longest axis that is woven into another
 
 
-def emit(body: Body, kernel: Elementwise, place: Place) -> None:
-    """Write a kernel whose spaces are numbers of pointers."""
-    axis = vector_axis(kernel, body.lanes)
-    weft = None if axis is None else woven(kernel, axis)
-    outer = [i for i in range(len(kernel.extents)) if i not in (axis, weft)]
-    fixed = {} if axis is None else fixed_inputs(body, kernel.statements, place)
+def emit(body: Body, nest: Nest, place: Place) -> None:
+    """Write a nest whose spaces are numbers of pointers."""
+    axis = vector_axis(nest, body.lanes)
+    weft = None if axis is None else woven(nest, axis)
+    outer = [i for i in range(len(nest.extents)) if i not in (axis, weft)]
+    fixed = {} if axis is None else fixed_inputs(body, nest.body, place)
 
     def row(at: Place) -> None:
         if axis is None:
-            run(body, kernel.statements, {}, 1, 1, lambda a: (at.pointer(a), a.base, 0))
+            run(body, nest.body, {}, 1, 1, lambda a: (at.pointer(a), a.base, 0))
             return
-        unroll = max(1, min(4, STATEMENTS_OF_A_TRIP // len(kernel.statements)))
-        for part in segments(kernel.extents[axis], body.lanes, unroll if weft is None else 1):
-            _emit_part(body, kernel, at, axis, part, weft, fixed)
+        unroll = max(1, min(4, STATEMENTS_OF_A_TRIP // len(nest.body)))
+        for part in segments(nest.extents[axis], body.lanes, unroll if weft is None else 1):
+            _emit_part(body, nest, at, axis, part, weft, fixed)
 
-    def nest(level: int, at: Place) -> None:
+    def around(level: int, at: Place) -> None:
         if level == len(outer):
             row(at)
             return
 
         def step(index: str, _: list[str]) -> list[str]:
-            nest(level + 1, at.moved(body, outer[level], index, 1))
+            around(level + 1, at.moved(body, outer[level], index, 1))
             return []
 
-        body.repeat(kernel.extents[outer[level]], 1, [], step)
+        body.repeat(nest.extents[outer[level]], 1, [], step)
 
-    nest(0, place)
+    around(0, place)
 
 
-def fixed_inputs(body: Body, statements: Sequence[Statement], place: Place) -> dict[Access, str]:
+def fixed_inputs(body: Body, statements: Sequence[Statement], place: Place) -> dict[Affine, str]:
     """The first inputs that are the same everywhere, in all lanes."""
     written = {s.out for s in statements}
     fixed = {a: None for s in statements for a in s.inputs if not any(a.strides)}
@@ -58,15 +58,15 @@ def fixed_inputs(body: Body, statements: Sequence[Statement], place: Place) -> d
 
 def _emit_part(
     body: Body,
-    kernel: Elementwise,
+    nest: Nest,
     at: Place,
     axis: int,
     part: Segment,
     weft: int | None,
-    fixed: dict[Access, str],
+    fixed: dict[Affine, str],
 ) -> None:
     size = len(part.active) * body.lanes
-    apart = {} if weft is None else _apart(kernel, axis, weft)
+    apart = {} if weft is None else _apart(nest, axis, weft)
 
     def step(index: str, _: list[str]) -> list[str]:
         moved = at.moved(body, axis, index, size)
@@ -76,36 +76,36 @@ def _emit_part(
                 a: body.load_woven(moved.pointer(a), a.base + first * n, n, active)
                 for a, n in apart.items()
             }
-            for i in range(1 if weft is None else kernel.extents[weft]):
+            for i in range(1 if weft is None else nest.extents[weft]):
 
-                def where(a: Access, first: int = first, i: int = i) -> tuple[str, int, int]:
+                def where(a: Affine, first: int = first, i: int = i) -> tuple[str, int, int]:
                     offset = a.base + first * a.strides[axis]
                     if weft is not None:
                         offset += i * a.strides[weft]
                     return moved.pointer(a), offset, a.strides[axis]
 
                 registers = fixed | {a: vectors[i] for a, vectors in sorted_apart.items()}
-                run(body, kernel.statements, registers, body.lanes, active, where)
+                run(body, nest.body, registers, body.lanes, active, where)
         return []
 
     body.repeat(part.trips, 1, [], step)
 
 
-def woven(kernel: Elementwise, axis: int) -> int | None:
+def woven(nest: Nest, axis: int) -> int | None:
     """The axis that is woven into this one in some operand, if one is."""
-    for weft, n in enumerate(kernel.extents):
-        if weft != axis and 2 <= n <= WEFT and _apart(kernel, axis, weft):
+    for weft, n in enumerate(nest.extents):
+        if weft != axis and 2 <= n <= WEFT and _apart(nest, axis, weft):
             return weft
     return None
 
 
-def _apart(kernel: Elementwise, axis: int, weft: int) -> dict[Access, int]:
+def _apart(nest: Nest, axis: int, weft: int) -> dict[Affine, int]:
     """The operands into whose axis the other is woven, and its extent."""
-    n = kernel.extents[weft]
-    written = {s.out for s in kernel.statements}
+    n = nest.extents[weft]
+    written = {s.out for s in nest.body}
     return {
         a: n
-        for s in kernel.statements
+        for s in nest.body
         for a in s.inputs
         if a.strides[axis] == n and a.strides[weft] == 1 and a not in written
     }
@@ -114,15 +114,15 @@ def _apart(kernel: Elementwise, axis: int, weft: int) -> dict[Access, int]:
 def run(
     body: Body,
     statements: Sequence[Statement],
-    registers: dict[Access, str],
+    registers: dict[Affine, str],
     lanes: int,
     active: int,
-    where: Callable[[Access], tuple[str, int, int]],
+    where: Callable[[Affine], tuple[str, int, int]],
 ) -> None:
     """The statements on one vector; `where` gives an access's pointer, offset and stride."""
     m = Arithmetic(body, lanes)
 
-    def get(access: Access) -> str:
+    def get(access: Affine) -> str:
         if access not in registers:
             registers[access] = body.load(*where(access), lanes, active)
         return registers[access]
@@ -135,15 +135,15 @@ def run(
         body.store(registers[access], *where(access), lanes, active)
 
 
-def vector_axis(kernel: Elementwise, lanes: int) -> int | None:
+def vector_axis(nest: Nest, lanes: int) -> int | None:
     """The axis along which vectors cost least; None if single numbers do."""
-    accesses = _traffic(kernel)
-    size = math.prod(kernel.extents)
-    cheapest, axis = size * (len(accesses) + len(kernel.statements)), None
-    for i, n in enumerate(kernel.extents):
-        cost = len(kernel.statements)
-        weft = woven(kernel, i)
-        apart = {} if weft is None else _apart(kernel, i, weft)
+    accesses = _traffic(nest)
+    size = math.prod(nest.extents)
+    cheapest, axis = size * (len(accesses) + len(nest.body)), None
+    for i, n in enumerate(nest.extents):
+        cost = len(nest.body)
+        weft = woven(nest, i)
+        apart = {} if weft is None else _apart(nest, i, weft)
         for access in accesses:
             cost += 1 if access.strides[i] in (0, 1) or access in apart else 2 * lanes
         cost *= size // n * -(-n // lanes)
@@ -152,16 +152,16 @@ def vector_axis(kernel: Elementwise, lanes: int) -> int | None:
     return axis
 
 
-def _traffic(kernel: Elementwise) -> list[Access]:
+def _traffic(nest: Nest) -> list[Affine]:
     """What is loaded, and what is stored: not what stays in registers."""
-    read: set[Access] = set()
-    made: set[Access] = set()
-    for s in kernel.statements:
+    read: set[Affine] = set()
+    made: set[Affine] = set()
+    for s in nest.body:
         read.update(access for access in s.inputs if access not in made)
         if s.accumulate and s.out not in made:
             read.add(s.out)
         made.add(s.out)
-    return [*read, *{s.out for s in kernel.statements if s.kept}]
+    return [*read, *{s.out for s in nest.body if s.kept}]
 
 
 def compute(m: Arithmetic, s: Statement, inputs: Sequence[str], added: str | None) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from micrograd.compiler.backends import checked_array, space_type, write_constants
 from micrograd.compiler.backends.llvm.ir import Machine
 from micrograd.compiler.backends.llvm.render import render
-from micrograd.compiler.nest.program import Program
+from micrograd.compiler.nest.ir import Program, Space
 from micrograd.compiler.store import aligned
 
 CODE_OPTIMISATION = 1  # of 0 to 3; the text has all that the others would find
@@ -37,7 +37,7 @@ class LlvmExecutable:
         source = render(program, dtype, machine)
         self.source = source.text
         self._engine = _compiled(source.text)
-        self.work = aligned(source.work_size, dtype)
+        self.work = aligned(len(program.work), dtype)
         write_constants(self.work, program)
         self._places = {space: k for k, space in enumerate(source.spaces)}
         self._arrays: list[NDArray[Any]] = [self.work]
@@ -52,7 +52,7 @@ class LlvmExecutable:
         function.owner = self._engine, self._arrays  # type: ignore[attr-defined]  # live as long
         self.run: Callable[[], float] = function
 
-    def point(self, space: str, array: NDArray[Any]) -> None:
+    def point(self, space: Space, array: NDArray[Any]) -> None:
         """Use this array itself for a space."""
         checked_array(space, array, self._sizes, self._dtype)
         place = self._places[space]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.nest.program import Access
+from micrograd.compiler.nest.ir import Affine
 
 Step = Callable[[str, list[str]], Sequence[str]]  # (index, what is carried) -> that, one on
 
@@ -229,14 +229,14 @@ def mask(active: int, lanes: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a kernel is: a pointer for each number that its accesses have for spaces."""
+    """Where a nest is: a pointer for each number that its operands have for spaces."""
 
     pointers: tuple[str, ...]
     strides: tuple[tuple[int, ...], ...]  # of each, those of all the accesses through it
 
-    def pointer(self, access: Access) -> str:
+    def pointer(self, x: Affine) -> str:
         """The pointer from which an access is an offset."""
-        return self.pointers[int(access.space)]
+        return self.pointers[x.space.number]
 
     def moved(self, body: Body, axis: int, index: str, step: int) -> Place:
         """The place `index · step` further along an axis."""

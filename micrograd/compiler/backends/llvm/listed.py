@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from micrograd.compiler.backends.llvm.functions import Arithmetic
 from micrograd.compiler.backends.llvm.ir import Body, Segment, segments
 from micrograd.compiler.backends.llvm.regular import Alike
-from micrograd.compiler.nest.program import OneHot, Ragged
+from micrograd.compiler.nest.ir import Nest, Shape
 
 UNROLL = 4
 
@@ -30,14 +31,14 @@ def emit_gather(body: Body, count: int, lanes: int) -> None:
     body.repeat("%n", 1, [], step)
 
 
-def emit_ragged(body: Body, kernel: Ragged, alike: Alike) -> None:
+def emit_ragged(body: Body, nest: Nest, alike: Alike) -> None:
     """Reduce %n groups of rows: %out, %u_source, %u, %v_source, %v and %start are pointers.
 
     A number, %c, is the coefficient.
     """
     lanes = alike.rows
     m = Arithmetic(body, lanes)
-    largest = kernel.reduction == "max"
+    largest = nest.reduce == "max"
 
     def numbers(source: str, index: str, j: str, stride: int) -> str:
         place = body.moved(index, j, 1, "i64")
@@ -53,14 +54,14 @@ def emit_ragged(body: Body, kernel: Ragged, alike: Alike) -> None:
         def step(j: str, total: list[str]) -> list[str]:
             place = body.value(f"add nuw nsw i64 {first}, {j}")
             x = numbers("%u_source", "%u", place, alike.u)
-            if kernel.v is not None:
+            if len(nest.first.inputs) == 2:
                 return [m.fma(x, numbers("%v_source", "%v", place, alike.v), total[0])]
             return [m.maximum(total[0], x) if largest else m.fadd(total[0], x)]
 
         (total,) = body.repeat(count, lanes, [m.text(-math.inf if largest else 0.0)], step)
         out = body.moved("%out", i, lanes)
         c = "%c" if lanes == 1 else body.spread("%c", lanes)
-        if kernel.accumulate:
+        if nest.first.accumulate:
             total = m.fma(total, c, body.load(out, 0, 1, lanes, lanes))
         else:
             total = m.fmul(total, c)
@@ -70,10 +71,20 @@ def emit_ragged(body: Body, kernel: Ragged, alike: Alike) -> None:
     body.repeat("%n", 1, [], group)
 
 
-def emit_one_hot(body: Body, kernel: OneHot) -> None:
+@dataclass(frozen=True, slots=True)
+class OneHot:
+    """Choices by run-time integers: the axis of the choices, and how result and integers lie."""
+
+    extents: Shape
+    axis: int
+    out: Shape
+    ids: Shape
+
+
+def emit_one_hot(body: Body, hot: OneHot) -> None:
     """Compare %ids with the indices of their axis: in vectors where those lie side by side."""
-    outer = [i for i in range(len(kernel.extents)) if i != kernel.axis]
-    n, stride = kernel.extents[kernel.axis], kernel.out.strides[kernel.axis]
+    outer = [i for i in range(len(hot.extents)) if i != hot.axis]
+    n, stride = hot.extents[hot.axis], hot.out[hot.axis]
     lanes = body.lanes if stride == 1 and n > 1 else 1
 
     def compare(place: str, chosen: str, index: str, part: Segment) -> list[str]:
@@ -110,12 +121,10 @@ def emit_one_hot(body: Body, kernel: OneHot) -> None:
         axis = outer[level]
 
         def step(index: str, _: list[str]) -> list[str]:
-            moved = body.moved(place, index, kernel.out.strides[axis])
-            return nest(
-                level + 1, moved, body.moved(identity, index, kernel.ids.strides[axis], "i64")
-            )
+            moved = body.moved(place, index, hot.out[axis])
+            return nest(level + 1, moved, body.moved(identity, index, hot.ids[axis], "i64"))
 
-        return body.repeat(kernel.extents[axis], 1, [], step)
+        return body.repeat(hot.extents[axis], 1, [], step)
 
     nest(0, "%out", "%ids")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 from micrograd.compiler.backends.llvm.ir import Body, Machine, Precision
-from micrograd.compiler.nest.program import Integers
+from micrograd.compiler.nest.ir import Integers, Role, Space
 
 LONG = 300  # lines of a function, from which the next call goes to another: LLVM likes them short
 BLOCK = "%block"  # the number of the block that runs
-MOVING = "+"  # before how far a space moves from one block to the next
 ATTRIBUTES = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
 
 
@@ -20,20 +19,20 @@ class Module:
     tables of integers.
     """
 
-    def __init__(self, precision: Precision, machine: Machine, spaces: Sequence[str]) -> None:
+    def __init__(self, precision: Precision, machine: Machine, spaces: Sequence[Space]) -> None:
         self.precision = precision
         self.lanes = machine.vector_bytes // precision.bytes
         self._machine = machine
         self.integers: list[Integers] = []
         self._places = {space: place for place, space in enumerate(spaces)}
-        self._tables: dict[int, str] = {}
+        self._tables: dict[int, int] = {}  # places of tables of integers
         self._declarations: set[str] = set()
         self._functions: list[str] = []
         self._names: dict[Hashable, str] = {}
         self._parts: list[str] = []
         self._before_blocks: list[str] = []
         self._parameters = ""  # of parts
-        self._loaded: dict[str, str] = {}
+        self._loaded: dict[Space | int, str] = {}
         self.part = self._body()
 
     def function(
@@ -51,22 +50,26 @@ class Module:
         """Call a function of kernels, in the part that is being written."""
         self.part.line(f"call void @{name}({', '.join(arguments)})")
 
-    def address(self, space: str, offset: int = 0) -> str:
+    def address(self, space: Space, offset: int = 0) -> str:
         """A pointer to a number of a space, in the part that is being written."""
-        kind = "i64" if space.startswith("ids") else ""
+        kind = "i64" if space.role is Role.IDS else ""
         if space not in self._loaded:
-            name, _, step = space.partition(MOVING)
-            start = self.part.value(f"load ptr, ptr {table_entry(self._places[name])}")
-            self._loaded[space] = self.part.moved(start, BLOCK, int(step or 0), kind)
+            start = self._load(self._places[space.at_rest])
+            self._loaded[space] = self.part.moved(start, BLOCK, space.step, kind)
         return self.part.moved(self._loaded[space], str(offset), 1, kind)
 
     def integer_table(self, values: Integers, offset: int = 0) -> str:
         """A pointer to a table of integers, which is noted if it is new."""
         if id(values) not in self._tables:
-            name = self._tables[id(values)] = f"table {len(self.integers)}"
-            self._places[name] = len(self._places)
+            self._tables[id(values)] = len(self._places) + len(self.integers)
             self.integers.append(values)
-        return self.part.moved(self.address(self._tables[id(values)]), str(offset), 1, "i64")
+        place = self._tables[id(values)]
+        if place not in self._loaded:
+            self._loaded[place] = self._load(place)
+        return self.part.moved(self._loaded[place], str(offset), 1, "i64")
+
+    def _load(self, place: int) -> str:
+        return self.part.value(f"load ptr, ptr {table_entry(place)}")
 
     def split(self) -> None:
         """Go on in another part, if this one is long."""
@@ -98,7 +101,7 @@ class Module:
 
     def text(self, run: Sequence[str]) -> str:
         """The whole module; `run` is the body of the function of that name."""
-        table = f"[{len(self._places)} x ptr]"
+        table = f"[{len(self._places) + len(self.integers)} x ptr]"
         return "\n".join(
             [
                 f"@spaces = global {table} zeroinitializer",
@@ -126,11 +129,6 @@ class Module:
             self._define(name, self._parameters, self.part, "void")
             self._parts.append(name)
         self.part, self._loaded = self._body(), {}
-
-
-def moving_space(space: str, step: int) -> str:
-    """The name of a space whose addresses move by so much from one block to the next."""
-    return f"{space}{MOVING}{step}" if step else space
 
 
 def table_entry(place: int) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.nest.program import Integers, Ragged
+from micrograd.compiler.nest.ir import Integers, Listed
 
 SIZES = (16, 8, 4)  # of the vectors looked for
 
@@ -30,20 +31,20 @@ def run_length(index: Integers, lanes: int) -> int:
     return 1
 
 
-def rows_alike(kernel: Ragged, lanes: int) -> Alike:
+def rows_alike(starts: Integers, factors: Sequence[Listed], lanes: int) -> Alike:
     """The largest groups of rows that differ by strides of 0 and 1 only."""
-    count = len(kernel.start) - 1
-    lengths = np.diff(kernel.start)
+    count = len(starts) - 1
+    lengths = np.diff(starts)
     row = np.repeat(np.arange(count), lengths)
     for size in SIZES:
         if size > lanes or count % size or np.ptp(lengths.reshape(-1, size), axis=1).any():
             continue
         lane = row % size
-        first = np.arange(len(row)) - kernel.start[row] + kernel.start[row - lane]
-        u = _stride(kernel.u, first, lane)
-        v = 0 if kernel.v is None else _stride(kernel.v, first, lane)
-        if u is not None and v is not None:
-            return Alike(size, u, v)
+        first = np.arange(len(row)) - starts[row] + starts[row - lane]
+        strides = [_stride(x.index, first, lane) for x in factors]
+        known = [stride for stride in strides if stride is not None]
+        if len(known) == len(strides):
+            return Alike(size, *known)
     return Alike()
 
 

@@ -1,6 +1,6 @@
 """A program as LLVM's text.
 
-Kernels that differ in nothing but where their operands lie share a function, which takes pointers.
+Nests that differ in nothing but where their operands lie share a function, which takes pointers.
 `run` takes nothing: the arrays' addresses are in a global table.
 """
 
@@ -8,64 +8,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.backends.llvm import contraction, elementwise, listed
+from micrograd.compiler.backends.llvm import elementwise, listed, reduction
 from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Place
-from micrograd.compiler.backends.llvm.module import Module, moving_space, table_entry
-from micrograd.compiler.backends.llvm.packing import packed
+from micrograd.compiler.backends.llvm.module import Module, table_entry
 from micrograd.compiler.backends.llvm.regular import rows_alike, run_length
-from micrograd.compiler.nest.axes import Nest, as_statement, map_accesses, merged, reduces
-from micrograd.compiler.nest.program import (
-    Access,
-    Contraction,
-    Elementwise,
-    Gather,
+from micrograd.compiler.nest.axes import mapped, merged
+from micrograd.compiler.nest.ir import (
+    WORK,
+    Affine,
+    Counter,
     Integers,
-    Kernel,
-    Maximum,
-    OneHot,
+    Listed,
+    Nest,
     Program,
-    Ragged,
+    Role,
+    Space,
+    size_of,
 )
-from micrograd.compiler.nest.spans import affine_reads, affine_writes
+from micrograd.compiler.nest.spans import reads, writes
 
 Strides = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class Text:
     """A program's text, and what it runs on."""
 
     text: str
-    spaces: tuple[str, ...]  # whose addresses the table begins with
+    spaces: tuple[Space, ...]  # whose addresses the table begins with
     integers: tuple[Integers, ...]  # whose addresses follow
-    work_size: int
 
 
-def render(program: Program, dtype: Any, machine: Machine) -> Source:
+def render(program: Program, dtype: Any, machine: Machine) -> Text:
     """The text of a program for a machine."""
     precision = FLOAT if np.dtype(dtype) == np.float32 else DOUBLE
-    spaces = ("work", *program.sizes)
+    spaces = (WORK, *program.sizes)
     module = Module(precision, machine, spaces)
-    calls = _Calls(module, scratch=-(-len(program.work) // 16) * 16)
+    calls = _Calls(module)
     done = 0
     for repeat in program.repeats:
-        for kernel in program.kernels[done : repeat.first]:
-            calls.add(kernel)
-        calls.repeat(program.kernels[repeat.first : repeat.end], repeat.count)
+        for nest in program.nests[done : repeat.first]:
+            calls.add(nest)
+        calls.repeat(program.nests[repeat.first : repeat.end], repeat.count)
         done = repeat.end
-    for kernel in program.kernels[done : program.update_from]:
-        calls.add(kernel)
+    for nest in program.nests[done : program.update_from]:
+        calls.add(nest)
     lines = ["entry:", *module.calls_of_parts(), *_check(program, module)]
-    for kernel in program.kernels[program.update_from :]:
-        calls.add(kernel)
+    for nest in program.nests[program.update_from :]:
+        calls.add(nest)
     lines += [*module.calls_of_parts(), *_answer(program, module)]
-    return Source(module.text(lines), spaces, tuple(module.integers), calls.work_size)
+    return Text(module.text(lines), spaces, tuple(module.integers))
 
 
 def _check(program: Program, module: Module) -> list[str]:
@@ -110,135 +108,127 @@ def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class _Calls:
-    """Writes what runs each kernel."""
+    """Writes what runs each nest."""
 
-    def __init__(self, module: Module, scratch: int) -> None:
+    def __init__(self, module: Module) -> None:
         self._module = module
-        self._scratch = scratch  # where work goes on
-        self.work_size = scratch
 
-    def add(self, kernel: Kernel) -> None:
+    def add(self, nest: Nest, blocks: bool = False) -> None:
+        """Write the call; with `blocks`, of a nest whose first axis is that of the blocks."""
         self._module.split()
-        match kernel:
-            case Elementwise():
-                self._nest(merged(kernel))
-            case Contraction() if not reduces(kernel):
-                self._nest(merged(as_statement(kernel)))
-            case Contraction():
-                copies, even, size = packed(merged(kernel), self._module.lanes, self._scratch)
-                self.work_size = max(self.work_size, self._scratch + size)
-                for copy in copies:
-                    self._nest(merged(copy))
-                self._nest(even)
-            case Maximum():
-                self._nest(merged(kernel))
-            case OneHot():
-                self._one_hot(kernel)
-            case Gather():
-                self._gather(kernel)
-            case Ragged():
-                self._ragged(kernel)
+        if nest.starts is not None:
+            self._ragged(nest, nest.starts)
+        elif nest.is_plain:
+            self._plain(nest, blocks)
+        else:
+            self._looked_up(nest)
 
-    def repeat(self, kernels: Sequence[Kernel], count: int) -> None:
-        """Write what runs the kernels of a repeat."""
+    def repeat(self, nests: Sequence[Nest], count: int) -> None:
+        """Write what runs the nests of a repeat."""
         self._module.begin_blocks()
-        for kernel in kernels:
-            assert isinstance(kernel, Elementwise | Contraction | Maximum)
-            self.add(_moving(kernel))
+        for nest in nests:
+            self.add(nest, blocks=True)
         self._module.end_blocks(count)
 
-    def _nest(self, kernel: Nest) -> None:
-        local, pointers, strides = _localised(kernel)
+    def _plain(self, nest: Nest, blocks: bool) -> None:
+        nest = merged(_moving(nest) if blocks else nest)
+        local, pointers, strides = _localised(nest)
         addresses = tuple(self._module.address(*pointer) for pointer in pointers)
-        if isinstance(local, Elementwise) and _is_small(local, self._module.lanes):
-            elementwise.emit(self._module.part, local, Place(addresses, strides))
+        emit = reduction.emit if local.reduce else elementwise.emit
+        if not local.reduce and _is_small(local, self._module.lanes):
+            emit(self._module.part, local, Place(addresses, strides))
             return
         names = tuple(f"%p{k}" for k in range(len(pointers)))
 
         def write(body: Body) -> None:
-            if isinstance(local, Elementwise):
-                elementwise.emit(body, local, Place(names, strides))
-            else:
-                contraction.emit(body, local, Place(names, strides))
+            emit(body, local, Place(names, strides))
 
         name = self._module.function(local, ", ".join(f"ptr {p}" for p in names), write)
         self._module.call(name, *(f"ptr {a}" for a in addresses))
 
-    def _one_hot(self, kernel: OneHot) -> None:
-        local = replace(
-            kernel, out=replace(kernel.out, base=0), ids=replace(kernel.ids, base=0, space="")
-        )
-        write = partial(listed.emit_one_hot, kernel=local)
-        name = self._module.function(local, "ptr %out, ptr %ids", write)
-        addresses = [self._module.address(a.space, a.base) for a in (kernel.out, kernel.ids)]
-        self._module.call(name, *(f"ptr {a}" for a in addresses))
+    def _looked_up(self, nest: Nest) -> None:
+        """A gather, or a choice by run-time integers."""
+        s = nest.first
+        match s.inputs:
+            case (Listed() as source,):
+                self._gather(s.out, source)
+            case (Affine() as ids, Counter(axis)):
+                hot = listed.OneHot(nest.extents, axis, s.out.strides, ids.strides)
+                write = partial(listed.emit_one_hot, hot=hot)
+                name = self._module.function(hot, "ptr %out, ptr %ids", write)
+                addresses = [self._module.address(x.space, x.base) for x in (s.out, ids)]
+                self._module.call(name, *(f"ptr {a}" for a in addresses))
+            case _:
+                raise ValueError(f"no code for {s}")
 
-    def _gather(self, kernel: Gather) -> None:
+    def _gather(self, out: Affine, source: Listed) -> None:
         done = 0
         parameters = "ptr %out, ptr %source, ptr %index, i64 %n"
-        run = run_length(kernel.index, self._module.lanes)
+        run = run_length(source.index, self._module.lanes)
         for count, lanes in ((max(run, listed.UNROLL), run), (1, 1)):
-            trips = (len(kernel.index) - done) // count
+            trips = (len(source.index) - done) // count
             if trips:
                 write = partial(listed.emit_gather, count=count, lanes=lanes)
                 self._module.call(
                     self._module.function(("gather", count, lanes), parameters, write),
-                    f"ptr {self._module.address('work', kernel.base + done)}",
-                    f"ptr {self._module.address(kernel.space)}",
-                    f"ptr {self._module.integer_table(kernel.index, done)}",
+                    f"ptr {self._module.address(out.space, out.base + done)}",
+                    f"ptr {self._module.address(source.space)}",
+                    f"ptr {self._module.integer_table(source.index, done)}",
                     f"i64 {trips}",
                 )
             done += trips * count
 
-    def _ragged(self, kernel: Ragged) -> None:
-        module, number = self._module, self._module.precision.name
-        v_space, v = (kernel.u_space, kernel.u) if kernel.v is None else (kernel.v_space, kernel.v)
-        alike = rows_alike(kernel, module.lanes)
+    def _ragged(self, nest: Nest, starts: Integers) -> None:
+        module, number, term = self._module, self._module.precision.name, nest.first
+        u, v = (*term.inputs, term.inputs[0])[:2]
+        alike = rows_alike(starts, term.inputs, module.lanes)
         arguments = {
-            "ptr %out": module.address("work", kernel.base),
-            "ptr %u_source": module.address(kernel.u_space),
-            "ptr %u": module.integer_table(kernel.u),
-            "ptr %v_source": module.address(v_space),
-            "ptr %v": module.integer_table(v),
-            "ptr %start": module.integer_table(kernel.start),
-            f"{number} %c": module.precision.constant(kernel.coefficient),
-            "i64 %n": str((len(kernel.start) - 1) // alike.rows),
+            "ptr %out": module.address(term.out.space, term.out.base),
+            "ptr %u_source": module.address(u.space),
+            "ptr %u": module.integer_table(u.index),
+            "ptr %v_source": module.address(v.space),
+            "ptr %v": module.integer_table(v.index),
+            "ptr %start": module.integer_table(starts),
+            f"{number} %c": module.precision.constant(term.coefficient),
+            "i64 %n": str((len(starts) - 1) // alike.rows),
         }
-        key = ("ragged", kernel.reduction, kernel.v is None, kernel.accumulate, alike)
-        write = partial(listed.emit_ragged, kernel=kernel, alike=alike)
+        key = ("ragged", nest.reduce, len(term.inputs), term.accumulate, alike)
+        write = partial(listed.emit_ragged, nest=nest, alike=alike)
         name = module.function(key, ", ".join(arguments), write)
         module.call(name, *(f"{kind.split()[0]} {x}" for kind, x in arguments.items()))
 
 
-def _moving(kernel: Nest) -> Nest:
-    """The kernel without the axis of the blocks; spaces tell how far accesses move along it."""
-    return map_accesses(
-        kernel,
-        kernel.extents[1:],
-        lambda a: Access(moving_space(a.space, a.strides[0]), a.base, a.strides[1:]),
+def _moving(nest: Nest) -> Nest:
+    """The nest without the axis of the blocks; spaces tell how far operands move along it."""
+    return mapped(
+        nest,
+        nest.extents[1:],
+        lambda x: Affine(
+            Space.of(x.space.role, x.space.number, x.strides[0]), x.base, x.strides[1:]
+        ),
     )
 
 
-def _localised(kernel: Nest) -> tuple[Nest, list[tuple[str, int]], Strides]:
-    """The kernel with numbers of pointers for spaces: one for all accesses of the same strides.
+def _localised(nest: Nest) -> tuple[Nest, list[tuple[Space, int]], Strides]:
+    """The nest with numbers of pointers for spaces: one for all operands of the same strides.
 
     Also the space of each and where in it that is, and the strides.
     """
-    lowest: dict[tuple[str, tuple[int, ...]], int] = {}
-    for a in affine_writes(kernel) + affine_reads(kernel):
-        key = (a.space, a.strides)
-        lowest[key] = min(a.base, lowest.get(key, a.base))
-    numbers = {key: str(k) for k, key in enumerate(lowest)}
+    lowest: dict[tuple[Space, tuple[int, ...]], int] = {}
+    for x in writes(nest) + reads(nest):
+        key = (x.space, x.strides)
+        lowest[key] = min(x.base, lowest.get(key, x.base))
+    numbers = {key: Space.of(Role.LOCAL, k) for k, key in enumerate(lowest)}
 
-    def local(a: Access) -> Access:
-        key = (a.space, a.strides)
-        return Access(numbers[key], a.base - lowest[key], a.strides)
+    def local(x: Affine) -> Affine:
+        key = (x.space, x.strides)
+        return Affine(numbers[key], x.base - lowest[key], x.strides)
 
     pointers = [(space, base) for (space, _), base in lowest.items()]
     strides = tuple(strides for _, strides in lowest)
-    return map_accesses(kernel, kernel.extents, local), pointers, strides
+    return mapped(nest, nest.extents, local), pointers, strides
 
 
-def _is_small(kernel: Elementwise, lanes: int) -> bool:
-    """True if a function of its own would cost more than the kernel."""
-    return math.prod(kernel.extents) <= lanes and len(kernel.statements) <= 4
+def _is_small(nest: Nest, lanes: int) -> bool:
+    """True if a function of its own would cost more than the nest."""
+    return size_of(nest.extents) <= lanes and len(nest.body) <= 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from micrograd.compiler.nest.program import Contraction, Maximum
+from micrograd.compiler.nest.ir import Nest
 
 LATENCY = 8  # sums that must be under way for the machine's adders to be busy
 
@@ -18,7 +18,7 @@ class Axis:
     extent: int
     out: int  # 0 if the axis is reduced
     u: int
-    v: int
+    v: int = 0
 
     @property
     def even(self) -> bool:
@@ -37,20 +37,19 @@ class Plan:
     reduced: tuple[Axis, ...]  # but for the vectors' axis
 
 
-def axes_of(kernel: Contraction | Maximum) -> list[Axis]:
+def axes_of(nest: Nest) -> list[Axis]:
     """The axes of a reduction."""
-    nothing = (0,) * len(kernel.extents)
-    v = kernel.v.strides if isinstance(kernel, Contraction) and kernel.v else nothing
-    columns = zip(kernel.extents, kernel.out.strides, kernel.u.strides, v, strict=True)
+    term = nest.first
+    columns = zip(nest.extents, term.out.strides, *(x.strides for x in term.inputs), strict=True)
     return [Axis(number, *column) for number, column in enumerate(columns)]
 
 
-def plan(kernel: Contraction | Maximum, lanes: int, registers: int) -> Plan:
+def plan(nest: Nest, lanes: int, registers: int) -> Plan:
     """How to work out a reduction with so many registers of so many lanes."""
-    axes = axes_of(kernel)
+    axes = axes_of(nest)
     vector = _vector_axis(axes, lanes)
     outer = [axis for axis in axes if axis.out and axis is not vector]
-    if isinstance(kernel, Contraction) and kernel.v is not None:
+    if len(nest.first.inputs) == 2:
         tile, unroll = _tile(outer, vector, lanes, registers)
     else:
         tile, unroll = (), 1 if vector is None else min(4, -(-vector.extent // lanes))

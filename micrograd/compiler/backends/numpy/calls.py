@@ -7,24 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from micrograd.compiler.backends import MASKS
-from micrograd.compiler.backends.numpy.names import Shape
 from micrograd.compiler.backends.numpy.rows import call_of, is_choice
-from micrograd.compiler.backends.numpy.sums import starts
 from micrograd.compiler.backends.numpy.terms import Terms
-from micrograd.compiler.nest.axes import as_statement, merged, ordered, reduces
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.axes import along, merged, ordered
+from micrograd.compiler.nest.ir import (
+    MASKS,
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Gather,
-    Integers,
-    Kernel,
-    Maximum,
-    OneHot,
+    WORK,
+    Affine,
+    Counter,
+    Listed,
+    Nest,
     Program,
-    Ragged,
+    Shape,
     Statement,
 )
 from micrograd.compiler.nest.spans import span
@@ -39,8 +34,8 @@ class Writer(Terms):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._copies: list[tuple[str, str]] = []
-        self._all(program.kernels[: program.update_from])
-        loss = self._view(Access("work", program.loss, ()), ())
+        self._all(program.nests[: program.update_from])
+        loss = self._view(Affine(WORK, program.loss, ()), ())
         self._line(f"loss = {loss}.item()")
         self._line("if not isfinite(loss):\n        return nan")
         for base, length in program.checked:  # 0 · x is nan where x is not finite, and nan is true
@@ -48,6 +43,7 @@ class Writer(Terms):
             self._line(f"if {self._block(base, length)}.dot({zeros}):\n        return nan")
         self._updates(program)
         self._commit()
+        self._flush()
         lines = [f"    {line}" for line in self._lines]
         self.function = "\n".join(["def run():", *lines, f"    return {loss}.item()"])
 
@@ -58,11 +54,11 @@ class Writer(Terms):
 
     def _updates(self, program: Program) -> None:
         """What follows the check, but for the copies to parameters and state, which are noted."""
-        kernels = program.kernels[program.update_from :]
+        nests = program.nests[program.update_from :]
         self._touches = Touches(program)
-        for place, kernel in enumerate(kernels):
-            self._touches.note(kernel, place)
-        self._all(kernels)
+        for place, nest in enumerate(nests):
+            self._touches.note(nest, place)
+        self._all(nests)
 
     def _commit(self) -> None:
         """Copy new parameters and state, in one call inside which no signal handler can run.
@@ -76,61 +72,63 @@ class Writer(Terms):
             everywhere = ", ".join(["..."] * len(self._copies))
             self._line(f"list(map(setitem, [{targets}], [{everywhere}], [{sources}]))")
 
-    # ---- kernels -------------------------------------------------------------------------------
+    # ---- nests ---------------------------------------------------------------------------------
 
-    def _all(self, kernels: Sequence[Kernel]) -> None:
-        for self._place, kernel, start in starts(kernels):
+    def _all(self, nests: Sequence[Nest]) -> None:
+        for self._place, nest in enumerate(nests):
             self._used = 0
-            self._kernel(kernel, start)
+            self._nest(nest)
 
-    def _kernel(self, kernel: Kernel, start: Statement | None = None) -> None:
-        """Write a kernel; one that accumulates adds to the start, if there is one."""
-        match kernel:
-            case Elementwise():
-                kernel = kernel if start else merged(kernel)
-                for statement in kernel.statements:
-                    self._statement(statement, kernel.extents, start)
-            case Contraction():
-                if reduces(kernel):
-                    self._contraction(kernel if start else merged(kernel), start)
-                else:
-                    self._kernel(as_statement(kernel))
-            case Maximum():
-                kernel = ordered(kernel)
-                u, out, axes = self._reduced(kernel, kernel.u)
-                self._line(f"np.maximum.reduce({u}, {axes}, None, {out})")
-            case Gather():
-                self._take(kernel.space, kernel.index, self._block(kernel.base, len(kernel.index)))
-            case Ragged():
-                self._ragged(kernel)
-            case OneHot():
-                shape = [1] * len(kernel.extents)
-                shape[kernel.axis] = n = kernel.extents[kernel.axis]
-                choices = self._integers(np.arange(n).reshape(shape))
-                ids, out = (self._view(a, kernel.extents) for a in (kernel.ids, kernel.out))
-                self._line(f"np.equal({ids}, {choices}, {out})")
+    def _nest(self, nest: Nest) -> None:
+        if nest.starts is not None:
+            self._ragged(nest, nest.starts)
+        elif not nest.is_plain:
+            for s in nest.body:
+                self._looked_up(s, nest.extents)
+        elif nest.reduce == "max":
+            self._largest(ordered(nest))
+        elif nest.reduce:
+            self._contraction(merged(nest))
+        else:
+            nest = merged(nest)
+            for s in nest.body:
+                self._statement(s, nest.extents)
 
-    def _statement(self, s: Statement, extents: Shape, start: Statement | None) -> None:
-        if s.row == TERM and s.out.space in ("parameters", "state"):
+    def _looked_up(self, s: Statement, extents: Shape) -> None:
+        """A gather, or a choice by run-time integers."""
+        out = self._view(s.out, extents)
+        match s.inputs:
+            case (Listed() as listed,):
+                self._take(listed, out)
+            case (Affine() as ids, Counter(axis)):
+                shape = [1] * len(extents)
+                shape[axis] = extents[axis]
+                choices = self._integers(np.arange(extents[axis]).reshape(shape))
+                self._line(f"np.equal({self._view(ids, extents)}, {choices}, {out})")
+            case _:
+                raise ValueError(f"no call for {s}")
+
+    def _statement(self, s: Statement, extents: Shape) -> None:
+        if s.row == TERM and s.out.space.is_lasting:
             self._copies.append((self._view(s.out, extents), self._copied(s, extents)))
         elif s.row == TERM:
-            self._term(s, extents, start)
-        elif is_choice(s.row) and s.inputs[0].space == MASKS:
+            self._term(s, extents)
+        elif is_choice(s.row) and s.inputs[0].space is MASKS:
             self._choice(s, extents)
         else:
             call = call_of(s.row, () if s.static is None else (s.static,))
-            inputs = [self._view(access, extents) for access in s.inputs]
+            inputs = [self._view(x, extents) for x in s.inputs]
             constants = [self._constant(number) for number in call.constants]
             for text in call.lines:
                 self._line(text.format(*inputs, out=self._view(s.out, extents), c=constants))
 
     def _choice(self, s: Statement, extents: Shape) -> None:
         """A choice by booleans: one number where they are true, an array elsewhere."""
-        mask, number, other = s.inputs
+        _mask, number, other = s.inputs
         out = self._view(s.out, extents)
         single = not any(number.strides) and not span(number, extents).meets(span(s.out, extents))
-        x = self._view(Access(number.space, number.base, ()), ()) if single else None
-        names = [self._view(access, extents) for access in (mask, number, other)]
+        x = self._view(Affine(number.space, number.base, ()), ()) if single else None
+        names = [self._view(operand, extents) for operand in s.inputs]
         if x is None:
             self._line(f"{out}[...] = np.where({', '.join(names)})")
             return
@@ -142,7 +140,7 @@ class Writer(Terms):
         """The view that a statement copies in the end, of a temporary if it does not last."""
         (source,) = s.inputs
         read_later = latest(self._touches.read, s.out, extents) > self._place
-        if s.coefficient != 1.0 or s.accumulate or source.space != "work" or read_later:
+        if s.coefficient != 1.0 or s.accumulate or source.space is not WORK or read_later:
             raise ValueError(f"{s.out.space} may only be copied to from work, and last: {s}")
         view = self._view(source, extents)
         if latest(self._touches.written, source, extents) <= self._place:
@@ -153,58 +151,57 @@ class Writer(Terms):
 
     # ---- reductions ----------------------------------------------------------------------------
 
-    def _reduced(self, kernel: Contraction | Maximum, u: Access) -> tuple[str, str, Shape]:
-        """The views of u and of out, and the axes of u that out has not."""
-        strides = kernel.out.strides
-        axes = tuple(i for i, stride in enumerate(strides) if not stride)
-        return self._view(u, kernel.extents), self._result(kernel)[0], axes
+    def _reduced(self, nest: Nest) -> tuple[str, Shape, Shape, bool]:
+        """The view of the result, its shape, the axes that it lacks, and whether it is dense."""
+        kept = nest.result
+        axes = tuple(i for i in range(len(nest.extents)) if i not in kept)
+        shape, out = tuple(nest.extents[i] for i in kept), along(nest.first.out, kept)
+        dense = all(s == math.prod(shape[i + 1 :]) for i, s in enumerate(out.strides))
+        return self._view(out, shape), shape, axes, dense
 
-    def _result(self, kernel: Contraction | Maximum) -> tuple[str, Shape, bool]:
-        """The view of what a reduction writes, its shape, and whether that is C-contiguous."""
-        kept = [i for i, stride in enumerate(kernel.out.strides) if stride]
-        strides = tuple(kernel.out.strides[i] for i in kept)
-        shape = tuple(kernel.extents[i] for i in kept)
-        dense = all(s == math.prod(shape[i + 1 :]) for i, s in enumerate(strides))
-        return self._view(Access(kernel.out.space, kernel.out.base, strides), shape), shape, dense
+    def _largest(self, nest: Nest) -> None:
+        out, _, axes, _ = self._reduced(nest)
+        u = self._view(nest.first.inputs[0], nest.extents)
+        self._line(f"np.maximum.reduce({u}, {axes}, None, {out})")
 
-    def _contraction(self, kernel: Contraction, start: Statement | None) -> None:
-        out, shape, dense = self._result(kernel)
-        plain = kernel.coefficient == 1.0 and not kernel.accumulate
-        free = dense and (not kernel.accumulate or start is not None)
-        result = self._sums(kernel, out if free else self._temporary(shape))
-        if kernel.accumulate:
-            self._add(out, [result], kernel.coefficient, shape, start)
-        elif not plain:
-            self._line(f"np.multiply({result}, {self._constant(kernel.coefficient)}, {out})")
+    def _contraction(self, nest: Nest) -> None:
+        term, (out, shape, axes, dense) = nest.first, self._reduced(nest)
+        start = self._begun(out, ()) if term.accumulate else ("", 1.0)
+        free = dense and start[0] != out
+        result = self._sums(nest, axes, out if free else self._temporary(shape))
+        if term.accumulate:
+            self._add(start, out, [result], term.coefficient, shape)
+        elif term.coefficient != 1.0:
+            self._line(f"np.multiply({result}, {self._constant(term.coefficient)}, {out})")
         elif result != out:
             self._line(f"{out}[...] = {result}")
-        if kernel.after:
-            kept = [i for i, stride in enumerate(kernel.out.strides) if stride]
-            extents = tuple(n if i in kept else 1 for i, n in enumerate(kernel.extents))
-            self._kernel(Elementwise(extents, kernel.after))
+        extents = tuple(1 if i in axes else n for i, n in enumerate(nest.extents))
+        for s in nest.body[1:]:
+            self._statement(s, extents)
 
-    def _sums(self, kernel: Contraction, into: str) -> str:
+    def _sums(self, nest: Nest, axes: Shape, into: str) -> str:
         """Write `Σ u · v` to a contiguous array."""
-        u, _, axes = self._reduced(kernel, kernel.u)
-        if kernel.v is None:
-            if len(axes) == 1 and len(kernel.extents) <= 2 and 1 in kernel.u.strides:
-                self._row_sums(u, kernel.extents, axes[0], into)
+        extents, term = nest.extents, nest.first
+        u, *others = (self._view(x, extents) for x in term.inputs)
+        if not others:
+            if len(axes) == 1 and len(extents) <= 2 and 1 in term.inputs[0].strides:
+                self._row_sums(u, extents, axes[0], into)
             else:
                 self._line(f"np.add.reduce({u}, {axes}, None, {into})")
             return into
-        columns = zip(kernel.out.strides, kernel.u.strides, kernel.v.strides, strict=True)
-        kinds = "".join(_kind(o, u, v) for o, u, v in columns)
+        (v,) = others
+        columns = zip(term.out.strides, *(x.strides for x in term.inputs), strict=True)
+        kinds = "".join(_kind(*column) for column in columns)
         sorts = "".join(sorted(kinds))
         if sorts in ("k", "km", "kn", "kmn"):
-            self._matrix_product(kernel, kinds, into)
+            self._matrix_product(nest, kinds, into)
         elif sorts == "bk":  # faster than np.vecdot and np.einsum
-            products = self._temporary(kernel.extents)
-            self._line(f"np.multiply({u}, {self._view(kernel.v, kernel.extents)}, {products})")
-            self._row_sums(products, kernel.extents, axes[0], into)
+            products = self._temporary(extents)
+            self._line(f"np.multiply({u}, {v}, {products})")
+            self._row_sums(products, extents, axes[0], into)
         else:
-            letters = LETTERS[: len(kernel.extents)]
+            letters = LETTERS[: len(extents)]
             kept = "".join(c for i, c in enumerate(letters) if i not in axes)
-            v = self._view(kernel.v, kernel.extents)
             self._line(f'np.einsum("{letters},{letters}->{kept}", {u}, {v}, out={into})')
         return into
 
@@ -214,43 +211,42 @@ class Writer(Terms):
         left, right = (u, ones) if axis == len(extents) - 1 else (ones, u)
         self._line(f"{left}.dot({right}, {into})")
 
-    def _matrix_product(self, kernel: Contraction, kinds: str, into: str) -> None:
-        assert kernel.v is not None
+    def _matrix_product(self, nest: Nest, kinds: str, into: str) -> None:
+        u, v = nest.first.inputs
         m, n, k = ([i for i, c in enumerate(kinds) if c == kind] for kind in "mnk")
-        left, right = self._part(kernel, kernel.u, m + k), self._part(kernel, kernel.v, k + n)
+        left, right = (u, m + k), (v, k + n)
         if n and (not m or m > n):
-            left, right = self._part(kernel, kernel.v, n + k), self._part(kernel, kernel.u, k + m)
-        self._line(f"{left}.dot({right}, {into})")
+            left, right = (v, n + k), (u, k + m)
+        (a, b) = (self._part(nest, x, axes) for x, axes in (left, right))
+        self._line(f"{a}.dot({b}, {into})")
 
-    def _part(self, kernel: Contraction, access: Access, axes: list[int]) -> str:
+    def _part(self, nest: Nest, x: Affine, axes: list[int]) -> str:
         """A view over some of the axes, in this order."""
-        strides = tuple(access.strides[i] for i in axes)
-        extents = tuple(kernel.extents[i] for i in axes)
-        return self._view(Access(access.space, access.base, strides), extents)
+        return self._view(along(x, axes), tuple(nest.extents[i] for i in axes))
 
     # ---- operands that are listed ----------------------------------------------------------------
 
-    def _take(self, space: str, addresses: Integers, out: str) -> None:
-        where = self._integers(addresses)
-        self._line(f'{self._whole(space)}.take({where}, None, {out}, "clip")')
+    def _take(self, x: Listed, out: str) -> None:
+        where = self._integers(x.index)
+        self._line(f'{self._whole(x.space)}.take({where}, None, {out}, "clip")')
 
-    def _ragged(self, kernel: Ragged) -> None:
-        numbers = self._temporary((len(kernel.u),))
-        self._take(kernel.u_space, kernel.u, numbers)
-        if kernel.v is not None:
-            factors = self._temporary((len(kernel.v),))
-            self._take(kernel.v_space, kernel.v, factors)
-            self._line(f"np.multiply({numbers}, {factors}, {numbers})")
-        rows = len(kernel.start) - 1
-        out = self._block(kernel.base, rows)
-        result = self._temporary((rows,)) if kernel.accumulate else out
-        call = "np.add.reduceat" if kernel.reduction == "sum" else "np.maximum.reduceat"
-        starts = self._integers(kernel.start[:-1])
-        self._line(f"{call}({numbers}, {starts}, 0, None, {result})")
-        if kernel.accumulate:
-            self._add(out, [result], kernel.coefficient, (rows,), None)
-        elif kernel.coefficient != 1.0:
-            self._line(f"np.multiply({out}, {self._constant(kernel.coefficient)}, {out})")
+    def _ragged(self, nest: Nest, starts: np.ndarray) -> None:
+        term, shape = nest.first, nest.extents
+        factors = []
+        for x in term.inputs:
+            factors.append(self._temporary((len(x.index),)))
+            self._take(x, factors[-1])
+        numbers = factors[0]
+        for other in factors[1:]:
+            self._line(f"np.multiply({numbers}, {other}, {numbers})")
+        out = self._view(term.out, shape)
+        result = self._temporary(shape) if term.accumulate else out
+        call = "np.add.reduceat" if nest.reduce == "add" else "np.maximum.reduceat"
+        self._line(f"{call}({numbers}, {self._integers(starts[:-1])}, 0, None, {result})")
+        if term.accumulate:
+            self._add((out, 1.0), out, [result], term.coefficient, shape)
+        elif term.coefficient != 1.0:
+            self._line(f"np.multiply({out}, {self._constant(term.coefficient)}, {out})")
 
 
 def _kind(out: int, u: int, v: int) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from micrograd.compiler.backends import checked_array, space_type, write_constants
 from micrograd.compiler.backends.numpy.calls import Writer
-from micrograd.compiler.nest.program import Program
+from micrograd.compiler.nest.ir import WORK, Program, Space
 from micrograd.compiler.store import aligned
 
 
@@ -30,7 +30,7 @@ class NumpyExecutable:
         self._sizes = program.sizes
         self.work = aligned(len(program.work), dtype)
         write_constants(self.work, program)
-        self._spaces: dict[str, NDArray[Any]] = {"work": self.work}
+        self._spaces: dict[Space, NDArray[Any]] = {WORK: self.work}
         for space, size in program.sizes.items():
             self._spaces[space] = aligned(size, space_type(space, dtype))
         writer = Writer(program)
@@ -53,12 +53,12 @@ class NumpyExecutable:
         exec(compile(writer.function, "<program>", "exec"), self._names)
         self.run = _quiet(self._names["run"])
 
-    def point(self, space: str, array: NDArray[Any]) -> None:
+    def point(self, space: Space, array: NDArray[Any]) -> None:
         """Use this array for a space: arguments are read in each run, others also written to."""
         flat = checked_array(space, array, self._sizes, self._dtype).reshape(-1)
         self._spaces[space] = flat
         for name, (access, _) in self._views.items():
-            if access.space == space:
+            if access.space is space:
                 self._names[name] = self._view(name)
 
     def _view(self, name: str) -> NDArray[Any]:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.nest.program import Access, Integers, Program
-
-Shape = tuple[int, ...]
+from micrograd.compiler.nest.ir import WORK, Affine, Integers, Program, Shape, Space
 
 
 class Names:
     """Lines of a function. In it v0, v1, … are views, t temporaries, c constants, i indices."""
 
     def __init__(self, program: Program) -> None:
-        self.views: dict[tuple[Access, Shape], str] = {}
+        self.views: dict[tuple[Affine, Shape], str] = {}
         self.integers: dict[str, NDArray[np.int64]] = {}
         self.temporaries: dict[tuple[int, Shape], str] = {}  # by the number of a buffer, and shape
         self._used = 0  # of the buffers, those that the kernel that is being written has
         self._lasting = 0
         self.constants: dict[tuple[str, Shape], str] = {}  # by the text of the number, and shape
-        self._sizes = {**program.sizes, "work": len(program.work)}
+        self._sizes = program.all_sizes
         self._lines: list[str] = []
 
     def declared(self) -> list[str]:
@@ -38,13 +36,13 @@ class Names:
     def _line(self, text: str) -> None:
         self._lines.append(text)
 
-    def _view(self, access: Access, extents: Shape) -> str:
-        return self.views.setdefault((access, extents), f"v{len(self.views)}")
+    def _view(self, x: Affine, extents: Shape) -> str:
+        return self.views.setdefault((x, extents), f"v{len(self.views)}")
 
-    def _block(self, base: int, length: int, space: str = "work") -> str:
-        return self._view(Access(space, base, (1,)), (length,))
+    def _block(self, base: int, length: int, space: Space = WORK) -> str:
+        return self._view(Affine(space, base, (1,)), (length,))
 
-    def _whole(self, space: str) -> str:
+    def _whole(self, space: Space) -> str:
         return self._block(0, self._sizes[space], space)
 
     def _temporary(self, shape: Shape) -> str:

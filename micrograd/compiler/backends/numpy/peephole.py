@@ -12,27 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from micrograd.compiler.backends import MASKS
 from micrograd.compiler.backends.numpy.rows import is_choice, is_mask
-from micrograd.compiler.backends.numpy.sums import single
-from micrograd.compiler.nest.program import (
+from micrograd.compiler.nest.ir import (
+    MASKS,
     TERM,
-    Access,
-    Contraction,
-    Elementwise,
-    Gather,
+    WORK,
+    Affine,
     Integers,
-    Kernel,
-    Maximum,
-    OneHot,
+    Listed,
+    Nest,
     Program,
-    Ragged,
+    Shape,
+    Space,
     Statement,
 )
-from micrograd.compiler.nest.spans import affine_reads, affine_writes, block_written, listed_reads
+from micrograd.compiler.nest.spans import listed, reads, writes
 from micrograd.compiler.nest.touches import NEVER, Touches, view
-
-Shape = tuple[int, ...]
 
 FEW = 64  # numbers that are read as fast wherever they lie
 
@@ -40,100 +35,94 @@ FEW = 64  # numbers that are read as fast wherever they lie
 def simplified(program: Program) -> Program:
     """The same program with fewer calls; work holds only what is kept after a run."""
     work = _Simplification(program)
-    kernels = [work.changed(place) for place in range(len(work.kernels))]
-    kept = [work.still_needed(place) for place in range(len(kernels))]
+    nests = [work.changed(place) for place in range(len(work.nests))]
+    kept = [work.still_needed(place) for place in range(len(nests))]
     first = work.update_from
     before, after = (
-        tuple(k for k, keep in zip(kernels[part], kept[part], strict=True) if keep)
+        tuple(nest for nest, keep in zip(nests[part], kept[part], strict=True) if keep)
         for part in (slice(first), slice(first, None))
     )
     sizes = {**program.sizes, MASKS: len(program.work)}
-    return replace(program, kernels=before + after, update_from=len(before), sizes=sizes)
+    return replace(program, nests=before + after, update_from=len(before), sizes=sizes)
+
+
+def _single(nests: tuple[Nest, ...]) -> list[Nest]:
+    """The nests, those of several statements as one for each."""
+    return [
+        part
+        for nest in nests
+        for part in ([nest] if nest.reduce else [replace(nest, body=(s,)) for s in nest.body])
+    ]
 
 
 class _Simplification:
     def __init__(self, program: Program) -> None:
-        steps = single(program.kernels)
-        self.kernels = [kernel for _, kernel in steps]
-        self.update_from = sum(place < program.update_from for place, _ in steps)
+        before = _single(program.nests[: program.update_from])
+        self.nests = [*before, *_single(program.nests[program.update_from :])]
+        self.update_from = len(before)
         self._touches = Touches(program)
-        sizes = {**program.sizes, "work": len(program.work)}
-        self._first_write = {s: np.full(n, NEVER, np.int32) for s, n in sizes.items()}
-        self._writes = np.zeros(sizes["work"], np.int32)  # how many kernels write it
-        self._plain = np.zeros(sizes["work"], np.int32)  # reads other than as what a choice is by
+        sizes = program.all_sizes
+        self._first_write = {space: np.full(n, NEVER, np.int32) for space, n in sizes.items()}
+        self._writes = np.zeros(sizes[WORK], np.int32)  # how many nests write it
+        self._plain = np.zeros(sizes[WORK], np.int32)  # reads other than as what a choice is by
         self._addresses = {space: np.arange(n) for space, n in sizes.items()}
-        for place, kernel in enumerate(self.kernels):
-            self._touches.note(kernel, place)
-            self._note(place, kernel)
+        for place, nest in enumerate(self.nests):
+            self._touches.note(nest, place)
+            self._note(place, nest)
         self._choices_by_one_mask()
-        self._needed = np.zeros(sizes["work"], bool)
-        for base, length in [(program.loss, 1), *program.checked, *program.kept]:
+        self._needed = np.zeros(sizes[WORK], bool)
+        for base, length in program.read_after:
             self._needed[base : base + length] = True
         # Of each address of work: what is read in its stead, and whether it is read nevertheless.
-        self._space = np.zeros(sizes["work"], np.int64)  # its number in `names`, 0 for none
-        self._instead = np.zeros(sizes["work"], np.int64)
-        self._read_still = np.zeros(sizes["work"], bool)
-        self._names = ["", *sizes]
-        self._masked = np.zeros(sizes["work"], bool)
+        self._space = np.zeros(sizes[WORK], np.int64)  # its place in `spaces`, 0 for none
+        self._instead = np.zeros(sizes[WORK], np.int64)
+        self._read_still = np.zeros(sizes[WORK], bool)
+        self._spaces = [MASKS, *sizes]
+        self._masked = np.zeros(sizes[WORK], bool)
         self._dropped: dict[int, Integers] = {}  # places of copies, and what they write
 
-    def _note(self, place: int, kernel: Kernel) -> None:
-        for space, at in self._written(kernel):
-            first = self._first_write[space]
+    def _note(self, place: int, nest: Nest) -> None:
+        for x in writes(nest):
+            at = self._at(x, nest.extents)
+            first = self._first_write[x.space]
             first[at] = np.minimum(first[at], place)
-            if space == "work":
+            if x.space is WORK:
                 self._writes[at] += 1
-        extents: Shape = getattr(kernel, "extents", ())
-        reads = affine_reads(kernel)
-        if isinstance(kernel, Elementwise) and is_choice(kernel.statements[0].row):
-            reads = reads[1:]
-        listed = [(a.space, self._at(a, extents)) for a in reads] + listed_reads(kernel)
-        for space, at in listed:
-            if space == "work":
+        found = reads(nest)[is_choice(nest.first.row) :]  # what a choice is by comes first
+        read = [(x.space, self._at(x, nest.extents)) for x in found]
+        for space, at in [*read, *((x.space, x.index) for x in listed(nest))]:
+            if space is WORK:
                 self._plain[at] += 1
 
     def _choices_by_one_mask(self) -> None:
-        """Let only those be choices whose conditions come from one kernel."""
-        for kernel in self.kernels:
-            if isinstance(kernel, Elementwise) and is_choice(kernel.statements[0].row):
-                by = kernel.statements[0].inputs[0]
-                at = self._at(by, kernel.extents)
+        """Let only those be choices whose conditions come from one nest."""
+        for nest in self.nests:
+            if is_choice(nest.first.row):
+                by = nest.first.inputs[0]
+                at = self._at(by, nest.extents)
                 writers = self._touches.written[by.space][at]
-                if by.space == "work" and writers.min() != writers.max():
+                if by.space is WORK and writers.min() != writers.max():
                     self._plain[at] += 1
 
-    def _at(self, access: Access, extents: Shape) -> Integers:
-        """The addresses of an access, each once, in the order of its axes."""
-        return view(self._addresses[access.space], access, extents)
+    def _at(self, x: Affine, extents: Shape) -> Integers:
+        """The addresses of an operand, each once, in the order of its axes."""
+        return view(self._addresses[x.space], x, extents)
 
-    def _written(self, kernel: Kernel) -> list[tuple[str, Integers]]:
-        extents: Shape = getattr(kernel, "extents", ())
-        found = [(a.space, self._at(a, extents)) for a in affine_writes(kernel)]
-        block = block_written(kernel)
-        if block:
-            found.append((block.space, np.arange(block.low, block.high + 1)))
-        return found
+    # ---- one nest ------------------------------------------------------------------------------
 
-    # ---- one kernel ----------------------------------------------------------------------------
-
-    def changed(self, place: int) -> Kernel:
-        """The kernel, reading what copies read; what it copies is read where it comes from."""
-        kernel = self._reading(self.kernels[place])
-        if isinstance(kernel, Gather):
-            out = np.arange(kernel.base, kernel.base + len(kernel.index))
-            self._pass_on(place, out, kernel.space, kernel.index)
-        if not isinstance(kernel, Elementwise):
-            return kernel
-        (s,) = kernel.statements
-        if s.out.space != "work":
-            return kernel
-        out = self._at(s.out, kernel.extents)
+    def changed(self, place: int) -> Nest:
+        """The nest, reading what copies read; what it copies is read where it comes from."""
+        nest = self._reading(self.nests[place])
+        s = nest.first
+        if nest.reduce or s.out.space is not WORK:
+            return nest
+        out = self._at(s.out, nest.extents)
         if s.row == TERM and s.coefficient == 1.0 and not s.accumulate and len(s.inputs) == 1:
-            self._pass_on(place, out, s.inputs[0].space, self._source(s, kernel.extents))
+            self._pass_on(place, out, s.inputs[0].space, self._source(s, nest.extents))
         elif is_mask(s.row) and self._passes(place, out) and not self._plain[out].any():
             self._masked[out] = True
-            return replace(kernel, statements=(replace(s, out=replace(s.out, space=MASKS)),))
-        return kernel
+            return replace(nest, body=(replace(s, out=replace(s.out, space=MASKS)),))
+        return nest
 
     def still_needed(self, place: int) -> bool:
         """False of a copy that nothing reads any more."""
@@ -141,10 +130,12 @@ class _Simplification:
 
     def _source(self, s: Statement, extents: Shape) -> Integers:
         """The addresses of the input, over the axes of the output's addresses."""
-        (access,) = s.inputs
-        pairs = zip(extents, s.out.strides, access.strides, strict=True)
+        (x,) = s.inputs
+        if isinstance(x, Listed):
+            return x.index.reshape([n for n in extents if n > 1])
+        pairs = zip(extents, s.out.strides, x.strides, strict=True)
         axes = [(n, stride) for n, along, stride in pairs if along and n > 1]
-        array = self._addresses[access.space][access.base :]
+        array = self._addresses[x.space][x.base :]
         strides = [stride * array.itemsize for _, stride in axes]
         return as_strided(array, [n for n, _ in axes], strides)
 
@@ -152,75 +143,61 @@ class _Simplification:
         """Whether these are of this kernel alone, read by later ones, and not read after a run."""
         return bool(
             (self._writes[out] == 1).all()
-            and (self._touches.first_read["work"][out] > place).all()
+            and (self._touches.first_read[WORK][out] > place).all()
             and not self._needed[out].any()
         )
 
-    def _pass_on(self, place: int, out: Integers, space: str, source: Integers) -> None:
+    def _pass_on(self, place: int, out: Integers, space: Space, source: Integers) -> None:
         """Let what is copied be read where it comes from, if it is the same until the end."""
         if not self._passes(place, out):
             return
-        last = self._touches.read["work"][out]
+        last = self._touches.read[WORK][out]
         later = self._first_write[space][source] > last
         if not ((self._touches.written[space][source] < place) | later).all():
             return
-        self._space[out] = self._names.index(space)
+        self._space[out] = self._spaces.index(space)
         self._instead[out] = source
         np.maximum.at(self._touches.read[space], source, last)
         self._dropped[place] = np.array(out)
 
     # ---- what is read instead --------------------------------------------------------------------
 
-    def _reading(self, kernel: Kernel) -> Kernel:
-        match kernel:
-            case Elementwise():
-                (s,) = kernel.statements
-                return replace(kernel, statements=(self._statement(s, kernel.extents),))
-            case Contraction():
-                after = tuple(self._statement(s, kernel.extents) for s in kernel.after)
-                u = self._access(kernel.u, kernel.extents)
-                v = None if kernel.v is None else self._access(kernel.v, kernel.extents)
-                return replace(kernel, u=u, v=v, after=after)
-            case Maximum():
-                return replace(kernel, u=self._access(kernel.u, kernel.extents))
-            case Gather():
-                return replace(kernel, **self._listed("space", kernel.space, "index", kernel.index))
-            case Ragged():
-                changes = self._listed("u_space", kernel.u_space, "u", kernel.u)
-                if kernel.v is not None:
-                    changes |= self._listed("v_space", kernel.v_space, "v", kernel.v)
-                return replace(kernel, **changes)
-            case OneHot():
-                return kernel
+    def _reading(self, nest: Nest) -> Nest:
+        body = []
+        for s in nest.body:
+            inputs: list[Any] = []
+            for x in s.inputs:
+                if isinstance(x, Affine):
+                    inputs.append(self._affine(x, nest.extents, s.out.space is not WORK))
+                else:
+                    inputs.append(self._listed(x) if isinstance(x, Listed) else x)
+            body.append(replace(s, inputs=tuple(inputs)))
+        return replace(nest, body=tuple(body))
 
-    def _statement(self, s: Statement, extents: Shape) -> Statement:
-        lasting = s.out.space != "work"
-        return replace(s, inputs=tuple(self._access(a, extents, lasting) for a in s.inputs))
-
-    def _access(self, access: Access, extents: Shape, from_work: bool = False) -> Access:
+    def _affine(self, x: Affine, extents: Shape, from_work: bool) -> Affine:
         """What is read in the stead of these addresses, where that is affine, too."""
-        if access.space != "work":
-            return access
-        at = self._at(access, extents)
+        if x.space is not WORK:
+            return x
+        at = self._at(x, extents)
         if self._masked[at].all():
-            return replace(access, space=MASKS)
+            return replace(x, space=MASKS)
         spaces = self._space[at]
         if not spaces.any():
-            return access
-        instead = self._affine(spaces, self._instead[at], access, extents)
-        if instead is None or (from_work and instead.space != "work"):
+            return x
+        instead = self._over_axes(spaces, self._instead[at], x, extents)
+        if instead is None or (from_work and instead.space is not WORK):
             self._read_still[at] = True
-            return access
+            return x
         return instead
 
-    def _affine(
-        self, spaces: Integers, source: Integers, access: Access, extents: Shape
-    ) -> Access | None:
-        """The access with these addresses, over the axes of another; None if there is none."""
+    def _over_axes(
+        self, spaces: Integers, source: Integers, x: Affine, extents: Shape
+    ) -> Affine | None:
+        """The operand with these addresses, over the axes of another; None if there is none."""
         number, base = int(spaces.flat[0]), int(source.flat[0])
         if (spaces != number).any():
             return None
-        moving = [bool(s) and n > 1 for n, s in zip(extents, access.strides, strict=True)]
+        moving = [bool(s) and n > 1 for n, s in zip(extents, x.strides, strict=True)]
         steps = [int(source.take(1, axis).flat[0]) - base for axis in range(source.ndim)]
         expected = np.full(source.shape, base)
         for axis, (n, step) in enumerate(zip(source.shape, steps, strict=True)):
@@ -232,16 +209,16 @@ class _Simplification:
             return None
         left = iter(steps)
         strides = tuple(next(left) if moves else 0 for moves in moving)
-        return Access(self._names[number], base, strides)
+        return Affine(self._spaces[number], base, strides)
 
-    def _listed(self, space_name: str, space: str, name: str, at: Integers) -> dict[str, Any]:
-        """The fields of a list of operands, where they are read in its stead."""
-        if space != "work":
-            return {}
-        spaces = self._space[at]
-        own, other = self._names.index(space), int(spaces.max(initial=0))
-        if (spaces == other).all() and other:
-            return {space_name: self._names[other], name: self._instead[at]}
+    def _listed(self, x: Listed) -> Listed:
+        """What is read in the stead of what is listed."""
+        if x.space is not WORK:
+            return x
+        spaces, instead = self._space[x.index], self._instead[x.index]
+        own, other = self._spaces.index(WORK), int(spaces.max(initial=0))
+        if other and (spaces == other).all():
+            return Listed(self._spaces[other], instead)
         passed = spaces == own
-        self._read_still[at[(spaces != 0) & ~passed]] = True
-        return {space_name: space, name: np.where(passed, self._instead[at], at)}
+        self._read_still[x.index[(spaces != 0) & ~passed]] = True
+        return Listed(WORK, np.where(passed, instead, x.index))

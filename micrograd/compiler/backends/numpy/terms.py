@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from micrograd.compiler.backends.numpy.names import Names, Shape
-from micrograd.compiler.nest.program import Statement
+from micrograd.compiler.backends.numpy.names import Names
+from micrograd.compiler.nest.ir import Shape, Statement
 
 
 class Terms(Names):
-    """Lines for `coefficient · product of inputs`, alone or added to something."""
+    """Lines for `coefficient · product of inputs`, alone or added to something.
+
+    What is only copied, or negated, is written at the next line: it may be the start of a sum, and
+    is then part of the same call.
+    """
+
+    _start: tuple[str, str, float] | None = None  # what is to be copied to, from what, its sign
+
+    def _line(self, text: str) -> None:
+        self._flush()
+        super()._line(text)
+
+    def _flush(self) -> None:
+        if self._start is None:
+            return
+        (out, x, sign), self._start = self._start, None
+        if sign > 0:
+            self._line(f"{out}[...] = {x}")
+        else:  # NumPy 2.4's negative writes nothing right to an output with a stride of 64 bytes
+            self._line(f"np.multiply({x}, {self._constant(-1.0)}, {out})")
+
+    def _begun(self, out: str, inputs: Sequence[str]) -> tuple[str, float]:
+        """What these are added to, and its sign: what was to be copied there, or what is there."""
+        if self._start is None or self._start[0] != out or out in inputs:
+            return out, 1.0
+        (_, x, sign), self._start = self._start, None
+        return x, sign
 
     def _product(
         self, inputs: Sequence[str], coefficient: float, into: str | None, shape: Shape
@@ -30,45 +56,31 @@ class Terms(Names):
                 factors[0] = into
         return factors[0], -1.0 if coefficient < 0 else 1.0
 
-    def _term(self, s: Statement, extents: Shape, start: Statement | None) -> None:
-        """`out = coefficient · Πinputs`, or that added to it or to the start."""
+    def _term(self, s: Statement, extents: Shape) -> None:
+        """`out = coefficient · Πinputs`, or that added to it."""
         out = self._view(s.out, extents)
-        inputs = [self._view(access, extents) for access in s.inputs]
+        inputs = [self._view(x, extents) for x in s.inputs]
         if s.accumulate:
-            self._add(out, inputs, s.coefficient, extents, start)
+            self._add(self._begun(out, inputs), out, inputs, s.coefficient, extents)
             return
         if inputs and abs(s.coefficient) != 1.0:
             inputs.append(self._constant(s.coefficient))
             result, sign = self._product(inputs, 1.0, out, extents)
         else:
             result, sign = self._product(inputs, s.coefficient, out, extents)
-        if sign < 0:
-            self._negate(result, out)
-        elif result != out:
-            self._line(f"{out}[...] = {result}")
-
-    def _negate(self, operand: str, out: str) -> None:
-        # NumPy 2.4's negative writes nothing right to an output with a stride of 64 bytes.
-        self._line(f"np.multiply({operand}, {self._constant(-1.0)}, {out})")
+        if sign < 0 or result != out:
+            self._flush()
+            self._start = (out, result, sign)
 
     def _add(
-        self,
-        out: str,
-        inputs: Sequence[str],
-        coefficient: float,
+        self, start: tuple[str, float], out: str, inputs: Sequence[str], coefficient: float,
         shape: Shape,
-        start: Statement | None,
-    ) -> None:
-        """`out = start + coefficient · Πinputs`; the start is out itself if there is none."""
-        a, sign_a = out, 1.0
-        if start is not None:
-            names = [self._view(access, shape) for access in start.inputs]
-            free = None if out in inputs else out
-            a, sign_a = self._product(names, start.coefficient, free, shape)
+    ) -> None:  # fmt: skip
+        """`out = start + coefficient · Πinputs`."""
+        a, sign_a = start
         b, sign_b = self._product(inputs, coefficient, None if a == out else out, shape)
         if sign_a < 0 < sign_b:
             a, b, sign_a, sign_b = b, a, sign_b, sign_a
-        call = "add" if sign_a == sign_b else "subtract"
-        self._line(f"np.{call}({a}, {b}, {out})")
+        self._line(f"np.{'add' if sign_a == sign_b else 'subtract'}({a}, {b}, {out})")
         if sign_a < 0:
-            self._negate(out, out)
+            self._start = (out, out, -1.0)

@@ -15,19 +15,19 @@ from micrograd.compiler.backends.llvm import elementwise
 from micrograd.compiler.backends.llvm.functions import Arithmetic
 from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
 from micrograd.compiler.backends.llvm.tiling import Axis, plan
-from micrograd.compiler.nest.program import Access, Contraction, Maximum
+from micrograd.compiler.nest.ir import Affine, Nest
 
 Index = tuple[int, ...]  # of a result in its tile
 Loop = tuple[Axis, int, int]  # its step and its trips
 Inner = Callable[[Place, list[str]], list[str]]
 
 
-def emit(body: Body, kernel: Contraction | Maximum, place: Place) -> None:
+def emit(body: Body, nest: Nest, place: Place) -> None:
     """Write a reduction whose spaces are numbers of pointers."""
-    chosen = plan(kernel, body.lanes, body.registers)
-    fixed: dict[Access, str] = {}
-    if isinstance(kernel, Contraction) and chosen.vector and chosen.vector.out:
-        fixed = elementwise.fixed_inputs(body, kernel.after, place)
+    chosen = plan(nest, body.lanes, body.registers)
+    fixed: dict[Affine, str] = {}
+    if chosen.vector and chosen.vector.out:
+        fixed = elementwise.fixed_inputs(body, nest.body[1:], place)
     for blocks in itertools.product(*(_blocks(axis, size) for axis, size in chosen.tile)):
         at = place
         loops = [(axis, 1, axis.extent) for axis in chosen.outer]
@@ -37,7 +37,7 @@ def emit(body: Body, kernel: Contraction | Maximum, place: Place) -> None:
         axes = [axis for axis, *_ in blocks]
         sizes = [size for *_, size in blocks]
         reduced = [(axis, 1, axis.extent) for axis in chosen.reduced]
-        tile = _Tile(body, kernel, axes, sizes, chosen.vector, chosen.unroll, reduced, fixed)
+        tile = _Tile(body, nest, axes, sizes, chosen.vector, chosen.unroll, reduced, fixed)
         _nest(body, loops, at, [], 1, tile.emit)
 
 
@@ -72,16 +72,17 @@ class _Tile:
     def __init__(
         self,
         body: Body,
-        kernel: Contraction | Maximum,
+        nest: Nest,
         axes: list[Axis],
         sizes: list[int],
         vector: Axis | None,
         unroll: int,
         reduced: list[Loop],
-        fixed: dict[Access, str],
+        fixed: dict[Affine, str],
     ) -> None:
         self._body = body
-        self._kernel = kernel
+        self._nest = nest
+        self._largest = nest.reduce == "max"
         self._axes = axes
         self._vector = vector
         self._unroll = unroll
@@ -90,7 +91,7 @@ class _Tile:
         self._results = list(itertools.product(*map(range, sizes)))
         self._lanes = 1 if vector is None else body.lanes
         self._m = Arithmetic(body, self._lanes)
-        self._neutral = -math.inf if isinstance(kernel, Maximum) else 0.0
+        self._neutral = -math.inf if self._largest else 0.0
 
     def emit(self, at: Place, _: list[str]) -> list[str]:
         """Write the results at one place."""
@@ -153,8 +154,7 @@ class _Tile:
             total = sums[n * count]
             for x in sums[n * count + 1 : (n + 1) * count]:
                 total = self._combine(total, x)
-            largest = isinstance(self._kernel, Maximum)
-            reduced = self._m.largest(total) if largest else self._m.sum(total)
+            reduced = self._m.largest(total) if self._largest else self._m.sum(total)
             self._finish(reduced, one, at, result, 0, 1)
 
     def _start(self, count: int) -> list[str]:
@@ -162,9 +162,9 @@ class _Tile:
 
     def _add(self, at: Place, part: Segment, values: list[str], count: int) -> list[str]:
         """One step of the reduction, for all results of the tile and all vectors of the part."""
-        loaded: dict[tuple[Access, int], str] = {}
+        loaded: dict[tuple[Affine, int], str] = {}
 
-        def get(access: Access, result: Index, k: int) -> str:
+        def get(access: Affine, result: Index, k: int) -> str:
             pointer, offset, stride = self._where(at, access, result, part.start + k * self._lanes)
             key = (access, offset)
             if key not in loaded:
@@ -174,21 +174,20 @@ class _Tile:
             return loaded[key]
 
         values = list(values)
-        kernel = self._kernel
         for n, result in enumerate(self._results):
             for k in range(len(part.active)):
-                x = get(kernel.u, result, k)
+                x, *others = (get(operand, result, k) for operand in self._nest.first.inputs)
                 total = values[n * count + k]
-                if isinstance(kernel, Contraction) and kernel.v is not None:
-                    values[n * count + k] = self._m.fma(x, get(kernel.v, result, k), total)
+                if others:
+                    values[n * count + k] = self._m.fma(x, others[0], total)
                 else:
                     values[n * count + k] = self._combine(total, x)
         return values
 
     def _combine(self, a: str, b: str) -> str:
-        return self._m.maximum(a, b) if isinstance(self._kernel, Maximum) else self._m.fadd(a, b)
+        return self._m.maximum(a, b) if self._largest else self._m.fadd(a, b)
 
-    def _where(self, at: Place, access: Access, result: Index, along: int) -> tuple[str, int, int]:
+    def _where(self, at: Place, access: Affine, result: Index, along: int) -> tuple[str, int, int]:
         """The pointer, the offset and the stride of a vector."""
         offset = access.base
         for i, axis in zip(result, self._axes, strict=True):
@@ -200,20 +199,17 @@ class _Tile:
         self, x: str, m: Arithmetic, at: Place, result: Index, along: int, active: int
     ) -> None:
         """Scale a result, add it to what is there, run what comes after it, and store it."""
-        kernel, body = self._kernel, self._body
+        body, (term, *after) = self._body, self._nest.body
 
-        def where(access: Access) -> tuple[str, int, int]:
-            return self._where(at, access, result, along)
+        def where(x: Affine) -> tuple[str, int, int]:
+            return self._where(at, x, result, along)
 
-        if isinstance(kernel, Maximum):
-            body.store(x, *where(kernel.out), m.lanes, active)
-            return
-        c = kernel.coefficient
-        if kernel.accumulate:
-            before = body.load(*where(kernel.out), m.lanes, active)
+        c = term.coefficient
+        if term.accumulate:
+            before = body.load(*where(term.out), m.lanes, active)
             x = m.fadd(before, x) if c == 1.0 else m.fma(x, c, before)
         elif c != 1.0:
             x = m.fmul(x, c)
-        if kernel.kept and all(s.out != kernel.out for s in kernel.after):
-            body.store(x, *where(kernel.out), m.lanes, active)
-        elementwise.run(body, kernel.after, self._fixed | {kernel.out: x}, m.lanes, active, where)
+        if term.kept and all(s.out != term.out for s in after):
+            body.store(x, *where(term.out), m.lanes, active)
+        elementwise.run(body, after, self._fixed | {term.out: x}, m.lanes, active, where)

@@ -1,0 +1,287 @@
+"""The array IR: programs of loop nests on flat arrays, the one form between a graph and a backend.
+
+A nest runs its statements at each index of its extents. Its operands are numbers of flat arrays,
+the spaces: at affine addresses, `base + Σ stride · index`, or at addresses that are listed. Matrix
+products, maxima, gathers, ragged sums and choices by run-time integers are nests like any other;
+`contraction`, `maximum`, `gather`, `ragged` and `one_hot` make them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.compiler.codes import Floats
+
+Integers = NDArray[np.int64]
+Shape = tuple[int, ...]
+
+Reduction = Literal["add", "max"]
+
+TERM = "term"  # the row of a statement that is not in the op table: coefficient · product of inputs
+
+
+class Role(Enum):
+    """What the numbers of a space are."""
+
+    WORK = "work"  # what the program computes, and its constants; one for each program
+    LANES = "lanes"  # what it computes for each sample of a batch, until that is placed in work
+    PARAMETERS = "parameters"  # shared between programs, as is
+    STATE = "state"  # the optimiser's memory
+    INPUT = "input"  # an argument: flat, C order, as floats
+    IDS = "ids"  # an argument that is run-time integers, as int64
+    MASKS = "masks"  # comparisons as booleans, in programs made for NumPy; laid out like work
+    LOCAL = "pointer"  # one of the pointers that the function of a nest is called with
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """A flat array, and which of those of its role; there is one object for each."""
+
+    role: Role
+    number: int = 0
+    step: int = 0  # in a repeat: how far what is read there moves from one block to the next
+
+    @staticmethod
+    def of(role: Role, number: int = 0, step: int = 0) -> Space:
+        """The space of that role and number."""
+        return _space(role, number, step)
+
+    def __reduce__(self) -> Any:
+        return Space.of, (self.role, self.number, self.step)
+
+    @property
+    def at_rest(self) -> Space:
+        """The same array, of which the same is read in every block."""
+        return Space.of(self.role, self.number)
+
+    def __str__(self) -> str:
+        numbered = self.role in (Role.INPUT, Role.IDS, Role.LOCAL)
+        return f"{self.role.value}{self.number}" if numbered else self.role.value
+
+    __repr__ = __str__
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether it is (a part of) an argument, whose place is its number."""
+        return self.role in (Role.INPUT, Role.IDS)
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether a step writes what is there, and nothing before its update does."""
+        return self.role in (Role.PARAMETERS, Role.STATE)
+
+
+@cache
+def _space(role: Role, number: int, step: int) -> Space:
+    return Space(role, number, step)
+
+
+WORK, LANES, MASKS = Space.of(Role.WORK), Space.of(Role.LANES), Space.of(Role.MASKS)
+PARAMETERS, STATE = Space.of(Role.PARAMETERS), Space.of(Role.STATE)
+
+
+def argument(k: int) -> Space:
+    """The space of the floats of argument k."""
+    return Space.of(Role.INPUT, k)
+
+
+def integers(k: int) -> Space:
+    """The space of the run-time integers of argument k."""
+    return Space.of(Role.IDS, k)
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """An operand at `space[base + Σ strides[i] · index[i]]`."""
+
+    space: Space
+    base: int
+    strides: Shape  # one for each axis of the nest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """An operand at `space[index[j]]`, where j counts what the nest runs through."""
+
+    space: Space
+    index: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """An operand that is the index of an axis itself."""
+
+    axis: int
+
+
+Operand = Affine | Listed | Counter
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`out = row(*inputs, static)`; for a TERM `out = coefficient · Πinputs`, of at most two.
+
+    A TERM that accumulates adds to `out`. What is not `kept` is read by later statements of the
+    same nest only, and need not be stored.
+    """
+
+    row: str
+    out: Affine
+    inputs: tuple[Any, ...]  # Operands; Affine ones but for what `is_plain` is False of
+    static: float | None = None
+    coefficient: float = 1.0
+    accumulate: bool = False
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """At each index, the statements in order; no statement writes the same address twice.
+
+    A statement may read, at the same index, what an earlier one wrote there, and no other index.
+    If the nest reduces, its first statement is a TERM that is added up, or whose largest is taken
+    (nan if any is nan), over the axes on which its `out` has stride 0; the others run at each index
+    of the result, and have stride 0 along these axes, too. With `starts` the row i of the one axis
+    takes what is listed from starts[i] to starts[i + 1]; no row is empty.
+    """
+
+    extents: Shape
+    body: tuple[Statement, ...]
+    reduce: Reduction | None = None
+    starts: Integers | None = field(default=None, compare=False)
+    origin: frozenset[int] = field(default=frozenset(), compare=False)  # recorded operations
+
+    @property
+    def first(self) -> Statement:
+        """The statement that is reduced, if one is."""
+        return self.body[0]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all operands are affine floats: what may be merged and split."""
+        operands = (x for s in self.body for x in s.inputs)
+        return all(isinstance(x, Affine) and x.space.role is not Role.IDS for x in operands)
+
+    @property
+    def result(self) -> list[int]:
+        """The axes of a reduction that its result has."""
+        return [i for i, stride in enumerate(self.first.out.strides) if stride]
+
+
+def elementwise(extents: Shape, *body: Statement) -> Nest:
+    """Statements without a reduction."""
+    return Nest(extents, body)
+
+
+def contraction(
+    extents: Shape, out: Affine, *inputs: Affine, coefficient: float = 1.0, accumulate: bool = False
+) -> Nest:
+    """`out = coefficient · Σ u · v`: dot, matrix-vector, matrix-matrix and plain sums."""
+    term = Statement(TERM, out, inputs, None, coefficient, accumulate)
+    return settled(Nest(extents, (term,), "add"))
+
+
+def maximum(extents: Shape, out: Affine, u: Affine) -> Nest:
+    """`out = max u`."""
+    return settled(Nest(extents, (Statement(TERM, out, (u,)),), "max"))
+
+
+def gather(out: Affine, source: Listed) -> Nest:
+    """`out[i] = source.space[source.index[i]]`."""
+    return Nest((len(source.index),), (Statement(TERM, out, (source,)),))
+
+
+def ragged(
+    out: Affine, starts: Integers, *inputs: Listed, reduce: Reduction = "add",
+    coefficient: float = 1.0, accumulate: bool = False,
+) -> Nest:  # fmt: skip
+    """Sums of products, or maxima, of rows of unequal length."""
+    term = Statement(TERM, out, inputs, None, coefficient, accumulate)
+    return Nest((len(starts) - 1,), (term,), reduce, starts)
+
+
+def one_hot(extents: Shape, axis: int, out: Affine, ids: Affine) -> Nest:
+    """`out = 1 if ids == index[axis] else 0`: a run-time integer as a choice from a table."""
+    return Nest(extents, (Statement("equal", out, (ids, Counter(axis))),))
+
+
+def settled(nest: Nest) -> Nest:
+    """The nest; without its reduction if that is over no more than one number anywhere."""
+    if nest.reduce is None or nest.starts is not None:
+        return nest
+    if any(n > 1 and not s for n, s in zip(nest.extents, nest.first.out.strides, strict=True)):
+        return nest
+    return Nest(nest.extents, nest.body, origin=nest.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Nests from `first` on, up to `end`, that run `count` times, one block after the other.
+
+    They are for block 0; their first axis, of extent 1, is that of the blocks: in block k each
+    operand begins k times its stride further on.
+    """
+
+    first: int
+    end: int
+    count: int
+
+
+Range = tuple[int, int]  # of work: base, length
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """Nests and what they run on.
+
+    The first `update_from` nests compute the loss and the gradients; the others write new
+    parameters and state. Between the two, a run stops and answers nan where the loss or a number
+    in `checked` is not finite: nothing has been changed then.
+    """
+
+    nests: tuple[Nest, ...]
+    update_from: int
+    work: Floats  # what work holds before the first run: constants, and 0 elsewhere
+    sizes: dict[Space, int]  # of the other spaces
+    loss: int  # where in work
+    checked: tuple[Range, ...]
+    kept: tuple[Range, ...] = ()  # what of work is read after a run
+    repeats: tuple[Repeat, ...] = ()  # one after the other, before the update
+
+    @property
+    def all_sizes(self) -> dict[Space, int]:
+        """Of all spaces."""
+        return {WORK: len(self.work), **self.sizes}
+
+    @property
+    def read_after(self) -> list[Range]:
+        """The ranges of work that are read when it has run."""
+        return [(self.loss, 1), *self.checked, *self.kept]
+
+    def spaces_read(self) -> set[Space]:
+        """The spaces that some nest reads."""
+        operands = (x for nest in self.nests for s in nest.body for x in s.inputs)
+        return {x.space for x in operands if not isinstance(x, Counter)}
+
+    def before_update(self) -> Iterator[tuple[Nest, int | None]]:
+        """The nests before the update as often as they run, those of repeats with their block."""
+        done = 0
+        for repeat in self.repeats:
+            yield from ((nest, None) for nest in self.nests[done : repeat.first])
+            for block in range(repeat.count):
+                yield from ((nest, block) for nest in self.nests[repeat.first : repeat.end])
+            done = repeat.end
+        yield from ((nest, None) for nest in self.nests[done : self.update_from])
+
+
+def size_of(extents: Shape) -> int:
+    """How many indices there are."""
+    return math.prod(extents)
