@@ -34,7 +34,11 @@ class Build(build_ext):
 CORE = Extension(
     "micrograd._native",
     ["csrc/module.c"],
-    depends=[*map(str, sorted(Path("csrc").glob("*.*"))), "micrograd/ops.py"],
+    depends=[
+        *map(str, sorted(Path("csrc").glob("*.*"))),
+        "micrograd/ops.py",
+        "micrograd/symbolic.py",
+    ],
     py_limited_api=True,
     optional=True,
 )

@@ -7,7 +7,6 @@ Nothing is imported but the table's own file, so that no dependency is needed to
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 import types
@@ -17,38 +16,27 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from symbols import Symbol, Symbolic, printed, text, tree
+from symbols import PACKAGE, module, printed, symbolic, text
 
-TABLE = Path(__file__).parents[1] / "micrograd" / "ops.py"
+Symbol, tree, rebound = symbolic.Symbol, symbolic.tree, symbolic.rebound
 OPERATORS = {"+": "add", "-": "subtract", "*": "multiply", "/": "true_divide"}  # C's names
 POWER = "**"  # an operator in C by hand: its row depends on the exponent
 OPERATORS_OF_ONE = {"neg": "negative", "abs": "absolute"}
 INPUTS = ("a", "b", "c")
 
 
-def op_table(path: Path = TABLE) -> types.ModuleType:
-    """The table's module, without the package around it."""
-    spec = importlib.util.spec_from_file_location("op_table", path)
-    if spec is None or spec.loader is None:
-        raise SystemExit(f"no op table in {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["op_table"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def function(row: Any, symbolic: Symbolic) -> str:
+def function(row: Any) -> str:
     """`f_name`: the value of a row."""
     names = arguments(row)
-    body = printed(tree(symbolic.of(row.f), *map(Symbol, names)), lambda y: f"return {text(y)};")
+    body = printed(tree(rebound(row.f), *map(Symbol, names)), lambda y: f"return {text(y)};")
     parameters = ", ".join(f"double {name}" for name in names)
     return f"static inline double f_{row.name}({parameters}) {{ {body} }}"
 
 
-def pull(row: Any, symbolic: Symbolic) -> str:
+def pull(row: Any, m: Any) -> str:
     """The case of a row in the backward pass: each input's gradient gains its share."""
     names = arguments(row)
-    shares = tree(symbolic.of(row.vjp), symbolic, *map(Symbol, ["g", "y", *names]))
+    shares = tree(rebound(row.vjp), m, *map(Symbol, ["g", "y", *names]))
     code = printed(
         shares, lambda given: " ".join(f"s{i} = {text(x)};" for i, x in enumerate(given))
     )
@@ -83,7 +71,7 @@ def applied(row: Any) -> str:
 def definitions(row: Any) -> str:
     """The operator and method of a row; the macros are in operators.h."""
     if row.arity == 1:
-        return f"{'STATIC' if row.has_static else 'UNARY'}({row.name})"
+        return f"STATIC({row.name}, {row.static})" if row.static else f"UNARY({row.name})"
     return f"BINARY({row.name})" if row.symbol in (*OPERATORS, POWER) else ""
 
 
@@ -116,7 +104,7 @@ def slot(row: Any) -> str:
 
 def generated(table: types.ModuleType, fingerprint: int) -> str:
     """All of it: what operators.h and backward.h include."""
-    symbolic, rows = Symbolic(table), list(table.OPS.values())
+    m, rows = symbolic.Rows(table.OPS), list(table.OPS.values())
 
     def block(name: str, make: Any) -> str:
         lines = [line for line in map(make, rows) if line]
@@ -132,8 +120,8 @@ def generated(table: types.ModuleType, fingerprint: int) -> str:
         *[f"    {row.arity}," for row in rows], "};",
         "static const unsigned char row_has_static[] = {0, 0, 0, 0,",
         *[f"    {int(row.has_static)}," for row in rows], "};",
-        *[function(row, symbolic) for row in rows],
-        block("PULLS", lambda row: pull(row, symbolic)),
+        *[function(row) for row in rows],
+        block("PULLS", lambda row: pull(row, m)),
         block("VALUES", applied), block("DEFINITIONS", definitions),
         block("METHODS", method), block("SLOTS", slot),
     ]) + "\n"  # fmt: skip
@@ -141,7 +129,8 @@ def generated(table: types.ModuleType, fingerprint: int) -> str:
 
 def main(target: str) -> None:
     """Write the header."""
-    Path(target).write_text(generated(op_table(), zlib.crc32(TABLE.read_bytes())), "utf-8")
+    fingerprint = zlib.crc32((PACKAGE / "ops.py").read_bytes())
+    Path(target).write_text(generated(module("ops"), fingerprint), "utf-8")
 
 
 if __name__ == "__main__":

@@ -53,11 +53,11 @@ static inline PyObject *operand(PyObject *x) {
     } \
     static PyObject *method_##name(PyObject *x, PyObject *unused) { return operator_##name(x); }
 
-#define STATIC(name) \
+#define STATIC(name, parameter_name) \
     static PyObject *method_##name(PyObject *x, PyObject *parameter) { \
         Value *a = (Value *)x; \
         double k; \
-        if (!to_double(parameter, "the static parameter", &k)) return NULL; \
+        if (!to_double(parameter, #parameter_name, &k)) return NULL; \
         return record_one(ROW_##name, ONE_STATIC, f_##name(number(a), k), a, k); \
     }
 

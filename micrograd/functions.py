@@ -18,7 +18,7 @@ def apply(name: str, *args: Value | float) -> Value:
     """
     row = OPS[name]
     inputs = [as_operand(x) for x in args[: row.arity]]
-    static = [as_number(x, "the static parameter") for x in args[row.arity :]]
+    static = [as_number(x, row.static or "static") for x in args[row.arity :]]
     for x, given in zip(inputs, args, strict=False):
         if x is NotImplemented:
             raise ArgumentTypeError(

@@ -45,19 +45,29 @@ class Op:
     simpler: Callable[..., Any]  # (*inputs[, static]) -> what an equation says instead, or None
     chooses: bool  # whether it hands on one of its last two inputs, as the first says
     latex: Callable[..., str]
-    numpy: str  # expression on arrays
     terms: Callable[..., Terms | None]  # (*inputs[, static]) -> the op as a sum of products
-    llvm: Callable[..., Any]  # (m, *inputs[, static]) on m's instructions, see `backends.llvm`
+    compiled: Callable[..., float]  # f as array code runs it, within 2 units in the last place
     torch: str  # expression that tests compare with
     domain: tuple[Interval, ...]  # where tests sample each input
     kink: Callable[..., float] | None  # zero where there is no derivative
     exact: bool  # correctly rounded by IEEE 754, so that all implementations agree to the bit
-    static_samples: tuple[float, ...]  # parameters to test with; empty if the op has none
+    method: bool  # whether Values and arrays have a method of that name
+    static: str  # the name of the static parameter; empty if the op has none
+    static_default: float | None
+    static_samples: tuple[float, ...]  # parameters to test with
 
     @property
     def has_static(self) -> bool:
         """True if the op takes a static parameter."""
-        return bool(self.static_samples)
+        return bool(self.static)
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether it is so few instructions that doing it again costs less than storing it.
+
+        What is rounded correctly everywhere is an instruction; the rest is approximated by many.
+        """
+        return self.exact
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
         return _row_named, (self.name,)
@@ -81,8 +91,8 @@ OPS: dict[str, Op] = {}
 BY_HAND = Op(
     "by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", text=lambda: "",
     binds=ATOM, needs=(), simpler=lambda: None, chooses=False,
-    latex=lambda: "", numpy="", terms=lambda: None,
-    llvm=lambda m: math.nan, torch="", domain=(), kink=None, exact=False, static_samples=(),
+    latex=lambda: "", terms=lambda: None, compiled=lambda: math.nan, torch="", domain=(), kink=None,
+    exact=False, method=False, static="", static_default=None, static_samples=(),
 )
 
 
@@ -104,17 +114,19 @@ def _op(
     simpler: Callable[..., Any] | None = None,
     chooses: bool = False,
     latex: Callable[..., str] | None = None,
-    numpy: str | None = None,
     terms: Callable[..., Terms | None] | None = None,
-    llvm: Callable[..., Any] | None = None,
+    compiled: Callable[..., float] | None = None,
     torch: str | None = None,
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
     kink: Callable[..., float] | None = None,
     exact: bool = False,
+    method: bool | None = None,
+    static: str = "",
+    static_default: float | None = None,
     static_samples: tuple[float, ...] = (),
 ) -> Op:
     """Add a row; what is left out follows from the name."""
-    slots = ", ".join(f"{{{i}}}" for i in range(arity + bool(static_samples)))
+    slots = ", ".join(f"{{{i}}}" for i in range(arity + bool(static)))
     shown = symbol or infix or name
     code = f"{{0}} {infix} {{1}}" if infix else None
     OPS[name] = Op(
@@ -129,13 +141,15 @@ def _op(
         simpler or (_decided(f) if vjp is _flat else lambda *args: None),
         chooses,
         latex or (lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)"),
-        numpy or code or f"np.{name}({slots})",
         terms or (lambda *args: None),
-        llvm or (lambda m, *inputs: getattr(m, name)(*inputs)),
+        compiled or f,
         torch or code or f"torch.{name}({slots})",
         (domain,) * arity if isinstance(domain[0], float) else domain,
         kink,
         exact,
+        arity == 1 if method is None else method,
+        static,
+        static_default,
         static_samples,
     )
     return OPS[name]
@@ -236,29 +250,24 @@ def _has_exact_inverse(b: Any) -> bool:
 
 _op("add", 2, lambda a, b: a + b, lambda m, g, y, a, b: (g, g),
     infix="+", exact=True, terms=lambda a, b: ((1.0, a), (1.0, b)),
-    llvm=lambda m, a, b: m.fadd(a, b),
     binds=SUM, needs=(SUM, SUM), simpler=lambda a, b: b if a == 0 else a if b == 0 else None,
     text=lambda a, b: f"{a} + {b}", latex=lambda a, b: f"{a} + {b}")
 _op("sub", 2, lambda a, b: a - b, lambda m, g, y, a, b: (g, -g),
     infix="-", exact=True, terms=lambda a, b: ((1.0, a), (-1.0, b)),
-    llvm=lambda m, a, b: m.fsub(a, b),
     binds=SUM, needs=(SUM, PRODUCT), simpler=lambda a, b: a if b == 0 else None,
     text=lambda a, b: f"{a} − {b}", latex=lambda a, b: f"{a} - {b}")
 _op("mul", 2, lambda a, b: a * b, lambda m, g, y, a, b: (g * b, g * a),
     infix="*", exact=True, terms=lambda a, b: ((1.0, a, b),),
-    llvm=lambda m, a, b: m.fmul(a, b),
     binds=PRODUCT, needs=(PRODUCT, PRODUCT),
     simpler=_simpler_product,
     text=lambda a, b: f"{a} × {b}", latex=lambda a, b: rf"{a} \cdot {b}")
 _op("div", 2, _div, lambda m, g, y, a, b: (m.div(g, b), -g * m.div(m.div(a, b), b)),
     infix="/", exact=True, domain=((-2.0, 2.0), (0.5, 2.0)),
     terms=lambda a, b: ((1.0 / b, a),) if _has_exact_inverse(b) else None,
-    llvm=lambda m, a, b: m.fdiv(a, b),
     binds=PRODUCT, needs=(PRODUCT, POWER), simpler=lambda a, b: a if b == 1 else None,
     text=lambda a, b: f"{a} / {b}", latex=lambda a, b: rf"\frac{{{a}}}{{{b}}}")
 _op("neg", 1, lambda a: -a, lambda m, g, y, a: (-g,),
-    symbol="-", exact=True, numpy="-{0}", terms=lambda a: ((-1.0, a),),
-    llvm=lambda m, a: m.fneg(a),
+    symbol="-", exact=True, terms=lambda a: ((-1.0, a),),
     binds=SUM, needs=(PRODUCT,),
     text=lambda a: f"-{a}", latex=lambda a: f"-{a}")
 
@@ -273,32 +282,32 @@ def _pow_static_vjp(m: Numbers, g: Any, y: Any, a: Any, k: float) -> tuple[Any]:
     return (g * (k * m.pow_static(a, k - 1.0)),) if k else (0.0,)
 
 
-def _pow_static_llvm(m: Any, a: Any, k: float) -> Any:
+def _quick_power(a: float, k: float) -> float:
     """Products and roots where they are within 2 units in the last place; they are much faster."""
     if k in (0.0, 1.0, 2.0, 3.0):
-        return (1.0, a, m.fmul(a, a), m.fmul(m.fmul(a, a), a))[int(k)]
+        return (1.0, a, a * a, a * a * a)[int(k)]
     if k in (-1.0, -2.0):
-        inverse = m.fdiv(1.0, a)
-        return inverse if k == -1 else m.fmul(inverse, inverse)
+        inverse = 1.0 / a
+        return inverse if k == -1 else inverse * inverse
     if k not in (0.5, 1.5, -0.5, -1.5):
-        return m.pow(a, k)
-    a = m.fadd(a, 0.0)  # the power of -0.0 is that of 0.0
-    root = m.sqrt(a)
+        return _pow(a, k)
+    if a == -math.inf:
+        return math.inf if k > 0 else 0.0
+    a = a + 0.0  # the power of -0.0 is that of 0.0
+    root = math.sqrt(a)
     if k > 0:
-        y = root if k == 0.5 else m.fmul(a, root)
-    else:
-        y = m.fdiv(1.0 if k == -0.5 else m.fdiv(1.0, a), root)
-    return m.select(m.fcmp("oeq", a, -math.inf), math.inf if k > 0 else 0.0, y)
+        return root if k == 0.5 else a * root
+    return 1.0 / root if k == -0.5 else 1.0 / a / root
 
 
 _op("pow", 2, _pow, _pow_vjp,
-    infix="**", domain=((0.5, 2.0), (-2.0, 2.0)), numpy="np.power({0}, {1})",
+    infix="**", domain=((0.5, 2.0), (-2.0, 2.0)),
     binds=POWER, needs=(ATOM, ATOM),
     text=lambda a, b: f"{a}^{b}", latex=lambda a, b: f"{{{a}}}^{{{b}}}")
 _op("pow_static", 1, _pow, _pow_static_vjp,
     symbol="**{0:g}", domain=(0.5, 2.0), static_samples=(2.0, 3.0, -1.0, 0.5, 1.0, 0.0),
     terms=lambda a, k: ((1.0, a, a),) if k == 2 else ((1.0, a),) if k == 1 else None,
-    numpy="np.power({0}, {1})", llvm=_pow_static_llvm,
+    static="exponent", method=False, compiled=_quick_power,
     # With a number, torch computes some exponents otherwise (0.5 as sqrt), off from IEEE at -0.0.
     torch="torch.pow({0}, torch.tensor({1}, dtype=torch.float64))",
     binds=POWER, needs=(ATOM,), simpler=lambda a, k: a if k == 1 else None,
@@ -309,18 +318,15 @@ _op("pow_static", 1, _pow, _pow_static_vjp,
 
 _op("less", 2, lambda a, b: 1.0 if a < b else 0.0, _flat,
     symbol="<", exact=True, kink=lambda a, b: a - b,
-    llvm=lambda m, a, b: m.select(m.fcmp("olt", a, b), 1.0, 0.0),
-    numpy="np.less({0}, {1}) * 1.0", torch="torch.lt({0}, {1}).double()",
+    torch="torch.lt({0}, {1}).double()",
     text=lambda a, b: f"[{a} < {b}]", latex=lambda a, b: rf"\left[{a} < {b}\right]")
 _op("less_equal", 2, lambda a, b: 1.0 if a <= b else 0.0, _flat,
     symbol="<=", exact=True, kink=lambda a, b: a - b,
-    llvm=lambda m, a, b: m.select(m.fcmp("ole", a, b), 1.0, 0.0),
-    numpy="np.less_equal({0}, {1}) * 1.0", torch="torch.le({0}, {1}).double()",
+    torch="torch.le({0}, {1}).double()",
     text=lambda a, b: f"[{a} ≤ {b}]", latex=lambda a, b: rf"\left[{a} \le {b}\right]")
 _op("equal", 2, lambda a, b: 1.0 if a == b else 0.0, _flat,
     symbol="==", exact=True, kink=lambda a, b: a - b,
-    llvm=lambda m, a, b: m.select(m.fcmp("oeq", a, b), 1.0, 0.0),
-    numpy="np.equal({0}, {1}) * 1.0", torch="torch.eq({0}, {1}).double()",
+    torch="torch.eq({0}, {1}).double()",
     text=lambda a, b: f"[{a} = {b}]", latex=lambda a, b: rf"\left[{a} = {b}\right]")
 
 # ---- choices: a masked gradient is a select, never g * 0 (inf * 0 is nan) ------------------------
@@ -328,8 +334,6 @@ _op("equal", 2, lambda a, b: 1.0 if a == b else 0.0, _flat,
 _op("select", 3, lambda c, a, b: a if c else b,
     lambda m, g, y, c, a, b: (0.0, m.select(c, g, 0.0), m.select(c, 0.0, g)),
     exact=True, kink=lambda c, a, b: c,
-    numpy="np.where(np.not_equal({0}, 0.0), {1}, {2})",
-    llvm=lambda m, c, a, b: m.select(m.fcmp("une", c, 0.0), a, b),
     torch="torch.where({0} != 0, {1}, {2})",
     binds=LOOSE, needs=(SUM, SUM, SUM),
     simpler=lambda c, a, b: (a if c else b) if isinstance(c, float) else None, chooses=True,
@@ -349,28 +353,19 @@ _op("minimum", 2, lambda a, b: a if a < b or a != a else b,
     latex=lambda a, b: rf"\min\left({a}, {b}\right)")
 _op("abs", 1, math.fabs,
     lambda m, g, y, x: (m.select(m.equal(_sign(m, x), 0.0), 0.0, g * _sign(m, x)),),
-    symbol="abs", exact=True, kink=lambda x: x, llvm=lambda m, x: m.fabs(x),
+    symbol="abs", exact=True, kink=lambda x: x,
     text=lambda x: f"|{x}|", latex=lambda x: rf"\left|{x}\right|")
 _op("relu", 1, lambda x: 0.0 if x < 0.0 else x,
     lambda m, g, y, x: (m.select(m.less_equal(y, 0.0), 0.0, g),),
-    symbol="ReLU", exact=True, kink=lambda x: x, numpy="np.maximum({0}, 0.0)",
-    llvm=lambda m, x: m.select(m.fcmp("olt", x, 0.0), 0.0, x),
+    symbol="ReLU", exact=True, kink=lambda x: x,
     latex=lambda x: rf"\max\left(0, {x}\right)")
 _op("leaky_relu", 1, lambda x, k: x if x > 0.0 else k * x,
     lambda m, g, y, x, k: (m.select(m.less(0.0, x), g, k * g),),
-    symbol="LeakyReLU", exact=True, kink=lambda x: x, static_samples=(0.01, 0.2, 0.0, -0.5, 1.5),
-    numpy="np.where({0} > 0.0, {0}, {1} * {0})",
-    llvm=lambda m, x, k: m.select(m.fcmp("ogt", x, 0.0), x, m.fmul(k, x)),
+    symbol="LeakyReLU", exact=True, kink=lambda x: x,
+    static="slope", static_default=0.01, static_samples=(0.01, 0.2, 0.0, -0.5, 1.5),
     torch="torch.nn.functional.leaky_relu({0}, {1})")
 
 # ---- transcendental ------------------------------------------------------------------------------
-
-
-
-def _sigmoid_llvm(m: Any, x: Any) -> Any:
-    e = m.exp(m.fneg(m.fabs(x)))
-    whole = m.select(m.fcmp("olt", x, 0.0), e, 1.0)
-    return m.fma(m.fneg(whole), m.fdiv(e, m.fadd(e, 1.0)), whole)
 
 
 _op("exp", 1, _exp, lambda m, g, y, x: (g * y,), latex=lambda x: f"e^{{{x}}}")
@@ -382,14 +377,14 @@ _op("sin", 1, _sin, lambda m, g, y, x: (g * m.cos(x),))
 _op("cos", 1, _cos, lambda m, g, y, x: (g * -m.sin(x),))
 _op("tanh", 1, math.tanh, lambda m, g, y, x: (g * (1.0 - y * y),))
 _op("sigmoid", 1, _sigmoid, lambda m, g, y, x: (g * (1.0 - y) * y,),
-    llvm=_sigmoid_llvm,
-    numpy="1.0 / (1.0 + np.exp(-{0}))", latex=lambda x: rf"\sigma\left({x}\right)")
+    latex=lambda x: rf"\sigma\left({x}\right)")
+_op("erf", 1, math.erf, lambda m, g, y, x: (g * (2.0 / math.sqrt(math.pi) * m.exp(-(x * x))),))
 _op("softplus", 1, _softplus,
     lambda m, g, y, x: (m.select(m.less(20.0, x), g, g * m.sigmoid(x)),),
     kink=lambda x: x - 20.0,
-    llvm=lambda m, x: m.select(m.fcmp("ogt", x, 20.0), x, m.log1p(m.exp(x))),
-    numpy="np.where({0} > 20.0, {0}, np.log1p(np.exp(np.minimum({0}, 20.0))))",
     torch="torch.nn.functional.softplus({0})")
+
+LARGER = OPS["maximum"]  # what the largest of several comes from, two at a time
 
 
 class _Floats:

@@ -124,7 +124,7 @@ def test_arithmetic_with_what_is_no_number_is_a_type_error(wrong: Any) -> None:
             compute(Value(1.0))
     with pytest.raises(MicrogradError, match="maximum takes Values and numbers"):
         maximum(Value(1.0), wrong)
-    with pytest.raises(MicrogradError, match="static parameter must be a number"):
+    with pytest.raises(MicrogradError, match="slope must be a number"):
         Value(1.0).leaky_relu(wrong)
 
 

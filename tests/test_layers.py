@@ -18,7 +18,8 @@ ROOT = Path(micrograd.__file__).parents[1]
 # Rooms, in the order in which data goes through them: a folder, or a module that is alone. A room
 # imports from those before it only, and within a room there are no cycles.
 ROOMS = [
-    "micrograd.errors", "micrograd.interrupts", "micrograd.ops", "micrograd.observers",
+    "micrograd.errors", "micrograd.interrupts", "micrograd.ops", "micrograd.symbolic",
+    "micrograd.observers",
     "micrograd.core", "micrograd.engine", "micrograd.functions", "micrograd.gradients",
     "micrograd.checks", "micrograd.tensors", "micrograd.tape", "micrograd.text", "micrograd.nn",
     "micrograd.optim", "micrograd.data", "micrograd.steps",

@@ -18,19 +18,17 @@ from micrograd.core.walk import prepare_backward
 from micrograd.ops import FLOATS, OPS, Op
 
 Unary = Callable[["Value"], "Value"]
-Method = Callable[[], "Value"]
 Binary = Callable[["Value", "Value | float"], "Value"]
 
 
-def _unary(name: str) -> Unary:
+def _unary(row: Op) -> Unary:
     """The method of `Value` for a row with one input."""
-    row = OPS[name]
     f = row.f
 
     def method(self: Value) -> Value:
         return make_node(row, f(self._data), self)
 
-    method.__name__ = name
+    method.__name__ = row.name
     method.__doc__ = row.text("x")
     return method
 
@@ -56,12 +54,11 @@ def _binary(name: str) -> tuple[Binary, Binary]:
     return method, reflected
 
 
-def _unary_static(name: str) -> Callable[[Value, Real | float], Value]:
+def _unary_static(row: Op) -> Callable[[Value, Real | float], Value]:
     """The method of `Value` for a row with one input and a static parameter."""
-    row = OPS[name]
 
     def method(self: Value, static: Real | float) -> Value:
-        k = as_number(static, "the static parameter")
+        k = as_number(static, row.static)
         return make_node(row, row.f(self._data, k), self, None, k)
 
     return method
@@ -95,17 +92,6 @@ class Value(Scalar):
         _static: float | None
         _mark: object | None
         _more: More | None
-        # One method a row with one input: the loop below the class adds them.
-        abs: Method
-        relu: Method
-        exp: Method
-        log: Method
-        sqrt: Method
-        sin: Method
-        cos: Method
-        tanh: Method
-        sigmoid: Method
-        softplus: Method
 
     def __init__(
         self, data: float, _children: Sequence[Value] = (), _op: str = "", label: str = ""
@@ -126,10 +112,9 @@ class Value(Scalar):
     __mul__, __rmul__ = _binary("mul")
     __truediv__, __rtruediv__ = _binary("div")
     _pow_value, __rpow__ = _binary("pow")
-    _pow_static = _unary_static("pow_static")
-    _leaky_relu = _unary_static("leaky_relu")
-    __neg__ = _unary("neg")
-    __abs__ = _unary("abs")
+    _pow_static = _unary_static(OPS["pow_static"])
+    __neg__ = _unary(OPS["neg"])
+    __abs__ = _unary(OPS["abs"])
 
     def __pow__(self, exponent: Value | float) -> Value:
         """To the power. A number is a static parameter, a Value an input like any other."""
@@ -193,8 +178,10 @@ class Value(Scalar):
 
 
 for _row in OPS.values():
-    if _row.arity == 1 and not _row.has_static:
-        setattr(Value, _row.name, _unary(_row.name))
+    if _row.static and _row.arity == 1:
+        setattr(Value, f"_{_row.name}", _unary_static(_row))  # `Scalar` has the public one
+    elif _row.method:
+        setattr(Value, _row.name, _unary(_row))
 
 _new = object.__new__
 

@@ -17,12 +17,18 @@ from typing import TYPE_CHECKING, Any, Self
 from micrograd import observers
 from micrograd.core import copies
 from micrograd.core.lost import warn_of_lost_graph
+from micrograd.core.methods import method_of
 from micrograd.core.notes import More
 from micrograd.errors import ArgumentTypeError
-from micrograd.ops import BY_HAND, FLOATS, Op
+from micrograd.ops import BY_HAND, FLOATS, OPS, Op
 
 if TYPE_CHECKING:
+    from micrograd.core.methods import Methods
     from micrograd.engine import Value
+
+    _Base = Methods["Value"]
+else:
+    _Base = object
 
 
 def _comparison(test: Callable[[Any, Any], bool]) -> Callable[[Any, Value | float], bool]:
@@ -34,7 +40,12 @@ def _comparison(test: Callable[[Any, Any], bool]) -> Callable[[Any, Value | floa
     return method
 
 
-class Scalar:
+def _with_parameter(row: Op) -> Callable[[Any, float], Value]:
+    """What a core has for a row with a static parameter, without default and under no name."""
+    return lambda v, parameter: getattr(v, f"_{row.name}")(parameter)
+
+
+class Scalar(_Base):
     """The part of `Value` that both cores share."""
 
     if not TYPE_CHECKING:  # the core has the slots
@@ -58,10 +69,6 @@ class Scalar:
         def _become(
             self, row: Op | None, inputs: tuple[Value, ...], static: float | None, more: More | None
         ) -> None: ...
-
-    def leaky_relu(self, slope: float = 0.01) -> Value:
-        """`x` where x > 0, else slope * x."""
-        return self._leaky_relu(slope)  # type: ignore[attr-defined,no-any-return]
 
     def __pos__(self) -> Self:
         return self
@@ -173,6 +180,11 @@ class Scalar:
     __copy__ = copies.copied
     __deepcopy__ = copies.deeply_copied
     __reduce__ = copies.reduced
+
+
+for _row in OPS.values():
+    if _row.static and _row.method:
+        setattr(Scalar, _row.name, method_of(_row, _with_parameter(_row)))
 
 
 def as_number(x: Any, name: str) -> float:

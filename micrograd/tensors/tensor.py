@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd.core.methods import method_of
 from micrograd.engine import Value, as_operand, gradients_of, zero_gradients
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, GraphError
 from micrograd.observers import recording
 from micrograd.ops import BY_HAND, OPS
 from micrograd.tensors.elements import Objects, as_objects, filled, values_of
 from micrograd.tensors.printing import array_text
+
+if TYPE_CHECKING:
+    from micrograd.core.methods import Methods
+
+    _Base = Methods["Tensor"]
+else:
+    _Base = object
 
 Floats = NDArray[np.float64]
 Combine = Callable[["Tensor", Any], "Tensor"]
@@ -86,19 +94,12 @@ def _holds_values(data: Any) -> bool:
     return isinstance(data, Value)
 
 
-def _method(name: str) -> Callable[[Tensor], Tensor]:
-    """The method of `Tensor` for a row with one input."""
-
-    def method(self: Tensor) -> Tensor:
-        return self._each(row)
-
-    row = methodcaller(name)
-    method.__name__ = name
-    method.__doc__ = OPS[name].text("x") + " of each element."
-    return method
+def _applied(name: str) -> Callable[..., Tensor]:
+    """A method of Values on each element."""
+    return lambda self, *static: self._each(methodcaller(name, *static))
 
 
-class Tensor:
+class Tensor(_Base):
     """An array of Values; see `tensor`.
 
     Its elements cannot be assigned. `requires_grad` is for printing, as in torch: derivatives are
@@ -106,18 +107,6 @@ class Tensor:
     """
 
     __slots__ = ("_is_view", "_values", "requires_grad")
-
-    if TYPE_CHECKING:
-        abs: Callable[[], Tensor]
-        relu: Callable[[], Tensor]
-        exp: Callable[[], Tensor]
-        log: Callable[[], Tensor]
-        sqrt: Callable[[], Tensor]
-        sin: Callable[[], Tensor]
-        cos: Callable[[], Tensor]
-        tanh: Callable[[], Tensor]
-        sigmoid: Callable[[], Tensor]
-        softplus: Callable[[], Tensor]
 
     __array_ufunc__ = None  # so that `ndarray + tensor` is ours to compute
     __hash__ = object.__hash__
@@ -314,10 +303,6 @@ class Tensor:
     def __abs__(self) -> Tensor:
         return self._each(abs)
 
-    def leaky_relu(self, slope: float = 0.01) -> Tensor:
-        """`x` where x > 0, else slope * x."""
-        return self._each(lambda v: v.leaky_relu(slope))
-
     def _each(self, f: Callable[[Value], Value]) -> Tensor:
         return self._tracked(filled(self.shape, list(map(f, self._values.ravel().tolist()))))
 
@@ -342,5 +327,5 @@ class Tensor:
 
 
 for _row in OPS.values():
-    if _row.arity == 1 and not _row.has_static:
-        setattr(Tensor, _row.name, _method(_row.name))
+    if _row.method:
+        setattr(Tensor, _row.name, method_of(_row, _applied(_row.name), " of each element"))

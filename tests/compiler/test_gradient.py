@@ -102,7 +102,7 @@ def near_a_kink(program: Any, slots: Sequence[float]) -> bool:
 def test_random_programs() -> None:
     compared = []
 
-    @many(80)
+    @many(120)
     @given(programs(most=30))
     def once(program) -> None:
         leaves = [Value(x) for x in program.leaves]

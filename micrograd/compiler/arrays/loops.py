@@ -34,7 +34,7 @@ from micrograd.compiler.nest.ir import (
     one_hot,
     ragged,
 )
-from micrograd.ops import OPS
+from micrograd.ops import LARGER, OPS
 
 Place = tuple[Space, Ids]  # a space and addresses there; of lanes, an address a node
 Where = Callable[[Ids], Place]
@@ -125,7 +125,7 @@ class Loops:
             for j in range(first, last):
                 operands = [Affine(space, int(index[j]), ()) for space, index in inputs]
                 if reduce == "max" and j > first:
-                    self.map((), "maximum", None, target, [target, *operands])
+                    self.map((), LARGER.name, None, target, [target, *operands])
                 else:
                     added = reduce == "add" and (accumulate or j > first)
                     self.sum((), target, operands, c, added, over_lanes)
@@ -211,7 +211,7 @@ def _largest(
         loops.largest(extents, at, u)
     if not first:
         extents, at, inputs = loops.over(out, [out, target])
-        loops.map(extents, "maximum", None, at, inputs)
+        loops.map(extents, LARGER.name, None, at, inputs)
 
 
 def operands_of(axes: Axes, places: Sequence[Place]) -> tuple[Shape, list[Affine]]:

@@ -23,10 +23,10 @@ from micrograd.compiler.nest.ir import (
     Space,
     Statement,
 )
-from micrograd.ops import OPS
+from micrograd.ops import LARGER, OPS
 
 Spaces = Mapping[Space, NDArray[Any]]
-COMBINED: dict[str, Callable[[float, float], float]] = {"add": add, "max": OPS["maximum"].f}
+COMBINED: dict[str, Callable[[float, float], float]] = {"add": add, "max": LARGER.f}
 
 
 def run(program: Program, spaces: Spaces) -> float:

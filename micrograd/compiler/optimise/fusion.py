@@ -193,7 +193,7 @@ class _Fusion:
     def _only_reader(self, s: Statement, extents: Shape, place: int) -> _Group | None:
         """The one later group that reads a statement's result, if that can be moved there."""
         touches = self._touches
-        if s.row == TERM or not OPS[s.row].exact or not self._is_only_read(s.out, extents):
+        if s.row == TERM or not OPS[s.row].is_cheap or not self._is_only_read(s.out, extents):
             return None
         last = latest(touches.read, s.out, extents)
         first = int(view(touches.first_read[s.out.space], s.out, extents).min())

@@ -154,8 +154,7 @@ def _closed(method: Callable[..., Any]) -> Callable[..., Any]:
 
 _OPERATORS = ("add", "sub", "mul", "truediv", "pow")
 _METHODS = [f"__{side}{name}__" for name in _OPERATORS for side in ("", "r")]
-_METHODS += ["__neg__", "__abs__", "leaky_relu"]
-_METHODS += [row.name for row in OPS.values() if row.arity == 1 and hasattr(Value, row.name)]
+_METHODS += ["__neg__", "__abs__", *[row.name for row in OPS.values() if row.method]]
 for _name in _METHODS:
     setattr(Read, _name, _closed(getattr(Value, _name)))
 

@@ -17,7 +17,7 @@ from micrograd.compiler.trace.tracer import LARGEST, Read, Tracer, active, as_re
 from micrograd.core.scalar import Scalar
 from micrograd.engine import Value, as_operand, record
 from micrograd.interrupts import locked, restored
-from micrograd.ops import FLOATS
+from micrograd.ops import LARGER
 
 T = TypeVar("T")
 
@@ -155,7 +155,7 @@ def largest(numbers: list[Any]) -> Any:
     inputs = tuple(as_operand(x) for x in numbers)
     data = inputs[0]._data
     for x in inputs[1:]:
-        data = FLOATS.maximum(data, x._data)
+        data = LARGER.f(data, x._data)
     return as_read(record(LARGEST, data, inputs))
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from micrograd.compiler.backends.llvm.functions import Arithmetic
 from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
+from micrograd.compiler.backends.llvm.rows import computed
 from micrograd.compiler.nest.ir import TERM, Affine, Nest, Statement
-from micrograd.ops import OPS
 
 STATEMENTS_OF_A_TRIP = 8  # of a loop, times the vectors that each works on
 FIXED = 2  # inputs that are kept in registers during loops
@@ -167,8 +167,7 @@ def _traffic(nest: Nest) -> list[Affine]:
 def compute(m: Arithmetic, s: Statement, inputs: Sequence[str], added: str | None) -> str:
     """The value of a statement, from those of its inputs and of what it adds to."""
     if s.row != TERM:
-        static = () if s.static is None else (s.static,)
-        return m.text(OPS[s.row].llvm(m, *inputs, *static))
+        return m.text(computed(m, s.row, inputs, s.static))
     c = s.coefficient
     if not inputs:
         return m.text(c) if added is None else m.fadd(added, c)

@@ -1,7 +1,7 @@
-"""What the op table's recipes are made of: arithmetic on vectors, and elementary functions.
+"""What rows are made of: arithmetic on vectors, and elementary functions.
 
-`exp`, `log`, `log1p` and `tanh` are polynomials, within 2 units in the last place everywhere;
-`sin`, `cos` and `pow` call the C library, lane by lane.
+Those that are `ELEMENTARY` have code here, within 2 units in the last place everywhere; all others
+call the C library, lane by lane.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from micrograd.compiler.backends.llvm.ir import FLOAT, Body
 
 Operand = str | float  # a value, or the same constant in all lanes
+ELEMENTARY = ("exp", "log", "log1p", "tanh", "sigmoid", "sqrt", "fabs")  # methods below
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +165,13 @@ class Arithmetic:
         name = f"llvm.vector.reduce.fmaximum.{self._suffix}"
         return self._body.call(self._body.precision.name, name, (self._type, x))
 
-    def minimum(self, a: Operand, b: Operand) -> str:
-        """The smaller; nan if either is."""
-        smaller = self.select(self.fcmp("olt", a, b), a, b)
-        return self.select(self.fcmp("uno", a, a), a, smaller)
-
     # ---- elementary functions ------------------------------------------------------------------
+
+    def function(self, name: str, *inputs: Operand) -> str:
+        """A function of `math`, or one that has code here."""
+        if name in ELEMENTARY:
+            return getattr(self, name)(*inputs)  # type: ignore[no-any-return]
+        return self._library(name, *inputs)
 
     def exp(self, x: Operand) -> str:
         """E to the x: 2**n · e**r, with x = n ln 2 + r."""
@@ -215,11 +217,12 @@ class Arithmetic:
         return self.select(self.fcmp("olt", x, 0.0), math.nan, result)
 
     def log1p(self, x: Operand) -> str:
-        """ln(1 + x), for x >= 0; what 1 + x loses in rounding is added to the first order."""
+        """ln(1 + x); what 1 + x loses in rounding is added to the first order."""
         u = self.fadd(1.0, x)
         lost = self.fsub(x, self.fsub(u, 1.0))
-        corrected = self.fadd(self.log(u), self.fdiv(lost, u))
-        return self.select(self.fcmp("ueq", x, math.inf), x, corrected)
+        plain = self.log(u)
+        corrected = self.fadd(plain, self.fdiv(lost, u))
+        return self.select(self.fcmp("one", lost, 0.0), corrected, plain)
 
     def tanh(self, x: Operand) -> str:
         """1 - 2 / (e**2|x| + 1), with the sign of x; a rational function near 0."""
@@ -235,17 +238,11 @@ class Arithmetic:
         signed = self._intrinsic("copysign", far, x)
         return self.select(self.fcmp("olt", size, c.tanh_limit), near, signed)
 
-    def sin(self, x: Operand) -> str:
-        """The sine."""
-        return self._library("sin", x)
-
-    def cos(self, x: Operand) -> str:
-        """The cosine."""
-        return self._library("cos", x)
-
-    def pow(self, x: Operand, y: Operand) -> str:
-        """The x to the y of IEEE 754."""
-        return self._library("pow", x, y)
+    def sigmoid(self, x: Operand) -> str:
+        """1 / (1 + e**-x), by e**-|x|, which cannot overflow."""
+        e = self.exp(self.fneg(self.fabs(x)))
+        whole = self.select(self.fcmp("olt", x, 0.0), e, 1.0)
+        return self.fma(self.fneg(whole), self.fdiv(e, self.fadd(e, 1.0)), whole)
 
     def _library(self, name: str, *inputs: Operand) -> str:
         """A function of the C library on doubles, lane by lane."""

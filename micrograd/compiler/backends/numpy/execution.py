@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from micrograd.compiler.backends import checked_array, space_type, write_constants
 from micrograd.compiler.backends.numpy.calls import Writer
+from micrograd.compiler.backends.numpy.rows import each
 from micrograd.compiler.nest.ir import WORK, Program, Space
 from micrograd.compiler.store import aligned
 
@@ -36,7 +37,7 @@ class NumpyExecutable:
         writer = Writer(program)
         self._views = {name: (a, n) for (a, n), name in writer.views.items()}
         self._names: dict[str, Any] = {
-            "np": np, "inf": np.inf, "nan": np.nan, "isfinite": math.isfinite, "setitem": setitem,
+            "np": np, "each": each, "nan": np.nan, "isfinite": math.isfinite, "setitem": setitem,
             **writer.integers,
         }  # fmt: skip
         buffers: dict[int, NDArray[Any]] = {}

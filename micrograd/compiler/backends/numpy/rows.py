@@ -1,26 +1,26 @@
-"""The op table's NumPy column as calls that write to arrays made beforehand."""
+"""Rows of the op table as calls of NumPy that write to arrays made beforehand.
+
+A row is the ufunc of its name, if there is one; else what its tree says (`backends.recipes`). What
+NumPy has no function for is computed by the row's own `f`, number by number: right, and slow.
+"""
 
 from __future__ import annotations
 
-import ast
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.backends.recipes import recipe
 from micrograd.ops import OPS
+from micrograd.symbolic import NEGATION, Branch, Symbol
 
-INFIX = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
-# What np.power is slow at, within 2 units in the last place; a second function is of the first.
-POWERS = {
-    1.0: ("positive",),
-    2.0: ("square",),
-    -1.0: ("reciprocal",),
-    -2.0: ("reciprocal", "square"),
-}
-ROOT = "np.where({x} == -inf, inf, np.sqrt({x} + 0.0))"  # np.power does not except -inf and -0.0
-
+UFUNCS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "<": "less", ">": "greater",
+          "<=": "less_equal", ">=": "greater_equal", "==": "equal", "!=": "not_equal",
+          "pow": "power", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
+          "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}  # fmt: skip
 BY_KEYWORD = ("maximum", "minimum")  # where NumPy deprecates the output by place
 
 
@@ -34,69 +34,99 @@ class Call:
 
 @cache
 def call_of(row: str, static: tuple[float, ...]) -> Call:
-    """The NumPy column of a row as a statement."""
-    expression = _parsed(row, static)
-    name, then = "", list[str]()
-    arguments: list[ast.expr] = []
-    match expression:
-        case ast.Call(ast.Attribute(ast.Name("np"), "power"), [x, _]) if (
-            static and static[0] in POWERS
-        ):
-            (name, *then), arguments = POWERS[static[0]], [x]
-        case ast.Call(ast.Attribute(ast.Name("np"), "power"), [x, ast.Constant(0.5)]):
-            expression = ast.parse(ROOT.format(x=ast.unparse(x)), mode="eval").body
-        case ast.BinOp(ast.Call(ast.Attribute(_, name), arguments), ast.Mult(), _) if is_mask(row):
-            pass
-        case ast.Call(ast.Attribute(ast.Name("np"), called), given) if _is_ufunc(called):
-            name, arguments = called, given
-        case ast.BinOp(left, sign, right) if type(sign) in INFIX:
-            name, arguments = INFIX[type(sign)], [left, right]
-        case ast.UnaryOp(ast.USub(), operand):
-            name, arguments = "multiply", [operand, ast.Constant(-1.0)]
-    constants: list[float] = []
-    if name:
-        operands = []
-        for argument in arguments:
-            if isinstance(argument, ast.Constant):
-                operands.append(f"{{c[{len(constants)}]}}")
-                constants.append(float(ast.literal_eval(argument)))
-            else:
-                operands.append(ast.unparse(argument))
-        out = "out={out}" if name in BY_KEYWORD else "{out}"  # by place is faster
-        text = f"np.{name}({', '.join([*operands, out])})"
+    """A row as statements."""
+    writer = _Writer()
+    op = OPS[row]
+    if not static and _has(row, op.arity):
+        node: Any = Symbol(row, *map(Symbol, "012"[: op.arity]))
     else:
-        text = f"{{out}}[...] = {ast.unparse(expression)}"
-    for i in range(OPS[row].arity):
-        text = text.replace(f"_{i}_", f"{{{i}}}")
-    further = [f"np.{function}({{out}}, {{out}})" for function in then]
-    return Call((text, *further), tuple(constants))
+        node = recipe(row, static)
+    try:
+        writer.write(node)
+    except LookupError:
+        inputs = ", ".join(["{0}", "{1}", "{2}"][: op.arity] + list(map(repr, static)))
+        return Call((f"{{out}}[...] = each({row!r})({inputs})",))
+    return Call(tuple(writer.lines), tuple(writer.constants))
 
 
 @cache
+def each(row: str) -> Callable[..., Any]:
+    """The row's own function, applied to each number of arrays."""
+    return np.vectorize(OPS[row].f, otypes=[float])
+
+
 def is_mask(row: str) -> bool:
-    """True if the column is a comparison times 1.0: what can be kept as booleans."""
-    if row not in OPS or OPS[row].has_static:
-        return False
-    match _parsed(row, ()):
-        case ast.BinOp(
-            ast.Call(ast.Attribute(ast.Name("np"), name), _), ast.Mult(), ast.Constant(1.0)
-        ):
-            return _is_ufunc(name) and getattr(np, name).types[0].endswith("?")
-    return False
+    """True if the row is 1 or 0: what can be kept as booleans."""
+    return row in OPS and OPS[row].compares
 
 
-@cache
 def is_choice(row: str) -> bool:
-    """True if the column takes its second input where the first is not 0, else its third."""
-    if row not in OPS or OPS[row].has_static:
-        return False
-    return ast.unparse(_parsed(row, ())) == "np.where(np.not_equal(_0_, 0.0), _1_, _2_)"
+    """True if the row takes its second input where the first is not 0, else its third."""
+    return row in OPS and OPS[row].chooses
 
 
-def _parsed(row: str, static: tuple[float, ...]) -> Any:
-    names = [f"_{i}_" for i in range(OPS[row].arity)]
-    return ast.parse(OPS[row].numpy.format(*names, *map(repr, static)), mode="eval").body
+def _has(name: str, inputs: int) -> bool:
+    ufunc = getattr(np, name, None)
+    return isinstance(ufunc, np.ufunc) and (ufunc.nin, ufunc.nout) == (inputs, 1)
 
 
-def _is_ufunc(name: str) -> bool:
-    return isinstance(getattr(np, name), np.ufunc)
+class _Writer:
+    """The lines for a tree. The output may be an input, so nothing is read after it is written."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.constants: list[float] = []
+
+    def write(self, node: Any) -> None:
+        """Lines that leave the tree's value in `{out}`."""
+        if isinstance(node, Branch):
+            node = _simplified(node)
+        if not isinstance(node, Symbol) or not node.operands:
+            self.lines.append(f"{{out}}[...] = {self._text(node)}")
+            return
+        inner = {repr(x): x for x in node.operands if isinstance(x, Symbol)}
+        texts = None
+        if len(inner) == 1:
+            ((key, first),) = inner.items()
+            if first.operands:  # the only one, so that what is written first can be read from out
+                self.write(first)
+                texts = ["{out}" if repr(x) == key else self._text(x) for x in node.operands]
+        self.lines.append(self._call(node, texts or list(map(self._text, node.operands)), "{out}"))
+
+    def _text(self, node: Any) -> str:
+        """An expression, whose parts are new arrays."""
+        if isinstance(node, Branch):
+            node = _simplified(node)
+        if isinstance(node, Branch):
+            parts = (node.condition, node.yes, node.no)
+            return f"np.where({', '.join(map(self._text, parts))})"
+        if not isinstance(node, Symbol):
+            places = {repr(x): place for place, x in enumerate(self.constants)}
+            if repr(node) not in places:
+                self.constants.append(node)
+            return f"{{c[{places.get(repr(node), len(places))}]}}"
+        if not node.operands:
+            return f"{{{node.name}}}"
+        return self._call(node, list(map(self._text, node.operands)))
+
+    def _call(self, node: Symbol, operands: list[str], out: str = "") -> str:
+        name = UFUNCS.get(node.name, node.name)
+        if name == NEGATION:
+            # NumPy 2.4's negative writes nothing right to an output with a stride of 64 bytes.
+            name, operands = "multiply", [*operands, self._text(-1.0)]
+        if not _has(name, len(operands)):
+            raise LookupError(name)
+        into = [f"out={out}" if name in BY_KEYWORD else out] if out else []  # by place is faster
+        return f"np.{name}({', '.join([*operands, *into])})"
+
+
+def _simplified(node: Branch) -> Any:
+    """A condition itself for 1 or 0, and the larger of a number and what may be nan."""
+    condition, yes, no = node.condition, node.yes, node.no
+    if isinstance(yes, float) and isinstance(no, float) and (yes, no) == (1.0, 0.0):
+        return condition
+    if condition.name == "<" and isinstance(yes, float) and yes == yes and isinstance(no, Symbol):
+        a, b = condition.operands
+        if isinstance(b, float) and b == yes and repr(a) == repr(no):
+            return Symbol("maximum", no, yes)
+    return node

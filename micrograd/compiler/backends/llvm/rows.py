@@ -1,0 +1,58 @@
+"""Rows of the op table as instructions: their trees, operation by operation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from micrograd.compiler.backends.llvm.functions import ELEMENTARY, Arithmetic, Operand
+from micrograd.compiler.backends.recipes import recipe
+from micrograd.ops import OPS
+from micrograd.symbolic import NEGATION, Branch, Symbol
+
+ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", NEGATION: "fneg"}
+CONDITIONS = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "==": "oeq", "!=": "une"}
+
+
+def computed(m: Arithmetic, row: str, inputs: Sequence[Operand], static: float | None) -> Operand:
+    """The value of a row: an elementary function's own code, or what the row's tree says."""
+    op = OPS[row]
+    if op.name in ELEMENTARY:
+        return m.function(op.name, *inputs)
+    known = dict(zip("012", inputs, strict=False))
+    return _Lowering(m, known).value(recipe(row, () if static is None else (static,)))
+
+
+class _Lowering:
+    """Values of a tree; what is there twice is computed once."""
+
+    def __init__(self, m: Arithmetic, known: dict[str, Operand]) -> None:
+        self._m = m
+        self._known = known
+
+    def value(self, node: Any) -> Operand:
+        if isinstance(node, Branch):
+            yes, no = self.value(node.yes), self.value(node.no)
+            return self._m.select(self._truth(node.condition), yes, no)
+        if not isinstance(node, Symbol):
+            return float(node)
+        key = repr(node)
+        if key not in self._known:
+            operands = [self.value(x) for x in node.operands]
+            if node.name in ARITHMETIC:
+                self._known[key] = getattr(self._m, ARITHMETIC[node.name])(*operands)
+            else:
+                self._known[key] = self._m.function(node.name, *operands)
+        return self._known[key]
+
+    def _truth(self, condition: Symbol) -> str:
+        x, *other = (self.value(operand) for operand in condition.operands)
+        match condition.name:
+            case "isnan":
+                return self._m.fcmp("uno", x, x)
+            case "isinf":
+                return self._m.fcmp("oeq", self._m.fabs(x), math.inf)
+            case "isfinite":
+                return self._m.fcmp("olt", self._m.fabs(x), math.inf)
+        return self._m.fcmp(CONDITIONS[condition.name], x, *other)

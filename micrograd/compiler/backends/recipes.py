@@ -1,0 +1,20 @@
+"""What a row of the op table computes, as a tree of operations: what backends write code from."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from micrograd.ops import OPS
+from micrograd.symbolic import Symbol, rebound, tree
+
+
+@cache
+def recipe(row: str, static: tuple[float, ...]) -> Any:
+    """The tree of a row; its inputs are symbols with the names "0", "1" and "2".
+
+    >>> recipe("relu", ()), recipe("pow_static", (-2.0,))
+    (Branch(condition=(0 < 0.0), yes=0.0, no=0), ((1.0 / 0) * (1.0 / 0)))
+    """
+    op = OPS[row]
+    return tree(rebound(op.compiled), *map(Symbol, "012"[: op.arity]), *static)

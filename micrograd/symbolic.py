@@ -1,0 +1,149 @@
+"""Functions of the op table run on symbols: what they compute, as a tree of operations.
+
+`math` is replaced by a recorder of the same names, and every comparison forks the run: it is made
+once with the answer yes and once with no. What writes code, in C, for LLVM or NumPy, reads trees.
+Nothing is imported but the standard library, for the native core is generated before it is built.
+
+>>> def f(x):
+...     return x if x > 20.0 else math.log1p(math.exp(x))
+>>> tree(rebound(f), Symbol("x"))
+Branch(condition=(x > 20.0), yes=x, no=log1p(exp(x)))
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}
+COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+CONDITIONS = (*COMPARISONS.values(), "isinf", "isnan", "isfinite")  # what is true or false
+NEGATION = "neg"
+
+
+class Symbol:
+    """A number that is known by name, or as an operation on symbols and plain numbers.
+
+    The operation is a sign, `NEGATION`, or the name of a function of `math`.
+    """
+
+    __slots__ = ("name", "operands")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, name: str, *operands: Any) -> None:
+        self.name = name
+        self.operands = [x if isinstance(x, Symbol) else float(x) for x in operands]
+
+    def __repr__(self) -> str:
+        """What it is, written out: the same for what is computed alike."""
+        if len(self.operands) == 2 and not self.name.isidentifier():
+            return f"({self.operands[0]!r} {self.name} {self.operands[1]!r})"
+        return f"{self.name}({', '.join(map(repr, self.operands))})" if self.operands else self.name
+
+    def __neg__(self) -> Symbol:
+        return Symbol(NEGATION, self)
+
+    def __bool__(self) -> bool:
+        condition = self if self.name in CONDITIONS else Symbol("!=", self, 0.0)
+        answer = _answers.known.get(repr(condition))
+        if answer is None:
+            raise Undecided(condition)
+        return answer
+
+
+def _operator(sign: str, swapped: bool = False) -> Callable[[Symbol, Any], Symbol]:
+    def method(a: Symbol, b: Any) -> Symbol:
+        return Symbol(sign, b, a) if swapped else Symbol(sign, a, b)
+
+    return method
+
+
+for _name, _sign in (ARITHMETIC | COMPARISONS).items():
+    setattr(Symbol, f"__{_name}__", _operator(_sign))
+for _name, _sign in ARITHMETIC.items():
+    setattr(Symbol, f"__r{_name}__", _operator(_sign, swapped=True))
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What is computed where a condition holds, and where not."""
+
+    condition: Symbol
+    yes: Any
+    no: Any
+
+
+class Undecided(Exception):  # noqa: N818  (no error: the run is forked)
+    """A condition that has not been decided on this way."""
+
+
+class _Answers(threading.local):
+    def __init__(self) -> None:
+        self.known: dict[str, bool] = {}
+
+
+_answers = _Answers()
+
+
+def tree(f: Callable[..., Any], *args: Any) -> Any:
+    """What `f` returns, in Branches wherever it compares."""
+    try:
+        return f(*args)
+    except Undecided as ask:
+        condition: Symbol = ask.args[0]
+    key, branches = repr(condition), []
+    for answer in (True, False):
+        _answers.known[key] = answer
+        try:
+            branches.append(tree(f, *args))
+        finally:
+            del _answers.known[key]
+    return Branch(condition, *branches)
+
+
+class _Math:
+    """`math`, whose functions record what they are applied to if that is a symbol."""
+
+    def __getattr__(self, name: str) -> Any:
+        given = getattr(math, name)
+
+        def function(*args: Any) -> Any:
+            return Symbol(name, *args) if any(isinstance(x, Symbol) for x in args) else given(*args)
+
+        return function if callable(given) else given
+
+
+MATH = _Math()
+
+
+def rebound(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with the recorder in the place of `math`, in itself and in what it calls."""
+    if isinstance(f, types.BuiltinFunctionType):
+        return getattr(MATH, f.__name__)  # type: ignore[no-any-return]
+    if not isinstance(f, types.FunctionType):
+        raise TypeError(f"{f!r} is no function that can be run on symbols")
+    names: dict[str, Any] = {**f.__globals__, "math": MATH}
+    for name, given in f.__globals__.items():
+        if isinstance(given, types.FunctionType) and given.__globals__ is f.__globals__:
+            names[name] = _with_names(given, names)
+        elif isinstance(given, types.BuiltinFunctionType) and given.__module__ == "math":
+            names[name] = getattr(MATH, given.__name__)
+    return _with_names(f, names)
+
+
+def _with_names(f: types.FunctionType, names: dict[str, Any]) -> types.FunctionType:
+    return types.FunctionType(f.__code__, names, f.__name__, f.__defaults__, f.__closure__)
+
+
+class Rows:
+    """The functions of a table's rows on symbols: the `m` of derivatives."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self._table = table
+
+    def __getattr__(self, row: str) -> Callable[..., Any]:
+        return rebound(self._table[row].f)
