@@ -69,7 +69,7 @@ def test_any_label_draws(label):
     f = micrograd.compile(lambda x: sum(a * b for a, b in zip(w, x, strict=True)), backend="numpy")
     f([1.0, 2.0, 3.0])
     assert len(cards(Picture(viz.layer_graph(f)))) == 1
-    assert len(f.explain().splitlines()) == 6
+    assert len(f.explain().splitlines()) == 8
 
 
 def test_the_parameters_are_those_of_now():

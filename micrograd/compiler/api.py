@@ -227,13 +227,15 @@ class Compiled:
         if self._programs.newest is None:
             raise ArgumentValueError("nothing has been compiled yet: call the function first")
         runner = self._programs.newest
-        return Report.of(runner.built, runner.traced, runner.backend_milliseconds, self.backend)
+        return Report.of(
+            runner.program, runner.built, runner.traced, runner.backend_milliseconds, self.backend
+        )
 
     def explain(self) -> str:
         """What was recovered from the scalar program that ran last, in words."""
         if self._programs.newest is None:
             return "nothing has been compiled yet: call the function first"
-        return explanation(self.report(), self._programs.newest.built, self.recovered())
+        return explanation(self.report(), self._programs.newest.program, self.recovered())
 
     def recovered(self) -> Recovered:
         """The arrays that were found in the program that ran last, as plain data."""

@@ -161,7 +161,9 @@ def _program(
     nests = tuple(placed(nest, base) for nest in loops.all)
     sizes = {space: n * max(arguments.lanes, 1) for space, n in arguments.sizes.items()} | sizes
     kept = (*spans, *((int(a), 1) for a in outputs))
-    return Program(nests, update_from, work, sizes, int(outputs[0]), spans, kept)
+    return Program(
+        nests, update_from, work, sizes, int(outputs[0]), spans, kept, origins=loops.origins
+    )
 
 
 def _collected(loops: Loops, layout: Layout, adjoints: Ids, places: Ids, size: int) -> int:
@@ -189,6 +191,7 @@ def _add_update(update: Update, loops: Loops) -> tuple[Graph, list[Group], Layou
     layout = lay_out(g, groups, places, loops.free[WORK], loops.free[LANES])
     loops.free[WORK] = layout.top
     loops_of(g, groups, of, layout, loops)
+    loops.stand_for(g, None)
     for where, at, nodes in update.results:
         ids = new[nodes]
         for part in np.unique(of[ids]).tolist():

@@ -36,7 +36,7 @@ class Runner:
         self.built = built
         self.traced = traced
         start = perf_counter()
-        self.executable = load(built.program, backend, dtype)
+        self.program, self.executable = load(built.program, backend, dtype)
         self.backend_milliseconds = 1e3 * (perf_counter() - start)
         self.run = self.executable.run
         self.has_aux = traced.outputs.has_aux
@@ -149,13 +149,15 @@ def chosen(backend: str) -> str:
     return backend
 
 
-def load(program: Program, backend: str, dtype: str) -> Executable:
-    """The program, ready to run."""
+def load(program: Program, backend: str, dtype: str) -> tuple[Program, Executable]:
+    """The program as it runs, and ready to run."""
     if backend == "llvm":
         from micrograd.compiler.backends.llvm import load as load_llvm
 
-        return load_llvm(blocked(fuse(program), np.dtype(dtype).itemsize), dtype)
-    from micrograd.compiler.backends.numpy.execution import load as load_numpy
-    from micrograd.compiler.backends.numpy.peephole import simplified
+        program = blocked(fuse(program), np.dtype(dtype).itemsize)
+        return program, load_llvm(program, dtype)
+    from micrograd.compiler.backends.numpy import load as load_numpy
+    from micrograd.compiler.backends.numpy import simplified
 
-    return load_numpy(simplified(program), dtype)
+    program = simplified(program)
+    return program, load_numpy(program, dtype)

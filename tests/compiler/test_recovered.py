@@ -1,6 +1,7 @@
 """The arrays that are found in scalar programs, and how `explain` tells of them."""
 
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from programs_to_compile import WORKLOADS, network
 
 import micrograd
 from micrograd import Value, nn, optim
+from micrograd.compiler.codes import NONE, ROWS
 from micrograd.compiler.explain.recurring import Repeated, folded
+from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.errors import ArgumentValueError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
@@ -149,7 +152,7 @@ def test_what_repeats_is_told_once():
     (repeat,) = [x for x in shown if isinstance(x, Repeated)]
     assert len(repeat.operations) == 28
     assert "the line above, 28 times more" in f.explain()
-    assert len(f.explain().splitlines()) < 12
+    assert len(f.explain().splitlines()) < 46
 
 
 def test_all_parameters_at_once_are_theta():
@@ -177,9 +180,10 @@ def test_the_explanation_fits_on_a_page(name):
     first, *rest = text.splitlines()
     assert "scalar operations ->" in first
     assert "kernels (numpy)" in first
-    assert "kernels (forward, backward, update): " in text
+    assert "what runs:" in text
+    assert "update" in text.splitlines()[-3] or " more" in text.splitlines()[-3]
     assert "trace" in rest[-1]
-    assert len(rest) <= 46
+    assert len(rest) <= 76
 
 
 def test_labels_and_modules_give_names():
@@ -219,3 +223,35 @@ def test_nothing_to_tell_yet():
     exact = micrograd.compile(lambda x: Value(2.0) * x, exact=True, backend="numpy")
     with pytest.raises(ArgumentValueError, match="exact"):
         exact.recovered()
+
+
+def test_what_runs_is_what_is_told():
+    """With both back ends: as many kernels as the program that runs has, and whose they are."""
+    for backend in ("numpy", "llvm"):
+        pytest.importorskip("llvmlite") if backend == "llvm" else None
+        workload = WORKLOADS["3-5-5-3-1, 800 samples"]()
+        f = compiled(workload, backend)
+        f.step(*workload.arguments(0))
+        program = f._programs.newest.program
+        assert f.report().kernels == len(program.nests)
+        text = f.explain()
+        assert f"{len(program.nests)} kernels ({backend})" in text
+        told = [line for line in text.splitlines() if re.match(r" +\d+(–\d+)? ", line)]
+        assert any(re.search(r"matmul .*\bH2\b", line) for line in told)
+        assert any(re.search(r"matmul .*∂H2", line) for line in told)
+        backward = program.nests[: program.update_from]
+        assert all(len(program.recorded(nest)) for nest in backward if nest.reduce)
+
+
+def test_kernels_know_what_they_stand_for():
+    """Each recorded operation that is a node is in a kernel of its own, forward and backward."""
+    w, v = Value(0.5), Value(-1.5)
+    f = micrograd.compile(lambda x: (w * x).tanh() * v.exp(), parameters=[w, v], backend="numpy")
+    f.value_and_grad(2.0)
+    runner = f._programs.newest
+    recorded = {int(op) for nest in runner.program.nests for op in runner.program.recorded(nest)}
+    rows = [ROWS[r] for r in runner.traced.recording.row]
+    forward = {rows[op] for op in recorded if op >= 0}
+    backward = {rows[adjoint_of(op)] for op in recorded if op < NONE}
+    assert {"tanh", "exp"} <= forward
+    assert {"tanh", "exp", "mul"} <= backward

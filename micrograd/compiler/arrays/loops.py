@@ -7,6 +7,7 @@ ragged ones. Irregularity costs time, never correctness.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -46,7 +47,12 @@ class Loops:
     def __init__(self, top: int, lanes_top: int, batch: Batch) -> None:
         self.all: list[Nest] = []
         self.free = {WORK: top, LANES: lanes_top}
+        self.origins: list[Ids] = []
+        self._origin = frozenset[int]()  # of the nests that follow
         self._batch = batch
+
+    def _add(self, nest: Nest) -> None:
+        self.all.append(replace(nest, origin=self._origin))
 
     def room(self, space: Space, count: int) -> int:
         """The address of so many free numbers, or lanes."""
@@ -54,6 +60,14 @@ class Loops:
         step = 1 if space is LANES else ALIGN
         self.free[space] = base + -(-count // step) * step
         return base
+
+    def stand_for(self, g: Graph, group: Group | None) -> None:
+        """The nests that follow compute a group; or something that was not recorded."""
+        if group is None:
+            self._origin = frozenset()
+            return
+        self._origin = frozenset([len(self.origins)])
+        self.origins.append(g.origin[group.nodes])
 
     # ---- nests ---------------------------------------------------------------------------------
 
@@ -67,30 +81,30 @@ class Loops:
         extents, (out, *inputs) = self._batch.with_axis(extents, (out, *inputs))
         if inputs:
             nest = contraction(extents, out, *inputs, coefficient=c, accumulate=accumulate)
-            self.all.append(nest)
+            self._add(nest)
             return
         kept = [i for i, stride in enumerate(out.strides) if stride]
         times = [n for n, stride in zip(extents, out.strides, strict=True) if not stride]
         out = Affine(out.space, out.base, tuple(out.strides[i] for i in kept))
         term = Statement(TERM, out, (), None, c * int(np.prod(times)), accumulate)
-        self.all.append(elementwise(tuple(extents[i] for i in kept), term))
+        self._add(elementwise(tuple(extents[i] for i in kept), term))
 
     def map(
         self, extents: Shape, row: str, static: float | None, out: Affine, inputs: Sequence[Affine]
     ) -> None:
         """`out = row(*inputs, static)`."""
         extents, (out, *inputs) = self._batch.with_axis(extents, (out, *inputs))
-        self.all.append(elementwise(extents, Statement(row, out, tuple(inputs), static)))
+        self._add(elementwise(extents, Statement(row, out, tuple(inputs), static)))
 
     def largest(self, extents: Shape, out: Affine, u: Affine) -> None:
         """`out = max u` over the axes on which `out` has stride 0."""
         extents, (out, u) = self._batch.with_axis(extents, (out, u))
-        self.all.append(maximum(extents, out, u))
+        self._add(maximum(extents, out, u))
 
     def one_hot(self, extents: Shape, axis: int, out: Affine, ids: Affine) -> None:
         """Choices of run-time integers."""
         extents, (out, ids) = self._batch.with_axis(extents, (out, ids))
-        self.all.append(one_hot(extents, axis, out, ids))
+        self._add(one_hot(extents, axis, out, ids))
 
     def gathered(self, place: Place, lanes: bool = False) -> Place:
         """The same numbers, one after the other; `lanes` if an argument's are one a lane."""
@@ -98,14 +112,14 @@ class Loops:
         to = LANES if lanes or space is LANES else WORK
         base = self.room(to, len(index))
         if to is WORK:
-            self.all.append(gather(Affine(WORK, base, (1,)), Listed(space, index)))
+            self._add(gather(Affine(WORK, base, (1,)), Listed(space, index)))
         else:
             source, width = self._batch.listed(space, index).index, self._batch.width
             # Each node's lanes end in padding: then there is one gather a node.
             parts = [source] if width == self._batch.count else np.split(source, len(index))
             for i, part in enumerate(parts):
                 out = Affine(LANES, (base + i) * width, (1,))
-                self.all.append(gather(out, Listed(space, part)))
+                self._add(gather(out, Listed(space, part)))
         return to, base + np.arange(len(index))
 
     def rows(
@@ -118,7 +132,7 @@ class Loops:
             c *= self._batch.count if over_lanes else 1
             at, listed = Affine(space, base, (1,)), [Listed(*place) for place in inputs]
             nest = ragged(at, starts, *listed, reduce=reduce, coefficient=c, accumulate=accumulate)
-            self.all.append(nest)
+            self._add(nest)
             return
         for i, (first, last) in enumerate(pairwise(starts.tolist())):
             target = Affine(space, base + i, ())
@@ -172,6 +186,7 @@ def loops_of(g: Graph, groups: list[Group], of: Ids, layout: Layout, loops: Loop
     for k, group in enumerate(groups):
         if group.constant is not None or not (group.terms or group.args):
             continue
+        loops.stand_for(g, group)
         order = np.searchsorted(group.nodes, layout.nodes[k])
         out = layout.space[k], layout.address[layout.nodes[k]]
         if group.kind == ROW:

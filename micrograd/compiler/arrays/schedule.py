@@ -29,6 +29,8 @@ from micrograd.compiler.graph.graph import (
 
 Hashes = NDArray[np.uint64]
 
+KEPT = ("kind", "row", "static", "value", "stop", "reduced", "origin")
+
 
 @dataclass(slots=True, eq=False)
 class Terms:
@@ -74,10 +76,10 @@ def live(g: Graph, roots: Ids) -> tuple[Graph, Ids]:
         return np.where(ids >= 0, new[ids], NONE)
 
     terms = keep[g.node]
-    kept = {name: getattr(g, name)[keep] for name in ("kind", "row", "static", "value", "stop")}
+    kept = {name: getattr(g, name)[keep] for name in KEPT}
     return (
         replace(
-            g, **kept, reduced=g.reduced[keep], args=renumbered(g.args[keep]),
+            g, **kept, args=renumbered(g.args[keep]),
             node=new[g.node[terms]], u=renumbered(g.u[terms]), v=renumbered(g.v[terms]),
             c=g.c[terms],
         ),

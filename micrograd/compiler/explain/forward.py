@@ -27,7 +27,11 @@ class Forward:
     groups: list[Group]
     of: Ids
     counts: list[Counter[str]]  # of each group: the recorded operations, by name
-    origin: Ids  # of each node, the recorded operation that it is; -1 if it is none of them
+
+    @property
+    def origin(self) -> Ids:
+        """Of each node, the recorded operation that it is; -1 if it is none of them."""
+        return self.graph.origin
 
 
 def forward(r: Recording, values: np.ndarray, lanes: int, apart: Ids | None = None) -> Forward:
@@ -42,20 +46,10 @@ def forward(r: Recording, values: np.ndarray, lanes: int, apart: Ids | None = No
     kept = Leaves(*[_renumbered(getattr(leaves, f), new) for f in Leaves.__dataclass_fields__])
     seeds = np.concatenate([kept.inputs, kept.hot.ravel()])
     in_lanes = lane_mask(g, seeds[seeds >= 0] if lanes else seeds[:0])
-    origin, tags = _origin(r, leaves, new, len(g)), np.zeros(len(g), np.int64)
-    tags[origin >= 0] = apart[origin[origin >= 0]]
+    tags = np.zeros(len(g), np.int64)
+    tags[g.origin >= 0] = apart[g.origin[g.origin >= 0]]
     groups, of = schedule(g, np.zeros(len(g), np.int64), in_lanes, tags)
-    return Forward(g, kept, groups, of, _counts(r, leaves, new, of, len(groups)), origin)
-
-
-def _origin(r: Recording, leaves: Leaves, new: Ids, size: int) -> Ids:
-    """The recorded operation that each live node is; an output is the one that it was made of."""
-    origin = np.full(size, NONE)
-    nodes = new[_first(r, leaves) + np.arange(len(r))]
-    origin[nodes[nodes >= 0]] = np.nonzero(nodes >= 0)[0]
-    made = (r.outputs >= 0) & (r.outputs >> SORT == 0)
-    origin[new[leaves.outputs[made]]] = r.outputs[made]
-    return origin
+    return Forward(g, kept, groups, of, _counts(r, leaves, new, of, len(groups)))
 
 
 def _first(r: Recording, leaves: Leaves) -> int:

@@ -90,6 +90,7 @@ class Operation:
     kind: str
     size: str
     counts: tuple[tuple[str, int], ...]
+    origin: Ids  # recorded operations that are nodes of their own
 
     @property
     def operands(self) -> list[Array]:
@@ -178,7 +179,11 @@ def operations_of(formulas: Formulas, steps: Sequence[Step], names: Names) -> tu
         for k in step.members:
             counts += formulas.forward.counts[k]
         ordered = tuple(sorted(counts.items(), key=lambda item: -item[1]))
-        operations.append(Operation(result, formula, step.kind, step.size, ordered))
+        nodes = np.concatenate([formulas.forward.groups[k].nodes for k in step.members])
+        origin = np.unique(formulas.forward.graph.origin[nodes])
+        operations.append(
+            Operation(result, formula, step.kind, step.size, ordered, origin[origin >= 0])
+        )
     return tuple(operations)
 
 
@@ -213,7 +218,7 @@ class _Names:
 
     def result(self, k: int, shape: tuple[int | str, ...]) -> Array:
         """The array that a group makes, and the recorded operations that it is."""
-        origin = self.found.origin[self.found.groups[k].nodes]
+        origin = self.found.graph.origin[self.found.groups[k].nodes]
         return Array(self.results[k], MADE, shape, of=(self.results[k],), origin=origin)
 
     def array(self, view: View, transposed: bool) -> Array:

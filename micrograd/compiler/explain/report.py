@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
+from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.explain.recovered import Operation, Recovered
 from micrograd.compiler.explain.recurring import Repeated, folded
-from micrograd.compiler.nest.ir import Nest
+from micrograd.compiler.graph.graph import adjoint_of
+from micrograd.compiler.nest.axes import in_block
+from micrograd.compiler.nest.ir import Nest, Program
 from micrograd.compiler.nest.spans import listed
 from micrograd.compiler.passes import Built
 from micrograd.compiler.trace.traced import Traced
 
-MOST_KINDS = 6  # of kernels, counted one by one
+MOST_NESTS = 32  # kernels of an explanation
+MOST_NAMES = 4  # of arrays beside a kernel
 MOST_LINES = 40  # array operations of an explanation
 MOST_COLUMNS = 76  # characters of a formula that others are aligned with
 
@@ -37,9 +40,11 @@ class Report(Mapping[str, Any]):
     passes: Mapping[str, float]
 
     @staticmethod
-    def of(built: Built, traced: Traced, backend_ms: float, backend: str) -> Report:
-        """The figures of a program."""
-        nests = built.program.nests
+    def of(
+        program: Program, built: Built, traced: Traced, backend_ms: float, backend: str
+    ) -> Report:
+        """The figures of a program as it runs, and of what it was built from."""
+        nests = program.nests
         return Report(
             backend=backend,
             nodes=len(traced.recording),
@@ -64,7 +69,7 @@ class Report(Mapping[str, Any]):
         return len(asdict(self))
 
 
-def explanation(report: Report, built: Built, found: Recovered) -> str:
+def explanation(report: Report, program: Program, found: Recovered) -> str:
     """The arrays that were found, and what runs, as text."""
     shown = folded(found.operations)
     lines = [
@@ -76,7 +81,7 @@ def explanation(report: Report, built: Built, found: Recovered) -> str:
     ]
     left = sum(1 if isinstance(x, Operation) else len(x.operations) for x in shown[MOST_LINES:])
     lines += [f"  … and {left} more"] if left else []
-    lines += ["", f"kernels ({_passes(built)}): {_counted(built)}"]
+    lines += ["", "what runs:", *_kernels(program, found), ""]
     times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
     return "\n".join([*lines, f"{times}, backend {report.backend_ms:.1f} ms"])
 
@@ -85,21 +90,43 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}" + "s" * (count != 1)
 
 
-def _passes(built: Built) -> str:
-    """What the program computes."""
-    program = built.program
-    found = ["forward"]
-    found += ["backward"] if program.checked else []
-    found += ["update"] if program.update_from < len(program.nests) else []
-    return ", ".join(found)
+def _kernels(program: Program, found: Recovered) -> list[str]:
+    """A line for each kernel that runs: what it does, and of which array it is a part.
+
+    Kernels in a row that are alike share a line.
+    """
+    names = {int(op): x.result.name for x in found.operations for op in x.origin}
+    blocks = {k: repeat for repeat in program.repeats for k in range(repeat.first, repeat.end)}
+    texts = []
+    for k, nest in enumerate(program.nests):
+        text = describe(in_block(nest, 0) if k in blocks else nest)
+        texts.append(text + (f", {blocks[k].count} times" if k in blocks else ""))
+    lines, ends, done = [], [], 0
+    for text, run in groupby(texts):
+        first, done = done, done + len(list(run))
+        ends.append(done)
+        made = [
+            "update" if k >= program.update_from else _made(program.recorded(nest), names)
+            for k, nest in enumerate(program.nests[first:done], first)
+        ]
+        number = f"{first + 1}" if done == first + 1 else f"{first + 1}–{done}"
+        distinct = list(dict.fromkeys(made))
+        lines.append((number, text, " … ".join([distinct[0], distinct[-1]][: len(distinct)])))
+    shown = lines[:MOST_NESTS]
+    width = max((len(text) for _, text, _ in shown if len(text) <= MOST_COLUMNS), default=0)
+    wide = max((len(number) for number, _, _ in shown), default=0)
+    numbered = [f"  {n:>{wide}}  {text:<{width}}   {made}".rstrip() for n, text, made in shown]
+    if len(lines) > MOST_NESTS:
+        numbered.append(f"  … and {len(texts) - ends[MOST_NESTS - 1]:,} more")
+    return numbered
 
 
-def _counted(built: Built) -> str:
-    """How many kernels there are of each kind, the rarest together."""
-    kinds = Counter(_kind(nest) for nest in built.program.nests).most_common()
-    parts = [f"{count} {kind}" for kind, count in kinds[:MOST_KINDS]]
-    rest = sum(count for _, count in kinds[MOST_KINDS:])
-    return ", ".join(parts + ([f"{rest} others"] if rest else []))
+def _made(recorded: Ids, names: Mapping[int, str]) -> str:
+    """The arrays that these operations are part of, and those whose gradients they make."""
+    made = dict.fromkeys(names[op] for op in recorded.tolist() if op in names)
+    adjoints = [adjoint_of(op) for op in recorded.tolist() if op < NONE]
+    of = dict.fromkeys(f"∂{names[op]}" for op in sorted(adjoints) if op in names)
+    return ", ".join([*made, *of][:MOST_NAMES])
 
 
 def _of_lanes(found: Recovered) -> str:
@@ -124,11 +151,6 @@ def _table(shown: list[Operation | Repeated]) -> list[str]:
     return lines
 
 
-def _kind(nest: Nest) -> str:
-    """What a nest does, without how large it is."""
-    return re.split(r" ?\d", describe(nest), maxsplit=1)[0]
-
-
 def describe(nest: Nest) -> str:
     """A nest in words: what it does, and how large it is.
 
@@ -146,11 +168,11 @@ def describe(nest: Nest) -> str:
     size = _size(nest.extents)
     if not nest.is_plain:
         return f"lookup {size}"
-    rows = [s.row for s in nest.body[1 if nest.reduce else 0 :]]
-    if not nest.reduce:
-        return f"map {size}: {', '.join(rows)}"
-    kind = "max" if nest.reduce == "max" else _sum(nest)
-    return f"{kind} {size}" + (f": {', '.join(rows)}" if rows else "")
+    runs = groupby(s.row for s in nest.body[1 if nest.reduce else 0 :])
+    counted = [(row, len(list(run))) for row, run in runs]
+    rows = ", ".join(f"{count} {row}s" if count > 1 else row for row, count in counted)
+    kind = "map" if not nest.reduce else "max" if nest.reduce == "max" else _sum(nest)
+    return f"{kind} {size}" + (f": {rows}" if rows else "")
 
 
 REDUCED = {"add": "sum", "max": "max"}

@@ -242,6 +242,7 @@ def _nodes(kind: Any, count: int, **given: Any) -> Graph:
         "value": np.zeros(count),
         "stop": np.zeros(count, bool),
         "reduced": np.zeros(count, bool),
+        "origin": np.full(count, NONE),
         "node": empty,
         "u": empty,
         "v": empty,

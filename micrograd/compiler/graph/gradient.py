@@ -10,7 +10,17 @@ import numpy as np
 
 from micrograd.compiler.codes import NONE, ROWS, Ids, Mask
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import PARAMETER, ROW, SUM, Graph, used_by, users_of
+from micrograd.compiler.graph.graph import (
+    PARAMETER,
+    ROW,
+    SUM,
+    Graph,
+    adjoint_of,
+    edges,
+    replace,
+    used_by,
+    users_of,
+)
 from micrograd.compiler.graph.normal_form import inlined
 from micrograd.ops import OPS
 
@@ -41,10 +51,32 @@ def gradient(g: Graph, loss: int, wanted: Ids, lanes: Mask, outputs: Ids) -> tup
     _through_sums(g, active, shares)
     _through_rows(g, active, shares)
     shares.hand_over(adjoint[nodes])
-    whole = builder.unsorted()
+    whole = _with_origin(builder.unsorted(), adjoint[nodes], g.origin[nodes])
     candidates = np.arange(len(whole)) >= first_new
     kept = np.concatenate([outputs, adjoint[wanted][adjoint[wanted] >= 0]])
     return inlined(whole, candidates, kept), adjoint[wanted]
+
+
+def _with_origin(g: Graph, adjoints: Ids, origin: Ids) -> Graph:
+    """The graph in which adjoints, and what they are made of, know of what they are adjoints."""
+    found = g.origin.copy()
+    found[adjoints] = adjoint_of(origin)
+    users, used = edges(g)
+    new = users >= adjoints[0] if len(adjoints) else np.zeros(0, bool)
+    users, used = users[new], used[new]
+    while True:
+        for known in (
+            found[used] < NONE,
+            found[used] >= 0,
+        ):  # of adjoints, the earliest comes first
+            ready = (found[users] == NONE) & known
+            if ready.any():
+                break
+        else:
+            return replace(g, origin=found)
+        of, to = found[used[ready]], users[ready]
+        found[to] = np.iinfo(np.int64).min
+        np.maximum.at(found, to, np.where(of >= 0, adjoint_of(of), of))
 
 
 class _Shares:

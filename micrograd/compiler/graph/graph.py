@@ -33,6 +33,7 @@ class Graph:
     value: Floats  # of a leaf: what it was when it was traced
     stop: Mask  # no derivative flows through this node
     reduced: Mask  # a SUM that also runs over the lanes
+    origin: Ids  # the recorded operation that it is, `adjoint_of` that for a derivative, or NONE
     node: Ids  # the node that a term belongs to, ascending
     u: Ids
     v: Ids
@@ -40,6 +41,11 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+
+def adjoint_of(origin: Any) -> Any:
+    """The origin of what a derivative is made of, from that of the node; its own inverse."""
+    return -2 - origin
 
 
 def edges(g: Graph) -> tuple[Ids, Ids]:
@@ -54,7 +60,7 @@ def edges(g: Graph) -> tuple[Ids, Ids]:
 def check(g: Graph) -> None:
     """Assert that the arrays fit together and every operand is a node."""
     n = len(g)
-    for array in (g.row, g.args, g.static, g.value, g.stop, g.reduced):
+    for array in (g.row, g.args, g.static, g.value, g.stop, g.reduced, g.origin):
         assert len(array) == n, f"{len(array)} entries for {n} nodes"
     assert len(g.node) == len(g.u) == len(g.v) == len(g.c), "terms of unequal length"
     assert (np.diff(g.node) >= 0).all(), "terms are not sorted by node"

@@ -73,12 +73,21 @@ def normal_form(
         builder.add_terms(np.full(len(table), chosen + k), table, hot[slot, : len(table)], 1.0)
     outputs = builder.block_of_sums(len(r.outputs), reduced=lanes > 0)
     builder.add_terms(outputs, ids(r.outputs), NONE, 1.0 / lanes if lanes else 1.0)
-    g = _folded(builder.unsorted())
+    g = _folded(_with_origin(builder.unsorted(), r, first, outputs))
     candidates = np.ones(len(g), bool)
     if kept is not None:
         candidates[first + np.nonzero(kept)[0]] = False
     g = inlined(_without_zeros(g), candidates, outputs)
     return g, Leaves(parameters.ids, given.ids, hot, outputs)
+
+
+def _with_origin(g: Graph, r: Recording, first: int, outputs: Ids) -> Graph:
+    """The graph, told which recorded operation each node is; an output is what it was made of."""
+    origin = g.origin.copy()
+    origin[first : first + len(r)] = np.arange(len(r))
+    made = (r.outputs >= 0) & (r.outputs >> SORT == 0)
+    origin[outputs[made]] = r.outputs[made]
+    return replace(g, origin=origin)
 
 
 def _kinds(r: Recording) -> np.ndarray:

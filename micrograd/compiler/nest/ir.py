@@ -9,7 +9,7 @@ products, maxima, gathers, ragged sums and choices by run-time integers are nest
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -157,7 +157,7 @@ class Nest:
     body: tuple[Statement, ...]
     reduce: Reduction | None = None
     starts: Integers | None = field(default=None, compare=False)
-    origin: frozenset[int] = field(default=frozenset(), compare=False)  # recorded operations
+    origin: frozenset[int] = field(default=frozenset(), compare=False)  # see Program.origins
 
     @property
     def first(self) -> Statement:
@@ -255,6 +255,7 @@ class Program:
     checked: tuple[Range, ...]
     kept: tuple[Range, ...] = ()  # what of work is read after a run
     repeats: tuple[Repeat, ...] = ()  # one after the other, before the update
+    origins: Sequence[Integers] = ()  # recorded operations, as `Graph.origin` has them
 
     @property
     def all_sizes(self) -> dict[Space, int]:
@@ -270,6 +271,11 @@ class Program:
         """The spaces that some nest reads."""
         operands = (x for nest in self.nests for s in nest.body for x in s.inputs)
         return {x.space for x in operands if not isinstance(x, Counter)}
+
+    def recorded(self, nest: Nest) -> Integers:
+        """The recorded operations that a nest stands for, each once; see `Graph.origin`."""
+        parts = [self.origins[k] for k in sorted(nest.origin)]
+        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
     def before_update(self) -> Iterator[tuple[Nest, int | None]]:
         """The nests before the update as often as they run, those of repeats with their block."""
