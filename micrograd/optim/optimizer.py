@@ -103,8 +103,11 @@ class Optimizer:
         return rule
 
     def direction_text(self, options: Group) -> str:
-        """The rule in words for pictures, of g (the gradient) and the state; "g" if it is that."""
-        raise NotImplementedError
+        """The rule in words for pictures, of g (the gradient) and the state; "g" if it is that.
+
+        A subclass that does not say it has d, as in its equations.
+        """
+        return "d"
 
     def updates(self) -> list[Update]:
         """What `step` would do; changes nothing.
