@@ -227,9 +227,7 @@ class Compiled:
         if self._programs.newest is None:
             raise ArgumentValueError("nothing has been compiled yet: call the function first")
         runner = self._programs.newest
-        return Report.of(
-            runner.program, runner.built, runner.traced, runner.backend_milliseconds, self.backend
-        )
+        return Report.of(runner.unit, runner.traced, runner.backend_milliseconds, self.backend)
 
     def explain(self) -> str:
         """What was recovered from the scalar program that ran last, in words."""
@@ -243,9 +241,9 @@ class Compiled:
             raise ArgumentValueError("with exact=True the program runs as it is: no arrays")
         if self._programs.newest is None:
             raise ArgumentValueError("nothing has been compiled yet: call the function first")
-        built, traced = self._programs.newest.built, self._programs.newest.traced
+        unit, traced = self._programs.newest.unit, self._programs.newest.traced
         names = given_names(self.fn, traced.recording.parameters, self.batch)
-        return recovered(built, traced, names)
+        return recovered(unit, traced, names)
 
     def __repr__(self) -> str:
         name = getattr(self.fn, "__qualname__", repr(self.fn))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.arrays.inputs import Arguments
-from micrograd.compiler.passes import STEP, build
+from micrograd.compiler.passes import STEP, Unit, compiled
 from micrograd.compiler.runner import Runner
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.reachable import located
@@ -145,8 +145,10 @@ class Programs:
         lanes = self._sample(inputs)[0]
         places = np.array([place_of(v) for v in r.parameters], np.int64)
         arguments = Arguments.of(traced.stand_ins, lanes)
-        built = build(r, arguments, places, len(store.values), mode, memory)
-        return Runner(built, traced, self._backend, self._dtype, store, memory)
+        number_bytes = np.dtype(self._dtype).itemsize
+        unit = Unit(r, arguments, places, len(store.values), mode, memory, number_bytes)
+        unit = compiled(unit, self._backend)
+        return Runner(unit, traced, self._backend, self._dtype, store, memory)
 
     def traced(self, inputs: tuple[Any, ...]) -> Traced:
         """The trace for arguments of this shape."""

@@ -1,9 +1,16 @@
-"""All passes, one after the other: from a recording to a program."""
+"""The passes, in one list: from a recording to the program that runs.
+
+Each takes what is known of a program so far, and adds what it makes. They are timed, and with
+`MICROGRAD_CHECK=1` in the environment what they make is checked before the next one has it.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,12 +19,16 @@ from micrograd.compiler.arrays.inputs import Arguments, read_arguments
 from micrograd.compiler.arrays.layout import ALIGN, Layout, Places, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group, lane_mask, live, schedule
+from micrograd.compiler.backends.numpy import simplified
 from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.graph import graph as G  # noqa: N812
 from micrograd.compiler.graph.gradient import gradient, reached
 from micrograd.compiler.graph.graph import CONSTANT, Graph
-from micrograd.compiler.graph.normal_form import Leaves, normal_form
+from micrograd.compiler.graph.normal_form import Leaves, inlined, normal_form
+from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import LANES, PARAMETERS, STATE, WORK, Program, Space
+from micrograd.compiler.optimise.blocking import blocked
+from micrograd.compiler.optimise.fusion import fuse
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched, touched_by_step, with_flags
@@ -26,129 +37,147 @@ from micrograd.errors import CompileError
 
 VALUE, GRADIENT, STEP = "value", "gradient", "step"
 MOST_NESTS = 20_000  # of a program: more means that there are no arrays in it
-
 GRADIENTS = ALIGN  # where they start in work; work[0] stays 0
+CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
 
 
 @dataclass(slots=True, eq=False)
-class Built:
-    """A program, where its results are, and what was found on the way."""
+class Unit:
+    """A recording that is compiled, and what the passes have made of it."""
 
-    program: Program
-    outputs: Ids  # addresses in work, the loss first
-    gradients: int  # where they start in work, a place each
-    used: Ids  # the places of parameters that a step always updates
-    groups: list[Group]
-    layout: Layout
-    graph: Graph
-    leaves: Leaves
-    lanes: int  # samples of a batch; 0: none
+    recording: Recording
+    arguments: Arguments
+    places: Ids  # of its parameters, in a store
+    size: int  # of the store
+    mode: str  # VALUE, GRADIENT or STEP
+    memory: Memory | None = None  # of the optimiser, if the program makes steps
+    number_bytes: int = 8
+
+    graph: Graph = field(init=False)
+    leaves: Leaves = field(init=False)
+    touched: Touched = field(default_factory=lambda: Touched.none())
+    flags: Ids = field(default_factory=lambda: np.zeros(0, np.int64))  # not 0 where chosen
+    adjoints: Ids = field(init=False)  # of the parameters
+    groups: list[Group] = field(init=False)
+    of: Ids = field(init=False)  # the group of each node
+    layout: Layout = field(init=False)
+    loops: Loops = field(init=False)
+    gradients: int = GRADIENTS  # where they start in work, a place each
+    update_from: int = 0  # the first nest of the update
+    computed: list[tuple[Graph, list[Group], Layout]] = field(default_factory=list)
+    program: Program = field(init=False)
     milliseconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def outputs(self) -> Ids:
+        """Addresses in work, the loss first."""
+        return self.layout.address[self.leaves.outputs]
 
-def build(
-    r: Recording, arguments: Arguments, places: Ids, size: int, mode: str, memory: Memory | None
-) -> Built:
-    """Compile a recording whose parameters are at `places` of a store of that size."""
-    clock = _Clock()
-    g, leaves = normal_form(r, arguments.values, arguments.lanes)
-    clock.lap("normal form")
-    g, flags, touched = _with_touched(r, g, leaves, places, memory, arguments)
-    adjoints = np.full(len(places), NONE)
-    if mode != VALUE:
-        lanes = lane_mask(g, _lane_seeds(leaves, arguments))
-        kept = np.concatenate([leaves.outputs, flags])
-        g, adjoints = gradient(g, int(leaves.outputs[0]), leaves.parameters, lanes, kept)
-    clock.lap("gradient")
-    have = adjoints >= 0
-    g, new = live(g, np.concatenate([leaves.outputs, flags, adjoints[have]]))
-    leaves = Leaves(*[new[getattr(leaves, name)] for name in Leaves.__dataclass_fields__])
-    adjoints, flags = np.where(have, new[adjoints], NONE), new[flags]
-    where = _places(g, leaves, adjoints, places)
-    in_lanes = lane_mask(g, _lane_seeds(leaves, arguments))
-    groups, of = schedule(g, where.home, in_lanes, where.pins >= 0)
-    clock.lap("schedule")
-    room = -(-size // ALIGN) * ALIGN if mode != VALUE else 0
-    layout = lay_out(g, groups, where, GRADIENTS + room, 0)
-    clock.lap("layout")
-    loops = Loops(layout.top, layout.lanes_top, arguments.batch)
-    read_arguments(groups, layout, leaves, arguments, loops)
-    loops_of(g, groups, of, layout, loops)
-    gradients = GRADIENTS
-    if len(layout.unpinned):
-        gradients = _collected(loops, layout, adjoints, places, size)
-    clock.lap("kernels")
-    update_from = len(loops.all)
-    computed = [(g, groups, layout)]
-    reached_at = layout.address[flags][touched.flag]
-    if memory is not None and len(touched.used) + len(touched.chosen):
-        update = update_graph(memory, touched.used, touched.chosen, reached_at, gradients)
-        computed.append(_add_update(update, loops))
-    clock.lap("update")
-    sizes = {PARAMETERS: size, STATE: 0 if memory is None else len(memory.numbers)}
-    spans = ((gradients, size),) if mode != VALUE and size else ()
-    outputs = layout.address[leaves.outputs]
-    program = _program(loops, update_from, computed, arguments, sizes, outputs, spans)
-    clock.lap("program")
-    return Built(
-        program, outputs, gradients, touched.used, groups, layout, g, leaves, arguments.lanes,
-        clock.laps,
-    )  # fmt: skip
+    @property
+    def lanes(self) -> int:
+        """The samples of a batch; 0: none."""
+        return self.arguments.lanes
+
+    def in_lanes(self) -> np.ndarray:
+        """The nodes that have a value for each sample."""
+        seeds = np.concatenate([self.leaves.inputs, self.leaves.hot.ravel()])
+        return lane_mask(self.graph, seeds[seeds >= 0] if self.lanes else seeds[:0])
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = perf_counter()
+class Pass(NamedTuple):
+    """What it is called, what it does, and what checks the result."""
 
-    def lap(self, name: str) -> None:
-        now = perf_counter()
-        self.laps[name] = 1e3 * (now - self._last)
-        self._last = now
+    name: str
+    run: Callable[[Unit], None]
+    check: Callable[[Unit], None] = lambda _: None
 
 
-def _lane_seeds(leaves: Leaves, arguments: Arguments) -> Ids:
-    if not arguments.lanes:
-        return np.zeros(0, np.int64)
-    seeds = np.concatenate([leaves.inputs, leaves.hot.ravel()])
-    return seeds[seeds >= 0]
+def compiled(unit: Unit, backend: str = "") -> Unit:
+    """The unit after all passes; without a back end, the program is as these find it."""
+    for step in (*PASSES, *OF_BACKENDS[backend]):
+        start = perf_counter()
+        step.run(unit)
+        unit.milliseconds[step.name] = 1e3 * (perf_counter() - start)
+        if CHECK:
+            step.check(unit)
+    return unit
 
 
-def _with_touched(
-    r: Recording, g: Graph, leaves: Leaves, places: Ids, memory: Memory | None, arguments: Arguments
-) -> tuple[Graph, Ids, Touched]:
+def _normal_form(unit: Unit) -> None:
+    """Sums of products, and rows of the op table that are none."""
+    r, arguments = unit.recording, unit.arguments
+    unit.graph, unit.leaves = normal_form(r, arguments.values, arguments.lanes)
+
+
+def _updated(unit: Unit) -> None:
     """What a step updates, and nodes that are not 0 where run-time integers have chosen."""
+    memory, g, leaves = unit.memory, unit.graph, unit.leaves
     if memory is None:
-        return g, np.zeros(0, np.int64), Touched.none()
+        return
     on_the_way = reached(g, int(leaves.outputs[0]))
-    touched = touched_by_step(memory, r, g, leaves, on_the_way, places)
+    touched = touched_by_step(memory, unit.recording, g, leaves, on_the_way, unit.places)
     sets = np.concatenate([np.zeros(len(touched.used), np.int64), 1 + touched.flag])
     memory.split(sets, np.concatenate([touched.used, touched.chosen]))
-    g, flags = with_flags(g, touched, arguments.lanes > 0)
-    return g, flags, touched
+    unit.graph, unit.flags = with_flags(g, touched, unit.lanes > 0)
+    unit.touched = touched
 
 
-def _places(g: Graph, leaves: Leaves, adjoints: Ids, places: Ids) -> Places:
-    """Parameters are in their store, and their adjoints in the same order in work."""
-    home, address, pins = (np.full(len(g), x) for x in (0, 0, NONE))
-    live_parameters = leaves.parameters >= 0
-    home[leaves.parameters[live_parameters]] = 1
-    address[leaves.parameters[live_parameters]] = places[live_parameters]
+def _gradient(unit: Unit) -> None:
+    """Adjoints: more nodes."""
+    g, leaves = unit.graph, unit.leaves
+    unit.adjoints = np.full(len(unit.places), NONE)
+    if unit.mode != VALUE:
+        kept = np.concatenate([leaves.outputs, unit.flags])
+        loss = int(leaves.outputs[0])
+        unit.graph, unit.adjoints = gradient(g, loss, leaves.parameters, unit.in_lanes(), kept)
+
+
+def _live(unit: Unit) -> None:
+    """Nothing but what is needed."""
+    leaves, adjoints = unit.leaves, unit.adjoints
     have = adjoints >= 0
-    pins[adjoints[have]] = GRADIENTS + places[have]
-    return Places(home, address, (PARAMETERS,), pins)
+    roots = np.concatenate([leaves.outputs, unit.flags, adjoints[have]])
+    unit.graph, new = live(unit.graph, roots)
+    unit.leaves = Leaves(*[new[getattr(leaves, name)] for name in Leaves.__dataclass_fields__])
+    unit.adjoints, unit.flags = np.where(have, new[adjoints], NONE), new[unit.flags]
 
 
-def _program(
-    loops: Loops,
-    update_from: int,
-    computed: list[tuple[Graph, list[Group], Layout]],
-    arguments: Arguments,
-    sizes: dict[Space, int],
-    outputs: Ids,
-    spans: tuple[tuple[int, int], ...],
-) -> Program:
+def _schedule(unit: Unit) -> None:
+    """Groups of nodes that are alike: arrays."""
+    where = _homes(unit)
+    unit.groups, unit.of = schedule(unit.graph, where.home, unit.in_lanes(), where.pins >= 0)
+
+
+def _layout(unit: Unit) -> None:
+    """Addresses."""
+    room = -(-unit.size // ALIGN) * ALIGN if unit.mode != VALUE else 0
+    unit.layout = lay_out(unit.graph, unit.groups, _homes(unit), GRADIENTS + room, 0)
+
+
+def _nests(unit: Unit) -> None:
+    """The array IR: loops over the arrays."""
+    layout, groups = unit.layout, unit.groups
+    unit.loops = loops = Loops(layout.top, layout.lanes_top, unit.arguments.batch)
+    read_arguments(groups, layout, unit.leaves, unit.arguments, loops)
+    loops_of(unit.graph, groups, unit.of, layout, loops)
+    if len(layout.unpinned):
+        unit.gradients = _collected(unit)
+    unit.update_from = len(loops.all)
+    unit.computed = [(unit.graph, groups, layout)]
+
+
+def _update(unit: Unit) -> None:
+    """The optimiser's rule, on whole vectors."""
+    touched, memory = unit.touched, unit.memory
+    if memory is not None and len(touched.used) + len(touched.chosen):
+        reached_at = unit.layout.address[unit.flags][touched.flag]
+        update = update_graph(memory, touched.used, touched.chosen, reached_at, unit.gradients)
+        unit.computed.append(_add_update(update, unit.loops))
+
+
+def _program(unit: Unit) -> None:
     """The nests, with lanes after what else is in work, and work with the constants in it."""
+    loops, arguments, outputs = unit.loops, unit.arguments, unit.outputs
     if len(loops.all) > MOST_NESTS:
         raise CompileError(
             f"cannot be compiled: too irregular, there would be {len(loops.all):,} "
@@ -156,33 +185,89 @@ def _program(
         )
     base = loops.free[WORK]
     work = np.zeros(base + loops.free[LANES] * arguments.batch.width)
-    for g, groups, layout in computed:
+    for g, groups, layout in unit.computed:
         _write_constants(work, g, groups, layout)
-    nests = tuple(placed(nest, base) for nest in loops.all)
-    sizes = {space: n * max(arguments.lanes, 1) for space, n in arguments.sizes.items()} | sizes
-    kept = (*spans, *((int(a), 1) for a in outputs))
-    return Program(
-        nests, update_from, work, sizes, int(outputs[0]), spans, kept, origins=loops.origins
-    )
+    of_arguments = {space: n * max(arguments.lanes, 1) for space, n in arguments.sizes.items()}
+    state = 0 if unit.memory is None else len(unit.memory.numbers)
+    sizes: dict[Space, int] = {**of_arguments, PARAMETERS: unit.size, STATE: state}
+    checked = ((unit.gradients, unit.size),) if unit.mode != VALUE and unit.size else ()
+    unit.program = Program(
+        tuple(placed(nest, base) for nest in loops.all), unit.update_from, work, sizes,
+        int(outputs[0]), checked, (*checked, *((int(a), 1) for a in outputs)),
+        origins=loops.origins,
+    )  # fmt: skip
 
 
-def _collected(loops: Loops, layout: Layout, adjoints: Ids, places: Ids, size: int) -> int:
+def _fuse(unit: Unit) -> None:
+    """Nests merged, stores dropped."""
+    unit.program = fuse(unit.program)
+
+
+def _blocks(unit: Unit) -> None:
+    """A long axis in blocks."""
+    unit.program = blocked(unit.program, unit.number_bytes)
+
+
+def _simplify(unit: Unit) -> None:
+    """Copies left out, comparisons kept as booleans."""
+    unit.program = simplified(unit.program)
+
+
+def _check_graph(unit: Unit) -> None:
+    G.check(unit.graph)
+
+
+def _check_program(unit: Unit) -> None:
+    verify.check(unit.program)
+
+
+PASSES = (
+    Pass("normal form", _normal_form, _check_graph),
+    Pass("what is updated", _updated, _check_graph),
+    Pass("gradient", _gradient, _check_graph),
+    Pass("live", _live, _check_graph),
+    Pass("schedule", _schedule),
+    Pass("layout", _layout),
+    Pass("nests", _nests),
+    Pass("update", _update),
+    Pass("program", _program, _check_program),
+)
+OF_BACKENDS: dict[str, tuple[Pass, ...]] = {
+    "": (),
+    "llvm": (Pass("fusion", _fuse, _check_program), Pass("blocks", _blocks, _check_program)),
+    "numpy": (Pass("copies", _simplify, _check_program),),
+}
+
+
+def _homes(unit: Unit) -> Places:
+    """Parameters are in their store, and their adjoints in the same order in work."""
+    g, parameters, places = unit.graph, unit.leaves.parameters, unit.places
+    home, address, pins = (np.full(len(g), x) for x in (0, 0, NONE))
+    read = parameters >= 0
+    home[parameters[read]] = 1
+    address[parameters[read]] = places[read]
+    have = unit.adjoints >= 0
+    pins[unit.adjoints[have]] = GRADIENTS + places[have]
+    return Places(home, address, (PARAMETERS,), pins)
+
+
+def _collected(unit: Unit) -> int:
     """All gradients in one array, where some are not where they should be."""
-    index = np.zeros(size, np.int64)  # work[0] stays 0
-    have = adjoints >= 0
-    index[places[have]] = layout.address[adjoints[have]]
-    return int(loops.gathered((WORK, index))[1][0])
+    index = np.zeros(unit.size, np.int64)  # work[0] stays 0
+    have = unit.adjoints >= 0
+    index[unit.places[have]] = unit.layout.address[unit.adjoints[have]]
+    return int(unit.loops.gathered((WORK, index))[1][0])
 
 
 def _add_update(update: Update, loops: Loops) -> tuple[Graph, list[Group], Layout]:
     roots = np.concatenate([nodes for _, _, nodes in update.results])
     g = G.sorted_terms(update.graph)
-    g, inlined_home = _inlined_update(g, roots), update.home
+    g = inlined(g, np.ones(len(g), bool), roots)
     g, new = live(g, roots)
     home = np.zeros(len(g), np.int64)
     address = np.zeros(len(g), np.int64)
     kept = new >= 0
-    home[new[kept]], address[new[kept]] = inlined_home[kept], update.address[kept]
+    home[new[kept]], address[new[kept]] = update.home[kept], update.address[kept]
     spaces = (PARAMETERS, WORK, STATE)
     none = np.full(len(g), NONE)
     places = Places(home, address, spaces, none)
@@ -198,12 +283,6 @@ def _add_update(update: Update, loops: Loops) -> tuple[Graph, list[Group], Layou
             own = of[ids] == part
             loops.copy((spaces[where - 1], at[own]), (layout.space[part], layout.address[ids[own]]))
     return g, groups, layout
-
-
-def _inlined_update(g: Graph, roots: Ids) -> Graph:
-    from micrograd.compiler.graph.normal_form import inlined
-
-    return inlined(g, np.ones(len(g), bool), roots)
 
 
 def _write_constants(work: np.ndarray, g: Graph, groups: list[Group], layout: Layout) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.backends import Executable, space_type
+from micrograd.compiler.backends.numpy import load as load_numpy
 from micrograd.compiler.nest.ir import PARAMETERS, STATE, Program, Role, Space
-from micrograd.compiler.optimise.blocking import blocked
-from micrograd.compiler.optimise.fusion import fuse
-from micrograd.compiler.passes import Built
+from micrograd.compiler.passes import Unit
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.stand_ins import flat
 from micrograd.compiler.trace.traced import Traced
@@ -26,17 +25,18 @@ class Runner:
 
     def __init__(
         self,
-        built: Built,
+        unit: Unit,
         traced: Traced,
         backend: str,
         dtype: str,
         store: Store,
         memory: Memory | None,
     ) -> None:
-        self.built = built
+        self.unit = unit
         self.traced = traced
         start = perf_counter()
-        self.program, self.executable = load(built.program, backend, dtype)
+        self.program = unit.program
+        self.executable = load(unit.program, backend, dtype)
         self.backend_milliseconds = 1e3 * (perf_counter() - start)
         self.run = self.executable.run
         self.has_aux = traced.outputs.has_aux
@@ -49,7 +49,7 @@ class Runner:
         if memory is not None:
             self.executable.point(STATE, memory.numbers)
             self._remember(memory)
-        read = (space for space in built.program.spaces_read() if space.is_argument)
+        read = (space for space in unit.program.spaces_read() if space.is_argument)
         self._spaces: list[tuple[Space, int, Any]] = [
             (space, space.number, space_type(space, dtype))
             for space in sorted(read, key=lambda space: (space.role.value, space.number))
@@ -88,7 +88,7 @@ class Runner:
 
     def _remember(self, memory: Memory) -> None:
         """Note the options that the next steps are made with, and that they are made."""
-        memory.note_steps(self.built.used)
+        memory.note_steps(self.unit.touched.used)
         self._groups = [dict(group) for group in memory.optimizer.param_groups]
         self._settled = memory.settled
 
@@ -129,11 +129,11 @@ class Runner:
         """The loss, with aux if the function has one."""
         if not self.has_aux:
             return loss
-        return loss, self.traced.outputs.rebuild(self.executable.work[self.built.outputs].tolist())
+        return loss, self.traced.outputs.rebuild(self.executable.work[self.unit.outputs].tolist())
 
     def gradient(self, leaves: Sequence[Value]) -> np.ndarray:
         """The derivatives by these parameters; 0 for those that the program does not know."""
-        first, size = self.built.gradients, self.built.program.sizes[PARAMETERS]
+        first, size = self.unit.gradients, self.unit.program.sizes[PARAMETERS]
         known = (place_of(v) if store_of(v) is self._store else size for v in leaves)
         places = np.fromiter(known, np.int64, len(leaves))
         inside = places < size
@@ -149,15 +149,10 @@ def chosen(backend: str) -> str:
     return backend
 
 
-def load(program: Program, backend: str, dtype: str) -> tuple[Program, Executable]:
-    """The program as it runs, and ready to run."""
+def load(program: Program, backend: str, dtype: str) -> Executable:
+    """The program, ready to run."""
     if backend == "llvm":
         from micrograd.compiler.backends.llvm import load as load_llvm
 
-        program = blocked(fuse(program), np.dtype(dtype).itemsize)
-        return program, load_llvm(program, dtype)
-    from micrograd.compiler.backends.numpy import load as load_numpy
-    from micrograd.compiler.backends.numpy import simplified
-
-    program = simplified(program)
-    return program, load_numpy(program, dtype)
+        return load_llvm(program, dtype)
+    return load_numpy(program, dtype)

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from micrograd.compiler import passes
+
+passes.CHECK = True  # what each pass makes, in all tests
+
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the helpers that all tests share
 
 

@@ -24,7 +24,8 @@ from micrograd.compiler.graph.normal_form import Leaves, normal_form
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.interpret import run
 from micrograd.compiler.nest.ir import PARAMETERS, WORK, Program, Space, argument, integers
-from micrograd.compiler.passes import GRADIENT, Built, build
+from micrograd.compiler.passes import GRADIENT, Unit
+from micrograd.compiler.passes import compiled as passed
 from micrograd.compiler.trace.recording import Recording, record
 from micrograd.compiler.trace.stand_ins import StandIns, flat, shape_of, stand_ins
 from micrograd.compiler.trace.traced import Source
@@ -146,7 +147,7 @@ def written(
 class Ran:
     """What a program left behind."""
 
-    built: Built
+    built: Unit
     loss: float
     outputs: np.ndarray
     gradient: np.ndarray
@@ -154,14 +155,14 @@ class Ran:
 
 def compiled(
     fn: Callable[..., Any], parameters: Sequence[Value], *arguments: Any, lanes: int = 0
-) -> tuple[Built, Recording]:
+) -> tuple[Unit, Recording]:
     """The program for a loss and its gradient; with lanes, `arguments` are one sample's."""
     found = Source(fn, list(parameters)).trace(arguments, shape_of(arguments))
     r = found.recording
     check_recording(r, len(found.stand_ins.values))
     count = len(r.parameters)
     made = Arguments.of(found.stand_ins, lanes)
-    built = build(r, made, np.arange(count), count, GRADIENT, None)
+    built = passed(Unit(r, made, np.arange(count), count, GRADIENT))
     verify.check(built.program)
     return built, r
 
@@ -176,7 +177,7 @@ def ran(
     return interpreted(built, r, *arguments)
 
 
-def interpreted(built: Built, r: Recording, *arguments: Any) -> Ran:
+def interpreted(built: Unit, r: Recording, *arguments: Any) -> Ran:
     program = built.program
     spaces: dict[Space, Any] = {name: np.zeros(n) for name, n in program.sizes.items()}
     spaces[WORK] = program.work.copy()

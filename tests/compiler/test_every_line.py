@@ -96,7 +96,7 @@ def test_steps(first: int, backend: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
         monkeypatch.setattr(module, name, remembered)
 
-    once(programs, "build")
+    once(programs, "compiled")
     once(runner, "load")
     Trainer(backend, warm=2)
     trainer = Trainer(backend, warm=first)

@@ -28,7 +28,7 @@ from micrograd.compiler.explain.views import (
     Places,
     View,
 )
-from micrograd.compiler.passes import Built
+from micrograd.compiler.passes import Unit
 from micrograd.compiler.store import place_of
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
@@ -137,11 +137,11 @@ class Recovered:
         return list({x.name: x for x in found}.values())
 
 
-def recovered(built: Built, traced: Traced, given: Given) -> Recovered:
+def recovered(unit: Unit, traced: Traced, given: Given) -> Recovered:
     """What was found in a trace; `given` are the names that the user gave."""
     r, made = traced.recording, traced.stand_ins
     values = np.array(made.values, np.float64)
-    lanes = built.lanes
+    lanes = unit.lanes
     found = forward(r, values, lanes)
     shapes = {f"input{k}": shape_of_argument(x) for k, x in enumerate(made.arguments)}
     places = Places(

@@ -14,7 +14,7 @@ from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import Nest, Program
 from micrograd.compiler.nest.spans import listed
-from micrograd.compiler.passes import Built
+from micrograd.compiler.passes import Unit
 from micrograd.compiler.trace.traced import Traced
 
 MOST_NESTS = 32  # kernels of an explanation
@@ -40,23 +40,21 @@ class Report(Mapping[str, Any]):
     passes: Mapping[str, float]
 
     @staticmethod
-    def of(
-        program: Program, built: Built, traced: Traced, backend_ms: float, backend: str
-    ) -> Report:
-        """The figures of a program as it runs, and of what it was built from."""
-        nests = program.nests
+    def of(unit: Unit, traced: Traced, backend_ms: float, backend: str) -> Report:
+        """The figures of a program."""
+        nests = unit.program.nests
         return Report(
             backend=backend,
             nodes=len(traced.recording),
-            graph_nodes=len(built.graph),
-            groups=len(built.groups),
+            graph_nodes=len(unit.graph),
+            groups=len(unit.groups),
             kernels=len(nests),
             gathers=sum(bool(listed(nest)) and nest.starts is None for nest in nests),
             ragged=sum(nest.starts is not None for nest in nests),
             trace_ms=traced.milliseconds,
-            passes_ms=sum(built.milliseconds.values()),
+            passes_ms=sum(unit.milliseconds.values()),
             backend_ms=backend_ms,
-            passes=dict(built.milliseconds),
+            passes=dict(unit.milliseconds),
         )
 
     def __getitem__(self, name: str) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from micrograd.compiler.nest.axes import along, in_block
 from micrograd.compiler.nest.ir import (
+    MASKS,
     TERM,
     WORK,
     Affine,
@@ -105,7 +106,7 @@ def _bound_faults(nest: Nest, sizes: Sizes) -> Iterator[str]:
 
 def _space_faults(nest: Nest, updates: bool) -> Iterator[str]:
     for x in writes(nest):
-        if x.space is not WORK and not (updates and x.space.is_lasting):
+        if x.space not in (WORK, MASKS) and not (updates and x.space.is_lasting):
             yield f"writes to {x.space}"
         written = span(x, nest.extents)
         for operand in listed(nest):
