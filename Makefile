@@ -14,6 +14,7 @@ demo: .venv/.installed
 
 pictures: .venv/.installed-test
 	$(BIN)/python docs/draw.py
+	$(BIN)/python docs/neuron.py
 
 notebooks: .venv/.installed-notebook
 	$(BIN)/jupyter notebook notebooks

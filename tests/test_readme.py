@@ -7,6 +7,8 @@ import runpy
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -35,6 +37,12 @@ def test_the_pictures_are_todays():
     for name, figure in drawn.items():
         kept = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert texts(kept) == texts(figure.svg()), f"{name}: make pictures"
+
+
+def test_the_neuron_in_architecture_is_todays():
+    pytest.importorskip("llvmlite")
+    written = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert runpy.run_path(str(ROOT / "docs" / "neuron.py"))["text"]() in written, "make pictures"
 
 
 def test_every_file_that_is_named_is_there():

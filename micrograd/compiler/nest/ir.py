@@ -25,6 +25,7 @@ Shape = tuple[int, ...]
 
 Reduction = Literal["add", "max"]
 
+INDICES = "ijklmnopqrst"  # of axes, in texts
 TERM = "term"  # the row of a statement that is not in the op table: coefficient · product of inputs
 
 
@@ -106,6 +107,12 @@ class Affine:
     base: int
     strides: Shape  # one for each axis of the nest
 
+    def __str__(self) -> str:
+        moving = [(s, INDICES[i]) for i, s in enumerate(self.strides) if s]
+        steps = [i if s == 1 else f"{s}·{i}" for s, i in moving]
+        start = [str(self.base)] if self.base or not steps else []
+        return f"{self.space}[{' + '.join([*start, *steps])}]"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listed:
@@ -114,12 +121,18 @@ class Listed:
     space: Space
     index: Integers
 
+    def __str__(self) -> str:
+        return f"{self.space}[{len(self.index)} listed]"
+
 
 @dataclass(frozen=True, slots=True)
 class Counter:
     """An operand that is the index of an axis itself."""
 
     axis: int
+
+    def __str__(self) -> str:
+        return INDICES[self.axis]
 
 
 Operand = Affine | Listed | Counter
@@ -141,6 +154,19 @@ class Statement:
     accumulate: bool = False
     kept: bool = True
 
+    def __str__(self) -> str:
+        return f"{self.out} {'+=' if self.accumulate else '='} {self.value}"
+
+    @property
+    def value(self) -> str:
+        """The right side, as text."""
+        operands = [str(x) for x in self.inputs]
+        if self.row == TERM:
+            c = [] if self.coefficient == 1.0 and operands else [f"{self.coefficient:g}"]
+            return " · ".join([*c, *operands])
+        given = [] if self.static is None else [f"{self.static:g}"]
+        return f"{self.row}({', '.join([*operands, *given])})"
+
 
 @dataclass(frozen=True, slots=True)
 class Nest:
@@ -158,6 +184,17 @@ class Nest:
     reduce: Reduction | None = None
     starts: Integers | None = field(default=None, compare=False)
     origin: frozenset[int] = field(default=frozenset(), compare=False)  # see Program.origins
+
+    def __str__(self) -> str:
+        """As it would be written in a program; a register in place of what is not stored."""
+        axes = ", ".join(f"{i} in {n}" for i, n in zip(INDICES, self.extents, strict=False))
+        sign = {"add": "Σ ", "max": "max ", None: ""}[self.reduce]
+        lines = [f"for {axes}:"] if axes else []
+        for k, s in enumerate(self.body):
+            text = str(s) if k or not sign else str(s).replace("= ", f"= {sign}", 1)
+            kept = "" if s.kept else "    (in a register)"
+            lines.append("    " * bool(axes) + text + kept)
+        return "\n".join(lines)
 
     @property
     def first(self) -> Statement:

@@ -35,7 +35,7 @@ def check(program: Program) -> None:
     sizes = program.all_sizes
     for place, nest in enumerate(_in_last_blocks(program, sizes)):
         for fault in _faults(nest, sizes, place >= program.update_from):
-            raise ProgramError(f"nest {place}: {fault}, in {nest}")
+            raise ProgramError(f"nest {place}: {fault}, in\n{nest}")
     if not 0 <= program.update_from <= len(program.nests):
         raise ProgramError(f"update_from is {program.update_from} of {len(program.nests)}")
     for base, length in program.read_after:
@@ -54,7 +54,7 @@ def _in_last_blocks(program: Program, sizes: Sizes) -> list[Nest]:
         for place in range(repeat.first, repeat.end):
             nest = nests[place]
             if not nest.is_plain:
-                raise ProgramError(f"nest {place}: in a repeat, {nest}")
+                raise ProgramError(f"nest {place}: in a repeat, and looks addresses up:\n{nest}")
             if nest.extents[:1] != (1,) or [*_shape_faults(nest)]:
                 raise ProgramError(f"nest {place}: no axis of blocks in {nest.extents}")
             for fault in _bound_faults(nest, sizes):
