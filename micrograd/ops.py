@@ -339,13 +339,13 @@ _op("select", 3, lambda c, a, b: a if c else b,
     simpler=lambda c, a, b: (a if c else b) if isinstance(c, float) else None, chooses=True,
     text=lambda c, a, b: f"{a} if {c} else {b}",
     latex=lambda c, a, b: rf"\begin{{cases}}{a}&{c}\\{b}&\text{{else}}\end{{cases}}")
-_op("maximum", 2, lambda a, b: a if a > b or a != a else b,
+_op("maximum", 2, lambda a, b: a if a != a or a > b else b,
     lambda m, g, y, a, b: (
         m.select(m.less(a, b), 0.0, m.select(m.equal(a, b), 0.5 * g, g)),
         m.select(m.less(b, a), 0.0, m.select(m.equal(a, b), 0.5 * g, g))),
     symbol="max", exact=True, kink=lambda a, b: a - b,
     latex=lambda a, b: rf"\max\left({a}, {b}\right)")
-_op("minimum", 2, lambda a, b: a if a < b or a != a else b,
+_op("minimum", 2, lambda a, b: a if a != a or a < b else b,
     lambda m, g, y, a, b: (
         m.select(m.less(b, a), 0.0, m.select(m.equal(a, b), 0.5 * g, g)),
         m.select(m.less(a, b), 0.0, m.select(m.equal(a, b), 0.5 * g, g))),

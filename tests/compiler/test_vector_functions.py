@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
+from micrograd.compiler.backends.llvm.functions import ELEMENTARY
+from micrograd.compiler.backends.llvm.polynomials import exp_rest, fitted, log_rest, tanh_rest
+from micrograd.compiler.backends.numpy.execution import load as numpy_backend
 from micrograd.compiler.nest.ir import WORK, Affine, Nest, Program, Statement, argument
 
 llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
@@ -61,20 +65,56 @@ def errors(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.where(same, 0, np.abs(found.astype(np.longdouble) - exact) / unit)
 
 
+def computed(row: str, x: np.ndarray, static: float | None, load: Any) -> np.ndarray:
+    """A row of numbers, by a backend."""
+    statement = Statement(row, Affine(WORK, 8, (1,)), (Affine(argument(0), 0, (1,)),), static)
+    nest = Nest((len(x),), (statement,))
+    program = Program((nest,), 1, np.zeros(len(x) + 8), {argument(0): len(x)}, 0, ())
+    executable = load(program, x.dtype.name)
+    executable.point(argument(0), x)
+    executable.run()
+    found: np.ndarray = executable.work[8 : 8 + len(x)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("f", "low", "high", "count"),
+    [(exp_rest, -0.35, 0.35, 10), (log_rest, 0.0, 0.0295, 7), (tanh_rest, 0.0, 0.3907, 11)],
+)
+def test_polynomials_err_less_than_rounding_does(
+    f: Callable[[Decimal], Decimal], low: float, high: float, count: int
+) -> None:
+    """In what they are added to, which is 1 or more times as large as the variable's power."""
+    polynomial = fitted(f, low, high, count)
+    with localcontext(prec=60):
+        for x in map(Decimal, np.linspace(low, high, 200)[1:].tolist()):
+            value = Decimal(0)
+            for c in polynomial:
+                value = value * x + Decimal(c)
+            weight = x * x if low else x
+            assert abs(value - f(x)) * weight < Decimal(2) ** -53
+
+
+@pytest.mark.parametrize("backend", [numpy_backend, llvm.load])
+def test_erf_for_which_no_back_end_has_code(backend: Any) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    assert "erf" not in ELEMENTARY
+    x = np.concatenate([np.linspace(-7, 7, 999), 10.0 ** np.arange(-300, 3), [-0.0]])
+    with mpmath.workdps(40):
+        exact = np.array([np.longdouble(mpmath.nstr(mpmath.erf(v), 30)) for v in x.tolist()])
+    assert errors(computed("erf", x, None, backend), exact).max() < 1
+    edges = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0])
+    found = computed("erf", edges, None, backend)
+    np.testing.assert_array_equal(found, [np.nan, 1.0, -1.0, 0.0, -0.0])
+    assert np.signbit(found[3:]).tolist() == [False, True]
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_within_two_units_in_the_last_place(name: str, dtype: type) -> None:
     function, low, high, static = FUNCTIONS[name]
     x = points(low, high, dtype)
-    statement = Statement(
-        name.partition("(")[0], Affine(WORK, 8, (1,)), (Affine(argument(0), 0, (1,)),), static
-    )
-    kernel = Nest((len(x),), (statement,))
-    program = Program((kernel,), 1, np.zeros(len(x) + 8), {argument(0): len(x)}, 0, ())
-    executable = llvm.load(program, np.dtype(dtype).name)
-    executable.point(argument(0), x)
-    executable.run()
-    found = executable.work[8 : 8 + len(x)]
+    found = computed(name.partition("(")[0], x, static, llvm.load)
     with np.errstate(all="ignore"):
         exact = function(x.astype(np.longdouble))
         off = errors(found, exact)

@@ -7,11 +7,16 @@ call the C library, lane by lane.
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
 
-from micrograd.compiler.backends.llvm.ir import FLOAT, Body
+from micrograd.compiler.backends.llvm.ir import FLOAT, Body, Precision
+from micrograd.compiler.backends.llvm.polynomials import exp_rest, fitted, log_rest, tanh_rest
 
 Operand = str | float  # a value, or the same constant in all lanes
+TANH_LIMIT = 0.625  # below it tanh is a polynomial
 ELEMENTARY = ("exp", "log", "log1p", "tanh", "sigmoid", "sqrt", "fabs")  # methods below
 
 
@@ -22,53 +27,31 @@ class Constants:
     mantissa: int  # bits
     bias: int
     exp_limits: tuple[float, float]  # beyond these exp is 0, or inf
-    ln2: tuple[float, float]  # a number with few bits, and what is missing
-    exp: tuple[float, ...]  # (e**r - 1 - r) / r² for |r| <= ln 2 / 2
-    log: tuple[float, ...]  # (ln((1 + s) / (1 - s)) / s - 2) / s², a polynomial of s²
-    sqrt_half: int  # bits of the least mantissa, as a number
-    tanh: tuple[float, ...]  # (tanh(x) / x - 1) / x² for |x| < tanh_limit, a polynomial of x²
-    tanh_over: tuple[float, ...]  # its denominator
-    tanh_limit: float
+    ln2: tuple[float, float]  # so few bits of it that its multiples are exact, and the rest
+    sqrt_half: int  # the bits of √½, the least mantissa, as a number
+    exp: tuple[float, ...]
+    log: tuple[float, ...]
+    tanh: tuple[float, ...]
 
 
-IN_DOUBLE = Constants(
-    mantissa=52,
-    bias=1023,
-    exp_limits=(-746.0, 710.0),
-    ln2=(6.93147180369123816490e-01, 1.90821492927058770002e-10),
-    exp=tuple(1 / math.factorial(k) for k in range(13, 1, -1)),
-    log=(
-        1.479819860511658591e-01,
-        1.531383769920937332e-01,
-        1.818357216161805012e-01,
-        2.222219843214978396e-01,
-        2.857142874366239149e-01,
-        3.999999999940941908e-01,
-        6.666666666666735130e-01,
-    ),
-    sqrt_half=0x3FE6A09E667F3BCD,
-    tanh=(-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3),
-    tanh_over=(1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3),
-    tanh_limit=0.625,
-)
-IN_FLOAT = Constants(
-    mantissa=23,
-    bias=127,
-    exp_limits=(-104.0, 89.0),
-    ln2=(6.93359375e-1, -2.12194440e-4),
-    exp=tuple(1 / math.factorial(k) for k in range(7, 1, -1)),
-    log=(0.24279078841, 0.28498786688, 0.40000972152, 0.66666662693),
-    sqrt_half=0x3F3504F3,
-    tanh=(
-        -5.70498872745e-3,
-        2.06390887954e-2,
-        -5.37397155531e-2,
-        1.33314422036e-1,
-        -3.33332819422e-1,
-    ),
-    tanh_over=(1.0,),
-    tanh_limit=0.625,
-)
+@cache
+def constants(precision: Precision) -> Constants:
+    """Those of a precision, with as many coefficients as it takes."""
+    single = precision is FLOAT
+    unit = 2.0**-9 if single else 2.0**-32
+    few_bits = round(math.log(2) / unit) * unit
+    half = math.log(2) / 2
+    most = (math.sqrt(2) - 1) / (math.sqrt(2) + 1)
+    return Constants(
+        mantissa=23 if single else 52,
+        bias=127 if single else 1023,
+        exp_limits=(-104.0, 89.0) if single else (-746.0, 710.0),
+        ln2=(few_bits, float(Decimal(2).ln() - Decimal(few_bits))),
+        sqrt_half=int.from_bytes(struct.pack(">f" if single else ">d", math.sqrt(0.5))),
+        exp=fitted(exp_rest, -half, half, 5 if single else 10),
+        log=fitted(log_rest, 0.0, most * most, 4 if single else 7),
+        tanh=fitted(tanh_rest, 0.0, TANH_LIMIT**2, 5 if single else 11),
+    )
 
 
 class Arithmetic:
@@ -84,7 +67,7 @@ class Arithmetic:
         self._booleans = "i1" if lanes == 1 else f"<{lanes} x i1>"
         self._suffix = ("" if lanes == 1 else f"v{lanes}") + body.precision.suffix
         self._truths: dict[str, str] = {}  # of values that are 1 where they hold, 0 elsewhere
-        self._constants = IN_FLOAT if body.precision is FLOAT else IN_DOUBLE
+        self._constants = constants(body.precision)
 
     def text(self, x: Operand) -> str:
         """The value, or the constant as LLVM writes it."""
@@ -225,18 +208,15 @@ class Arithmetic:
         return self.select(self.fcmp("one", lost, 0.0), corrected, plain)
 
     def tanh(self, x: Operand) -> str:
-        """1 - 2 / (e**2|x| + 1), with the sign of x; a rational function near 0."""
+        """1 - 2 / (e**2|x| + 1), with the sign of x; a polynomial near 0."""
         c = self._constants
         size = self.fabs(x)
         e = self.exp(self.fadd(size, size))
         far = self.fsub(1.0, self.fdiv(2.0, self.fadd(e, 1.0)))
         z = self.fmul(x, x)
-        p = self._polynomial(c.tanh, z)
-        if len(c.tanh_over) > 1:
-            p = self.fdiv(p, self._polynomial(c.tanh_over, z))
-        near = self.fma(self.fmul(z, p), x, x)
+        near = self.fma(self.fmul(z, self._polynomial(c.tanh, z)), x, x)
         signed = self._intrinsic("copysign", far, x)
-        return self.select(self.fcmp("olt", size, c.tanh_limit), near, signed)
+        return self.select(self.fcmp("olt", size, TANH_LIMIT), near, signed)
 
     def sigmoid(self, x: Operand) -> str:
         """1 / (1 + e**-x), by e**-|x|, which cannot overflow."""
