@@ -16,7 +16,7 @@ differentiated again). Division and functions go through `m`; `+ - *` are the sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +42,7 @@ class Op:
     text: Callable[..., str]  # the operation on operands given as text, for labels
     binds: int  # how tightly the text holds together: `SUM`, `PRODUCT`, `POWER`, or `ATOM`
     needs: tuple[int, ...]  # how tightly each operand must, to stand in it without brackets
+    prefixes: Mapping[float, tuple[str, int]]  # of some static parameters: shorter, in formulas
     simpler: Callable[..., Any]  # (*inputs[, static]) -> what an equation says instead, or None
     chooses: bool  # whether it hands on one of its last two inputs, as the first says
     latex: Callable[..., str]
@@ -90,7 +91,7 @@ OPS: dict[str, Op] = {}
 # The row of a node made by hand: its symbol, inputs and derivative are in the node.
 BY_HAND = Op(
     "by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", text=lambda: "",
-    binds=ATOM, needs=(), simpler=lambda: None, chooses=False,
+    binds=ATOM, needs=(), prefixes={}, simpler=lambda: None, chooses=False,
     latex=lambda: "", terms=lambda: None, compiled=lambda: math.nan, torch="", domain=(), kink=None,
     exact=False, method=False, static="", static_default=None, static_samples=(),
 )
@@ -111,6 +112,7 @@ def _op(
     text: Callable[..., str] | None = None,
     binds: int = ATOM,
     needs: tuple[int, ...] | None = None,
+    prefixes: Mapping[float, tuple[str, int]] | None = None,
     simpler: Callable[..., Any] | None = None,
     chooses: bool = False,
     latex: Callable[..., str] | None = None,
@@ -138,6 +140,7 @@ def _op(
         text or (lambda *args: f"{shown}({', '.join(args)})"),
         binds,
         needs or (LOOSE,) * arity,
+        prefixes or {},
         simpler or (_decided(f) if vjp is _flat else lambda *args: None),
         chooses,
         latex or (lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)"),
@@ -311,6 +314,7 @@ _op("pow_static", 1, _pow, _pow_static_vjp,
     # With a number, torch computes some exponents otherwise (0.5 as sqrt), off from IEEE at -0.0.
     torch="torch.pow({0}, torch.tensor({1}, dtype=torch.float64))",
     binds=POWER, needs=(ATOM,), simpler=lambda a, k: a if k == 1 else None,
+    prefixes={-1.0: ("1 / ", PRODUCT), -0.5: ("1 / √", PRODUCT), 0.5: ("√", ATOM)},
     text=lambda a, k: f"{a}{_superscript(k)}", latex=lambda a, k: f"{{{a}}}^{{{k}}}")
 
 # ---- comparisons: 1.0 or 0.0, constant on both sides of a jump -----------------------------------

@@ -21,10 +21,11 @@ FUNCTIONS = {
     "max": np.maximum,
 }
 COMPARED = {"<": np.less, "≤": np.less_equal, "=": np.equal}
+SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 TOKEN = re.compile(
     r"\s*(?:(?P<number>\d[\d,]*(?:\.\d+)?(?:e-?\d+)?)|(?P<word>if|else)\b"
     r"|(?P<name>\[[A-Za-z]\w*(?:; \w+)+\]|[A-Za-zθ_][A-Za-z0-9_]*)"
-    r"|(?P<sign>[-()\[\]²^√Σ·⊙/+−<≤=,]))"
+    r"|(?P<sign>[-()\[\]^√Σ·⊙/+−<≤=,]|[⁰¹²³⁴⁵⁶⁷⁸⁹]+))"
 )
 OPERAND = re.compile(r"(?P<index>\[[^\]<≤=]*\])?(?P<turned>ᵀ)?(?: \((?P<shape>\d+(?:×\d+)*)\))?")
 
@@ -205,10 +206,11 @@ class Reader:
             self.take()
             return np.sqrt(self.unary())
         result = self.atom()
-        while self.peek()[0] in ("²", "^"):
+        while self.peek()[0][:1] in ("^", *SUPERSCRIPTS):
             sign, _ = self.take()
-            exponent = 2.0
-            if sign == "^":
+            if sign[0] in SUPERSCRIPTS:
+                exponent = float("".join(str(SUPERSCRIPTS.index(c)) for c in sign))
+            else:
                 minus = self.peek()[0] == "-" and self.take()
                 exponent = float(self.take()[0]) * (-1 if minus else 1)
             result = np.power(result, exponent)

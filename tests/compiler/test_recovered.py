@@ -255,3 +255,17 @@ def test_kernels_know_what_they_stand_for():
     backward = {rows[adjoint_of(op)] for op in recorded if op < NONE}
     assert {"tanh", "exp"} <= forward
     assert {"tanh", "exp", "mul"} <= backward
+
+
+def test_powers_are_written_as_the_table_says():
+    w = [Value(0.3), Value(0.5), Value(0.7)]
+
+    def loss(x):
+        products = [a * b for a, b in zip(w, x, strict=True)]
+        return sum(p**3 + (p * p + 1) ** 0.5 + (p * p + 2) ** -0.5 for p in products)
+
+    f = micrograd.compile(loss, backend="numpy")
+    f([1.0, 2.0, 3.0])
+    text = re.sub(r" \(\d+\)", "", f.explain())
+    for written in ("H1³", "√(H1² + 1)", "1 / √(H1² + 2)"):
+        assert written in text, text

@@ -13,16 +13,7 @@ import numpy as np
 
 from micrograd.compiler.arrays.schedule import Group, Terms
 from micrograd.compiler.codes import ROWS, Ids
-from micrograd.compiler.explain.formula import (
-    ATOM,
-    PRODUCTS,
-    Formula,
-    Marked,
-    Pieces,
-    added,
-    applied,
-    held,
-)
+from micrograd.compiler.explain.formula import Formula, Marked, Pieces, added, applied, held
 from micrograd.compiler.explain.forward import Forward
 from micrograd.compiler.explain.inlining import inlined
 from micrograd.compiler.explain.products import broadcast, matrices
@@ -36,6 +27,7 @@ from micrograd.compiler.explain.views import (
     result_shape,
 )
 from micrograd.compiler.graph.graph import LARGEST, ROW
+from micrograd.ops import ATOM, PRODUCT
 from micrograd.text.words import exact
 
 ELEMENTWISE = "elementwise"
@@ -203,12 +195,12 @@ class Formulas:
             choice, table = (0, 1) if views[0].choice else (1, 0)
             looked = self._operand(ids[table], views[table], members, kinds)
             pieces = (*held(looked, ATOM), "[", Marked(views[choice]), "]")
-            return (("Σ ", *pieces), PRODUCTS) if reduced else (pieces, ATOM)
+            return (("Σ ", *pieces), PRODUCT) if reduced else (pieces, ATOM)
         product = self._matrices(group, terms, reading)
         if product:
             first, second = product
             sign = " ∗ " if WINDOWS in (first.view.form, second.view.form) else " · "
-            return (first, sign, second), PRODUCTS
+            return (first, sign, second), PRODUCT
         marked = [Marked(view) for view in views]
         if not summed:
             shape = self.shapes[int(self.forward.of[group.nodes[0]])]
@@ -218,7 +210,7 @@ class Formulas:
             return ("max(", *inner[0], ")"), ATOM
         if not summed:
             return inner
-        return ("Σ ", *held(inner, PRODUCTS if inner[1] == ATOM else ATOM)), PRODUCTS
+        return ("Σ ", *held(inner, PRODUCT if inner[1] == ATOM else ATOM)), PRODUCT
 
     def _matrices(self, group: Group, terms: Terms, reading: Reading) -> list[Marked] | None:
         """The factors of a product of two matrices."""
@@ -241,10 +233,10 @@ class Formulas:
         if factors[0][0][0] == "1 / ":
             factors.reverse()
         if factors[1][0][0] == "1 / ":  # x · 1 / y
-            return (*held(factors[0], PRODUCTS), " / ", *factors[1][0][1:]), PRODUCTS
+            return (*held(factors[0], PRODUCT), " / ", *factors[1][0][1:]), PRODUCT
         scalar = any(not m.view.shape and not m.view.lanes for m in marked)
         sign = " · " if scalar else " ⊙ "
-        return (*held(factors[0], PRODUCTS), sign, *held(factors[1], PRODUCTS)), PRODUCTS
+        return (*held(factors[0], PRODUCT), sign, *held(factors[1], PRODUCT)), PRODUCT
 
     def _factor(
         self, ids: Ids, marked: Marked, members: list[int], kinds: list[tuple[str, str]]

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from micrograd.compiler.explain.views import View
-from micrograd.ops import OPS
+from micrograd.ops import ATOM, LOOSE, OPS, PRODUCT, SUM
 from micrograd.text.words import exact
-
-SUMS, PRODUCTS, ATOM = range(3)  # how tightly a formula holds together
-LEVELS = (SUMS, SUMS, PRODUCTS, ATOM, ATOM)  # the same, of the op table's levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +18,7 @@ class Marked:
 
 
 Pieces = tuple["str | Marked", ...]
-Formula = tuple[Pieces, int]
+Formula = tuple[Pieces, int]  # with how tightly it holds together: a level of the op table
 
 
 def held(formula: Formula, level: int) -> Pieces:
@@ -33,17 +30,18 @@ def held(formula: Formula, level: int) -> Pieces:
 def added(parts: list[tuple[float, Pieces, int]]) -> Formula:
     """The sum of formulas, each times a number."""
     pieces: list[str | Marked] = []
-    level = SUMS
+    level = SUM
     for c, factor, own in parts:
         sign = "−" if c < 0 else "+"
         scaled, own = _scaled(abs(c), (factor, own))
         if not pieces:
             pieces += ["−"] if sign == "−" else []
-            level = own if sign == "+" else SUMS
+            level = own if sign == "+" else SUM
         else:
             pieces.append(f" {sign} ")
-            level = SUMS
-        pieces += scaled if sign == "+" or own > SUMS else ("(", *scaled, ")")
+            level = SUM
+        least = PRODUCT if sign == "−" else SUM if len(parts) > 1 else LOOSE
+        pieces += held((scaled, own), least)
     return tuple(pieces), level
 
 
@@ -53,29 +51,27 @@ def _scaled(c: float, formula: Formula) -> Formula:
     if c == 1:
         return formula
     if formula[0][0] == "−":
-        return ("−", *_scaled(c, (formula[0][1:], PRODUCTS))[0]), SUMS
+        return ("−", *_scaled(c, (formula[0][1:], PRODUCT))[0]), SUM
     if 0 < c < 1 and abs(round(1 / c) * c - 1) < 1e-12:
-        return (*held(formula, PRODUCTS), f" / {round(1 / c):,}"), PRODUCTS
-    return (f"{exact(c)} · ", *held(formula, PRODUCTS)), PRODUCTS
+        return (*held(formula, PRODUCT), f" / {round(1 / c):,}"), PRODUCT
+    return (f"{exact(c)} · ", *held(formula, PRODUCT)), PRODUCT
 
 
 def applied(name: str, static: float, arguments: list[Formula]) -> Formula:
     """A row of the op table on formulas."""
-    roots = {-1.0: "1 / ", -0.5: "1 / √", 0.5: "√"}
-    if name == "pow_static" and static in roots:
-        enough = PRODUCTS if static == -1 and arguments[0][0][0] == "Σ " else ATOM
-        return (roots[static], *held(arguments[0], enough)), PRODUCTS if static < 0 else ATOM
-    if name == "pow_static":
-        return (*held(arguments[0], ATOM), f"^{exact(static)}"), ATOM
-    if len(arguments) == 1:
-        extra = () if static != static else (f", {exact(static)}",)
-        return (f"{name}(", *arguments[0][0], *extra, ")"), ATOM
     op = OPS[name]
-    parts = op.text(*[f"\0{i}\0" for i in range(len(arguments))]).split("\0")
+    given = () if static != static else (exact(static),)
+    prefix, binds = op.prefixes.get(static, ("", ATOM))
+    if prefix:
+        sums = prefix.endswith(" ") and arguments[0][0][0] == "Σ "
+        return (prefix, *held(arguments[0], PRODUCT if sums else ATOM)), binds
+    if len(arguments) == 1 and op.binds == ATOM:
+        return (f"{name}(", *arguments[0][0], *[f", {k}" for k in given], ")"), ATOM
+    parts = op.text(*[f"\0{i}\0" for i in range(len(arguments))], *given).split("\0")
     pieces: list[str | Marked] = []
     for i, part in enumerate(parts):
         if i % 2:
-            pieces += held(arguments[int(part)], LEVELS[op.needs[int(part)]])
+            pieces += held(arguments[int(part)], op.needs[int(part)])
         elif part:
             pieces.append(part)
-    return tuple(pieces), LEVELS[op.binds]
+    return tuple(pieces), op.binds
