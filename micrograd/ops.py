@@ -85,6 +85,36 @@ class Numbers(Protocol):
     def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
+class Arithmetic:
+    """`+ - *` for a kind of number that says how rows are applied to it."""
+
+    __slots__ = ()
+
+    def _applied(self, row: str, *inputs: Any) -> Any:
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Any:
+        return self._applied("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._applied("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._applied("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._applied("sub", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._applied("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._applied("mul", other, self)
+
+    def __neg__(self) -> Any:
+        return self._applied("neg", self)
+
+
 OPS: dict[str, Op] = {}
 
 

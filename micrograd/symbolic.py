@@ -23,12 +23,19 @@ ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 CONDITIONS = (*COMPARISONS.values(), "isinf", "isnan", "isfinite")  # what is true or false
 NEGATION = "neg"
+# Functions of `math` that C has under the same name.
+LIBRARY = frozenset({
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "copysign", "cos", "cosh",
+    "erf", "erfc", "exp", "exp2", "expm1", "fabs", "fmod", "hypot", "isfinite", "isinf", "isnan",
+    "lgamma", "log", "log10", "log1p", "log2", "nextafter", "pow", "remainder", "sin", "sinh",
+    "sqrt", "tan", "tanh",
+})  # fmt: skip
 
 
 class Symbol:
     """A number that is known by name, or as an operation on symbols and plain numbers.
 
-    The operation is a sign, `NEGATION`, or the name of a function of `math`.
+    The operation is a sign, `NEGATION`, or the name of a function in C.
     """
 
     __slots__ = ("name", "operands")
@@ -112,7 +119,11 @@ class _Math:
         given = getattr(math, name)
 
         def function(*args: Any) -> Any:
-            return Symbol(name, *args) if any(isinstance(x, Symbol) for x in args) else given(*args)
+            if not any(isinstance(x, Symbol) for x in args):
+                return given(*args)
+            if name not in LIBRARY:
+                raise LookupError(f"C has no function {name}: write it with those that it has")
+            return Symbol(name, *args)
 
         return function if callable(given) else given
 

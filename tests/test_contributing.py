@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ from pictures import Picture
 
 import micrograd
 from micrograd import Value, nn, record_step, tensor
+from micrograd.compiler.backends.llvm.rows import computed
+from micrograd.compiler.backends.numpy.rows import call_of, each
+from micrograd.errors import CompileError
+from micrograd.ops import OPS
 from micrograd.optim import Optimizer
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +74,18 @@ def test_a_row_is_all_it_takes(row: str, name: str, static: list[str], tmp_path:
     run(["setup.py", "--quiet", "build_ext", "--inplace"], tmp_path, "")
     if list(tmp_path.glob("micrograd/_native*")):  # there is a compiler, and Python's headers
         assert run(script, tmp_path, "").endswith(" native\n")
+
+
+def test_a_function_that_c_has_not_is_computed_number_by_number_or_refused() -> None:
+    row = replace(OPS["erf"], name="digits", f=math.degrees, compiled=math.degrees)
+    OPS["digits"] = row
+    try:
+        assert call_of("digits", ()).lines == ("{out}[...] = each('digits')({0})",)
+        assert each("digits")(np.array([math.pi, 0.0])).tolist() == [180.0, 0.0]
+        with pytest.raises(CompileError, match="digits: C has no function degrees"):
+            computed(None, "digits", ["x"], None)  # type: ignore[arg-type]
+    finally:
+        del OPS["digits"]
 
 
 # ---- an optimiser ------------------------------------------------------------------------------

@@ -33,9 +33,8 @@ def _unary(row: Op) -> Unary:
     return method
 
 
-def _binary(name: str) -> tuple[Binary, Binary]:
+def _binary(row: Op) -> tuple[Binary, Binary]:
     """The operator methods of `Value` for a row with two inputs, plain and reflected."""
-    row = OPS[name]
     f = row.f
 
     def method(self: Value, other: Value | float) -> Value:
@@ -48,7 +47,7 @@ def _binary(name: str) -> tuple[Binary, Binary]:
         a = as_operand(other)
         return a if a is NotImplemented else make_node(row, f(a._data, self._data), a, self)
 
-    method.__name__ = reflected.__name__ = name
+    method.__name__ = reflected.__name__ = row.name
     method.__doc__ = row.text("x", "y")
     reflected.__doc__ = row.text("y", "x")
     return method, reflected
@@ -107,11 +106,11 @@ class Value(Scalar):
     if not TYPE_CHECKING:
         data, grad = _number("data"), _number("grad")
 
-    __add__, __radd__ = _binary("add")
-    __sub__, __rsub__ = _binary("sub")
-    __mul__, __rmul__ = _binary("mul")
-    __truediv__, __rtruediv__ = _binary("div")
-    _pow_value, __rpow__ = _binary("pow")
+    __add__, __radd__ = _binary(OPS["add"])
+    __sub__, __rsub__ = _binary(OPS["sub"])
+    __mul__, __rmul__ = _binary(OPS["mul"])
+    __truediv__, __rtruediv__ = _binary(OPS["div"])
+    _pow_value, __rpow__ = _binary(OPS["pow"])
     _pow_static = _unary_static(OPS["pow_static"])
     __neg__ = _unary(OPS["neg"])
     __abs__ = _unary(OPS["abs"])

@@ -18,11 +18,13 @@ from micrograd.tensors.tensor import Tensor, tensor
 
 
 class Activation(Module):
-    """Applies `function` to each element; the last axis counts the units."""
+    """Applies a row of the op table to each element; the last axis counts the units."""
+
+    row: str
 
     def function(self, x: Value) -> Value:
-        """What is applied; a subclass defines it."""
-        raise NotImplementedError
+        """What is applied: the method of the row, unless a subclass defines something else."""
+        return getattr(x, self.row)()  # type: ignore[no-any-return]
 
     def forward(self, x: Any) -> Tensor:
         """An array of the shape of x."""
@@ -38,9 +40,7 @@ class Activation(Module):
 class ReLU(Activation):
     """max(0, x); the derivative at 0 is 0."""
 
-    def function(self, x: Value) -> Value:
-        """See `Value.relu`."""
-        return x.relu()
+    row = "relu"
 
 
 class LeakyReLU(Activation):
@@ -62,25 +62,19 @@ class LeakyReLU(Activation):
 class Tanh(Activation):
     """The hyperbolic tangent."""
 
-    def function(self, x: Value) -> Value:
-        """See `Value.tanh`."""
-        return x.tanh()
+    row = "tanh"
 
 
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
-    def function(self, x: Value) -> Value:
-        """See `Value.sigmoid`."""
-        return x.sigmoid()
+    row = "sigmoid"
 
 
 class Softplus(Activation):
     """log(1 + exp(x)); linear above 20."""
 
-    def function(self, x: Value) -> Value:
-        """See `Value.softplus`."""
-        return x.softplus()
+    row = "softplus"
 
 
 class Softmax(Module):

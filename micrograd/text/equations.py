@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.ops import ATOM, LOOSE, OPS, Numbers, Op
+from micrograd.ops import ATOM, LOOSE, OPS, Arithmetic, Numbers, Op
 from micrograd.text.words import DIGITS, MISSING, exact, number
 
 MOST_TRIED = 18  # decimals
@@ -31,7 +31,7 @@ MOST_TRIED = 18  # decimals
 Piece = tuple[str, Any]  # a text, and the tag of the quantity that it is; None for what is between
 
 
-class Expression:
+class Expression(Arithmetic):
     """A quantity, or an operation on expressions and plain numbers; `value` is what it comes to."""
 
     __slots__ = ("value",)
@@ -41,26 +41,8 @@ class Expression:
     def __float__(self) -> float:
         return self.value
 
-    def __add__(self, other: Any) -> Any:
-        return SYMBOLS.add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return SYMBOLS.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return SYMBOLS.sub(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return SYMBOLS.sub(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return SYMBOLS.mul(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return SYMBOLS.mul(other, self)
-
-    def __neg__(self) -> Any:
-        return SYMBOLS.neg(self)
+    def _applied(self, row: str, *inputs: Any) -> Any:
+        return getattr(SYMBOLS, row)(*inputs)
 
 
 class Quantity(Expression):

@@ -18,7 +18,7 @@ import numpy as np
 from micrograd.compiler.codes import NONE, ROW_INDEX, Floats, Ids, Mask
 from micrograd.compiler.graph.graph import CONSTANT, ROW, SUM, Graph, sorted_terms
 from micrograd.errors import CompileError
-from micrograd.ops import FLOATS, OPS
+from micrograd.ops import FLOATS, OPS, Arithmetic
 
 
 class Builder:
@@ -142,7 +142,7 @@ class Builder:
 Term = tuple["Lanes | None", "Lanes | None", float]  # u, v and c
 
 
-class Lanes:
+class Lanes(Arithmetic):
     """A number for each of several nodes: what a derivative or an update rule computes with.
 
     Arithmetic adds nodes to the builder. One node among many counts for all of them.
@@ -155,30 +155,8 @@ class Lanes:
         self.builder = builder
         self.ids = ids
 
-    def _sum(self, *terms: Term) -> Lanes:
-        return Lanes(self.builder, self.builder.sum_of(terms))
-
-    def __add__(self, other: Lanes | float) -> Lanes:
-        if isinstance(other, Lanes):
-            return self._sum((self, None, 1.0), (other, None, 1.0))
-        return self._sum((self, None, 1.0), (None, None, float(other)))
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Lanes | float) -> Lanes:
-        if isinstance(other, Lanes):
-            return self._sum((self, None, 1.0), (other, None, -1.0))
-        return self._sum((self, None, 1.0), (None, None, -float(other)))
-
-    def __rsub__(self, other: float) -> Lanes:
-        return self._sum((None, None, float(other)), (self, None, -1.0))
-
-    def __mul__(self, other: Lanes | float) -> Lanes:
-        if isinstance(other, Lanes):
-            return self._sum((self, other, 1.0))
-        return self._sum((self, None, float(other)))
-
-    __rmul__ = __mul__
+    def _applied(self, row: str, *inputs: Any) -> Any:
+        return getattr(Symbols(self.builder), row)(*inputs)
 
     def _refused(self, *others: object) -> Any:
         raise CompileError(
@@ -189,9 +167,6 @@ class Lanes:
     __bool__ = __float__ = __int__ = __abs__ = _refused
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
     __hash__ = object.__hash__
-
-    def __neg__(self) -> Lanes:
-        return self._sum((self, None, -1.0))
 
 
 class Symbols:

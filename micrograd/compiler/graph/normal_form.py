@@ -91,14 +91,12 @@ def _with_origin(g: Graph, r: Recording, first: int, outputs: Ids) -> Graph:
 
 
 def _kinds(r: Recording) -> np.ndarray:
-    sums = np.array([*[OPS[name].terms is not None for name in ROWS], True, False])
-    kinds = np.where(sums[r.row], SUM, ROW).astype(np.int8)
+    kinds = np.full(len(r.row), SUM, np.int8)
     for row, static in _classes(r):
-        places = _members(r, row, static)
-        if row < DETACHED and kinds[places[0]] == SUM:
+        if row < DETACHED:
             op = OPS[ROWS[row]]
             if op.terms(*["x"] * op.arity, *([static] if op.has_static else [])) is None:
-                kinds[places] = ROW
+                kinds[_members(r, row, static)] = ROW
     for places, _ in _scaled(r):
         kinds[places] = SUM
     kinds[r.row == LARGEST_OF] = LARGEST

@@ -8,6 +8,7 @@ from typing import Any
 
 from micrograd.compiler.backends.llvm.functions import ELEMENTARY, Arithmetic, Operand
 from micrograd.compiler.backends.recipes import recipe
+from micrograd.errors import CompileError
 from micrograd.ops import OPS
 from micrograd.symbolic import NEGATION, Branch, Symbol
 
@@ -20,8 +21,11 @@ def computed(m: Arithmetic, row: str, inputs: Sequence[Operand], static: float |
     op = OPS[row]
     if op.name in ELEMENTARY:
         return m.function(op.name, *inputs)
-    known = dict(zip("012", inputs, strict=False))
-    return _Lowering(m, known).value(recipe(row, () if static is None else (static,)))
+    try:
+        tree = recipe(row, () if static is None else (static,))
+    except LookupError as error:
+        raise CompileError(f"cannot be compiled by LLVM: {row}: {error}") from None
+    return _Lowering(m, dict(zip("012", inputs, strict=False))).value(tree)
 
 
 class _Lowering:

@@ -37,12 +37,11 @@ def call_of(row: str, static: tuple[float, ...]) -> Call:
     """A row as statements."""
     writer = _Writer()
     op = OPS[row]
-    if not static and _has(row, op.arity):
-        node: Any = Symbol(row, *map(Symbol, "012"[: op.arity]))
-    else:
-        node = recipe(row, static)
     try:
-        writer.write(node)
+        if not static and _has(row, op.arity):
+            writer.write(Symbol(row, *map(Symbol, "012"[: op.arity])))
+        else:
+            writer.write(recipe(row, static))
     except LookupError:
         inputs = ", ".join(["{0}", "{1}", "{2}"][: op.arity] + list(map(repr, static)))
         return Call((f"{{out}}[...] = each({row!r})({inputs})",))
