@@ -119,7 +119,6 @@ class Compiled:
         self.backend = chosen(backend)
         self._explicit = None if parameters is None else _leaves(parameters)
         self._programs = Programs(fn, self._explicit, optimizer, batch, self.backend, dtype)
-        self._stepper: Runner | None = None  # of the last step
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -157,7 +156,7 @@ class Compiled:
                 runner = self._programs.runner(GRADIENT, inputs)
                 loss = runner.run()
                 if loss == loss:
-                    return runner.result(loss), runner.gradient(self.parameters)
+                    return runner.result(loss), runner.gradient(self._programs.parameters)
             self._programs.traced(inputs)
             return eager_gradient(self.fn, inputs, self.batch, self.parameters)
 
@@ -176,14 +175,14 @@ class Compiled:
         A step that is interrupted has changed all parameters, or none.
         """
         with self._lock:
-            runner = self._stepper
-            if runner is not None and not active and runner.holds(inputs) and runner.fits():
+            runner = None if active else self._programs.again(STEP, inputs)
+            if runner is not None:
                 loss = runner.run()
                 if loss == loss and not runner.has_aux:
                     return loss
             else:
                 self._check_outermost("step")
-                runner = self._stepper = self._step_runner(inputs)
+                runner = self._step_runner(inputs)
                 loss = math.nan if runner is None else runner.run()
             if runner is not None and loss == loss:
                 return runner.result(loss)
@@ -199,7 +198,7 @@ class Compiled:
         runner = self._programs.ready(STEP, inputs)
         if runner is None and self._programs.starts_exactly(inputs):
             runner = self._programs.runner(STEP, inputs)
-        return runner
+        return self._programs.keep(STEP, inputs, runner)
 
     def _check_outermost(self, method: str) -> None:
         if current() is not None:
@@ -215,7 +214,7 @@ class Compiled:
     @property
     def parameters(self) -> list[Value]:
         """What gradients are taken by: those given, or those met so far."""
-        return self._programs.parameters
+        return list(self._programs.parameters)
 
     @property
     def source(self) -> str:

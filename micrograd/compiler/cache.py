@@ -25,6 +25,13 @@ from micrograd.optim.state import scalars
 MOST_PROGRAMS = 64  # for each function; the one that was not used for longest goes first
 
 
+def _key(mode: str, inputs: tuple[Any, ...]) -> Any:
+    """What tells programs apart at a glance."""
+    sizes = [x.shape if type(x) is np.ndarray else len(x) if type(x) in (list, tuple) else type(x)
+             for x in inputs]  # fmt: skip
+    return mode, *sizes
+
+
 class Programs:
     """Traces, builds and keeps programs; traces again when they may have become others."""
 
@@ -44,6 +51,7 @@ class Programs:
         self._met: list[Value] = []
         self._runners: OrderedDict[tuple[str, Shape], Runner] = OrderedDict()
         self._traces: OrderedDict[Shape, Traced] = OrderedDict()
+        self._last: dict[Any, Runner] = {}  # by mode and lengths, the program that ran last
         self._new: Traced | None = None  # traced in this call: not to be verified yet
         self.newest: Runner | None = None  # of the program that ran last
 
@@ -52,8 +60,8 @@ class Programs:
 
     @property
     def parameters(self) -> list[Value]:
-        """What gradients are taken by: those given, or those met so far."""
-        return list(self._met if self._explicit is None else self._explicit)
+        """What gradients are taken by: those given, or those met so far, which may become more."""
+        return self._met if self._explicit is None else self._explicit
 
     def starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
         """False if the rule's first step is not one from a state of zeros, and is yet to come."""
@@ -62,6 +70,16 @@ class Programs:
         known = {id(v) for v in self._optimized()}
         used = [recording.parameters[k] for k in met(recording)]
         return self._memory().starts_exactly([v for v in used if id(v) in known])
+
+    def again(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
+        """The program that ran last in this mode, if these arguments are like those it had."""
+        runner = self._last.get(_key(mode, inputs))
+        if runner is None or not runner.fits():
+            return None
+        if not (runner.holds(inputs) or runner.refill(inputs)):
+            return None
+        self.newest = runner
+        return runner
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program for these arguments, pointed at them, if there is nothing left to check."""
@@ -76,8 +94,20 @@ class Programs:
 
     def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         """The program for these arguments, pointed at them."""
-        with located(self._fn):
-            return self.ready(mode, inputs) or self._checked_runner(mode, inputs)
+        runner = self.again(mode, inputs)
+        if runner is None:
+            with located(self._fn):
+                runner = self.ready(mode, inputs) or self._checked_runner(mode, inputs)
+            self.keep(mode, inputs, runner)
+        return runner
+
+    def keep(self, mode: str, inputs: tuple[Any, ...], runner: Runner | None) -> Runner | None:
+        """Note what ran last in a mode, for arguments of these lengths."""
+        if runner is not None:
+            if len(self._last) > MOST_PROGRAMS:
+                self._last.clear()
+            self._last[_key(mode, inputs)] = runner
+        return runner
 
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         key = mode, shape_of(inputs)
@@ -86,6 +116,7 @@ class Programs:
         if traced is not None and traced is not fresh and not self._agrees(traced, inputs):
             self._traces.clear()
             self._runners.clear()
+            self._last.clear()
         runner = self._runners.get(key)
         if runner is None or not runner.follow():
             runner = self._build(mode, inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
@@ -14,10 +14,10 @@ from micrograd.compiler.backends.numpy import load as load_numpy
 from micrograd.compiler.nest.ir import PARAMETERS, STATE, Program, Role, Space
 from micrograd.compiler.passes import Unit
 from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.trace.stand_ins import flat
+from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.update.memory import Memory
-from micrograd.engine import Value
+from micrograd.engine import Value, floats_in
 
 
 class Runner:
@@ -45,6 +45,8 @@ class Runner:
         self._store, self._memory = store, memory
         self._versions = (store.version, 0 if memory is None else memory.version)
         self._settled = 0
+        self._groups: list[dict[str, Any]] = []
+        self._sizes: list[int] = []
         self.executable.point(PARAMETERS, store.numbers)
         if memory is not None:
             self.executable.point(STATE, memory.numbers)
@@ -54,6 +56,10 @@ class Runner:
             (space, space.number, space_type(space, dtype))
             for space in sorted(read, key=lambda space: (space.role.value, space.number))
         ]
+        self._leaves: Sequence[Value] = ()  # whose derivatives were asked for,
+        self._derivatives = np.zeros(0, np.int64)  # and where these are in work
+        self._plan: list[Plan] | None = None
+        self._count = 0  # of arguments
         self._held: tuple[Any, ...] | None = None  # arguments that need not be looked at again
         self._shapes: list[tuple[np.ndarray, tuple[int, ...]]] = []  # of those that are arrays
         self._watched: list[tuple[np.ndarray, bytes]] = []  # integers, and what they were
@@ -70,9 +76,23 @@ class Runner:
             optimizer.state is memory
             and memory.loose is None
             and memory.settled == self._settled
-            and optimizer.param_groups == self._groups
             and (store.version, memory.version) == self._versions
+            and (optimizer.param_groups == self._groups or self._takes_rates(memory))
+            and _sizes(optimizer.param_groups) == self._sizes
         )
+
+    def _takes_rates(self, memory: Memory) -> bool:
+        """Whether nothing but learning rates has changed; those of now are then taken over."""
+        groups = memory.optimizer.param_groups
+        if len(groups) != len(self._groups):
+            return False
+        for group, before in zip(groups, self._groups, strict=True):
+            if {**group, "lr": 0} != {**before, "lr": 0}:
+                return False
+        for k, group in enumerate(groups):
+            memory.numbers[memory.rate_address(k)] = group["lr"]
+        self._groups = [dict(group) for group in groups]
+        return True
 
     def follow(self) -> bool:
         """Take over new learning rates; False if something else has changed, too."""
@@ -83,6 +103,8 @@ class Runner:
         memory.settle()
         if (self._store.version, memory.version) != self._versions:
             return False
+        if _sizes(memory.optimizer.param_groups) != self._sizes:
+            return False
         self._remember(memory)
         return True
 
@@ -90,6 +112,7 @@ class Runner:
         """Note the options that the next steps are made with, and that they are made."""
         memory.note_steps(self.unit.touched.used)
         self._groups = [dict(group) for group in memory.optimizer.param_groups]
+        self._sizes = _sizes(self._groups)
         self._settled = memory.settled
 
     def holds(self, inputs: tuple[Any, ...]) -> bool:
@@ -108,13 +131,48 @@ class Runner:
                 return False
         return True
 
+    def refill(self, inputs: tuple[Any, ...]) -> bool:
+        """Take other numbers in the structure of the last ones; False if they are anything else."""
+        if self._plan is None or len(inputs) != self._count:
+            return False
+        new: list[tuple[Space, np.ndarray]] = []
+        for space, shape, sort, own in self._plan:
+            x = inputs[space.number]
+            if type(x) is np.ndarray:
+                fits = own.dtype == x.dtype and x.shape == shape and x.flags.c_contiguous
+                if sort != "array" or not fits:
+                    return False
+                new.append((space, x.reshape(-1)))
+            elif type(x) is float:
+                if sort != "float":
+                    return False
+                own[0] = x
+            elif space.role is Role.IDS or sort == "ids":
+                if type(x) is not list or len(x) != len(own) or set(map(type, x)) != {int}:
+                    return False
+                if not self.traced.tried[space.number].issuperset(x):
+                    return False
+                own[:] = x
+            else:
+                floats = floats_in(x) if sort == containers(x) else None
+                if floats is None or floats[1] != shape:
+                    return False
+                own[:] = np.frombuffer(floats[0])
+        if not self.traced.passes():
+            return False
+        for space, array in new:
+            self.executable.point(space, array)
+        self._held, self._shapes = None, []
+        return True
+
     def take(self, inputs: tuple[Any, ...], final: bool) -> None:
         """Run on these arguments; `final` if the program is not to be checked again."""
         repeatable = final and not any(isinstance(x, list | tuple) for x in inputs)
-        self._watched = []
+        self._watched, plan = [], list[Plan]()
         for space, k, dtype in self._spaces:
             x = inputs[k]
-            self.executable.point(space, flat(x, dtype))
+            array = flat(x, dtype)
+            self.executable.point(space, array)
             if isinstance(x, np.ndarray):
                 if x.dtype != dtype or not x.flags.c_contiguous:
                     repeatable = False
@@ -122,6 +180,9 @@ class Runner:
                 repeatable = False
             if space.role is Role.IDS and isinstance(x, np.ndarray):
                 self._watched.append((x, x.tobytes()))
+            plan.append((space, np.shape(x) if isinstance(x, np.ndarray) else (), "", array))
+        self._plan = _planned(inputs, plan, self.traced.tried) if final else None
+        self._count = len(inputs)
         self._held = inputs if repeatable else None
         self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
 
@@ -133,13 +194,46 @@ class Runner:
 
     def gradient(self, leaves: Sequence[Value]) -> np.ndarray:
         """The derivatives by these parameters; 0 for those that the program does not know."""
-        first, size = self.unit.gradients, self.unit.program.sizes[PARAMETERS]
-        known = (place_of(v) if store_of(v) is self._store else size for v in leaves)
-        places = np.fromiter(known, np.int64, len(leaves))
-        inside = places < size
-        gradient = np.zeros(len(leaves))
-        gradient[inside] = self.executable.work[first + places[inside]]
+        if self._leaves is not leaves or len(self._derivatives) != len(leaves):
+            first, size = self.unit.gradients, self.unit.program.sizes[PARAMETERS]
+            places = (place_of(v) if store_of(v) is self._store else size for v in leaves)
+            # work[0] stays 0
+            self._derivatives = np.array([first + p if p < size else 0 for p in places], np.int64)
+            self._leaves = leaves
+        gradient: np.ndarray = self.executable.work[self._derivatives].astype(np.float64)
         return gradient
+
+
+Plan = tuple[Space, tuple[int, ...], str, np.ndarray]  # of an argument; see `Runner.refill`
+
+
+def _planned(
+    inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[int, set[int]]
+) -> list[Plan] | None:
+    """How each argument is taken when it has other numbers; None if one needs a closer look."""
+    if {space.number for space, *_ in plan} != set(range(len(inputs))):
+        return None
+    planned: list[Plan] = []
+    for space, shape, _, own in plan:
+        x = inputs[space.number]
+        if type(x) is list and x and set(map(type, x)) == {int} and space.number in tried:
+            planned.append((space, (), "ids", own))
+        elif space.role is Role.IDS:
+            return None
+        elif type(x) is np.ndarray and x.dtype == own.dtype and own.dtype.kind == "f":
+            planned.append((space, shape, "array", own))
+        elif type(x) is float:
+            planned.append((space, (), "float", own))
+        elif isinstance(x, list | tuple) and (floats := floats_in(x)) is not None:
+            planned.append((space, floats[1], containers(x), own))
+        else:
+            return None
+    return planned
+
+
+def _sizes(groups: list[dict[str, Any]]) -> list[int]:
+    """How many parameters each group of an optimiser has."""
+    return [len(group["params"]) for group in groups]
 
 
 def chosen(backend: str) -> str:

@@ -18,7 +18,7 @@ from checks_of_compiled import (
 from programs_to_compile import network, numbers_of, table, values
 
 import micrograd
-from micrograd import Value, optim
+from micrograd import Value, grad, optim
 
 W, B = Value(0.0), Value(0.0)
 X, Y = np.array(table(random.Random(59), 6, 2)), np.array([1.0, -1.0, 1.0, 1.0, -1.0, -1.0])
@@ -332,3 +332,45 @@ def test_arrays_of_values_as_parameters(backend: str) -> None:
 
     f = micrograd.compile(loss, parameters=[weight], backend=backend)
     assert_same_result(f, loss, [v for row in rows for v in row], [0.5, 2.0])
+
+
+def test_other_numbers_in_the_same_structure_and_in_others(backend: str) -> None:
+    """Each call is the plain function's, whatever came before: lists, arrays, floats, in turn."""
+    w = [Value(0.5), Value(-1.5)]
+
+    def loss(x: Any, y: Any) -> Value:
+        whole = 10.0 if isinstance(x, tuple) else 1.0
+        return whole * sum((w[0] * a + w[1] - b) ** 2 for a, b in zip(x, y, strict=True))
+
+    f = micrograd.compile(loss, backend=backend)
+    rng = np.random.default_rng(0)
+    made = [
+        lambda: rng.normal(size=3).tolist(),
+        lambda: rng.normal(size=3),
+        lambda: tuple(rng.normal(size=3).tolist()),
+        lambda: rng.normal(size=6)[::2],
+        lambda: rng.normal(size=3).astype(np.float32),
+        lambda: [1, 2.5, 3],
+        lambda: rng.normal(size=2).tolist(),
+        lambda: [float("nan"), 1.0, 2.0],
+    ]
+    order = "000011110222203313414505666070"
+    for k in map(int, order):
+        x = made[k]()
+        y = made[6]() if k == 6 else made[0]()
+        expected = loss(x, y).data
+        assert f(x, y) == pytest.approx(expected, nan_ok=True)
+        value, gradient = f.value_and_grad(x, y)
+        assert value == pytest.approx(expected, nan_ok=True)
+        theirs = [g.data for g in grad(loss(x, y), w)]
+        np.testing.assert_allclose(gradient, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_arrays_and_lists_that_are_refilled_are_read_anew(backend: str) -> None:
+    w = Value(2.0)
+    f = micrograd.compile(lambda x, k: w * sum(x) * k, backend=backend)
+    array, values = np.ones(3), [1.0, 1.0, 1.0]
+    for i in range(12):
+        array[0], values[1] = float(i), float(-i)
+        assert f(array, 0.5 * i) == pytest.approx((i + 2) * i)
+        assert f(values, 0.5 * i) == pytest.approx((2 - i) * i)

@@ -53,7 +53,7 @@ def _shape(x: Any, name: str) -> Hashable:
     if isinstance(x, list | tuple):
         regular = _regular(x)
         if regular is not None:
-            return _containers(x), *regular
+            return containers(x), *regular
         parts = [_shape(item, name) for item in x]
         if len(parts) > 1 and parts.count(parts[0]) == len(parts):
             return type(x).__name__, len(parts), parts[0]
@@ -63,10 +63,12 @@ def _shape(x: Any, name: str) -> Hashable:
     )
 
 
-def _containers(x: Any) -> str:
+def containers(x: Any) -> str:
     """The types of nested lists, as of the first in each."""
     name = type(x).__name__
-    return f"{name} of {_containers(x[0])}" if isinstance(x[0], list | tuple | np.ndarray) else name
+    if not isinstance(x, list | tuple) or not x or not isinstance(x[0], list | tuple | np.ndarray):
+        return name
+    return f"{name} of {containers(x[0])}"
 
 
 def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:

@@ -50,6 +50,13 @@ class Traced:
     due: bool = False  # whether it is time for another
     calls: int = 0
 
+    def passes(self) -> bool:
+        """Count a call, if nothing is to be looked at before it; False if something is."""
+        if self.due or self.calls + 1 in RECHECKED:
+            return False
+        self.calls += 1
+        return True
+
     def is_due(self) -> bool:
         """Count a call; True if it is one before which to trace again: the 8th, 32nd, 128th, …."""
         self.calls += 1
