@@ -73,12 +73,14 @@ class Programs:
 
     def again(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program that ran last in this mode, if these arguments are like those it had."""
+        runner = self._last.get(mode)
+        if runner is not None and runner.holds(inputs) and runner.fits():
+            self.newest = runner
+            return runner
         runner = self._last.get(_key(mode, inputs))
-        if runner is None or not runner.fits():
+        if runner is None or not runner.fits() or not runner.refill(inputs):
             return None
-        if not (runner.holds(inputs) or runner.refill(inputs)):
-            return None
-        self.newest = runner
+        self._last[mode] = self.newest = runner
         return runner
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
@@ -106,7 +108,7 @@ class Programs:
         if runner is not None:
             if len(self._last) > MOST_PROGRAMS:
                 self._last.clear()
-            self._last[_key(mode, inputs)] = runner
+            self._last[mode] = self._last[_key(mode, inputs)] = runner
         return runner
 
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:

@@ -46,7 +46,7 @@ class Runner:
         self._versions = (store.version, 0 if memory is None else memory.version)
         self._settled = 0
         self._groups: list[dict[str, Any]] = []
-        self._sizes: list[int] = []
+        self._sizes: list[tuple[list[Any], int]] = []  # of groups, and what they hold
         self.executable.point(PARAMETERS, store.numbers)
         if memory is not None:
             self.executable.point(STATE, memory.numbers)
@@ -78,8 +78,15 @@ class Runner:
             and memory.settled == self._settled
             and (store.version, memory.version) == self._versions
             and (optimizer.param_groups == self._groups or self._takes_rates(memory))
-            and _sizes(optimizer.param_groups) == self._sizes
+            and self._same_members()
         )
+
+    def _same_members(self) -> bool:
+        """Whether no group has more or fewer parameters."""
+        for group, count in self._sizes:  # noqa: SIM110  (this runs in every step)
+            if len(group) != count:
+                return False
+        return True
 
     def _takes_rates(self, memory: Memory) -> bool:
         """Whether nothing but learning rates has changed; those of now are then taken over."""
@@ -103,7 +110,7 @@ class Runner:
         memory.settle()
         if (self._store.version, memory.version) != self._versions:
             return False
-        if _sizes(memory.optimizer.param_groups) != self._sizes:
+        if not self._same_members():
             return False
         self._remember(memory)
         return True
@@ -112,7 +119,8 @@ class Runner:
         """Note the options that the next steps are made with, and that they are made."""
         memory.note_steps(self.unit.touched.used)
         self._groups = [dict(group) for group in memory.optimizer.param_groups]
-        self._sizes = _sizes(self._groups)
+        members = [group["params"] for group in self._groups]
+        self._sizes = [(group, len(group)) for group in members]
         self._settled = memory.settled
 
     def holds(self, inputs: tuple[Any, ...]) -> bool:
@@ -229,11 +237,6 @@ def _planned(
         else:
             return None
     return planned
-
-
-def _sizes(groups: list[dict[str, Any]]) -> list[int]:
-    """How many parameters each group of an optimiser has."""
-    return [len(group["params"]) for group in groups]
 
 
 def chosen(backend: str) -> str:
