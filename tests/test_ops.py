@@ -144,10 +144,10 @@ def in_numpy(row: Op, static: Static, inputs: np.ndarray) -> np.ndarray:
     """What the statements for a row write."""
     call = call_of(row.name, static)
     out = np.full(inputs.shape[1], 0.5)
-    names = [f"x[{i}]" for i in range(row.arity)]
+    names = {"np": np, "x": inputs, "out": out, "each": each, "inf": INF, "nan": NAN}
+    operands = [f"x[{i}]" for i in range(row.arity)]
     for line in call.lines:
-        exec(line.format(*names, out="out", c=list(map(repr, call.constants))),
-             {"np": np, "x": inputs, "out": out, "each": each, "inf": INF, "nan": NAN})  # fmt: skip
+        exec(line.format(*operands, out="out", c=list(map(repr, call.constants))), names)
     return out
 
 

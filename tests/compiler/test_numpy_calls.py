@@ -111,7 +111,20 @@ def test_every_row_of_the_table_is_written_to_its_output() -> None:
     for row in OPS.values():
         for static in row.static_samples or (None,):
             lines = call_of(row.name, () if static is None else (static,)).lines
-            assert all("{out}" in line for line in lines)
+            assert all("{out}" in line or line.startswith("mask = ") for line in lines)
+            assert "{out}" in lines[-1]
+
+
+@pytest.mark.parametrize("row", [row.name for row in OPS.values() if row.arity == 1])
+def test_a_row_that_writes_over_its_input(row: str) -> None:
+    for static in OPS[row].static_samples or (None,):
+        found = {}
+        for out in (20, 40):
+            executable = loaded(program_of(each(row, at(out), at(20), static=static)))[0]
+            executable.work[20 : 20 + N] = np.linspace(0.1, 3.0, N)
+            executable.run()
+            found[out] = executable.work[out : out + N].copy()
+        np.testing.assert_array_equal(found[20], found[40])
 
 
 # ---- a run -----------------------------------------------------------------------------------

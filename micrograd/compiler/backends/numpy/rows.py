@@ -80,6 +80,11 @@ class _Writer:
         """Lines that leave the tree's value in `{out}`."""
         if isinstance(node, Branch):
             node = _simplified(node)
+        if isinstance(node, Branch) and isinstance(node.yes, float):
+            self.lines.append(f"mask = {self._text(node.condition)}")
+            self.write(node.no)
+            self.lines.append(f"np.putmask({{out}}, mask, {self._text(node.yes)})")
+            return
         if not isinstance(node, Symbol) or not node.operands:
             self.lines.append(f"{{out}}[...] = {self._text(node)}")
             return
