@@ -115,6 +115,33 @@ def test_every_row_of_the_table_is_written_to_its_output() -> None:
             assert "{out}" in lines[-1]
 
 
+@pytest.mark.parametrize(
+    ("row", "static", "lines"),
+    [
+        ("relu", (), ["np.maximum({0}, {c[0]}, out={out})"]),
+        ("less", (), ["np.less({0}, {1}, {out})"]),
+        ("pow_static", (3.0,), ["np.multiply(np.multiply({0}, {0}), {0}, {out})"]),
+        ("sigmoid", (), ["np.multiply({0}, {c[0]}, {out})", "np.exp({out}, {out})",
+                         "np.add({c[1]}, {out}, {out})", "np.divide({c[1]}, {out}, {out})"]),
+    ],
+)  # fmt: skip
+def test_rows_are_few_calls(row: str, static: tuple[float, ...], lines: list[str]) -> None:
+    assert list(call_of(row, static).lines) == lines
+
+
+def clipped(x: float) -> float:
+    return 1.0 if x > 1.0 else x
+
+
+def test_the_smaller_is_not_taken_for_the_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(OPS["relu"], name="clipped", f=clipped, compiled=clipped)
+    monkeypatch.setitem(OPS, "clipped", row)
+    executable, spaces = loaded(program_of(each("clipped", at(20), at(0, argument(0)))))
+    spaces[argument(0)][:N] = given = np.linspace(-3.0, 3.0, N)
+    executable.run()
+    np.testing.assert_array_equal(executable.work[20 : 20 + N], np.minimum(given, 1.0))
+
+
 @pytest.mark.parametrize("row", [row.name for row in OPS.values() if row.arity == 1])
 def test_a_row_that_writes_over_its_input(row: str) -> None:
     for static in OPS[row].static_samples or (None,):
