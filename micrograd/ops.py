@@ -118,74 +118,49 @@ class Arithmetic:
 OPS: dict[str, Op] = {}
 
 
-# The row of a node made by hand: its symbol, inputs and derivative are in the node.
-BY_HAND = Op(
-    "by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", text=lambda: "",
-    binds=ATOM, needs=(), prefixes={}, simpler=lambda: None, chooses=False,
-    latex=lambda: "", terms=lambda: None, compiled=lambda: math.nan, torch="", domain=(), kink=None,
-    exact=False, method=False, static="", static_default=None, static_samples=(),
-)
-
-
-def _row_named(name: str) -> Op:
-    return BY_HAND if name == BY_HAND.name else OPS[name]
-
-
-def _op(
+def _row(
     name: str,
     arity: int,
     f: Callable[..., float],
     vjp: Callable[..., tuple[Any, ...]],
     *,
-    infix: str | None = None,
-    symbol: str | None = None,
-    text: Callable[..., str] | None = None,
-    binds: int = ATOM,
-    needs: tuple[int, ...] | None = None,
-    prefixes: Mapping[float, tuple[str, int]] | None = None,
-    simpler: Callable[..., Any] | None = None,
-    chooses: bool = False,
-    latex: Callable[..., str] | None = None,
-    terms: Callable[..., Terms | None] | None = None,
-    compiled: Callable[..., float] | None = None,
-    torch: str | None = None,
+    infix: str = "",
     domain: Interval | tuple[Interval, ...] = (-2.0, 2.0),
-    kink: Callable[..., float] | None = None,
-    exact: bool = False,
-    method: bool | None = None,
-    static: str = "",
-    static_default: float | None = None,
-    static_samples: tuple[float, ...] = (),
+    **given: Any,
 ) -> Op:
-    """Add a row; what is left out follows from the name."""
-    slots = ", ".join(f"{{{i}}}" for i in range(arity + bool(static)))
-    shown = symbol or infix or name
-    code = f"{{0}} {infix} {{1}}" if infix else None
-    OPS[name] = Op(
-        name,
-        arity,
-        f,
-        vjp,
-        shown,
-        text or (lambda *args: f"{shown}({', '.join(args)})"),
-        binds,
-        needs or (LOOSE,) * arity,
-        prefixes or {},
-        simpler or (_decided(f) if vjp is _flat else lambda *args: None),
-        chooses,
-        latex or (lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)"),
-        terms or (lambda *args: None),
-        compiled or f,
-        torch or code or f"torch.{name}({slots})",
-        (domain,) * arity if isinstance(domain[0], float) else domain,
-        kink,
-        exact,
-        arity == 1 if method is None else method,
-        static,
-        static_default,
-        static_samples,
-    )
-    return OPS[name]
+    """A row; what is left out follows from the name."""
+    shown = given.setdefault("symbol", infix or name)
+    slots = ", ".join(f"{{{i}}}" for i in range(arity + ("static" in given)))
+    each: Any = domain if domain and isinstance(domain[0], tuple) else (domain,) * arity
+    usual: dict[str, Any] = {
+        "text": lambda *args: f"{shown}({', '.join(args)})",
+        "binds": ATOM,
+        "needs": (LOOSE,) * arity,
+        "prefixes": {},
+        "simpler": _decided(f) if vjp is _flat else lambda *args: None,
+        "chooses": False,
+        "latex": lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)",
+        "terms": lambda *args: None,
+        "compiled": f,
+        "torch": f"{{0}} {infix} {{1}}" if infix else f"torch.{name}({slots})",
+        "kink": None,
+        "exact": False,
+        "method": arity == 1,
+        "static": "",
+        "static_default": None,
+        "static_samples": (),
+    }
+    return Op(name, arity, f, vjp, domain=each, **(usual | given))
+
+
+def _op(*args: Any, **given: Any) -> None:
+    """Add a row to the table."""
+    row = _row(*args, **given)
+    OPS[row.name] = row
+
+
+def _row_named(name: str) -> Op:
+    return BY_HAND if name == BY_HAND.name else OPS[name]
 
 
 def _decided(f: Callable[..., float]) -> Callable[..., float]:
@@ -195,6 +170,10 @@ def _decided(f: Callable[..., float]) -> Callable[..., float]:
 
 def _flat(m: Numbers, g: Any, y: Any, a: Any, b: Any) -> tuple[float, float]:
     return 0.0, 0.0
+
+
+# The row of a node made by hand: its symbol, inputs and derivative are in the node.
+BY_HAND = _row("by_hand", 0, f=lambda: math.nan, vjp=lambda: (), symbol="", torch="")
 
 
 # ---- IEEE results where Python raises ----------------------------------------------------------
