@@ -5,6 +5,7 @@ The tests loop over the table and name no op: a new row is tested with no new te
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import random
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from micrograd import Value, grad
+from micrograd import Tensor, Value, grad, tensor
 from micrograd.compiler.backends.numpy.rows import call_of, each
 from micrograd.errors import MicrogradError
 from micrograd.functions import VALUES, apply
@@ -217,6 +218,24 @@ def test_the_method_of_value_is_the_row(name: str) -> None:
     for inputs in samples(row, 5):
         made = getattr(Value(inputs[0]), name)()
         assert (made.data, made._row, made._op) == (row.f(*inputs), row, row.symbol)
+
+
+@pytest.mark.parametrize("name", [r.name for r in OPS.values() if r.static and r.method])
+def test_the_method_with_a_parameter_has_the_rows_names(name: str) -> None:
+    row = OPS[name]
+    for kind in (Value, Tensor):
+        found = inspect.signature(getattr(kind, name)).parameters
+        assert list(found) == ["self", row.static]
+        assert found[row.static].default == row.static_default
+    for k, x in itertools.product(row.static_samples, (-1.5, 0.0, 2.0)):
+        made = getattr(Value(x), name)(**{row.static: k})
+        assert (made.data, made._row, made._static) == (row.f(x, k), row, k)
+        assert getattr(tensor([x]), name)(k).tolist() == [row.f(x, k)]
+        assert getattr(Value(x), name)().data == row.f(x, row.static_default)
+    with pytest.raises(MicrogradError, match=f"{row.static} must be a number"):
+        getattr(Value(1.0), name)("three")
+    with pytest.raises(TypeError, match=f"{name}"):
+        getattr(Value(1.0), name)(1.0, 2.0)
 
 
 @every_row

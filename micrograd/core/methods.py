@@ -29,22 +29,22 @@ if TYPE_CHECKING:
         def leaky_relu(self, slope: float = 0.01) -> T: ...  # noqa: D102
 
 
-def method_of(row: Op, apply: Callable[..., Any], end: str = "") -> Callable[..., Any]:
-    """The method that calls `apply(self)`, or `apply(self, static)` with the row's parameter."""
-    if not row.static:
+def public(row: Op) -> FunctionType:
+    """The method of a row with a static parameter, under the names and with the default of the row.
 
-        def method(self: Any) -> Any:
-            return apply(self)
+    It calls what the class has for the row, which is `_name`, and is as fast as if written by hand.
+    """
 
-        made = method
-    else:
+    def method(self: Any, parameter: float) -> Any:
+        return self._row(parameter)
 
-        def with_parameter(self: Any, parameter: float) -> Any:
-            return apply(self, parameter)
-
-        code = with_parameter.__code__.replace(co_varnames=("self", row.static))
-        default = None if row.static_default is None else (row.static_default,)
-        made = FunctionType(code, globals(), row.name, default, with_parameter.__closure__)
-    made.__name__ = made.__qualname__ = row.name
-    made.__doc__ = f"{row.text(*['x', row.static][: row.arity + row.has_static])}{end}"
+    code = method.__code__.replace(
+        co_name=row.name,
+        co_qualname=row.name,
+        co_names=(f"_{row.name}",),
+        co_varnames=("self", row.static),
+    )
+    default = None if row.static_default is None else (row.static_default,)
+    made = FunctionType(code, globals(), row.name, default)
+    made.__doc__ = row.text("x", row.static)
     return made

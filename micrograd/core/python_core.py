@@ -59,7 +59,7 @@ def _unary_static(row: Op) -> Callable[[Value, Real | float], Value]:
     """The method of `Value` for a row with one input and a static parameter."""
 
     def method(self: Value, static: Real | float) -> Value:
-        k = as_number(static, row.static)
+        k = static if type(static) is float else as_number(static, row.static)
         return make_node(row, row.f(self._data, k), self, None, k)
 
     return method

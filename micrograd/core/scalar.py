@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from micrograd import observers
 from micrograd.core import copies
 from micrograd.core.lost import warn_of_lost_graph
-from micrograd.core.methods import method_of
+from micrograd.core.methods import public
 from micrograd.core.notes import More
 from micrograd.errors import ArgumentTypeError
 from micrograd.ops import BY_HAND, FLOATS, OPS, Op
@@ -38,11 +38,6 @@ def _comparison(test: Callable[[Any, Any], bool]) -> Callable[[Any, Value | floa
         return test(self.data, other.data if isinstance(other, Scalar) else other)
 
     return method
-
-
-def _with_parameter(row: Op) -> Callable[[Any, float], Value]:
-    """What a core has for a row with a static parameter, without default and under no name."""
-    return lambda v, parameter: getattr(v, f"_{row.name}")(parameter)
 
 
 class Scalar(_Base):
@@ -184,7 +179,7 @@ class Scalar(_Base):
 
 for _row in OPS.values():
     if _row.static and _row.method:
-        setattr(Scalar, _row.name, method_of(_row, _with_parameter(_row)))
+        setattr(Scalar, _row.name, public(_row))
 
 
 def as_number(x: Any, name: str) -> float:

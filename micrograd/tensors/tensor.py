@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.core.methods import method_of
+from micrograd.core.methods import public
 from micrograd.engine import Value, as_operand, gradients_of, zero_gradients
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, GraphError
 from micrograd.observers import recording
-from micrograd.ops import BY_HAND, OPS
+from micrograd.ops import BY_HAND, OPS, Op
 from micrograd.tensors.elements import Objects, as_objects, filled, values_of
 from micrograd.tensors.printing import array_text
 
@@ -94,9 +94,15 @@ def _holds_values(data: Any) -> bool:
     return isinstance(data, Value)
 
 
-def _applied(name: str) -> Callable[..., Tensor]:
-    """A method of Values on each element."""
-    return lambda self, *static: self._each(methodcaller(name, *static))
+def _on_each(row: Op) -> Callable[..., Tensor]:
+    """The method of Values that is the row, on each element."""
+
+    def method(self: Tensor, *static: float) -> Tensor:
+        return self._each(methodcaller(row.name, *static))
+
+    method.__name__ = row.name
+    method.__doc__ = row.text("x", *[row.static] * row.has_static) + " of each element."
+    return method
 
 
 class Tensor(_Base):
@@ -328,4 +334,6 @@ class Tensor(_Base):
 
 for _row in OPS.values():
     if _row.method:
-        setattr(Tensor, _row.name, method_of(_row, _applied(_row.name), " of each element"))
+        setattr(Tensor, f"_{_row.name}" if _row.static else _row.name, _on_each(_row))
+        if _row.static:
+            setattr(Tensor, _row.name, public(_row))
