@@ -9,6 +9,7 @@
 #include "backward.h"
 #include "many.h"
 #include "lists.h"
+#include "watch.h"
 
 static PyMethodDef methods[] = {
     METHODS
@@ -73,14 +74,15 @@ static PyMethodDef functions[] = {
     FUNCTION(record, METH_VARARGS), FUNCTION(compute, METH_VARARGS),
     FUNCTION(weighted_sum, METH_VARARGS), FUNCTION(zero_gradients, METH_O),
     FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
-    FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O), {NULL}};
+    FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O),
+    FUNCTION(packed, METH_O), FUNCTION(same_lists, METH_VARARGS), FUNCTION(same_entries, METH_VARARGS), {NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "micrograd._native", NULL, -1, functions};
 
 PyMODINIT_FUNC PyInit__native(void) {
     PyObject *module = PyModule_Create(&definition), *names = PyList_New(0);
-    int well = module && names;
+    int well = module && names && find_lists();
     for (int i = 0; well && i < ROWS - ROW_BY_HAND - 1; i++)
         well = append(names, PyUnicode_FromString(row_names[i]));
     PyObject *fingerprint = PyLong_FromUnsignedLong(FINGERPRINT);

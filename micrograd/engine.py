@@ -33,7 +33,10 @@ if TYPE_CHECKING or WHY_PYTHON:
         make_leaves,
         move,
         numbers_of,
+        packed,
         record,
+        same_entries,
+        same_lists,
         weighted_sum,
         zero_gradients,
     )
@@ -78,7 +81,10 @@ __all__ = [
     "make_leaves",
     "move",
     "numbers_of",
+    "packed",
     "record",
+    "same_entries",
+    "same_lists",
     "weighted_sum",
     "zero_gradients",
 ]

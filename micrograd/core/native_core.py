@@ -13,8 +13,8 @@ from micrograd.core import notes, scalar
 
 BUILD = "`make native` builds it in a checkout, `pip install` where there is a C compiler"
 NAMES = ("as_operand", "compute", "floats_in", "gradients_of", "home_of", "make_leaf",
-         "make_leaves", "move", "numbers_of", "record", "weighted_sum",
-         "zero_gradients")  # fmt: skip
+         "make_leaves", "move", "numbers_of", "packed", "record", "same_entries", "same_lists",
+         "weighted_sum", "zero_gradients")  # fmt: skip
 
 
 def fingerprint() -> int:
@@ -32,8 +32,8 @@ def reason() -> str:
         return f"no compiled core in this installation: {BUILD}"
     except ImportError as error:
         return f"the compiled core does not load: {error}"
-    if fingerprint() != native.FINGERPRINT:
-        return f"the compiled core was made from another op table: {BUILD}"
+    if fingerprint() != native.FINGERPRINT or not all(hasattr(native, name) for name in NAMES):
+        return f"the compiled core was made from other sources: {BUILD}"
     return ""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from itertools import chain
 from numbers import Real
-from operator import add, attrgetter, mul
+from operator import add, attrgetter, is_, mul
 from typing import TYPE_CHECKING, Any
 
 from micrograd import observers
@@ -299,6 +299,29 @@ def floats_in(x: Any) -> tuple[bytes, tuple[int, ...]] | None:
         shape += lengths
         items = list(chain.from_iterable(items))
     return (array("d", items).tobytes(), tuple(shape)) if shape and sorts == {float} else None
+
+
+# ---- whether things are still what they were ---------------------------------------------------
+
+
+def packed(lists: list[list[Any]]) -> Any:
+    """What lists hold, to be compared with what they hold later."""
+    return [list(x) for x in lists]
+
+
+def same_lists(lists: list[list[Any]], before: Any) -> bool:
+    """Whether each list holds the objects that it held when it was packed."""
+    if any(len(x) != len(copy) for x, copy in zip(lists, before, strict=True)):
+        return False
+    return all(map(is_, chain.from_iterable(lists), chain.from_iterable(before)))
+
+
+def same_entries(dicts: list[dict[str, Any]], keys: list[Any], values: list[Any]) -> bool:
+    """Whether each dict has that value there, None if it has none."""
+    for d, key, value in zip(dicts, keys, values, strict=True):  # noqa: SIM110  (often called)
+        if d.get(key) is not value:
+            return False
+    return True
 
 
 # ---- numbers that are in a store -------------------------------------------------------------

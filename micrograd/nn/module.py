@@ -19,6 +19,14 @@ AnyParameter = Parameter | Value
 _NAMES_SHOWN = 20  # in an error
 
 
+_changes = [0]
+
+
+def attributes_set() -> int:
+    """How often an attribute of any module has been set or deleted: what watches them asks."""
+    return _changes[0]
+
+
 class Module:
     """Base of all modules; a subclass makes parameters and modules in `__init__`.
 
@@ -39,6 +47,14 @@ class Module:
 
     # Of the class, so that a subclass whose `__init__` forgets `super().__init__()` has it too.
     training: bool = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _changes[0] += 1
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        _changes[0] += 1
+        super().__delattr__(name)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run `forward`; while a step is recorded, in a scope of the module's name."""

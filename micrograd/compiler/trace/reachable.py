@@ -17,7 +17,7 @@ from micrograd.engine import Value
 from micrograd.errors import CompileError
 from micrograd.tensors.tensor import Tensor
 
-_PACKAGE = str(Path(__file__).parents[2]) + os.sep
+PACKAGE = str(Path(__file__).parents[2]) + os.sep
 
 
 def leaves_of(fn: Callable[..., Any]) -> list[Value]:
@@ -60,56 +60,6 @@ def generators_of(fn: Callable[..., Any]) -> list[Any]:
     return [x for x in _in_reach(fn) if isinstance(x, Random | np.random.Generator)]
 
 
-class Captured:
-    """What a function finds in closures and globals: part of its program.
-
-    Of the function itself every name, of those that it calls the plain numbers and texts.
-
-    >>> rate = 0.5
-    >>> captured = Captured(lambda x: rate * x)
-    >>> captured.same()
-    True
-    """
-
-    __slots__ = ("_cells", "_names")
-
-    def __init__(self, fn: Callable[..., Any]) -> None:
-        own = fn.__func__ if isinstance(fn, MethodType) else fn
-        cells: dict[int, tuple[Any, Any]] = {}
-        names: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
-        for f in (own, *_in_reach(fn)):
-            if not isinstance(f, FunctionType):
-                continue
-            for cell in f.__closure__ or ():
-                if _filled(cell) and (f is own or _is_plain(cell.cell_contents)):
-                    cells[id(cell)] = (cell, cell.cell_contents)
-            for name in _names(f.__code__):
-                value = f.__globals__.get(name)
-                if value is not None and (f is own or _is_plain(value)):
-                    names[id(f.__globals__), name] = (f.__globals__, name, value)
-        self._cells = list(cells.values())
-        self._names = list(names.values())
-
-    def drop_changed(self) -> None:
-        """Leave out what has changed: called after the function has run, what it counts itself."""
-        self._cells = [(cell, value) for cell, value in self._cells if cell.cell_contents is value]
-        self._names = [entry for entry in self._names if entry[0].get(entry[1]) is entry[2]]
-
-    def same(self) -> bool:
-        """Whether they are still what they were."""
-        for cell, value in self._cells:
-            if cell.cell_contents is not value:
-                return False
-        for names, name, value in self._names:  # noqa: SIM110  (this runs in every step)
-            if names.get(name) is not value:
-                return False
-        return True
-
-
-def _is_plain(x: Any) -> bool:
-    return isinstance(x, int | float | str)
-
-
 def _in_reach(fn: Callable[..., Any]) -> Iterator[Any]:
     """Every object in reach that may hold Values, and the Values, once each."""
     seen: set[int] = set()
@@ -150,24 +100,25 @@ def _roots(fn: Any) -> list[Any]:
     if not isinstance(fn, FunctionType):
         call = type(fn).__dict__.get("__call__")
         return [*roots, fn, *(_roots(call) if isinstance(call, FunctionType) else [])]
-    if fn.__code__.co_filename.startswith(_PACKAGE):
+    if fn.__code__.co_filename.startswith(PACKAGE):
         return roots  # the library's own functions hold no tables
-    roots += [cell.cell_contents for cell in fn.__closure__ or () if _filled(cell)]
-    names = _names(fn.__code__)
+    roots += [cell.cell_contents for cell in fn.__closure__ or () if filled(cell)]
+    names = names_of(fn.__code__)
     roots += [fn.__globals__[name] for name in names if name in fn.__globals__]
     return roots + list(fn.__defaults__ or ()) + list((fn.__kwdefaults__ or {}).values())
 
 
-def _names(code: CodeType) -> list[str]:
+def names_of(code: CodeType) -> list[str]:
     """The global names that code uses, also in its comprehensions and inner functions."""
     names = list(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            names += _names(constant)
+            names += names_of(constant)
     return list(dict.fromkeys(names))
 
 
-def _filled(cell: Any) -> bool:
+def filled(cell: Any) -> bool:
+    """Whether a cell of a closure holds anything."""
     try:
         cell.cell_contents  # noqa: B018
     except ValueError:

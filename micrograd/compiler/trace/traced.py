@@ -16,10 +16,11 @@ from micrograd.compiler.trace.integers import (
     more_integers,
     solve,
 )
-from micrograd.compiler.trace.reachable import Captured, generators_of, leaves_of, lengths_of
+from micrograd.compiler.trace.reachable import generators_of, leaves_of, lengths_of
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.trace.results import Outputs, outputs_of
 from micrograd.compiler.trace.stand_ins import Shape, StandIns, stand_ins
+from micrograd.compiler.trace.surroundings import Surroundings
 from micrograd.compiler.trace.tracer import LineTracer, Tracer, random_states
 from micrograd.compiler.trace.watching import traced as run_traced
 from micrograd.engine import Value
@@ -45,7 +46,7 @@ class Traced:
     choices: Choices | None = None
     tried: dict[int, set[int]] = field(default_factory=dict)  # integers of each argument
     extents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of slots' tables
-    captured: Captured | None = None  # numbers that the function found around it
+    captured: Surroundings | None = None  # what the function found around it
     verified: bool = False  # whether a second trace has agreed
     due: bool = False  # whether it is time for another
     calls: int = 0
@@ -81,7 +82,7 @@ class Source:
         start = perf_counter()
         generators = generators_of(self.fn)
         before = random_states(generators)
-        captured = Captured(self.fn)
+        captured = Surroundings(self.fn)
         run = self._run(arguments, shape)
         drew = random_states(generators) != before
         if run.tracer.indexed:

@@ -1,0 +1,185 @@
+"""A change of the world around a compiled function is seen at the next call, whichever that is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import micrograd
+from micrograd import Value, nn, optim
+
+RATE = 0.5
+CONFIG = {"model": {"beta": 2.0, "layers": [1, 2]}, "on": True}
+
+
+class Settings:
+    """What classes hold."""
+
+    power = 2
+    shift = 0.25
+
+
+class Plain:
+    """An object that is no Module."""
+
+    def __init__(self) -> None:
+        self.w = [[Value(0.5), Value(-1.0)], [Value(2.0), Value(0.25)]]
+        self.beta = 3.0
+        self.inner = Settings()
+        self.seen: list[float] = []  # by who trains: nothing that the function names
+        self.count = 0
+
+    def loss(self, x: Any) -> Value:
+        rows = [sum(w * a for w, a in zip(row, x, strict=True)) for row in self.w]
+        return sum((row * self.beta + self.inner.shift) ** self.inner.power for row in rows)
+
+
+class Dropped(nn.Module):
+    """A module that computes differently in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.mlp.Layer(2, 2)
+        self.scale = 1.0
+        self.extra = Value(0.75)
+
+    def forward(self, x: Any) -> Any:
+        out = sum(self.layer(x)) * self.scale
+        return (out * 2.0 if self.training else out) + self.extra**2
+
+
+def set_class(name: str, value: Any) -> None:
+    setattr(Settings, name, value)
+
+
+def make_closure() -> tuple[Callable[[Any], Value], dict[str, Callable[[float], Any]]]:
+    a, table, numbers = Value(1.5), [Value(0.5), Value(2.0)], [0.1, 0.2]
+    array, chosen = np.array([1.0, -2.0]), {"k": 3.0, "of": [Value(1.0)]}
+    kept = {"a": a}
+
+    def loss(x: Any) -> Value:
+        total = kept["a"] * x[0] + sum(t * n for t, n in zip(table, numbers, strict=True))
+        total = total + float(array[0]) * a * x[1] + chosen["k"] * chosen["of"][0]
+        return (total * RATE) ** 2 + CONFIG["model"]["beta"] * a * len(CONFIG["model"]["layers"])
+
+    return loss, {
+        "an entry of a list of Values": lambda k: table.__setitem__(1, Value(k)),
+        "a number in a list": lambda k: numbers.__setitem__(0, k),
+        "a list refilled": lambda k: numbers.__setitem__(slice(None), [k, -k]),
+        "an array refilled": lambda k: array.__setitem__(0, k),
+        "an entry of a dict": lambda k: chosen.__setitem__("k", k),
+        "a list in a dict": lambda k: chosen["of"].__setitem__(0, Value(k)),
+        "a Value in a dict": lambda k: kept.__setitem__("a", Value(k)),
+        "a nested dict of globals": lambda k: CONFIG["model"].__setitem__("beta", k),
+        "a list in globals": lambda k: CONFIG["model"]["layers"].append(k),
+        "a global": lambda k: globals().__setitem__("RATE", k),
+    }
+
+
+def make_method() -> tuple[Callable[[Any], Value], dict[str, Callable[[float], Any]]]:
+    plain = Plain()
+    return plain.loss, {
+        "an attribute": lambda k: setattr(plain, "beta", k),
+        "a row of an attribute": lambda k: plain.w.__setitem__(0, [Value(k), Value(1.0)]),
+        "a Value of a row": lambda k: plain.w[1].__setitem__(0, Value(k)),
+        "an attribute of a class": lambda k: set_class("shift", k),
+        "an attribute over that of a class": lambda k: setattr(plain.inner, "shift", k),
+        "an object": lambda k: setattr(plain, "inner", Plain().inner),
+    }
+
+
+def make_module() -> tuple[Callable[[Any], Any], dict[str, Callable[[float], Any]]]:
+    random.seed(1)
+    module = Dropped()
+    return (lambda x: module(x)), {
+        "eval()": lambda k: module.eval(),
+        "train() and eval()": lambda k: module.train(int(10 * k) % 2 == 0),
+        "a number of a module": lambda k: setattr(module, "scale", k),
+        "a Value of a module": lambda k: setattr(module, "extra", Value(k)),
+        "a parameter of a layer": lambda k: setattr(module.layer.neurons[0], "b", Value(k)),
+        "a weight of a layer": lambda k: module.layer.neurons[1].w.__setitem__(0, Value(k)),
+        "a layer": lambda k: setattr(module, "layer", nn.mlp.Layer(2, 2)),
+    }
+
+
+KINDS = [(make, name) for make in (make_closure, make_method, make_module) for name in make()[1]]
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "RATE", 0.5)
+    monkeypatch.setitem(globals(), "CONFIG", {"model": {"beta": 2.0, "layers": [1, 2]}})
+    monkeypatch.setattr(Settings, "shift", 0.25)
+
+
+@pytest.mark.parametrize("before", [1, 2, 3, 5, 8, 10])
+@pytest.mark.parametrize(("make", "name"), KINDS, ids=[name for _, name in KINDS])
+def test_a_change_is_seen_at_the_next_call(make: Any, name: str, before: int) -> None:
+    fn, changes = make()
+    f = micrograd.compile(fn, backend="numpy")
+    rng = np.random.default_rng(0)
+    for call in range(13):
+        if call in (before, before + 2):
+            changes[name](0.5 + 0.1 * call)
+        x = rng.normal(size=2)
+        expected = fn(x)
+        value, gradient = f.value_and_grad(x)
+        assert value == pytest.approx(expected.data, rel=1e-12), f"call {call}"
+        for p in f.parameters:
+            p.grad = 0.0
+        expected.backward()
+        np.testing.assert_allclose(gradient, [p.grad for p in f.parameters], rtol=1e-9, atol=1e-12)
+
+
+def test_steps_follow_a_frozen_and_a_replaced_parameter(backend: str) -> None:
+    def run(compiled: bool) -> list[float]:
+        plain = Plain()
+        sgd = optim.SGD([w for row in plain.w for w in row], lr=0.01, momentum=0.9)
+        f = micrograd.compile(plain.loss, optimizer=sgd, backend=backend)
+        found = []
+        for i in range(12):
+            if i == 6:
+                plain.beta = 0.5
+            if compiled:
+                f.step([1.0, -0.5])
+            else:
+                sgd.zero_grad()
+                plain.loss([1.0, -0.5]).backward()
+                sgd.step()
+            plain.seen.append(float(i))
+            plain.count += 1
+            found += [w.data for row in plain.w for w in row]
+        return found
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_what_the_function_does_not_name_is_not_looked_at() -> None:
+    """Counting and keeping a history while training compiles nothing again."""
+    plain = Plain()
+    f = micrograd.compile(plain.loss, backend="numpy")
+    programs = set()
+    for i in range(12):
+        plain.seen.append(f([1.0, float(i)]))
+        plain.count += 1
+        programs.add(id(f._programs.newest))
+    assert len(programs) == 1
+
+
+def test_equal_numbers_are_no_change() -> None:
+    plain = Plain()
+    f = micrograd.compile(plain.loss, backend="numpy")
+    programs = set()
+    for i in range(12):
+        plain.beta = float(str(3.0 + 0.0 * i))  # another object each time
+        f([1.0, float(i)])
+        programs.add(id(f._programs.newest))
+    assert len(programs) == 1
+    plain.beta = -0.0
+    assert f([1.0, 2.0]) == plain.loss([1.0, 2.0]).data
+    plain.beta = 0.0
+    assert f([1.0, 2.0]) == plain.loss([1.0, 2.0]).data
