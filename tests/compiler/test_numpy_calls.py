@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import warnings
@@ -91,12 +92,14 @@ def test_sums(extents: tuple[int, ...], out: tuple[int, ...], u: tuple[int, ...]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("power", [-2.0, -1.5, -0.5, 1.5])
-def test_powers(power: float, dtype: str) -> None:
-    edges = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 1e30, -1e-30, 0.3, 7.0]
+@pytest.mark.parametrize("power", [-2.0, -1.5, -0.5, 0.5, 1.5, 3.0])
+@pytest.mark.parametrize("times", [1, 20])
+def test_powers(times: int, power: float, dtype: str) -> None:
+    """Of few numbers and of many."""
+    edges = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 1e30, -1e-30, 0.3, 7.0] * times
     given = np.array(edges).astype(dtype)
     kernel = Nest((len(edges),), (Statement("pow_static", at(1), (at(0, argument(0)),), power),))
-    program = Program((kernel,), 1, np.zeros(20), {argument(0): len(edges)}, 0, ())
+    program = Program((kernel,), 1, np.zeros(300), {argument(0): len(edges)}, 0, ())
     executable = load(program, dtype)
     executable.point(argument(0), given)
     executable.run()
@@ -105,12 +108,14 @@ def test_powers(power: float, dtype: str) -> None:
     tolerance = 4 * np.finfo(dtype).eps
     found = executable.work[1 : 1 + len(edges)]
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=np.finfo(dtype).tiny)
+    zero = expected == 0
+    np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(expected[zero]))
 
 
 def test_every_row_of_the_table_is_written_to_its_output() -> None:
     for row in OPS.values():
-        for static in row.static_samples or (None,):
-            lines = call_of(row.name, () if static is None else (static,)).lines
+        for static, numbers in itertools.product(row.static_samples or (None,), (1, 1000)):
+            lines = call_of(row.name, () if static is None else (static,), numbers).lines
             assert all("{out}" in line or line.startswith("mask = ") for line in lines)
             assert "{out}" in lines[-1]
 

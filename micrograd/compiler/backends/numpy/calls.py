@@ -116,7 +116,8 @@ class Writer(Terms):
         elif is_choice(s.row) and s.inputs[0].space is MASKS:
             self._choice(s, extents)
         else:
-            call = call_of(s.row, () if s.static is None else (s.static,))
+            static = () if s.static is None else (s.static,)
+            call = call_of(s.row, static, math.prod(extents))
             inputs = [self._view(x, extents) for x in s.inputs]
             constants = [self._constant(number) for number in call.constants]
             for text in call.lines:

@@ -21,6 +21,7 @@ UFUNCS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "<": "les
           "<=": "less_equal", ">=": "greater_equal", "==": "equal", "!=": "not_equal",
           "pow": "power", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
           "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}  # fmt: skip
+FEW = 64  # numbers, for which a call costs more than what it does
 BY_KEYWORD = ("maximum", "minimum")  # where NumPy deprecates the output by place
 
 
@@ -32,16 +33,28 @@ class Call:
     constants: tuple[float, ...] = ()
 
 
+def call_of(row: str, static: tuple[float, ...], numbers: int = FEW + 1) -> Call:
+    """A row of so many numbers as statements: the fewest calls where there are few."""
+    quick = _call(row, static)
+    if numbers > FEW or static == (0.5,):  # np.power takes a root, which is off at -inf and -0.0
+        return quick
+    return min(quick, _call(row, static, plain=True), key=_count)
+
+
+def _count(call: Call) -> tuple[bool, int]:
+    text = "".join(call.lines)
+    return "each(" in text, text.count("np.")
+
+
 @cache
-def call_of(row: str, static: tuple[float, ...]) -> Call:
-    """A row as statements."""
+def _call(row: str, static: tuple[float, ...], plain: bool = False) -> Call:
     writer = _Writer()
     op = OPS[row]
     try:
         if not static and _has(row, op.arity):
             writer.write(Symbol(row, *map(Symbol, "012"[: op.arity])))
         else:
-            writer.write(recipe(row, static))
+            writer.write(recipe(row, static, plain))
     except LookupError:
         inputs = ", ".join(["{0}", "{1}", "{2}"][: op.arity] + list(map(repr, static)))
         return Call((f"{{out}}[...] = each({row!r})({inputs})",))
