@@ -31,7 +31,7 @@ from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.update.memory import Memory
-from micrograd.compiler.update.touched import Touched, touched_by_step, with_flags
+from micrograd.compiler.update.touched import Touched, touched_by_step
 from micrograd.compiler.update.update import Update, update_graph
 from micrograd.errors import CompileError
 
@@ -115,11 +115,10 @@ def _updated(unit: Unit) -> None:
     if memory is None:
         return
     on_the_way = reached(g, int(leaves.outputs[0]))
-    touched = touched_by_step(memory, unit.recording, g, leaves, on_the_way, unit.places)
+    g, touched = touched_by_step(memory, g, leaves, on_the_way, unit.places, unit.lanes > 0)
     sets = np.concatenate([np.zeros(len(touched.used), np.int64), 1 + touched.flag])
     memory.split(sets, np.concatenate([touched.used, touched.chosen]))
-    unit.graph, unit.flags = with_flags(g, touched, unit.lanes > 0)
-    unit.touched = touched
+    unit.graph, unit.touched, unit.flags = g, touched, touched.flags
 
 
 def _gradient(unit: Unit) -> None:

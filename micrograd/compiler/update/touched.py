@@ -1,29 +1,26 @@
 """Which parameters a step updates: those that an eager backward pass would reach.
 
 A parameter of the optimiser counts as a whole: an array is reached if any of its numbers is. Where
-run-time integers choose among single Values, it depends on them which are.
+run-time integers choose, it depends on them which are: a backward pass on truth values, whose
+results are nodes of the graph, says it at run time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask
-from micrograd.compiler.graph.builder import Builder
-from micrograd.compiler.graph.graph import Graph, replace, used_by
+from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph.graph import Graph, edges, levels, replace, used_by
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.store import place_of
-from micrograd.compiler.trace.recording import PARAMETERS, Recording
 from micrograd.compiler.update.memory import Memory
-from micrograd.errors import CompileError
-from micrograd.ops import FLOATS
-from micrograd.optim.state import State, scalars
+from micrograd.optim.state import scalars
 
-DEPTH = 4  # operations below the entries of a table in which what they share is sought
-MOST_NODES = 400  # below one entry
+ALWAYS = 0  # the number of the condition that is true
 
 
 @dataclass(slots=True, eq=False)
@@ -33,139 +30,169 @@ class Touched:
     used: Ids
     chosen: Ids
     flag: Ids  # for each chosen place, the number of its set
-    sets: list[Ids]  # nodes of which one is 1 if the parameter was looked up
+    flags: Ids  # of each set the node that is not 0 if its parameters were reached
 
     @staticmethod
     def none() -> Touched:
         """Nothing is updated."""
         empty = np.zeros(0, np.int64)
-        return Touched(empty, empty, empty, [])
+        return Touched(empty, empty, empty, empty)
 
 
 def touched_by_step(
-    memory: Memory, r: Recording, g: Graph, leaves: Leaves, on_the_way: Mask, places: Ids
-) -> Touched:
+    memory: Memory, g: Graph, leaves: Leaves, on_the_way: Mask, places: Ids, lanes: bool
+) -> tuple[Graph, Touched]:
     """What an eager step would update: a parameter of which a backward pass reaches some part.
 
-    `on_the_way` are the nodes that the loss is computed from, whatever the integers are. Raises a
-    CompileError where integers decide in a way that is more than a lookup of parameters.
+    `on_the_way` are the nodes that the loss is computed from, whatever the integers are. The graph
+    is returned with the nodes that say which were reached; with `lanes`, in any of them.
     """
-    always = _without_choices(g, leaves)
-    tables = _tables(r, g, leaves, always)
+    conditions = Conditions(g, leaves, on_the_way)
     number = {int(place): k for k, place in enumerate(places.tolist())}
-    direct, reachable = (mask[leaves.parameters] for mask in (always, on_the_way))
-    hot_of: dict[int, list[int]] = {}
-    for codes, hot in tables:
-        for code, node in zip(codes.tolist(), hot.tolist(), strict=True):
-            hot_of.setdefault(int(places[code - PARAMETERS]), []).append(node)
-    used, chosen, flag = [], [], []
-    sets: dict[tuple[int, ...], int] = {}
-    for k, group in enumerate(memory.optimizer.param_groups):
+    used: list[int] = []
+    members_of: dict[int, list[int]] = {}
+    for group in memory.optimizer.param_groups:
         for p in group["params"]:
             members = [place_of(v) for v in scalars([p])]
-            own = [number[place] for place in members if place in number]
-            if direct[own].any() or _always_chosen(tables, set(members), places):
-                used += members
+            own = [int(leaves.parameters[number[i]]) for i in members if i in number]
+            own = [node for node in own if on_the_way[node]]
+            if not own:
                 continue
-            unclear = [i for i in own if reachable[i] and int(places[i]) not in hot_of]
-            if unclear and not _is_neutral(memory, k):
-                raise CompileError(
-                    "cannot be compiled: a run-time integer chooses among results that are "
-                    "computed from different parameters, and the optimiser updates only those "
-                    "that were reached, in a way that depends on more than their gradients"
-                )
-            nodes = sorted({int(n) for place in members for n in hot_of.get(place, ())})
-            if unclear:
-                used += members
-            elif nodes:
-                chosen += members
-                flag += [sets.setdefault(tuple(nodes), len(sets))] * len(members)
-    order = np.argsort(np.array(chosen, np.int64), kind="stable")
-    return Touched(
-        np.array(sorted(used), np.int64), np.array(chosen, np.int64)[order],
-        np.array(flag, np.int64)[order], [np.array(nodes, np.int64) for nodes in sets],
-    )  # fmt: skip
+            condition = conditions.any_of(own)
+            (used if condition == ALWAYS else members_of.setdefault(condition, [])).extend(members)
+    chosen = np.array([i for members in members_of.values() for i in members], np.int64)
+    flag = np.repeat(np.arange(len(members_of)), [len(m) for m in members_of.values()])
+    order = np.argsort(chosen, kind="stable")
+    g, flags = conditions.nodes(g, members_of, lanes)
+    return g, Touched(np.array(sorted(used), np.int64), chosen[order], flag[order], flags)
 
 
-def _without_choices(g: Graph, leaves: Leaves) -> Mask:
-    """The nodes that the loss is computed from whatever is chosen.
+class Conditions:
+    """Under which condition a backward pass reaches a node.
 
-    What all entries of a table are computed from is needed for any of them. It is looked for a few
-    operations deep; what is missed counts as depending on the choice.
+    A condition is a set of pairs: another condition that must hold, and the node of a choice that
+    must be 1 (NONE: no choice). It holds if one of its pairs does. Equal ones have one number, and
+    a set with all choices of an integer is what it is without that choice.
     """
+
+    def __init__(self, g: Graph, leaves: Leaves, on_the_way: Mask) -> None:
+        self._pairs: list[frozenset[tuple[int, int]]] = [frozenset()]
+        self._number: dict[frozenset[tuple[int, int]], int] = {}
+        self._slot, self._size = _slots(g, leaves)
+        user, used, gate = _gated_edges(g, self._slot)
+        # Nodes that are reached whatever is chosen need no condition of their own.
+        flows = on_the_way & ~g.stop
+        loss = np.zeros(len(g), bool)
+        loss[leaves.outputs[0]] = True
+        self._always = used_by(_without(g, self._slot), loss, ~g.stop)
+        kept = on_the_way[user] & flows[used] & ~self._always[used]
+        user, used, gate = user[kept], used[kept], gate[kept]
+        self._of: dict[int, int] = {}
+        self._incoming: dict[int, set[tuple[int, int]]] = {}
+        if len(user):
+            level = levels(g)
+            order = np.lexsort((used, -level[used]))
+            self._visit(zip(*(x[order].tolist() for x in (used, user, gate)), strict=True))
+
+    def _visit(self, uses: Iterator[tuple[int, int, int]]) -> None:
+        """Users come before what they use: each (used, user, choice) finds its user known."""
+        for node, user, gate in uses:
+            self._incoming.setdefault(node, set()).add((self._condition(user), gate))
+
+    def _condition(self, node: int) -> int:
+        if self._always[node]:
+            return ALWAYS
+        if node not in self._of:
+            self._of[node] = self._made(self._incoming.pop(node))
+        return self._of[node]
+
+    def any_of(self, nodes: Iterable[int]) -> int:
+        """The number of the condition that one of these leaves is reached."""
+        pairs: set[tuple[int, int]] = set()
+        for node in nodes:
+            if self._always[node]:
+                return ALWAYS
+            pairs |= self._incoming[node]
+        return self._made(pairs)
+
+    def _made(self, pairs: set[tuple[int, int]]) -> int:
+        choices: dict[tuple[int, int], int] = {}
+        for condition, gate in pairs:
+            if gate != NONE:
+                key = condition, int(self._slot[gate])
+                choices[key] = choices.get(key, 0) + 1
+        whole = {key for key, count in choices.items() if count == self._size[key[1]]}
+        free = {c for c, gate in pairs if gate == NONE} | {c for c, _ in whole}
+        if ALWAYS in free:
+            return ALWAYS
+        gated = {pair for pair in pairs if pair[1] != NONE and pair[0] not in free}
+        if len(free) == 1 and not gated:
+            return free.pop()
+        made = frozenset(gated | {(c, NONE) for c in free})
+        if made not in self._number:
+            self._number[made] = len(self._pairs)
+            self._pairs.append(made)
+        return self._number[made]
+
+    def nodes(self, g: Graph, wanted: Iterable[int], lanes: bool) -> tuple[Graph, Ids]:
+        """The graph with a node for each of these: not 0 where the condition holds."""
+        wanted = list(wanted)
+        if not wanted:
+            return g, np.zeros(0, np.int64)
+        builder = Builder(g)
+        needed = self._needed(wanted)
+        inner = {c for number in needed for c, _ in self._pairs[number]}
+        node: dict[int, int] = {}
+        for number in sorted(needed & inner):
+            total = builder.block_of_sums(1, stop=True)
+            self._add(builder, int(total[0]), number, node)
+            # 0 or 1, so that numbers stay small however deep choices are in one another.
+            holds = Symbols(builder).select(Lanes(builder, total), 1.0, 0.0)
+            node[number] = int(holds.ids[0])
+        flags = builder.block_of_sums(len(wanted), reduced=lanes, stop=True)
+        for flag, number in zip(flags.tolist(), wanted, strict=True):
+            self._add(builder, flag, number, node)
+        return builder.graph(), flags
+
+    def _needed(self, wanted: list[int]) -> set[int]:
+        found, stack = set(wanted), list(wanted)
+        while stack:
+            new = {c for c, _ in self._pairs[stack.pop()] if c != ALWAYS} - found
+            found |= new
+            stack += new
+        return found
+
+    def _add(self, builder: Builder, total: int, number: int, node: dict[int, int]) -> None:
+        pairs = np.array(sorted(self._pairs[number]), np.int64)
+        condition = np.array([node.get(c, NONE) for c in pairs[:, 0].tolist()], np.int64)
+        gate = pairs[:, 1]
+        u = np.where(condition == NONE, gate, condition)
+        v = np.where(condition == NONE, NONE, gate)
+        builder.add_terms(np.full(len(pairs), total), u, v, 1.0)
+
+
+def _slots(g: Graph, leaves: Leaves) -> tuple[Ids, Ids]:
+    """Of every node the run-time integer of which it is a choice, and the choices of each."""
     slots, width = leaves.hot.shape
-    is_hot = np.zeros(len(g), bool)
-    is_hot[leaves.hot.ravel()] = True
-    by_choice = (g.v >= 0) & is_hot[g.v]
-    keep = ~by_choice
-    plain = replace(g, node=g.node[keep], u=g.u[keep], v=g.v[keep], c=g.c[keep])
-    slot_of = np.zeros(len(g), np.int64)
-    slot_of[leaves.hot.ravel()] = np.repeat(np.arange(slots), width)
-    choices: dict[tuple[int, int], dict[int, set[int]]] = {}
-    for n, u, v in zip(*(x[by_choice].tolist() for x in (g.node, g.u, g.v)), strict=True):
-        choices.setdefault((n, int(slot_of[v])), {}).setdefault(v, set()).add(u)
-    seed = np.zeros(len(g), bool)
-    seed[leaves.outputs[0]] = True
-    found = used_by(plain, seed, ~g.stop)
-    start = np.searchsorted(plain.node, np.arange(len(g) + 1))
-    while ready := [key for key in choices if found[key[0]]]:
-        common = [n for key in ready for n in _common(plain, start, choices.pop(key).values())]
-        seed = np.zeros(len(g), bool)
-        seed[[n for n in common if not g.stop[n]]] = True
-        found |= used_by(plain, seed, ~g.stop)
-    return found
+    slot = np.full(len(g), NONE)
+    slot[leaves.hot.ravel()] = np.repeat(np.arange(slots), width)
+    by_choice = (g.v >= 0) & (slot[g.v] >= 0)
+    taken = np.zeros(len(g), bool)
+    taken[g.v[by_choice]] = True
+    return slot, taken[leaves.hot].sum(1)
 
 
-def _common(g: Graph, start: Ids, entries: Collection[set[int]]) -> set[int]:
-    """The nodes that every entry is, or is computed from in a few operations."""
-    reach = [set(entry) for entry in entries]
-    front = [set(entry) for entry in entries]
-    for _ in range(DEPTH):
-        for i, nodes in enumerate(front):
-            found: set[int] = set()
-            for n in nodes if len(reach[i]) < MOST_NODES else ():
-                terms = slice(int(start[n]), int(start[n + 1]))
-                found.update(g.u[terms].tolist(), g.v[terms].tolist(), g.args[n].tolist())
-            found.discard(NONE)
-            front[i] = found - reach[i]
-            reach[i] |= found
-    return set.intersection(*reach)
+def _gated_edges(g: Graph, slot: Ids) -> tuple[Ids, Ids, Ids]:
+    """(user, used, the choice that must be 1 for the user to have come from it, or NONE)."""
+    user, used = edges(g)
+    gate = np.full(len(user), NONE)
+    by_u = np.flatnonzero(g.u >= 0)
+    v = g.v[by_u]
+    gate[: len(by_u)] = np.where((v >= 0) & (slot[v] >= 0), v, NONE)
+    return user, used, gate
 
 
-def _tables(r: Recording, g: Graph, leaves: Leaves, always: Mask) -> list[tuple[Ids, Ids]]:
-    """The tables of parameters from which every step chooses, with the nodes that choose."""
-    products = set((g.u * len(g) + g.v)[(g.v >= 0) & always[g.node]].tolist())
-    tables = []
-    for codes, slot in r.choices:
-        hot = leaves.hot[slot, : len(codes)]
-        if codes[0] >= PARAMETERS:
-            first = int(leaves.parameters[codes[0] - PARAMETERS])
-            if first * len(g) + int(hot[0]) in products:
-                tables.append((codes, hot))
-    return tables
-
-
-def _is_neutral(memory: Memory, group: int) -> bool:
-    """Whether a step with the gradient 0 changes nothing."""
-    options = memory.optimizer.param_groups[group]
-    still: State = {}
-    return (
-        not memory.rules[group].names
-        and memory.optimizer.direction(FLOATS, 0.7, 0.0, still, options) == 0
-    )
-
-
-def _always_chosen(tables: list[tuple[Ids, Ids]], members: set[int], places: Ids) -> bool:
-    """Whether some lookup is in this parameter, whatever the integer is."""
-    return any(set(places[codes - PARAMETERS].tolist()) <= members for codes, _ in tables)
-
-
-def with_flags(g: Graph, touched: Touched, lanes: bool) -> tuple[Graph, Ids]:
-    """The graph with a node for each set: not 0 if a parameter that depends on it was chosen."""
-    if not touched.sets:
-        return g, np.zeros(0, np.int64)
-    builder = Builder(g)
-    flags = builder.block_of_sums(len(touched.sets), reduced=lanes, stop=True)
-    for flag, nodes in zip(flags, touched.sets, strict=True):
-        builder.add_terms(np.full(len(nodes), flag), nodes, NONE, 1.0)
-    return builder.graph(), flags
+def _without(g: Graph, slot: Ids) -> Graph:
+    """The graph without what is chosen."""
+    keep = (g.v < 0) | (slot[g.v] < 0)
+    return replace(g, node=g.node[keep], u=g.u[keep], v=g.v[keep], c=g.c[keep])
