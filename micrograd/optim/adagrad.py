@@ -61,6 +61,10 @@ class Adagrad(Optimizer):
         scaled = m.div(g, m.sqrt(total) + options["eps"])
         return m.div(scaled, 1.0 + before * options["lr_decay"]) if options["lr_decay"] else scaled
 
+    def initial_state(self, options: Group) -> dict[str, float | None]:
+        """What the rule keeps, and from where it starts."""
+        return {"step": 0.0, "sum": options["initial_accumulator_value"]}
+
     def equations(
         self, p: Quantity, g: Quantity, before: State, after: State, options: Group
     ) -> tuple[Equation, ...]:

@@ -73,6 +73,11 @@ class Adam(Optimizer):
         root = m.div(m.sqrt(square), m.sqrt(1.0 - m.pow(beta2, t)))
         return m.div(m.div(mean, root + options["eps"]), 1.0 - m.pow(beta1, t))
 
+    def initial_state(self, options: Group) -> dict[str, float | None]:
+        """What the rule keeps, and from where it starts."""
+        largest = {"max_exp_avg_sq": 0.0} if options["amsgrad"] else {}
+        return {"step": 0.0, "exp_avg": 0.0, "exp_avg_sq": 0.0, **largest}
+
     def equations(
         self, p: Quantity, g: Quantity, before: State, after: State, options: Group
     ) -> tuple[Equation, ...]:

@@ -78,6 +78,13 @@ class Optimizer:
         """
         raise NotImplementedError
 
+    def initial_state(self, options: Group) -> dict[str, float | None]:
+        """What `direction` keeps in `state`, and from which numbers a first step may start.
+
+        A first step from these must be one from no state at all; None: there is no such number.
+        """
+        return {}
+
     def equations(
         self, p: Quantity, g: Quantity, before: State, after: State, options: Group
     ) -> tuple[Equation, ...]:

@@ -71,6 +71,15 @@ class RMSprop(Optimizer):
         state["momentum_buffer"] = buffer
         return buffer
 
+    def initial_state(self, options: Group) -> dict[str, float | None]:
+        """What the rule keeps, and from where it starts."""
+        kept: dict[str, float | None] = {"square_avg": 0.0}
+        if options["centered"]:
+            kept["grad_avg"] = 0.0
+        if options["momentum"]:
+            kept["momentum_buffer"] = 0.0
+        return kept
+
     def equations(
         self, p: Quantity, g: Quantity, before: State, after: State, options: Group
     ) -> tuple[Equation, ...]:

@@ -72,6 +72,11 @@ class SGD(Optimizer):
         state["momentum_buffer"] = v
         return g + momentum * v if options["nesterov"] else v
 
+    def initial_state(self, options: Group) -> dict[str, float | None]:
+        """What the rule keeps, and from where it starts."""
+        first = None if options["dampening"] else 0.0  # undamped, the first v is g
+        return {"momentum_buffer": first} if options["momentum"] else {}
+
     def equations(
         self, p: Quantity, g: Quantity, before: State, after: State, options: Group
     ) -> tuple[Equation, ...]:

@@ -11,7 +11,8 @@ import pytest
 from micrograd import Value, optim
 from micrograd.compiler.store import Store, place_of
 from micrograd.compiler.update.memory import Memory
-from micrograd.compiler.update.rules import PROBES, Rule
+from micrograd.compiler.update.rules import Rule
+from micrograd.errors import CompileError
 from micrograd.ops import FLOATS
 
 RULES: list[tuple[str, dict[str, Any], list[str], dict[str, float], list[str], bool]] = [
@@ -69,8 +70,14 @@ def test_the_initial_state_is_as_good_as_none(name: str, options: Any) -> None:
         assert none == start
 
 
+PROBES = ((0.3, -0.7), (-1.1, 0.2), (0.0, 1.9))  # a parameter and its gradient
+
+
 class FirstStepAnotherWay(optim.SGD):
     """Remembers the same either way, but steps twice as far if it remembers something."""
+
+    def initial_state(self, options):
+        return {"slope": None}
 
     def direction(self, m, p, g, state, options):
         known = "slope" in state
@@ -83,6 +90,20 @@ def test_a_start_must_also_step_as_none_does() -> None:
     optimizer = FirstStepAnotherWay([Value(1.0)])
     rule = Rule(optimizer, optimizer.param_groups[0])
     assert (rule.names, rule.vectors, rule.exact_start) == (["slope"], ["slope"], False)
+
+
+class Undeclared(optim.SGD):
+    """Keeps what it does not declare."""
+
+    def direction(self, m, p, g, state, options):
+        state["slope"] = g
+        return g
+
+
+def test_what_is_kept_must_be_declared() -> None:
+    optimizer = Undeclared([Value(1.0)])
+    with pytest.raises(CompileError, match=r"Undeclared.*'slope'.*return \{'slope': 0.0\}"):
+        Rule(optimizer, optimizer.param_groups[0])
 
 
 # ---- as a mapping --------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ class Lion(optim.Optimizer):
     def __init__(self, params: Any, lr: float = 1e-2, weight_decay: float = 0.1) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
+    def initial_state(self, options: Any) -> dict[str, float | None]:
+        return {"mean": 0.0}
+
     def direction(self, m: Any, p: Any, g: Any, state: Any, options: Any) -> Any:
         mean = state.get("mean", 0.0)
         c = 0.9 * mean + 0.1 * g
