@@ -15,7 +15,7 @@ from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.recording import by_use, met
 from micrograd.compiler.trace.stand_ins import Shape, first_samples, flat, shape_of
-from micrograd.compiler.trace.traced import Source, Traced
+from micrograd.compiler.trace.traced import Calls, Source, Traced
 from micrograd.compiler.update.memory import Memory
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError
@@ -52,6 +52,7 @@ class Programs:
         self._runners: OrderedDict[tuple[str, Shape], Runner] = OrderedDict()
         self._traces: OrderedDict[Shape, Traced] = OrderedDict()
         self._last: dict[Any, Runner] = {}  # by mode and lengths, the program that ran last
+        self._calls = Calls()
         self._new: Traced | None = None  # traced in this call: not to be verified yet
         self.newest: Runner | None = None  # of the program that ran last
 
@@ -190,6 +191,7 @@ class Programs:
         if traced is None or not (traced.captured and traced.captured.same()):
             with located(self._fn):
                 traced = self._source().trace(sample, shape)
+            traced.calls = self._calls
             self._new = self._traces[shape] = traced
             if len(self._traces) > MOST_PROGRAMS:
                 self._traces.popitem(last=False)

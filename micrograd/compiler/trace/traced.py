@@ -36,6 +36,17 @@ MOST_LENGTH = 1 << 24  # of a table that is sought by trial
 
 
 @dataclass(slots=True, eq=False)
+class Calls:
+    """How often a function was called, whichever of its programs ran."""
+
+    count: int = 0
+
+    def next_is_looked_at(self) -> bool:
+        """Whether the next is the 8th, 32nd, 128th, …, before which to trace again."""
+        return self.count + 1 in RECHECKED
+
+
+@dataclass(slots=True, eq=False)
 class Traced:
     """A recording, what its arguments were, and how its outputs make up the result."""
 
@@ -49,20 +60,19 @@ class Traced:
     captured: Surroundings | None = None  # what the function found around it
     verified: bool = False  # whether a second trace has agreed
     due: bool = False  # whether it is time for another
-    calls: int = 0
+    calls: Calls = field(default_factory=Calls)
 
     def passes(self) -> bool:
         """Count a call, if nothing is to be looked at before it; False if something is."""
-        if self.due or self.calls + 1 in RECHECKED:
+        if self.due or self.calls.next_is_looked_at():
             return False
-        self.calls += 1
+        self.calls.count += 1
         return True
 
     def is_due(self) -> bool:
-        """Count a call; True if it is one before which to trace again: the 8th, 32nd, 128th, …."""
-        self.calls += 1
-        if self.calls in RECHECKED:
-            self.due = True
+        """Count a call; True if it is one before which to trace again."""
+        self.due = self.due or self.calls.next_is_looked_at()
+        self.calls.count += 1
         return self.due
 
 
