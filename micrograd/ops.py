@@ -74,6 +74,20 @@ class Op:
         return _row_named, (self.name,)
 
     @property
+    def adds(self) -> bool:
+        """Whether it is the sum of its two inputs."""
+        return self._of_two == ((1.0, "a"), (1.0, "b"))
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it is the product of its two inputs."""
+        return self._of_two == ((1.0, "a", "b"),)
+
+    @property
+    def _of_two(self) -> Terms | None:
+        return self.terms("a", "b") if self.exact and self.arity == 2 and not self.static else None
+
+    @property
     def compares(self) -> bool:
         """Whether it is 1 or 0, and constant on both sides of a jump."""
         return self.vjp is _flat

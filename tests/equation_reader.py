@@ -21,6 +21,8 @@ PRODUCTS = re.compile(r"([^\s·]+)·([^\s·]+)")
 GENERIC = re.compile(r"Σ (\S+) × (\S+)")
 # A name with its shape behind it
 ANNOTATED = re.compile(r"([^\s()·]+?(?:\[[^\]]*\])?ᵀ?) \((\d+(?:×\d+)*)\)")
+# The name of a derivative
+DERIVATIVE = re.compile(r"∂[\w\[\],.]+/∂[\w\[\],.]+")
 # Words that say something with numbers but are no equations
 NOTES = [
     re.compile(text)
@@ -151,7 +153,8 @@ class Reader:
         called, *formulas = split(label, "=")
         formulas = [f for f in formulas if not any(note.fullmatch(f) for note in NOTES)]
         flat = () if len(cells) == len(cells[0]) == 1 else (len(cells), len(cells[0]))
-        self.define(card.key, called, cells, self.shapes.get(name, flat))
+        for known in (called, *(f for f in formulas if DERIVATIVE.fullmatch(f))):
+            self.define(card.key, known, cells, self.shapes.get(name, flat))
         if formulas:
             self.equations.append(Equation(card.key, label, [called], formulas, cells))
 
@@ -261,7 +264,7 @@ class Reader:
         called = [left]
         if left in ("value", "数值"):
             called += [head, "W", "w", "p"]
-        called += [f for f in formulas if re.fullmatch(r"∂[\w\[\],.]+/∂[\w\[\],.]+", f)]
+        called += [f for f in formulas if DERIVATIVE.fullmatch(f)]
         called += [name[2:] for name in called if name.startswith("Σ ")]
         for name in called:
             self.define(card.key, name, [[result]])
@@ -376,6 +379,8 @@ class Reader:
         if not m:
             return []
         arrays = [x for x in self.candidates(m[1], key) if x.shape]
+        if m[2] == ":,None":
+            return [Approx(x.centre[:, None], x.radius[:, None]) for x in arrays]
         if not re.fullmatch(r"[\d:,]+", m[2]):
             places = self.candidates(m[2], key)
             return [x for a in arrays for i in places if (x := _picked_at(a, i)) is not None]

@@ -76,6 +76,18 @@ MISTAKES = {
     "layers of a model": (lambda: viz.layer_graph(MODEL), "pass record_step(model, loss"),
     "operations of a model": (lambda: viz.op_graph(MODEL), "pass record_step(model, loss"),
     "operations of a number": (lambda: viz.op_graph(3.0), "op_graph draws a Value or a Step, got"),
+    "layers of an array": (
+        lambda: viz.layer_graph(MODEL([[1.0], [2.0]])),
+        "needs one element, the array has shape (2, 1): take its sum(), or an element",
+    ),
+    "a function of rows": (
+        lambda: record_step(lambda row: row[0] * 2.0, nn.MSELoss(), SGD, [[1.0], [2.0]], [1.0]),
+        "a function of one row goes in as lambda x: [model(row) for row in x]",
+    ),
+    "a rate for defaults": (
+        lambda: optim.Optimizer(MODEL.parameters(), 0.1),
+        'got float: call super().__init__(params, {"lr": lr})',
+    ),
     "operations of an array": (lambda: viz.op_graph(MODEL([[1.0], [2.0]])), "needs one element"),
     "graph of a model": (lambda: viz.draw_dot(MODEL), "draw_dot draws a Value, got Network"),
     "unknown format": (

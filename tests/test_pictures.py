@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from matplotlib import pyplot
 from peers import Case
 from pictures import Picture
 
@@ -68,6 +69,12 @@ def test_save_takes_the_format_from_the_name(name, tmp_path):
     path = viz.op_graph(Value(1.0) + 2).save(tmp_path / f"graph.{name}")
     assert path.read_bytes().startswith(magic[name.lower()])
     assert os.listdir(tmp_path) == [f"graph.{name}"]
+
+
+def test_a_png_is_on_white(tmp_path):
+    path = viz.op_graph(Value(1.0) + 2).save(tmp_path / "graph.png")
+    corner = pyplot.imread(path)[0, 0]
+    assert (corner == 1.0).all()
 
 
 def test_a_page_holds_the_picture_and_asks_for_nothing(tmp_path):

@@ -19,7 +19,7 @@ from micrograd import MicrogradError, nn, optim, record_step
 
 EACH = 8  # models of a kind, about a hundred in all
 REFUSED = 0.05  # of the pictures; a view refuses by naming one that draws it
-VIEWS = ("gradient_diagram",)
+VIEWS = ("gradient_diagram", "layer_graph", "op_graph")
 
 
 def models(kind: str) -> list[Case]:

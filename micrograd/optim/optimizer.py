@@ -37,6 +37,11 @@ class Optimizer:
         single = isinstance(params, Tensor | Value) or hasattr(params, "parameters")
         if single or not isinstance(params, Iterable):
             raise _no_parameters(params, "a sequence of parameters")
+        if not isinstance(defaults, Mapping):
+            raise ArgumentTypeError(
+                f"defaults must be the options by name, got {type(defaults).__name__}: call "
+                'super().__init__(params, {"lr": lr})'
+            )
         given = list(params)
         if not given:
             raise ArgumentValueError("params is empty: there is nothing to optimise")

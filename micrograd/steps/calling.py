@@ -55,12 +55,25 @@ class Batch:
                 raise ArgumentValueError(f"{name} is empty: its shape is {values.shape}")
 
     def output(self) -> Any:
-        """What the model makes of the inputs; of rows, a list with an output each."""
+        """What the model makes of the inputs; of rows, a list with an output each.
+
+        Raises an ArgumentTypeError if a function cannot take the lists that are passed to it.
+        """
         if self.rows:
             return [self._model(row) for row in self._named["x"]]
-        if self._by_name:
-            return self._model(**self._named)
-        return self._model(*self._named.values())
+        try:
+            if self._by_name:
+                return self._model(**self._named)
+            return self._model(*self._named.values())
+        except TypeError as error:
+            lists = [name for name, a in self._named.items() if isinstance(a, list)]
+            if not lists or isinstance(error, MicrogradError):
+                raise
+            raise ArgumentTypeError(
+                f"model failed on {lists[0]}, a list of {len(self._named[lists[0]])} that it got "
+                f"whole: {error}; a function of one row goes in as lambda {lists[0]}: "
+                f"[model(row) for row in {lists[0]}]"
+            ) from error
 
     def loss(self, output: Any) -> Value:
         """The loss of an output."""

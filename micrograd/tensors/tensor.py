@@ -214,7 +214,10 @@ class Tensor(_Base):
 
     def _only(self, what: str) -> Value:
         if self._values.size != 1:
-            raise ArgumentValueError(f"{what} needs one element, the array has shape {self.shape}")
+            raise ArgumentValueError(
+                f"{what} needs one element, the array has shape {self.shape}: take its sum(), or "
+                "an element"
+            )
         value: Value = self._values.flat[0]
         return value
 

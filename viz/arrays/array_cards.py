@@ -139,7 +139,10 @@ def _card(key: str, block: _Block, language: str) -> Card:
         (op,) = operations
         title = f"{op.result.name} = {op.text(shapes=False)}"
         rows = [Row(word(op.kind, language), _dims(op.size, language))]
-        rows += [Row(x.short, _shape(x, language) or "1", west=_port(x)) for x in _read(block)]
+        rows += [
+            Row(x.short, _read_as(x.written, x, language) or "1", west=_port(x))
+            for x in _read(block)
+        ]
         parts = (Band(ARRAY, tuple(rows)), _scalars(operations, language))
         return Card(key, title, _shape(op.result, language), parts)
     rows = [_line(op, language) for op in operations]
@@ -180,8 +183,12 @@ def _arrays(operations: Sequence[Operation], language: str) -> str:
 
 
 def _shape(x: Array, language: str) -> str:
-    """The shape, and how it is read if that is not step by step."""
-    dims = _dims("×".join(map(str, x.shape)), language)
+    return _read_as(x.shape, x, language)
+
+
+def _read_as(shape: Sequence[int | str], x: Array, language: str) -> str:
+    """A shape, and how the array is read if that is not step by step."""
+    dims = _dims("×".join(map(str, shape)), language)
     return " ".join(part for part in (dims, x.form and word(x.form, language)) if part)
 
 

@@ -18,6 +18,7 @@ from micrograd.compiler.graph.graph import ROW
 from micrograd.steps.step import Floats, Positions
 from micrograd.text.words import exact
 from viz.arrays.parameter_arrays import ParameterArrays, Read
+from viz.arrays.parameter_cards import rule_names
 from viz.arrays.tape_recording import Source, TapePlaces
 
 PICKED = "[…]"
@@ -41,7 +42,7 @@ class ArrayNames:
             for i, m in enumerate(stage.pieces)
             if isinstance(m, Marked) and m.view.space == PARAMETERS
         ]
-        taken = {*results.values(), *source.inputs}
+        taken = {*results.values(), *source.inputs, *rule_names(source.parameters)}
         self.parameters = ParameterArrays(reads, source.parameters, source.leaves, taken)
         self._results = results
 
@@ -133,8 +134,12 @@ class ArrayNames:
         self, name: str, sort: str, view: View, transposed: bool, origin: Ids, whole: Positions
     ) -> Array:
         if whole.size == 1 and not view.form:
-            return Array(name, sort, view.shape, whole=whole.shape, of=(name,), origin=origin)
+            number = whole.ndim and not view.shape and sort != PARAMETER  # not an array of one
+            shown = f"{name}[{', '.join('0' * whole.ndim)}]" if number else name
+            return Array(shown, sort, view.shape, whole=whole.shape, of=(name,), origin=origin)
         index = index_text(whole, origin, view.shape)
+        if not index and sort != PARAMETER and view.shape == (*whole.shape, 1) and whole.ndim == 1:
+            index = "[:, None]"
         form = view.form if index == PICKED else ""
         shown = name if form else f"{name}{index}"
         return Array(

@@ -118,6 +118,15 @@ class _Rule:
         return np.reshape(values, self.shape)
 
 
+def rule_names(records: Sequence[ParameterRecord]) -> set[str]:
+    """What the optimiser's equations call their quantities: v, m, g, …; no array is called so."""
+    names: set[str] = set()
+    for p in records:
+        for equation in _equations(p, 0, "", ""):
+            names |= {equation.name, *(q.name for q in quantities(equation.expression))}
+    return names - {""}
+
+
 def _as_row(values: Floats) -> Floats:
     return values.reshape(1, -1) if values.ndim < 2 else values
 

@@ -105,7 +105,7 @@ def products(formula: Any, parameters: Set[int]) -> tuple[list[Product], list[Qu
         if isinstance(term, Quantity):
             single.append(term)
             continue
-        factors = term.operands if isinstance(term, Applied) and term.op.name == "mul" else ()
+        factors = term.operands if isinstance(term, Applied) and term.op.multiplies else ()
         if len(factors) != 2 or not all(isinstance(q, Quantity) for q in factors):
             return None
         trained = [q.tag in parameters for q in factors]
@@ -118,7 +118,7 @@ def products(formula: Any, parameters: Set[int]) -> tuple[list[Product], list[Qu
 
 def terms(formula: Any) -> list[Any]:
     """What is added, from left to right, if it is a sum; else the whole."""
-    if isinstance(formula, Applied) and formula.op.name == "add":
+    if isinstance(formula, Applied) and formula.op.adds:
         return [term for operand in formula.operands for term in terms(operand)]
     return [formula]
 
@@ -182,8 +182,8 @@ class Reader:
         node = self.tape.nodes[i]
         op = OPS[node.op]
         operands = [self._operand(j) for j in node.inputs]
-        sums = op.name == "add"
-        weighted = op.name == "mul" and all(isinstance(x, Quantity) for x in operands)
+        sums = op.adds
+        weighted = op.multiplies and all(isinstance(x, Quantity) for x in operands)
         if not sums and not weighted:
             inner = [x for x in operands if isinstance(x, Applied)]
             linear = [x for x in inner if products(x, self.parameters)]
@@ -336,7 +336,7 @@ class Hidden:
 
 def _is_simple(term: Any) -> bool:
     """A quantity, or a product of two."""
-    if isinstance(term, Applied) and term.op.name == "mul":
+    if isinstance(term, Applied) and term.op.multiplies:
         return all(isinstance(x, Quantity) for x in term.operands)
     return not isinstance(term, Applied)
 

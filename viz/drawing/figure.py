@@ -70,7 +70,7 @@ class Figure:
             return page(self.svg(), self.title, self.language).encode()
         if format == "png":
             scaled = self.source.replace("{", f"{{\n\tgraph [dpi={PNG_DOTS_PER_INCH}]", 1)
-            return render(scaled, "png")
+            return render(scaled.replace("bgcolor=transparent", "bgcolor=white", 1), "png")
         if format == "pdf":
             return render(self.source, "pdf")
         raise ArgumentValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")

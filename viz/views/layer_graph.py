@@ -8,6 +8,7 @@ from micrograd.steps.mistakes import cannot_draw
 from micrograd.steps.step import Step
 from micrograd.tape.paths import caller, variable_names
 from micrograd.tape.tape import take
+from micrograd.tensors.tensor import Tensor
 from micrograd.text.words import DIGITS, check_digits, check_language, number, word
 from viz.arrays.array_cards import compiled_layers
 from viz.arrays.step_arrays import arrays_of
@@ -18,7 +19,7 @@ from viz.drawing.figure import Figure
 
 
 def layer_graph(
-    step: Step | Compiled | Value,
+    step: Step | Compiled | Value | Tensor,
     language: str = "en",
     *,
     digits: int = DIGITS,
@@ -29,9 +30,10 @@ def layer_graph(
     What is drawn are the arrays that are found in the recorded scalars, whatever code made them;
     modules, parameters and labels give them names. Formulas have shapes, and these multiply: rows
     are samples, `z (8×5) = x (8×3) · W1ᵀ (3×5) + b1 (5)`. Matrices with more than 8 rows or 6
-    columns are heat maps. Numbers have `digits` decimals. The graph of a Value is drawn in the same
-    way; of a compiled function, the arrays that were found in it, with the parameters as they are
-    now. With `backward` dashed wires carry gradients back: the gradient diagram, folded to layers.
+    columns are heat maps. Numbers have `digits` decimals. The graph of a Value, or of a Tensor of
+    one element, is drawn in the same way; of a compiled function, the arrays that were found in it,
+    with the parameters as they are now. With `backward` dashed wires carry gradients
+    back: the gradient diagram, folded to layers.
 
     Raises a GraphError that names a view to use instead for what has no such arrays: derivatives
     made by hand, and programs so irregular that nothing would be readable.
@@ -47,6 +49,8 @@ def layer_graph(
     check_digits(digits)
     if isinstance(step, Compiled):
         return compiled_layers(step, language, digits)
+    if isinstance(step, Tensor):
+        step = step._only("layer_graph")
     if isinstance(step, Value):
         return _of_value(step, language, digits)
     if not isinstance(step, Step):
