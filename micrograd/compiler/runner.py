@@ -17,7 +17,7 @@ from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.update.memory import Memory
-from micrograd.engine import Value, floats_in
+from micrograd.engine import Value, floats_in, packed, same_lists
 
 
 class Runner:
@@ -46,7 +46,9 @@ class Runner:
         self._versions = (store.version, 0 if memory is None else memory.version)
         self._settled = 0
         self._groups: list[dict[str, Any]] = []
-        self._sizes: list[tuple[list[Any], int]] = []  # of groups, and what they hold
+        self._members: list[list[Any]] = []  # the lists of groups, and what they hold
+        self._packed: Any = packed([])
+        self._alive: list[list[Any]] = []
         self.executable.point(PARAMETERS, store.numbers)
         if memory is not None:
             self.executable.point(STATE, memory.numbers)
@@ -82,11 +84,12 @@ class Runner:
         )
 
     def _same_members(self) -> bool:
-        """Whether no group has more or fewer parameters."""
-        for group, count in self._sizes:  # noqa: SIM110  (this runs in every step)
-            if len(group) != count:
+        """Whether each group has the parameters that it had."""
+        assert self._memory is not None
+        for group, members in zip(self._memory.optimizer.param_groups, self._members):  # noqa: B905
+            if group["params"] is not members:
                 return False
-        return True
+        return same_lists(self._members, self._packed)
 
     def _takes_rates(self, memory: Memory) -> bool:
         """Whether nothing but learning rates has changed; those of now are then taken over."""
@@ -119,8 +122,9 @@ class Runner:
         """Note the options that the next steps are made with, and that they are made."""
         memory.note_steps(self.unit.touched.used)
         self._groups = [dict(group) for group in memory.optimizer.param_groups]
-        members = [group["params"] for group in self._groups]
-        self._sizes = [(group, len(group)) for group in members]
+        self._members = [group["params"] for group in self._groups]
+        self._packed = packed(self._members)
+        self._alive = [list(members) for members in self._members]  # so that no address is new
         self._settled = memory.settled
 
     def holds(self, inputs: tuple[Any, ...]) -> bool:

@@ -310,10 +310,11 @@ def packed(lists: list[list[Any]]) -> Any:
 
 
 def same_lists(lists: list[list[Any]], before: Any) -> bool:
-    """Whether each list holds the objects that it held when it was packed."""
-    if any(len(x) != len(copy) for x, copy in zip(lists, before, strict=True)):
-        return False
-    return all(map(is_, chain.from_iterable(lists), chain.from_iterable(before)))
+    """Whether each list holds the objects that it held when it was packed, or equal ones."""
+    try:
+        return bool(lists == before)
+    except Exception:  # arrays do not compare so, and lists may hold themselves
+        return all(len(x) == len(y) and all(map(is_, x, y)) for x, y in zip(lists, before))  # noqa: B905
 
 
 def same_entries(dicts: list[dict[str, Any]], keys: list[Any], values: list[Any]) -> bool:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+from argparse import Namespace
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -92,6 +96,56 @@ def make_method() -> tuple[Callable[[Any], Value], dict[str, Callable[[float], A
     }
 
 
+class Slotted:
+    """An object with slots."""
+
+    __slots__ = ("k", "w")
+
+    def __init__(self) -> None:
+        self.k, self.w = 1.0, Value(0.5)
+
+
+class Listed(list):  # type: ignore[type-arg]
+    """A list of one's own."""
+
+
+def make_containers() -> tuple[Callable[[Any], Value], dict[str, Callable[[float], Any]]]:
+    a = Value(1.5)
+    space, arguments = SimpleNamespace(k=1.0, inner=SimpleNamespace(w=Value(2.0))), Namespace(k=0.5)
+    slotted, listed, chosen = Slotted(), Listed([1.0, 2.0]), defaultdict(float, k=1.0)
+    ordered, queue, members = OrderedDict(k=1.0), deque([1.0, 2.0]), {1, 2}
+    late: dict[str, float] = {}
+    scaled = partial(lambda k, x: k["by"] * x, {"by": 2.0})
+
+    def loss(x: Any) -> Value:
+        total = a * space.k + space.inner.w * arguments.k + slotted.w * slotted.k + listed[0]
+        total = total + chosen["k"] + ordered["k"] * a + sum(queue) + len(members)
+        total = (
+            total
+            + late.get("k", 1.0)
+            + getattr(space, "late", 0.0)
+            + scaled(a)
+            + sum(late.values())
+        )
+        return (total * x[0] + x[1]) ** 2
+
+    return loss, {
+        "an attribute of a namespace": lambda k: setattr(space, "k", k),
+        "a Value of a nested namespace": lambda k: setattr(space.inner, "w", Value(k)),
+        "an attribute of parsed arguments": lambda k: setattr(arguments, "k", k),
+        "a slot": lambda k: setattr(slotted, "k", k),
+        "a Value in a slot": lambda k: setattr(slotted, "w", Value(k)),
+        "an entry of a subclass of list": lambda k: listed.__setitem__(0, k),
+        "an entry of a defaultdict": lambda k: chosen.__setitem__("k", k),
+        "an entry of an OrderedDict": lambda k: ordered.__setitem__("k", k),
+        "an entry of a deque": lambda k: queue.append(k),
+        "a member of a set": lambda k: members.add(int(10 * k)),
+        "a key that comes later": lambda k: late.__setitem__("k", k),
+        "an attribute that comes later": lambda k: setattr(space, "late", k),
+        "an argument of a partial": lambda k: scaled.args[0].__setitem__("by", k),
+    }
+
+
 def make_module() -> tuple[Callable[[Any], Any], dict[str, Callable[[float], Any]]]:
     random.seed(1)
     module = Dropped()
@@ -106,7 +160,11 @@ def make_module() -> tuple[Callable[[Any], Any], dict[str, Callable[[float], Any
     }
 
 
-KINDS = [(make, name) for make in (make_closure, make_method, make_module) for name in make()[1]]
+KINDS = [
+    (make, name)
+    for make in (make_closure, make_method, make_containers, make_module)
+    for name in make()[1]
+]
 
 
 @pytest.fixture(autouse=True)
@@ -183,3 +241,62 @@ def test_equal_numbers_are_no_change() -> None:
     assert f([1.0, 2.0]) == plain.loss([1.0, 2.0]).data
     plain.beta = 0.0
     assert f([1.0, 2.0]) == plain.loss([1.0, 2.0]).data
+
+
+def _members(make: Any, change: Callable[[list[dict[str, Any]], Value, Value], Any], backend: str,
+             compiled: bool) -> list[float]:  # fmt: skip
+    a, b, c = Value(1.0), Value(1.0), Value(0.5)
+    optimizer = make([a, b])
+    f = micrograd.compile(
+        lambda x: (a * x + b + c * c - 3.0) ** 2, optimizer=optimizer, backend=backend
+    )
+    for i in range(12):
+        if i == 4:
+            change(optimizer.param_groups, b, c)
+        if compiled:
+            f.step(1.0)
+        else:
+            optimizer.zero_grad()
+            f.fn(1.0).backward()
+            optimizer.step()
+    return [a.data, b.data, c.data]
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, lr=0.1), lambda p: optim.Adam(p, lr=0.1)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda groups, b, c: groups[0].__setitem__("params", [b]),
+        lambda groups, b, c: groups[0]["params"].__setitem__(slice(None), [c]),
+        lambda groups, b, c: groups[0]["params"].__setitem__(0, c),
+        lambda groups, b, c: groups[0]["params"].__setitem__(slice(None), [b, c]),
+        lambda groups, b, c: groups.__setitem__(0, dict(groups[0], params=[b])),
+    ],
+    ids=["another list", "one other", "one in its place", "others", "another group"],
+)
+def test_who_is_in_a_group_is_seen_at_the_next_step(make: Any, change: Any, backend: str) -> None:
+    eager = _members(make, change, backend, compiled=False)
+    assert _members(make, change, backend, compiled=True) == pytest.approx(eager, rel=1e-12)
+
+
+def test_a_module_of_the_user(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "users_settings.py").write_text("temperature = 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import users_settings  # type: ignore[import-not-found]
+
+    w = Value(2.0)
+    f = micrograd.compile(lambda x: w * x * users_settings.temperature, backend="numpy")
+    for i in range(6):
+        users_settings.temperature = 1.0 + (i > 3)
+        assert f(3.0 + i) == pytest.approx(2.0 * (3.0 + i) * (1.0 + (i > 3)))
+
+
+def test_true_among_integers_that_are_indices(backend: str) -> None:
+    table = [Value(0.0), Value(1.0), Value(2.0)]
+
+    def loss(ids: Any) -> Value:
+        return sum((table[i] - 1.0) ** 2 for i in ids)
+
+    f = micrograd.compile(loss, backend=backend)
+    for ids in ([True, 1, 2], [1, 2, True], [0, 2, True]):
+        assert f(ids) == loss(ids).data

@@ -7,7 +7,9 @@ dicts, contents of arrays. What the code in reach can name is noted, and compare
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -23,7 +25,8 @@ from micrograd.tensors.tensor import Tensor
 
 NUMBERS = (int, float, str, bytes, bool, complex, type(None))
 # What goes on by itself, or is asked elsewhere.
-APART = (Optimizer, LRScheduler, Random, np.random.Generator, ModuleType, type)
+APART = (Optimizer, LRScheduler, Random, np.random.Generator, type)
+DYNAMIC = frozenset(["getattr", "hasattr", "get", "vars"])
 ROUNDS = 8  # of looking for code, and for what it names
 
 Entries = tuple[list[dict[str, Any]], list[Any], list[Any]]  # dicts, keys, values: None for none
@@ -49,8 +52,11 @@ class Surroundings:
         "_entries",
         "_lists",
         "_modules",
+        "_others",
         "_packed",
         "_set",
+        "_sizes",
+        "_slots",
     )
 
     def __init__(self, fn: Callable[..., Any]) -> None:
@@ -61,6 +67,9 @@ class Surroundings:
         self._packed = packed(found.lists)
         self._entries, self._modules = found.entries(modules=False), found.entries(modules=True)
         self._arrays = [(x, _content(x)) for x in found.arrays]
+        self._sizes = [(x, len(x)) for x in found.dicts]
+        self._others = [(x, list(x)) for x in found.others]
+        self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()]
         self._classes = [(c, n, vars(c)[n]) for c in found.classes for n in sorted(found.names)
                          if n in vars(c)]  # fmt: skip
         self._set = attributes_set()
@@ -74,6 +83,9 @@ class Surroundings:
         self._packed = packed(self._lists)
         self._entries, self._modules = _unchanged(self._entries), _unchanged(self._modules)
         self._arrays = [(x, content) for x, content in self._arrays if _content(x) == content]
+        self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
+        self._others = [(x, items) for x, items in self._others if _equal(list(x), items)]
+        self._slots = [(x, n, v) for x, n, v in self._slots if _same(getattr(x, n, None), v)]
         self._set = attributes_set()
 
     def same(self) -> bool:
@@ -86,6 +98,15 @@ class Surroundings:
                 return False
         for array, content in self._arrays:
             if _content(array) != content:
+                return False
+        for container, size in self._sizes:
+            if len(container) != size:
+                return False
+        for other, items in self._others:
+            if len(other) != len(items) or not all(map(_same, other, items)):
+                return False
+        for x, name, value in self._slots:
+            if not _same(getattr(x, name, None), value):
                 return False
         if not same_lists(self._lists, self._packed) and not self._equal_lists():
             return False
@@ -147,6 +168,7 @@ class _Found:
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
         self.names: set[str] = {"training"}
+        self.asked: set[str] = set()  # what `getattr` and the like may ask for
         self.codes: set[CodeType] = set()
         for _ in range(ROUNDS):
             known = len(self.names), len(self.codes)
@@ -158,6 +180,7 @@ class _Found:
         self.cells: dict[int, tuple[Any, Any]] = {}
         self.lists: list[list[Any]] = []
         self.dicts: list[dict[Any, Any]] = []
+        self.others: list[Any] = []  # sets, deques
         self.spaces: list[dict[str, Any]] = []  # globals
         self.objects: list[Any] = []
         self.arrays: list[np.ndarray] = []
@@ -178,12 +201,23 @@ class _Found:
             self.arrays.append(x)
             yield from x.flat if x.dtype == object else ()
         elif isinstance(x, list | tuple | set | frozenset):
-            if type(x) is list:
+            if isinstance(x, list):
                 self.lists.append(x)
+            elif isinstance(x, set):
+                self.others.append(x)
             yield from x
-        elif type(x) is dict:
+        elif isinstance(x, deque | bytearray):
+            self.others.append(x)
+            yield from x
+        elif isinstance(x, dict):
             self.dicts.append(x)
             yield from x.values()
+        elif isinstance(x, partial):
+            yield from (x.func, x.args, x.keywords)
+        elif isinstance(x, ModuleType):
+            if _is_users(x):
+                self.spaces.append(vars(x))
+                yield from (value for name, value in vars(x).items() if name in self.names)
         elif isinstance(x, MethodType):
             yield from (x.__self__, x.__func__)
         elif isinstance(x, FunctionType):
@@ -209,11 +243,15 @@ class _Found:
 
     def _note(self, code: CodeType) -> None:
         self.codes.add(code)
-        self.names.update(names_of(code))
+        names = names_of(code)
+        self.names.update(names)
+        if not DYNAMIC.isdisjoint(names):
+            self.asked.update(x for x in code.co_consts if isinstance(x, str) and x.isidentifier())
+            self.names |= self.asked
 
     def _of_object(self, x: Any) -> Iterator[Any]:
         """The attributes of an object that code names, and the code of its class that is named."""
-        held = getattr(x, "__dict__", None)
+        held = getattr(x, "__dict__", {})
         if type(held) is not dict or _is_foreign(type(x)):
             return
         self.objects.append(x)
@@ -226,6 +264,19 @@ class _Found:
                     if isinstance(code, CodeType):
                         self._note(code)
         yield from (value for name, value in held.items() if name in self.names)
+        yield from (getattr(x, name) for name in self._slots_of(x) if hasattr(x, name))
+
+    def _slots_of(self, x: Any) -> list[str]:
+        """The slots of an object that code names."""
+        slots: set[str] = set()
+        for cls in type(x).__mro__:
+            own = vars(cls).get("__slots__", ())
+            slots |= {own} if isinstance(own, str) else set(own)
+        return sorted(slots & self.names)
+
+    def slots(self) -> Iterator[tuple[Any, str]]:
+        """Objects and their slots that are to be compared."""
+        yield from ((x, name) for x in self.objects for name in self._slots_of(x))
 
     def entries(self, modules: bool) -> Entries:
         """What is to be compared in dicts: those of modules, or all others."""
@@ -240,8 +291,11 @@ class _Found:
 
         for x in self.objects:
             if isinstance(x, Module) is modules:
-                for name in self.names & (vars(x).keys() | {"training"} | set(dir(type(x)))):
-                    note(vars(x), name)
+                held = getattr(x, "__dict__", None)
+                if held is not None:
+                    known = held.keys() | {"training"} | set(dir(type(x))) | self.asked
+                    for name in self.names & known:
+                        note(held, name)
         if not modules:
             for d in self.dicts:
                 for key in d:
@@ -255,4 +309,12 @@ class _Found:
 def _is_foreign(cls: type) -> bool:
     """Whether a class is of the standard library, or of a library that has nothing to watch."""
     root = cls.__module__.partition(".")[0]
-    return root in sys.stdlib_module_names - {"__main__"} or root in ("numpy", "torch")
+    known = sys.stdlib_module_names - {"__main__", "types", "argparse"}
+    return root in known or root in ("numpy", "torch")
+
+
+def _is_users(module: ModuleType) -> bool:
+    """Whether a module is neither installed nor ours."""
+    path = getattr(module, "__file__", None) or ""
+    apart = (PACKAGE, sys.prefix, sys.base_prefix)
+    return bool(path) and "site-packages" not in path and not path.startswith(apart)

@@ -317,7 +317,7 @@ def _refilled(x: Any, numbers: Any) -> Any:
     if isinstance(x, list | tuple):
         parts = [_refilled(item, numbers) for item in x]
         return parts if isinstance(x, list) else tuple(parts)
-    return next(numbers)
+    return x if isinstance(x, bool) else next(numbers)
 
 
 def _same(a: Recording, b: Recording) -> None:

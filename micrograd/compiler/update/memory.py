@@ -119,7 +119,8 @@ class Memory(MutableMapping[Value, State]):
         """Follow the optimiser's options and the store's size; rates are taken over each time."""
         groups = self.optimizer.param_groups
         options = [{k: x for k, x in g.items() if k not in ("params", "lr")} for g in groups]
-        if options != self._options or self.places != len(self.store.values):
+        grew = self.places != len(self.store.values)
+        if grew or options != self._options or not np.array_equal(self._groups(), self.group):
             rules = [Rule(self.optimizer, g) for g in groups]
             # What is new has taken no step yet: a cohort of its own.
             fresh = self.cohorts if self.places else 0
