@@ -60,10 +60,11 @@ def compile(  # noqa: A001  (the name of the contract)
     the program, by running it as it is.
 
     What `fn` finds around it is part of a program: names in its closure and in globals, attributes
-    of objects, entries of lists, dicts and sets, contents of arrays. When what its code can name has
-    changed, the next call compiles again; so what changes at every call should be an argument. What
-    code reaches otherwise (an attribute whose name is put together, an object of C) is compared only
-    when the program is traced again: at the second call with other arguments, the 8th, the 32nd, …
+    of objects, entries of lists, dicts and sets, contents of arrays. When what its code can name
+    has changed, the next call compiles again; so what changes at every call should be an argument.
+    What code reaches otherwise (an attribute whose name is put together, an object of C) is
+    compared when the program is traced again: at the second call with other arguments, the 8th, the
+    32nd, and so on.
 
     Raises a CompileError that names the line for what cannot be compiled faithfully: a branch on a
     number, a number that leaves the graph, randomness, a hand-written `_backward`.
