@@ -19,7 +19,8 @@ from micrograd.compiler.trace.tracer import Read
 from micrograd.core import python_core
 from micrograd.ops import FLOATS, OPS
 
-NAME, STATIC = sys.argv[1], tuple(map(float, sys.argv[2:]))
+NAME = sys.argv[1] if __name__ == "__main__" else ""
+STATIC = tuple(map(float, sys.argv[2:])) if NAME else ()
 POINTS = [-3.0, -0.7, -1e-9, 0.3, 1.0, 2.5]
 EDGES = [math.nan, math.inf, -math.inf, 0.0, -0.0, 30.0, -30.0]
 

@@ -81,7 +81,7 @@ def test_names_of_other_models():
     entropy = last("cross entropy")
     assert "a5 = Σ a4 (6) − Σ a1[y] (6)" in entropy
     assert "L = a5 / 6" in entropy
-    assert "out = a1 (6×3) / a2 (6×1)" in last("softmax")
+    assert "out = a1 (6×3) / a2[:, None] (6×1)" in last("softmax")
     assert "L = a2 + Σ θ (26)² / 100" in last("penalty")
     assert last("Karpathy's")[0] == "z1 = x (5×3) · W1ᵀ (3×4) + b1 (4)"
     assert "out = h (5×4) · v (4)" in last("scalars")

@@ -52,7 +52,7 @@ def test_a_card_for_each_array_operation_and_parameter():
     assert len(cards(picture)) == 5
     texts = [text.strip() for text in picture.texts("op0")]
     assert "H1 = relu(x · W1ᵀ + b1)" in texts
-    assert {"matmul", "20×5×3", "20×3", "5×3", "20×5"} <= set(texts)
+    assert {"matmul", "20×5×3", "20×3", "3×5", "20×5"} <= set(texts)
     assert "700 scalar operations" in texts
     assert "→ one array 20×5" in texts
     assert "300 add, 300 mul, 100 relu" in texts
