@@ -147,6 +147,7 @@ class Runner:
         """Take other numbers in the structure of the last ones; False if they are anything else."""
         if self._plan is None or len(inputs) != self._count:
             return False
+        self._held = None  # whatever follows, these are no more what the program is pointed at
         new: list[tuple[Space, np.ndarray]] = []
         for space, shape, sort, own in self._plan:
             x = inputs[space.number]
@@ -174,11 +175,12 @@ class Runner:
             return False
         for space, array in new:
             self.executable.point(space, array)
-        self._held, self._shapes = None, []
+        self._shapes = []
         return True
 
     def take(self, inputs: tuple[Any, ...], final: bool) -> None:
         """Run on these arguments; `final` if the program is not to be checked again."""
+        self._held = None
         repeatable = final and not any(isinstance(x, list | tuple) for x in inputs)
         self._watched, plan = [], list[Plan]()
         for space, k, dtype in self._spaces:

@@ -374,3 +374,15 @@ def test_arrays_and_lists_that_are_refilled_are_read_anew(backend: str) -> None:
         array[0], values[1] = float(i), float(-i)
         assert f(array, 0.5 * i) == pytest.approx((i + 2) * i)
         assert f(values, 0.5 * i) == pytest.approx((2 - i) * i)
+
+
+def test_a_call_that_is_refused_leaves_no_number_behind(backend: str) -> None:
+    w = Value(2.0)
+    f = micrograd.compile(lambda k, x: w * k * sum(x), backend=backend)
+    k, x = 2.0, np.ones(3)
+    for _ in range(4):
+        assert f(k, x) == 12.0
+    for other in (np.ones(3) * 1j, np.array([10**17, 1, 1])):
+        with pytest.raises(micrograd.MicrogradError):
+            f(3.0, other)
+        assert f(k, x) == 12.0
