@@ -7,7 +7,7 @@ SETUP := setup.cfg setup.py pyproject.toml
 ENGINE := $(addprefix tests/test_,engine.py backward.py gradients.py ops.py memory.py cores.py \
 	arrays.py checks.py karpathy.py)
 
-.PHONY: demo notebooks pictures test native lint bench bench-compile clean
+.PHONY: demo notebooks pictures test test-all native lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
@@ -22,6 +22,9 @@ notebooks: .venv/.installed-notebook
 test: .venv/.installed-test lint
 	$(BIN)/python -m pytest --numprocesses auto
 	MICROGRAD_PURE=1 $(BIN)/python -m pytest --numprocesses auto --quiet $(ENGINE)
+
+test-all: .venv/.installed-test lint
+	$(BIN)/python -m pytest --numprocesses auto -m ""
 
 native: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77"
