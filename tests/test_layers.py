@@ -22,7 +22,7 @@ ROOMS = [
     "micrograd.observers",
     "micrograd.core", "micrograd.engine", "micrograd.functions", "micrograd.gradients",
     "micrograd.checks", "micrograd.tensors", "micrograd.tape", "micrograd.text", "micrograd.nn",
-    "micrograd.optim", "micrograd.data", "micrograd.steps",
+    "micrograd.optim", "micrograd.data", "micrograd.steps", "micrograd.reading",
     "micrograd.compiler", "micrograd.compiler.codes", "micrograd.compiler.store",
     "micrograd.compiler.trace", "micrograd.compiler.graph", "micrograd.compiler.nest",
     "micrograd.compiler.arrays", "micrograd.compiler.optimise", "micrograd.compiler.update",

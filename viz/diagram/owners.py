@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from viz.diagram.reading import Reading, Use
-from viz.diagram.units import Product, Unit, products
+from micrograd.reading.reading import Reading, Use
+from micrograd.reading.units import Product, Unit, products
 
 MOST_WEIGHT_CARDS = 6  # a layer with more weights shows them as lines of its neurons' cards
 

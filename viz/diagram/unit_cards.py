@@ -7,11 +7,21 @@ from dataclasses import dataclass, replace
 from string import ascii_letters
 from typing import Any
 
+from micrograd.reading.reading import Reading
+from micrograd.reading.units import (
+    PARAMETER,
+    TARGET,
+    Hidden,
+    Leaf,
+    Line,
+    Product,
+    Unit,
+    products,
+    terms,
+)
 from micrograd.text.equations import Quantity, quantities, symbolic
 from viz.diagram.indices import listed, vector
-from viz.diagram.reading import Reading
 from viz.diagram.rows import LONGEST_FORMULA, Rows
-from viz.diagram.units import PARAMETER, TARGET, Hidden, Leaf, Line, Product, Unit, products, terms
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Updates, digits_of, text
 from viz.diagram.upstream import Upstream
 from viz.diagram.weight_lines import Weight, weight_lines

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from micrograd.optim.equation import NEW, Equation
+from micrograd.reading.reading import Reading
 from micrograd.text.equations import Quantity, figure, holds, quantities
 from micrograd.text.words import exact
-from viz.diagram.reading import Reading
 from viz.diagram.rows import Rows
 from viz.drawing.cards import Band, Piece, Row, plain
 from viz.drawing.palette import UPDATE, Role

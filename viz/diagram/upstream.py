@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from micrograd.reading.reading import Reading
+from micrograd.reading.units import products
 from viz.diagram.indices import indexed
-from viz.diagram.reading import Reading
 from viz.diagram.rows import Rows, sum_of_products
-from viz.diagram.units import products
 from viz.drawing.cards import Piece, Row, plain
 from viz.drawing.palette import GRADIENT
 

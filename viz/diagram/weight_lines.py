@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from micrograd.reading.units import Unit
 from micrograd.text.equations import Quantity
-from viz.diagram.units import Unit
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Line, Updates, digits_of, text
 from viz.diagram.upstream import Upstream
 from viz.drawing.cards import Band, Grid, Row, operand, plain

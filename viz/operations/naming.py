@@ -9,13 +9,13 @@ import numpy as np
 
 from micrograd.errors import GraphError
 from micrograd.ops import OPS
+from micrograd.reading.names import element, parameter_names
+from micrograd.reading.reading import Reading, read
 from micrograd.steps.step import Positions, Step
 from micrograd.tape.modules import Scope
 from micrograd.tape.tape import Tape
 from micrograd.text.equations import Applied, Expression, Quantity, symbolic
 from micrograd.text.words import DIGITS, word
-from viz.diagram.names import element, parameter_names
-from viz.diagram.reading import Reading, read
 from viz.operations.grouping import path_of_module
 
 UNNAMED = "…"  # an operand that has no name of its own

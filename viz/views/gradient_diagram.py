@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from micrograd.engine import Value
 from micrograd.errors import GraphError
 from micrograd.ops import OPS
+from micrograd.reading.names import key
+from micrograd.reading.reading import Reading, read, read_graph
+from micrograd.reading.units import INPUT, PARAMETER, Product, Unit
 from micrograd.steps.mistakes import cannot_draw
 from micrograd.steps.step import Step
 from micrograd.tape.paths import caller, variable_names
@@ -14,12 +17,9 @@ from micrograd.tape.tape import Tape, take
 from micrograd.tensors.tensor import Tensor
 from micrograd.text.equations import quantities
 from micrograd.text.words import check_digits, check_language
-from viz.diagram.names import key
 from viz.diagram.owners import own_parameters, with_weight_cards
-from viz.diagram.reading import Reading, read, read_graph
 from viz.diagram.rows import Rows
 from viz.diagram.unit_cards import Cards
-from viz.diagram.units import INPUT, PARAMETER, Product, Unit
 from viz.diagram.updates import Updates
 from viz.diagram.upstream import Upstream
 from viz.drawing.cards import Card

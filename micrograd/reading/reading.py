@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from micrograd.reading.names import element, name_units, parameter_names
+from micrograd.reading.order import arrange
+from micrograd.reading.samples import Sample, sample_of
+from micrograd.reading.units import INPUT, PARAMETER, TARGET, Leaf, Line, Reader, Unit, terms
 from micrograd.steps.step import ParameterRecord, Step
 from micrograd.tape.tape import Tape
 from micrograd.text.equations import Quantity, quantities
-from viz.diagram.names import element, name_units, parameter_names
-from viz.diagram.order import arrange
-from viz.diagram.samples import Sample, sample_of
-from viz.diagram.units import INPUT, PARAMETER, TARGET, Leaf, Line, Reader, Unit, terms
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 
+from micrograd.reading.samples import SEVERAL, Sample
+from micrograd.reading.units import Leaf, Unit
 from micrograd.steps.step import ParameterRecord, Step
 from micrograd.tape.tape import Tape
 from micrograd.text.equations import symbolic
-from viz.diagram.samples import SEVERAL, Sample
-from viz.diagram.units import Leaf, Unit
 
 
 def parameter_names(step: Step) -> Iterator[tuple[ParameterRecord, str]]:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from micrograd.reading.units import Unit
 from micrograd.text.equations import quantities
-from viz.diagram.units import Unit
 
 
 def arrange(units: list[Unit], outputs: list[int], leaves: Mapping[int, int]) -> None:
