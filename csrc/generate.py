@@ -104,7 +104,7 @@ def slot(row: Any) -> str:
 
 def generated(table: types.ModuleType, fingerprint: int) -> str:
     """All of it: what operators.h and backward.h include."""
-    m, rows = symbolic.Rows(table.OPS), list(table.OPS.values())
+    m, rows = symbolic.SymbolicRows(table.OPS), list(table.OPS.values())
 
     def block(name: str, make: Any) -> str:
         lines = [line for line in map(make, rows) if line]

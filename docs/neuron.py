@@ -18,7 +18,7 @@ from micrograd.compiler import passes
 from micrograd.compiler.codes import NONE, ROWS
 from micrograd.compiler.graph.graph import ROW, SUM, Graph
 from micrograd.compiler.nest.ir import Nest
-from micrograd.compiler.passes import Unit
+from micrograd.compiler.passes import Compilation
 from micrograd.compiler.trace.recording import Recording
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
@@ -75,7 +75,7 @@ def stages() -> Iterator[tuple[str, list[str]]]:
     exec(PROGRAM, names)
     made: Any = names["neuron"]
     source, given = made.source, made._programs.newest.unit
-    unit = Unit(
+    unit = Compilation(
         given.recording, given.arguments, given.places, given.size, given.mode, given.memory
     )
     yield "trace", [*recording(unit.recording)]
@@ -102,7 +102,7 @@ def lines(nests: Sequence[Nest]) -> list[str]:
     return [line for nest in nests for line in str(nest).split("\n")]
 
 
-def places(unit: Unit) -> Iterator[str]:
+def places(unit: Compilation) -> Iterator[str]:
     """Where each node is, a few a line; without nodes that nothing needs, they have new numbers."""
     layout = unit.layout
     at = [

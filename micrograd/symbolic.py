@@ -150,7 +150,7 @@ def _with_names(f: types.FunctionType, names: dict[str, Any]) -> types.FunctionT
     return types.FunctionType(f.__code__, names, f.__name__, f.__defaults__, f.__closure__)
 
 
-class Rows:
+class SymbolicRows:
     """The functions of a table's rows on symbols: the `m` of derivatives."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:

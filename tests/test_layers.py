@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,38 @@ def test_every_way_of_importing_is_seen() -> None:
     assert imported("import micrograd.engine, math") == {"micrograd.engine"}
     assert imported("def f():\n    if True:\n        import viz") == {"viz"}
     assert imported("if TYPE_CHECKING:\n    from micrograd.engine import Value") == set()
+
+
+def types_in(source: str) -> Iterator[tuple[str, str]]:
+    """The names of classes, and of types at the top; each with what it stands for."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name, ast.unparse(node)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and re.fullmatch(r"_?[A-Z]+[a-z]\w*", name_of(node)):
+            yield name_of(node), ast.unparse(node.value)
+
+
+def name_of(node: ast.Assign) -> str:
+    """What is assigned to, if that is one name."""
+    return node.targets[0].id if isinstance(node.targets[0], ast.Name) else ""
+
+
+def test_a_name_of_a_type_has_one_meaning() -> None:
+    meanings: dict[str, dict[str, list[str]]] = {}
+    for module, path in MODULES.items():
+        for name, meaning in types_in(path.read_text(encoding="utf-8")):
+            meanings.setdefault(name, {}).setdefault(meaning, []).append(module)
+    twice = {name: list(of.values()) for name, of in meanings.items() if len(of) > 1}
+    assert not twice
+
+
+def test_types_are_found() -> None:
+    source = (
+        "class A:\n    class _B: ...\nC = _D = int\n_Pair = tuple[A, A]\nONE, x = 1, 2\ny.Z = 3"
+    )
+    assert dict(types_in(source)).keys() == {"A", "_B", "_Pair"}
 
 
 @pytest.mark.parametrize("package", ["micrograd", "micrograd.nn", "micrograd.optim", "viz"])

@@ -65,7 +65,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", FontWarning)
-            warnings.showwarning = _Shown()
+            warnings.showwarning = _ShownOnce()
             options.run(options)
     except MicrogradError as error:
         parser.error(str(error))
@@ -109,7 +109,7 @@ class _Pipe:
             os.close(nowhere)
 
 
-class _Shown:
+class _ShownOnce:
     """Shows each warning once, in one line."""
 
     def __init__(self) -> None:

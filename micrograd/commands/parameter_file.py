@@ -16,10 +16,10 @@ from micrograd.training.saving import FORMAT, load
 
 WANTED = '{"layer1.weight": [[…]], "layer1.bias": […], …}'
 
-State = dict[str, Any]
+StateDict = dict[str, Any]
 
 
-def read_parameters(path: Path) -> State:
+def read_parameters(path: Path) -> StateDict:
     """The parameters in a file, by the names of `article.Network`.
 
     Layers of other names, such as those of a Sequential, are counted in the file's order. Raises an
@@ -47,7 +47,7 @@ def _from_json(path: Path) -> Any:
     return content
 
 
-def _renamed(state: Mapping[Any, Any]) -> State:
+def _renamed(state: Mapping[Any, Any]) -> StateDict:
     """`0.weight`, `0.bias`, `2.weight` as `layer1.weight`, `layer1.bias`, `layer2.weight`."""
     names = [str(name) for name in state]
     layers = dict.fromkeys(name.rpartition(".")[0] for name in names)
@@ -63,7 +63,7 @@ def _renamed(state: Mapping[Any, Any]) -> State:
     }
 
 
-def sizes_of(state: State, path: Path) -> tuple[int, ...]:
+def sizes_of(state: StateDict, path: Path) -> tuple[int, ...]:
     """The units of each layer, as the shapes of the weights have them."""
     sizes: list[int] = []
     for k in range(1, len(state) + 1):

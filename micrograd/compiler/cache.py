@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.arrays.inputs import Arguments
-from micrograd.compiler.passes import STEP, Unit, compiled
+from micrograd.compiler.passes import STEP, Compilation, compiled
 from micrograd.compiler.runner import Runner
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.recording import by_use, met
-from micrograd.compiler.trace.stand_ins import Shape, first_samples, flat, shape_of
-from micrograd.compiler.trace.traced import Calls, Source, Traced
+from micrograd.compiler.trace.stand_ins import CallShape, first_samples, flat, shape_of
+from micrograd.compiler.trace.traced import Calls, Traceable, Traced
 from micrograd.compiler.update.memory import Memory
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError
@@ -49,8 +49,8 @@ class Programs:
         self._batch, self._backend, self._dtype = batch, backend, dtype
         self._explicit = parameters
         self._met: list[Value] = []
-        self._runners: OrderedDict[tuple[str, Shape], Runner] = OrderedDict()
-        self._traces: OrderedDict[Shape, Traced] = OrderedDict()
+        self._runners: OrderedDict[tuple[str, CallShape], Runner] = OrderedDict()
+        self._traces: OrderedDict[CallShape, Traced] = OrderedDict()
         self._last: dict[Any, Runner] = {}  # by mode and lengths, the program that ran last
         self._calls = Calls()
         self._new: Traced | None = None  # traced in this call: not to be verified yet
@@ -180,7 +180,7 @@ class Programs:
         places = np.array([place_of(v) for v in r.parameters], np.int64)
         arguments = Arguments.of(traced.stand_ins, lanes)
         number_bytes = np.dtype(self._dtype).itemsize
-        unit = Unit(r, arguments, places, len(store.values), mode, memory, number_bytes)
+        unit = Compilation(r, arguments, places, len(store.values), mode, memory, number_bytes)
         unit = compiled(unit, self._backend)
         return Runner(unit, traced, self._backend, self._dtype, store, memory)
 
@@ -205,16 +205,16 @@ class Programs:
             if id(v) not in known:
                 self._met.append(v)
 
-    def _sample(self, inputs: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], Shape]:
+    def _sample(self, inputs: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], CallShape]:
         """How many lanes there are (0: none), what is traced, and its shape."""
         if not self._batch:
             return 0, inputs, shape_of(inputs)
         lanes, sample = first_samples(inputs)
         return lanes, sample, shape_of(sample)
 
-    def _source(self) -> Source:
+    def _source(self) -> Traceable:
         known = dict.fromkeys([*(self._explicit or ()), *self._optimized()])
-        return Source(self._fn, list(known), mean=self._batch)
+        return Traceable(self._fn, list(known), mean=self._batch)
 
     def _optimized(self) -> list[Value]:
         if self._optimizer is None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from micrograd.compiler.arrays.batch import placed
 from micrograd.compiler.arrays.inputs import Arguments, read_arguments
-from micrograd.compiler.arrays.layout import ALIGN, Layout, Places, lay_out
+from micrograd.compiler.arrays.layout import ALIGN, Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group, lane_mask, live, schedule
 from micrograd.compiler.backends.numpy import simplified
@@ -32,7 +32,7 @@ from micrograd.compiler.optimise.fusion import fuse
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched, touched_by_step
-from micrograd.compiler.update.update import Update, update_graph
+from micrograd.compiler.update.update import UpdateGraph, update_graph
 from micrograd.errors import CompileError
 
 VALUE, GRADIENT, STEP = "value", "gradient", "step"
@@ -42,7 +42,7 @@ CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
 
 
 @dataclass(slots=True, eq=False)
-class Unit:
+class Compilation:
     """A recording that is compiled, and what the passes have made of it."""
 
     recording: Recording
@@ -88,11 +88,11 @@ class Pass(NamedTuple):
     """What it is called, what it does, and what checks the result."""
 
     name: str
-    run: Callable[[Unit], None]
-    check: Callable[[Unit], None] = lambda _: None
+    run: Callable[[Compilation], None]
+    check: Callable[[Compilation], None] = lambda _: None
 
 
-def compiled(unit: Unit, backend: str = "") -> Unit:
+def compiled(unit: Compilation, backend: str = "") -> Compilation:
     """The unit after all passes; without a back end, the program is as these find it."""
     for step in (*PASSES, *OF_BACKENDS[backend]):
         start = perf_counter()
@@ -103,13 +103,13 @@ def compiled(unit: Unit, backend: str = "") -> Unit:
     return unit
 
 
-def _normal_form(unit: Unit) -> None:
+def _normal_form(unit: Compilation) -> None:
     """Sums of products, and rows of the op table that are none."""
     r, arguments = unit.recording, unit.arguments
     unit.graph, unit.leaves = normal_form(r, arguments.values, arguments.lanes)
 
 
-def _updated(unit: Unit) -> None:
+def _updated(unit: Compilation) -> None:
     """What a step updates, and nodes that are not 0 where run-time integers have chosen."""
     memory, g, leaves = unit.memory, unit.graph, unit.leaves
     if memory is None:
@@ -121,7 +121,7 @@ def _updated(unit: Unit) -> None:
     unit.graph, unit.touched, unit.flags = g, touched, touched.flags
 
 
-def _gradient(unit: Unit) -> None:
+def _gradient(unit: Compilation) -> None:
     """Adjoints: more nodes."""
     g, leaves = unit.graph, unit.leaves
     unit.adjoints = np.full(len(unit.places), NONE)
@@ -131,7 +131,7 @@ def _gradient(unit: Unit) -> None:
         unit.graph, unit.adjoints = gradient(g, loss, leaves.parameters, unit.in_lanes(), kept)
 
 
-def _live(unit: Unit) -> None:
+def _live(unit: Compilation) -> None:
     """Nothing but what is needed."""
     leaves, adjoints = unit.leaves, unit.adjoints
     have = adjoints >= 0
@@ -141,19 +141,19 @@ def _live(unit: Unit) -> None:
     unit.adjoints, unit.flags = np.where(have, new[adjoints], NONE), new[unit.flags]
 
 
-def _schedule(unit: Unit) -> None:
+def _schedule(unit: Compilation) -> None:
     """Groups of nodes that are alike: arrays."""
     where = _homes(unit)
     unit.groups, unit.of = schedule(unit.graph, where.home, unit.in_lanes(), where.pins >= 0)
 
 
-def _layout(unit: Unit) -> None:
+def _layout(unit: Compilation) -> None:
     """Addresses."""
     room = -(-unit.size // ALIGN) * ALIGN if unit.mode != VALUE else 0
     unit.layout = lay_out(unit.graph, unit.groups, _homes(unit), GRADIENTS + room, 0)
 
 
-def _nests(unit: Unit) -> None:
+def _nests(unit: Compilation) -> None:
     """The array IR: loops over the arrays."""
     layout, groups = unit.layout, unit.groups
     unit.loops = loops = Loops(layout.top, layout.lanes_top, unit.arguments.batch)
@@ -165,7 +165,7 @@ def _nests(unit: Unit) -> None:
     unit.computed = [(unit.graph, groups, layout)]
 
 
-def _update(unit: Unit) -> None:
+def _update(unit: Compilation) -> None:
     """The optimiser's rule, on whole vectors."""
     touched, memory = unit.touched, unit.memory
     if memory is not None and len(touched.used) + len(touched.chosen):
@@ -174,7 +174,7 @@ def _update(unit: Unit) -> None:
         unit.computed.append(_add_update(update, unit.loops))
 
 
-def _program(unit: Unit) -> None:
+def _program(unit: Compilation) -> None:
     """The nests, with lanes after what else is in work, and work with the constants in it."""
     loops, arguments, outputs = unit.loops, unit.arguments, unit.outputs
     if len(loops.all) > MOST_NESTS:
@@ -197,26 +197,26 @@ def _program(unit: Unit) -> None:
     )  # fmt: skip
 
 
-def _fuse(unit: Unit) -> None:
+def _fuse(unit: Compilation) -> None:
     """Nests merged, stores dropped."""
     unit.program = fuse(unit.program)
 
 
-def _blocks(unit: Unit) -> None:
+def _blocks(unit: Compilation) -> None:
     """A long axis in blocks."""
     unit.program = blocked(unit.program, unit.number_bytes)
 
 
-def _simplify(unit: Unit) -> None:
+def _simplify(unit: Compilation) -> None:
     """Copies left out, comparisons kept as booleans."""
     unit.program = simplified(unit.program)
 
 
-def _check_graph(unit: Unit) -> None:
+def _check_graph(unit: Compilation) -> None:
     G.check(unit.graph)
 
 
-def _check_program(unit: Unit) -> None:
+def _check_program(unit: Compilation) -> None:
     verify.check(unit.program)
 
 
@@ -238,7 +238,7 @@ OF_BACKENDS: dict[str, tuple[Pass, ...]] = {
 }
 
 
-def _homes(unit: Unit) -> Places:
+def _homes(unit: Compilation) -> Homes:
     """Parameters are in their store, and their adjoints in the same order in work."""
     g, parameters, places = unit.graph, unit.leaves.parameters, unit.places
     home, address, pins = (np.full(len(g), x) for x in (0, 0, NONE))
@@ -247,10 +247,10 @@ def _homes(unit: Unit) -> Places:
     address[parameters[read]] = places[read]
     have = unit.adjoints >= 0
     pins[unit.adjoints[have]] = GRADIENTS + places[have]
-    return Places(home, address, (PARAMETERS,), pins)
+    return Homes(home, address, (PARAMETERS,), pins)
 
 
-def _collected(unit: Unit) -> int:
+def _collected(unit: Compilation) -> int:
     """All gradients in one array, where some are not where they should be."""
     index = np.zeros(unit.size, np.int64)  # work[0] stays 0
     have = unit.adjoints >= 0
@@ -258,7 +258,7 @@ def _collected(unit: Unit) -> int:
     return int(unit.loops.gathered((WORK, index))[1][0])
 
 
-def _add_update(update: Update, loops: Loops) -> tuple[Graph, list[Group], Layout]:
+def _add_update(update: UpdateGraph, loops: Loops) -> tuple[Graph, list[Group], Layout]:
     roots = np.concatenate([nodes for _, _, nodes in update.results])
     g = G.sorted_terms(update.graph)
     g = inlined(g, np.ones(len(g), bool), roots)
@@ -269,7 +269,7 @@ def _add_update(update: Update, loops: Loops) -> tuple[Graph, list[Group], Layou
     home[new[kept]], address[new[kept]] = update.home[kept], update.address[kept]
     spaces = (PARAMETERS, WORK, STATE)
     none = np.full(len(g), NONE)
-    places = Places(home, address, spaces, none)
+    places = Homes(home, address, spaces, none)
     no_lanes = np.zeros(len(g), bool)
     groups, of = schedule(g, home, no_lanes, no_lanes)
     layout = lay_out(g, groups, places, loops.free[WORK], loops.free[LANES])

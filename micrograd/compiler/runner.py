@@ -11,8 +11,8 @@ import numpy as np
 
 from micrograd.compiler.backends import Executable, space_type
 from micrograd.compiler.backends.numpy import load as load_numpy
-from micrograd.compiler.nest.ir import PARAMETERS, STATE, Program, Role, Space
-from micrograd.compiler.passes import Unit
+from micrograd.compiler.nest.ir import PARAMETERS, STATE, Program, Space, SpaceRole
+from micrograd.compiler.passes import Compilation
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
@@ -25,7 +25,7 @@ class Runner:
 
     def __init__(
         self,
-        unit: Unit,
+        unit: Compilation,
         traced: Traced,
         backend: str,
         dtype: str,
@@ -160,7 +160,7 @@ class Runner:
                 if sort != "float":
                     return False
                 own[0] = x
-            elif space.role is Role.IDS or sort == "ids":
+            elif space.role is SpaceRole.IDS or sort == "ids":
                 if type(x) is not list or len(x) != len(own) or set(map(type, x)) != {int}:
                     return False
                 if not self.traced.tried[space.number].issuperset(x):
@@ -192,7 +192,7 @@ class Runner:
                     repeatable = False
             elif not isinstance(x, float | int | bool):
                 repeatable = False
-            if space.role is Role.IDS and isinstance(x, np.ndarray):
+            if space.role is SpaceRole.IDS and isinstance(x, np.ndarray):
                 self._watched.append((x, x.tobytes()))
             plan.append((space, np.shape(x) if isinstance(x, np.ndarray) else (), "", array))
         self._plan = _planned(inputs, plan, self.traced.tried) if final else None
@@ -232,7 +232,7 @@ def _planned(
         x = inputs[space.number]
         if type(x) is list and x and set(map(type, x)) == {int} and space.number in tried:
             planned.append((space, (), "ids", own))
-        elif space.role is Role.IDS:
+        elif space.role is SpaceRole.IDS:
             return None
         elif type(x) is np.ndarray and x.dtype == own.dtype and own.dtype.kind == "f":
             planned.append((space, shape, "array", own))

@@ -19,7 +19,7 @@ from micrograd.ops import BY_HAND
 if TYPE_CHECKING:
     from micrograd.engine import Value
 
-State = tuple[Any, ...]
+CopiedState = tuple[Any, ...]
 
 
 class _Named(local):
@@ -51,7 +51,7 @@ def _nothing() -> None:
 def reduced(v: Any) -> tuple[Any, ...]:
     """How `pickle` takes a node apart: what makes it again, and from what."""
     place = _named.places.get(id(v), -1)
-    below: State = ()
+    below: CopiedState = ()
     if place >= _named.next:
         _named.next = place + 1
     elif v._inputs:
@@ -84,7 +84,7 @@ def copied(v: Any) -> Any:
     return _remade((), v._plain_class(), _own(v), _extra(v))
 
 
-def _own(v: Any) -> State:
+def _own(v: Any) -> CopiedState:
     """Row, inputs, static parameter, numbers and notes of one node."""
     more = v._more
     notes = None
@@ -112,7 +112,7 @@ def _slots(cls: type) -> tuple[str, ...]:
     return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
-def _remade(below: State, cls: type[Value], own: State, extra: dict[str, Any]) -> Value:
+def _remade(below: CopiedState, cls: type[Value], own: CopiedState, extra: dict[str, Any]) -> Value:
     """A node from what `reduced` says of it."""
     row, inputs, static, (data, gradient, reached), notes = own
     v = cls.__new__(cls)

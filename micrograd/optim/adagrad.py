@@ -8,7 +8,7 @@ from typing import Any
 from micrograd.ops import Numbers
 from micrograd.optim.equation import Equation, Paper, quotient, root, squared
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
-from micrograd.optim.state import Group, State
+from micrograd.optim.state import ParamGroup, State
 from micrograd.text.equations import Quantity
 
 
@@ -47,12 +47,12 @@ class Adagrad(Optimizer):
             },
         )
 
-    def check(self, options: Group) -> None:
+    def check(self, options: ParamGroup) -> None:
         """Raise an ArgumentValueError for options that make no sense."""
         super().check(options)
         check_not_negative(options, "lr_decay", "initial_accumulator_value", "eps")
 
-    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: ParamGroup) -> Any:
         """The gradient, divided by the root of the sum of its squares so far."""
         g = decayed(p, g, options)
         before = state.get("step", 0.0)
@@ -61,12 +61,12 @@ class Adagrad(Optimizer):
         scaled = m.div(g, m.sqrt(total) + options["eps"])
         return m.div(scaled, 1.0 + before * options["lr_decay"]) if options["lr_decay"] else scaled
 
-    def initial_state(self, options: Group) -> dict[str, float | None]:
+    def initial_state(self, options: ParamGroup) -> dict[str, float | None]:
         """What the rule keeps, and from where it starts."""
         return {"step": 0.0, "sum": options["initial_accumulator_value"]}
 
     def equations(
-        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+        self, p: Quantity, g: Quantity, before: State, after: State, options: ParamGroup
     ) -> tuple[Equation, ...]:
         """The sum s = s_old + g²; with decay, a rate of its own for each step."""
         paper = Paper(p, g, before, after, options)
@@ -79,6 +79,6 @@ class Adagrad(Optimizer):
             rate = paper.let("lr_t", quotient(rate, 1 + elapsed), "learning rate of this step")
         return paper.new(quotient(g, root(s) + paper.chosen("ε", options["eps"])), rate)
 
-    def direction_text(self, options: Group) -> str:
+    def direction_text(self, options: ParamGroup) -> str:
         """The rule in words, for pictures."""
         return "g / √(sum of g²)"

@@ -9,7 +9,7 @@ from micrograd.errors import ArgumentValueError
 from micrograd.ops import Numbers
 from micrograd.optim.equation import Equation, Paper, quotient, root, squared
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
-from micrograd.optim.state import Group, State
+from micrograd.optim.state import ParamGroup, State
 from micrograd.text.equations import SYMBOLS, Expression, Quantity
 
 
@@ -49,7 +49,7 @@ class Adam(Optimizer):
             },
         )
 
-    def check(self, options: Group) -> None:
+    def check(self, options: ParamGroup) -> None:
         """Raise an ArgumentValueError for options that make no sense."""
         super().check(options)
         check_not_negative(options, "eps")
@@ -57,11 +57,11 @@ class Adam(Optimizer):
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ArgumentValueError(f"betas must be two numbers from 0 to below 1, got {betas!r}")
 
-    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: ParamGroup) -> Any:
         """The corrected mean of the gradients over the root of that of their squares."""
         return self._scaled_mean(m, decayed(p, g, options), state, options)
 
-    def _scaled_mean(self, m: Numbers, g: Any, state: State, options: Group) -> Any:
+    def _scaled_mean(self, m: Numbers, g: Any, state: State, options: ParamGroup) -> Any:
         beta1, beta2 = options["betas"]
         t = state["step"] = state.get("step", 0.0) + 1.0
         mean = state.get("exp_avg", 0.0)
@@ -73,19 +73,19 @@ class Adam(Optimizer):
         root = m.div(m.sqrt(square), m.sqrt(1.0 - m.pow(beta2, t)))
         return m.div(m.div(mean, root + options["eps"]), 1.0 - m.pow(beta1, t))
 
-    def initial_state(self, options: Group) -> dict[str, float | None]:
+    def initial_state(self, options: ParamGroup) -> dict[str, float | None]:
         """What the rule keeps, and from where it starts."""
         largest = {"max_exp_avg_sq": 0.0} if options["amsgrad"] else {}
         return {"step": 0.0, "exp_avg": 0.0, "exp_avg_sq": 0.0, **largest}
 
     def equations(
-        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+        self, p: Quantity, g: Quantity, before: State, after: State, options: ParamGroup
     ) -> tuple[Equation, ...]:
         """Means m and v, corrected by the count t to m̂ and v̂; a step against m̂ / (√v̂ + ε)."""
         paper = Paper(p, g, before, after, options)
         return paper.new(self._corrected(paper, paper.decayed(), options))
 
-    def _corrected(self, paper: Paper, g: Quantity, options: Group) -> Expression:
+    def _corrected(self, paper: Paper, g: Quantity, options: ParamGroup) -> Expression:
         beta1 = paper.chosen("β₁", options["betas"][0])
         beta2 = paper.chosen("β₂", options["betas"][1])
         t = paper.count()
@@ -101,7 +101,7 @@ class Adam(Optimizer):
         v_hat = paper.let("v̂", quotient(v, 1 - SYMBOLS.pow(beta2, t)), start)
         return quotient(m_hat, root(v_hat) + paper.chosen("ε", options["eps"]))
 
-    def direction_text(self, options: Group) -> str:
+    def direction_text(self, options: ParamGroup) -> str:
         """The rule in words, for pictures."""
         return "mean of g / √(mean of g²)"
 
@@ -132,13 +132,13 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
-    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: ParamGroup) -> Any:
         """Adam's direction, and the parameter itself by weight_decay."""
         scaled = self._scaled_mean(m, g, state, options)
         return scaled + options["weight_decay"] * p if options["weight_decay"] else scaled
 
     def equations(
-        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+        self, p: Quantity, g: Quantity, before: State, after: State, options: ParamGroup
     ) -> tuple[Equation, ...]:
         """Adam's, and λ p added to its direction."""
         paper = Paper(p, g, before, after, options)
@@ -146,7 +146,7 @@ class AdamW(Adam):
         decay = options["weight_decay"]
         return paper.new(scaled + paper.chosen("λ", decay) * p if decay else scaled)
 
-    def direction_text(self, options: Group) -> str:
+    def direction_text(self, options: ParamGroup) -> str:
         """The rule in words, for pictures."""
         decay = options["weight_decay"]
         return super().direction_text(options) + (f" + {decay:g}·p" if decay else "")

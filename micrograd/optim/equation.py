@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.optim.state import Group, State
+from micrograd.optim.state import ParamGroup, State
 from micrograd.text.equations import SYMBOLS, Expression, Quantity, spelled, symbolic
 from micrograd.text.words import DIGITS, number
 
@@ -70,7 +70,7 @@ class Paper:
     """
 
     def __init__(
-        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+        self, p: Quantity, g: Quantity, before: State, after: State, options: ParamGroup
     ) -> None:
         self.p = p
         self.g = g

@@ -11,7 +11,7 @@ from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.interrupts import whole
 from micrograd.ops import FLOATS, Numbers
 from micrograd.optim.equation import Equation, Paper
-from micrograd.optim.state import Group, State, checked_state, gathered, scalars, spread
+from micrograd.optim.state import ParamGroup, State, checked_state, gathered, scalars, spread
 from micrograd.tensors.tensor import Tensor
 from micrograd.text.equations import Quantity
 
@@ -47,7 +47,7 @@ class Optimizer:
             raise ArgumentValueError("params is empty: there is nothing to optimise")
         groups = given if isinstance(given[0], dict) else [{"params": given}]
         self.defaults = dict(defaults)
-        self.param_groups: list[Group] = []
+        self.param_groups: list[ParamGroup] = []
         self.state: dict[Value, State] = {}
         for group in groups:
             self.add_param_group(group)
@@ -72,18 +72,18 @@ class Optimizer:
         self.check(options)
         self.param_groups.append(options)
 
-    def check(self, options: Group) -> None:
+    def check(self, options: ParamGroup) -> None:
         """Raise an ArgumentValueError for options that make no sense."""
         check_not_negative(options, "lr", "weight_decay")
 
-    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: ParamGroup) -> Any:
         """The direction to step against, from a parameter and its gradient; updates `state`.
 
         Written for any kind of number, with `m` as in the op table.
         """
         raise NotImplementedError
 
-    def initial_state(self, options: Group) -> dict[str, float | None]:
+    def initial_state(self, options: ParamGroup) -> dict[str, float | None]:
         """What `direction` keeps in `state`, and from which numbers a first step may start.
 
         A first step from these must be one from no state at all; None: there is no such number.
@@ -91,7 +91,7 @@ class Optimizer:
         return {}
 
     def equations(
-        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+        self, p: Quantity, g: Quantity, before: State, after: State, options: ParamGroup
     ) -> tuple[Equation, ...]:
         """The rule on paper: what a step made of the parameter p with the gradient g.
 
@@ -114,7 +114,7 @@ class Optimizer:
         rule.param_groups, rule.state = [], {}
         return rule
 
-    def direction_text(self, options: Group) -> str:
+    def direction_text(self, options: ParamGroup) -> str:
         """The rule in words for pictures, of g (the gradient) and the state; "g" if it is that.
 
         A subclass that does not say it has d, as in its equations.
@@ -221,13 +221,13 @@ def _no_parameters(given: Any, wanted: str) -> ArgumentTypeError:
     return ArgumentTypeError(f"params must be {wanted}, got {type(given).__name__}{advice}")
 
 
-def check_not_negative(options: Group, *names: str) -> None:
+def check_not_negative(options: ParamGroup, *names: str) -> None:
     """Raise an error about the first of these options that is not a number from 0."""
     for name in names:
         if not as_number(options[name], name) >= 0:
             raise ArgumentValueError(f"{name} must be 0 or more, got {options[name]!r}")
 
 
-def decayed(p: Any, g: Any, options: Group) -> Any:
+def decayed(p: Any, g: Any, options: ParamGroup) -> Any:
     """The gradient with weight decay: g + weight_decay p."""
     return g + options["weight_decay"] * p if options["weight_decay"] else g

@@ -8,7 +8,7 @@ from typing import Any
 from micrograd.ops import Numbers
 from micrograd.optim.equation import Equation, Paper, quotient, root, squared
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
-from micrograd.optim.state import Group, State
+from micrograd.optim.state import ParamGroup, State
 from micrograd.text.equations import Quantity
 
 
@@ -50,12 +50,12 @@ class RMSprop(Optimizer):
             },
         )
 
-    def check(self, options: Group) -> None:
+    def check(self, options: ParamGroup) -> None:
         """Raise an ArgumentValueError for options that make no sense."""
         super().check(options)
         check_not_negative(options, "eps", "momentum", "alpha")
 
-    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: ParamGroup) -> Any:
         """The gradient, divided by the root of the running mean of its squares."""
         g = decayed(p, g, options)
         alpha = options["alpha"]
@@ -71,7 +71,7 @@ class RMSprop(Optimizer):
         state["momentum_buffer"] = buffer
         return buffer
 
-    def initial_state(self, options: Group) -> dict[str, float | None]:
+    def initial_state(self, options: ParamGroup) -> dict[str, float | None]:
         """What the rule keeps, and from where it starts."""
         kept: dict[str, float | None] = {"square_avg": 0.0}
         if options["centered"]:
@@ -81,7 +81,7 @@ class RMSprop(Optimizer):
         return kept
 
     def equations(
-        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+        self, p: Quantity, g: Quantity, before: State, after: State, options: ParamGroup
     ) -> tuple[Equation, ...]:
         """The mean v = α v_old + (1 − α) g², or the variance, less the squared mean gradient."""
         paper = Paper(p, g, before, after, options)
@@ -98,7 +98,7 @@ class RMSprop(Optimizer):
         buffer = paper.chosen("μ", options["momentum"]) * paper.old("b", "momentum_buffer")
         return paper.new(paper.let("b", buffer + scaled, "velocity", state="momentum_buffer"))
 
-    def direction_text(self, options: Group) -> str:
+    def direction_text(self, options: ParamGroup) -> str:
         """The rule in words, for pictures."""
         scaled = "g / √(running mean of g²)"
         if options["centered"]:

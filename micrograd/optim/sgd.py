@@ -10,7 +10,7 @@ from micrograd.errors import ArgumentValueError
 from micrograd.ops import Numbers
 from micrograd.optim.equation import Equation, Paper
 from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
-from micrograd.optim.state import Group, State
+from micrograd.optim.state import ParamGroup, State
 from micrograd.text.equations import Quantity
 
 
@@ -49,7 +49,7 @@ class SGD(Optimizer):
             },
         )
 
-    def check(self, options: Group) -> None:
+    def check(self, options: ParamGroup) -> None:
         """Raise an ArgumentValueError for options that make no sense."""
         super().check(options)
         check_not_negative(options, "momentum")
@@ -60,7 +60,7 @@ class SGD(Optimizer):
                 f"momentum={options['momentum']!r}, dampening={options['dampening']!r}"
             )
 
-    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: Group) -> Any:
+    def direction(self, m: Numbers, p: Any, g: Any, state: State, options: ParamGroup) -> Any:
         """The gradient, decayed and with momentum as the options say."""
         g = decayed(p, g, options)
         momentum = options["momentum"]
@@ -72,13 +72,13 @@ class SGD(Optimizer):
         state["momentum_buffer"] = v
         return g + momentum * v if options["nesterov"] else v
 
-    def initial_state(self, options: Group) -> dict[str, float | None]:
+    def initial_state(self, options: ParamGroup) -> dict[str, float | None]:
         """What the rule keeps, and from where it starts."""
         first = None if options["dampening"] else 0.0  # undamped, the first v is g
         return {"momentum_buffer": first} if options["momentum"] else {}
 
     def equations(
-        self, p: Quantity, g: Quantity, before: State, after: State, options: Group
+        self, p: Quantity, g: Quantity, before: State, after: State, options: ParamGroup
     ) -> tuple[Equation, ...]:
         """With momentum v = μ v_old + (1 − τ) g, and a step against v, or against g + μ v."""
         paper = Paper(p, g, before, after, options)
@@ -92,7 +92,7 @@ class SGD(Optimizer):
         v = paper.let("v", g if undamped else total, "velocity", state="momentum_buffer")
         return paper.new(g + momentum * v if options["nesterov"] else v)
 
-    def direction_text(self, options: Group) -> str:
+    def direction_text(self, options: ParamGroup) -> str:
         """The rule in words, for pictures."""
         g = f"(g + {options['weight_decay']:g}·p)" if options["weight_decay"] else "g"
         if not options["momentum"]:

@@ -10,7 +10,7 @@ import numpy as np
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError
 
-Group = dict[str, Any]
+ParamGroup = dict[str, Any]
 State = dict[str, Any]
 
 
@@ -52,8 +52,8 @@ def spread(p: Any, saved: Mapping[str, Any], name: str) -> dict[Value, State]:
 
 
 def checked_state(
-    saved: Mapping[str, Any], param_groups: list[Group]
-) -> tuple[list[Group], dict[int, Any]]:
+    saved: Mapping[str, Any], param_groups: list[ParamGroup]
+) -> tuple[list[ParamGroup], dict[int, Any]]:
     """The groups and states of a state_dict, if it fits these groups."""
     try:
         groups = list(saved["param_groups"])

@@ -38,7 +38,7 @@ def name_units(
     """Give every unit a name that is its own, and a key for its card."""
     taken = {leaf.name for leaf in leaves}
     keys = {key(name) for name in taken}
-    names = _Names(units, tape, sample, outputs)
+    names = _UnitNames(units, tape, sample, outputs)
     for unit in units:
         name, inner = names.of(unit)
         unit.result.name = _unused(unit.result.name or name, taken)
@@ -55,7 +55,7 @@ def _unused(name: str, taken: set[str]) -> str:
     return free
 
 
-class _Names:
+class _UnitNames:
     """What units are called by what they are."""
 
     def __init__(

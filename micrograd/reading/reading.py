@@ -18,7 +18,7 @@ from micrograd.text.equations import Quantity, quantities
 
 
 @dataclass(frozen=True)
-class Scalar:
+class Element:
     """One element of a parameter: its record, and where in it."""
 
     record: ParameterRecord
@@ -48,7 +48,7 @@ class Reading:
     sample: Sample
     units: list[Unit]
     leaves: dict[int, Leaf]
-    scalars: dict[int, Scalar]
+    scalars: dict[int, Element]
     uses: dict[int, list[Use]]
     of: dict[int, Unit]  # the unit of each line, by its position
     outputs: frozenset[int]
@@ -80,13 +80,13 @@ def read(step: Step, index: int = 0, others: str = "Σ others") -> Reading:
     """
     sample = sample_of(step, index)
     leaves: dict[int, Leaf] = {}
-    scalars: dict[int, Scalar] = {}
+    scalars: dict[int, Element] = {}
     for record, name in parameter_names(step):
         for at in np.ndindex(record.before.shape):
             position = int(record.positions[at])
             if position >= 0:
                 leaves[position] = Leaf(position, element(name, record.before.shape, at), PARAMETER)
-                scalars[position] = Scalar(record, at)
+                scalars[position] = Element(record, at)
     given = [(INPUT, record.name, record.positions) for record in step.inputs]
     for kind, name, positions in (*given, (TARGET, "y", step.y)):
         row = sample.row(positions) if positions.size % sample.count == 0 else []
@@ -106,7 +106,7 @@ def read_graph(tape: Tape, names: Mapping[int, str]) -> Reading:
 
 
 def _reading(
-    tape: Tape, sample: Sample, leaves: dict[int, Leaf], scalars: dict[int, Scalar],
+    tape: Tape, sample: Sample, leaves: dict[int, Leaf], scalars: dict[int, Element],
     outputs: list[int], others: str,
 ) -> Reading:  # fmt: skip
     shown = [sample.shows(i) for i in range(len(tape.nodes))]

@@ -27,7 +27,7 @@ class Whole(Value):
         return int(self.data)
 
 
-class Batch:
+class StepInputs:
     """The inputs and the targets of one step, as the model and the loss take them.
 
     A Module gets Tensors; Karpathy's modules, and objects with `parameters` that are no Modules of

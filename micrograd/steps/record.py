@@ -16,7 +16,7 @@ from micrograd.observers import no_grad, recording
 from micrograd.optim.lr_scheduler import LRScheduler
 from micrograd.optim.optimizer import Optimizer, Update
 from micrograd.optim.state import State, scalars
-from micrograd.steps.calling import Batch, objects_in
+from micrograd.steps.calling import StepInputs, objects_in
 from micrograd.steps.mistakes import RECORD, check_order, check_trains
 from micrograd.steps.parameter_names import named_modules, named_parameters
 from micrograd.steps.snapshot import Snapshot
@@ -120,7 +120,7 @@ def _record(
             f"optimizer must make its steps by `direction`, got {type(optimizer).__name__}, which "
             "defines `step`; write its rule as `direction`, so that what is shown is what was done"
         )
-    batch = Batch(model, loss, x, y)
+    batch = StepInputs(model, loss, x, y)
     named = named_parameters(model, loss, optimizer)
     used = [*scalars(p for _, p in named), *batch.values()]
     snapshot.keep(used)

@@ -28,7 +28,8 @@ from micrograd.text.words import DIGITS, MISSING, exact, number
 
 MOST_TRIED = 18  # decimals
 
-Piece = tuple[str, Any]  # a text, and the tag of the quantity that it is; None for what is between
+# A text, and the tag of the quantity that it is; None for what is between.
+TaggedText = tuple[str, Any]
 
 
 class Expression(Arithmetic):
@@ -149,7 +150,7 @@ def quantities(expression: Any) -> list[Quantity]:
 # ---- as text -------------------------------------------------------------------------------------
 
 
-def symbolic(expression: Any, digits: int = DIGITS) -> tuple[Piece, ...]:
+def symbolic(expression: Any, digits: int = DIGITS) -> tuple[TaggedText, ...]:
     """The expression with names: `2 × (out − y)`; one without name and tag is its number."""
     figures = Figures(digits, digits)
 
@@ -159,7 +160,7 @@ def symbolic(expression: Any, digits: int = DIGITS) -> tuple[Piece, ...]:
     return _merged(_written(expression, LOOSE, shown))
 
 
-def spelled(expression: Any, result: str, digits: int = DIGITS) -> tuple[Piece, ...]:
+def spelled(expression: Any, result: str, digits: int = DIGITS) -> tuple[TaggedText, ...]:
     """The expression with numbers, of as many digits as give `result`, which is printed beside it.
 
     The numbers have at least `digits` decimals. There are no pieces if the expression does not
@@ -251,11 +252,11 @@ def _agrees(x: float, result: str, tie: bool) -> bool:
 _Shown = Callable[[Quantity], tuple[str, int]]
 
 
-def _written(expression: Any, need: int, shown: _Shown) -> list[Piece]:
+def _written(expression: Any, need: int, shown: _Shown) -> list[TaggedText]:
     """The pieces of an expression, in brackets unless it holds together as tightly as needed."""
     if isinstance(expression, Quantity):
         text, binds = shown(expression)
-        pieces: list[Piece] = [(text, expression.tag)]
+        pieces: list[TaggedText] = [(text, expression.tag)]
     elif isinstance(expression, Applied):
         pieces, binds = _applied(expression, shown), expression.op.binds
     else:
@@ -264,11 +265,11 @@ def _written(expression: Any, need: int, shown: _Shown) -> list[Piece]:
     return pieces if binds >= need else [("(", None), *pieces, (")", None)]
 
 
-def _applied(expression: Applied, shown: _Shown) -> list[Piece]:
+def _applied(expression: Applied, shown: _Shown) -> list[TaggedText]:
     op = expression.op
     holes = [f"\0{i}\0" for i in range(op.arity)]
     parts = re.split("\0(\\d)\0", op.text(*holes, *map(exact, expression._static)))
-    pieces: list[Piece] = []
+    pieces: list[TaggedText] = []
     for i, part in enumerate(parts):
         if i % 2:
             pieces += _written(expression.operands[int(part)], op.needs[int(part)], shown)
@@ -281,9 +282,9 @@ def _number_binds(text: str) -> int:
     return LOOSE if text.startswith("-") else ATOM
 
 
-def _merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+def _merged(pieces: Sequence[TaggedText]) -> tuple[TaggedText, ...]:
     """Neighbours with the same tag as one piece."""
-    merged: list[Piece] = []
+    merged: list[TaggedText] = []
     for text, tag in pieces:
         if merged and merged[-1][1] is tag:
             merged[-1] = (merged[-1][0] + text, tag)

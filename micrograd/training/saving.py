@@ -43,9 +43,10 @@ _DTYPES = (
 _DEEPEST = 64  # levels of the tree
 _MEMBER_NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)  # what every zip program agrees on
 
-Array = NDArray[Any]
-Write = Callable[[Array, str], Any]  # an array and the name it would like -> what stands for it
-Read = Callable[[dict[str, Any]], Array]
+AnyArray = NDArray[Any]
+# An array and the name it would like -> what stands for it.
+WriteArray = Callable[[AnyArray, str], Any]
+ReadArray = Callable[[dict[str, Any]], AnyArray]
 
 
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
@@ -110,12 +111,12 @@ def _ending(path: str | os.PathLike[str]) -> str:
 # ---- the tree and its document -------------------------------------------------------------------
 
 
-def _text(obj: Any, write: Write) -> bytes:
+def _text(obj: Any, write: WriteArray) -> bytes:
     document = {"format": FORMAT, "version": VERSION, "content": _encoded(obj, write, ())}
     return json.dumps(document).encode("ascii")
 
 
-def _encoded(x: Any, write: Write, place: tuple[str, ...]) -> Any:
+def _encoded(x: Any, write: WriteArray, place: tuple[str, ...]) -> Any:
     """The tree as JSON has it; `write` says what stands for an array."""
     name = ".".join(place)
     if len(place) > _DEEPEST:
@@ -152,7 +153,7 @@ def _key(key: Any, name: str) -> str | int:
     )
 
 
-def _from_text(content: bytes, read: Read) -> Any:
+def _from_text(content: bytes, read: ReadArray) -> Any:
     document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise _FileError("it is not a file of micrograd.save")
@@ -169,7 +170,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
     return names
 
 
-def _decoded(x: Any, read: Read) -> Any:
+def _decoded(x: Any, read: ReadArray) -> Any:
     if isinstance(x, list):
         return [_decoded(v, read) for v in x]
     if not isinstance(x, dict):
@@ -186,11 +187,11 @@ def _decoded(x: Any, read: Read) -> Any:
 # ---- arrays in JSON ------------------------------------------------------------------------------
 
 
-def _numbers(array: Array, name: str) -> dict[str, Any]:
+def _numbers(array: AnyArray, name: str) -> dict[str, Any]:
     return {"$array": array.ravel().tolist(), "dtype": array.dtype.name, "shape": array.shape}
 
 
-def _array(x: dict[str, Any]) -> Array:
+def _array(x: dict[str, Any]) -> AnyArray:
     numbers, dtype = x["$array"], x["dtype"]
     if dtype not in _DTYPES:
         raise _FileError(f"an array has the dtype {dtype!r:.80}")
@@ -214,9 +215,9 @@ def _size(shape: list[int]) -> int:
 
 
 def _archive(obj: Any) -> bytes:
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, AnyArray] = {}
 
-    def write(array: Array, name: str) -> dict[str, Any]:
+    def write(array: AnyArray, name: str) -> dict[str, Any]:
         member = f"{name}.npy"
         if not _MEMBER_NAME.fullmatch(name) or member in arrays:
             member = f"#{len(arrays)}.npy"
@@ -247,7 +248,7 @@ def _from_archive(content: bytes) -> Any:
         document = archive.read(_DOCUMENT)
         bodies = {name: archive.read(name) for name in members if name != _DOCUMENT}
 
-    def read(x: dict[str, Any]) -> Array:
+    def read(x: dict[str, Any]) -> AnyArray:
         return _member(bodies.pop(x["$array"]))
 
     tree = _from_text(document, read)
@@ -256,7 +257,7 @@ def _from_archive(content: bytes) -> Any:
     return tree
 
 
-def _member(body: bytes) -> Array:
+def _member(body: bytes) -> AnyArray:
     """The array of one `.npy` file; refuses pickles, and shapes that the bytes do not fill."""
     file = io.BytesIO(body)
     if npy.read_magic(file) != (1, 0):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.arrays.layout import Layout, Places, factor
+from micrograd.compiler.arrays.layout import Homes, Layout, factor
 from micrograd.compiler.arrays.schedule import Group, operands
 from micrograd.compiler.codes import ROWS, Floats, Ids, Mask
 from micrograd.compiler.graph.graph import CONSTANT, LARGEST, Graph
@@ -187,7 +187,7 @@ def _add_term(
 
 
 def check_layout(
-    groups: Sequence[Group], layout: Layout, places: Places, top: int, lanes_top: int
+    groups: Sequence[Group], layout: Layout, places: Homes, top: int, lanes_top: int
 ) -> None:
     """Each group is in one piece of its space that nobody else has; `top`s are where it was free.
 

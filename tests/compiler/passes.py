@@ -12,9 +12,9 @@ from checkers import check_groups, check_layout, check_recording
 from hypothesis import HealthCheck, settings
 
 from micrograd import Value
-from micrograd.compiler.arrays.batch import Batch, placed
+from micrograd.compiler.arrays.batch import SampleAxis, placed
 from micrograd.compiler.arrays.inputs import Arguments
-from micrograd.compiler.arrays.layout import Layout, Places, lay_out
+from micrograd.compiler.arrays.layout import Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group, schedule
 from micrograd.compiler.graph.builder import Builder, Symbols
@@ -24,15 +24,15 @@ from micrograd.compiler.graph.normal_form import Leaves, normal_form
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.interpret import run
 from micrograd.compiler.nest.ir import PARAMETERS, WORK, Program, Space, argument, integers
-from micrograd.compiler.passes import GRADIENT, Unit
+from micrograd.compiler.passes import GRADIENT, Compilation
 from micrograd.compiler.passes import compiled as passed
 from micrograd.compiler.trace.recording import Recording, record
 from micrograd.compiler.trace.stand_ins import StandIns, flat, shape_of, stand_ins
-from micrograd.compiler.trace.traced import Source
+from micrograd.compiler.trace.traced import Traceable
 from micrograd.compiler.trace.tracer import Tracer
 from micrograd.compiler.trace.watching import Watch
 
-ALONE = Batch(0, {})  # no samples
+ALONE = SampleAxis(0, {})  # no samples
 
 
 def many(examples: int) -> settings:
@@ -84,15 +84,15 @@ def graph_of(
     return g, leaves
 
 
-def anywhere(g: Graph, **given: Any) -> Places:
+def anywhere(g: Graph, **given: Any) -> Homes:
     """No node has to be anywhere, but for what is `given`."""
     zeros, none = np.zeros(len(g), np.int64), np.full(len(g), -1)
     fields = {"home": zeros, "address": zeros, "spaces": (), "pins": none}
-    return Places(**{**fields, **given})
+    return Homes(**{**fields, **given})
 
 
 def grouped(
-    g: Graph, places: Places | None = None, lanes: Any = None
+    g: Graph, places: Homes | None = None, lanes: Any = None
 ) -> tuple[list[Group], np.ndarray]:
     places = places or anywhere(g)
     lanes = np.zeros(len(g), bool) if lanes is None else lanes
@@ -103,7 +103,7 @@ def grouped(
 
 
 def laid_out(
-    g: Graph, places: Places | None = None, lanes: Any = None, top: int = 0
+    g: Graph, places: Homes | None = None, lanes: Any = None, top: int = 0
 ) -> tuple[list[Group], np.ndarray, Layout]:
     places = places or anywhere(g)
     groups, of = grouped(g, places, lanes)
@@ -112,7 +112,7 @@ def laid_out(
     return groups, of, layout
 
 
-def looped(g: Graph, places: Places | None = None) -> tuple[Loops, Layout]:
+def looped(g: Graph, places: Homes | None = None) -> tuple[Loops, Layout]:
     groups, of, layout = laid_out(g, places)
     loops = Loops(layout.top, layout.lanes_top, ALONE)
     loops_of(g, groups, of, layout, loops)
@@ -121,7 +121,7 @@ def looped(g: Graph, places: Places | None = None) -> tuple[Loops, Layout]:
 
 def written(
     g: Graph | None, layout: Layout | None, loops: Loops, spaces: dict[Space, Any] | None = None,
-    lanes: Batch | None = None, groups: Sequence[Group] | None = None,
+    lanes: SampleAxis | None = None, groups: Sequence[Group] | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Work after the loops have run; leaves, and nodes that are constant, are there before."""
     base = loops.free[WORK]
@@ -147,7 +147,7 @@ def written(
 class Ran:
     """What a program left behind."""
 
-    built: Unit
+    built: Compilation
     loss: float
     outputs: np.ndarray
     gradient: np.ndarray
@@ -155,14 +155,14 @@ class Ran:
 
 def compiled(
     fn: Callable[..., Any], parameters: Sequence[Value], *arguments: Any, lanes: int = 0
-) -> tuple[Unit, Recording]:
+) -> tuple[Compilation, Recording]:
     """The program for a loss and its gradient; with lanes, `arguments` are one sample's."""
-    found = Source(fn, list(parameters)).trace(arguments, shape_of(arguments))
+    found = Traceable(fn, list(parameters)).trace(arguments, shape_of(arguments))
     r = found.recording
     check_recording(r, len(found.stand_ins.values))
     count = len(r.parameters)
     made = Arguments.of(found.stand_ins, lanes)
-    built = passed(Unit(r, made, np.arange(count), count, GRADIENT))
+    built = passed(Compilation(r, made, np.arange(count), count, GRADIENT))
     verify.check(built.program)
     return built, r
 
@@ -177,7 +177,7 @@ def ran(
     return interpreted(built, r, *arguments)
 
 
-def interpreted(built: Unit, r: Recording, *arguments: Any) -> Ran:
+def interpreted(built: Compilation, r: Recording, *arguments: Any) -> Ran:
     program = built.program
     spaces: dict[Space, Any] = {name: np.zeros(n) for name, n in program.sizes.items()}
     spaces[WORK] = program.work.copy()

@@ -23,7 +23,7 @@ from passes import (
 from programs import programs, run
 
 from micrograd import Value, nn
-from micrograd.compiler.arrays.batch import Batch, placed
+from micrograd.compiler.arrays.batch import SampleAxis, placed
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import lane_mask
 from micrograd.compiler.codes import NONE, ROWS
@@ -174,7 +174,7 @@ def evaluated(g: Graph, values: np.ndarray, lanes: np.ndarray) -> np.ndarray:
 def assert_computed(g: Graph, count: int, seeds: np.ndarray) -> Loops:
     mask = lane_mask(g, seeds)
     groups, of, layout = laid_out(g, anywhere(g), mask)
-    lanes = Batch(count, {})
+    lanes = SampleAxis(count, {})
     loops = Loops(layout.top, layout.lanes_top, lanes)
     loops_of(g, groups, of, layout, loops)
     rng = np.random.default_rng(3)
@@ -211,7 +211,7 @@ def test_the_largest_in_each_lane(counts: list[int]) -> None:
 
 
 def test_operands_get_one_more_axis() -> None:
-    lanes, given = Batch(5, {argument(0): 7}), argument(0)
+    lanes, given = SampleAxis(5, {argument(0): 7}), argument(0)
     assert lanes.width == 8
     operands = [Affine(LANES, 2, (3,)), Affine(given, 2, (3,)), Affine(WORK, 2, (3,))]
     extents, (a, b, c) = lanes.with_axis((4,), operands)
@@ -221,12 +221,12 @@ def test_operands_get_one_more_axis() -> None:
     nest = placed(Nest(extents, (Statement(TERM, a, (b, c)),)), 100)
     assert nest.first == Statement(TERM, Affine(WORK, 116, (24, 1)), (b, c))
     assert lanes.with_axis((4,), operands[2:]) == ((4,), operands[2:])
-    assert not Batch(0, {}).has(given)
-    assert Batch(0, {}).with_axis((4,), operands[1:]) == ((4,), operands[1:])
+    assert not SampleAxis(0, {}).has(given)
+    assert SampleAxis(0, {}).with_axis((4,), operands[1:]) == ((4,), operands[1:])
 
 
 def test_numbers_that_are_added_along_an_axis_are_counted() -> None:
-    loops = Loops(8, 0, Batch(0, {}))
+    loops = Loops(8, 0, SampleAxis(0, {}))
     loops.sum((4, 3), Affine(WORK, 0, (1, 0)), (), 2.0)
     (nest,) = loops.all
     assert nest == Nest((4,), (Statement(TERM, Affine(WORK, 0, (1,)), (), None, 6.0),))

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from micrograd.compiler.codes import Ids
-from micrograd.compiler.explain.expressions import Formulas
-from micrograd.compiler.explain.expressions import Step as Stage
+from micrograd.compiler.explain.expressions import ArrayStep, Formulas
 from micrograd.compiler.explain.formula import Marked
 from micrograd.compiler.explain.naming import stem
 from micrograd.compiler.explain.recovered import CONSTANT, INPUT, MADE, PARAMETER, Array, role
@@ -17,19 +16,23 @@ from micrograd.compiler.explain.views import CONSTANTS, PARAMETERS, RESULT, View
 from micrograd.compiler.graph.graph import ROW
 from micrograd.steps.step import Floats, Positions
 from micrograd.text.words import exact
-from viz.arrays.parameter_arrays import ParameterArrays, Read
+from viz.arrays.parameter_arrays import LeafRead, ParameterArrays
 from viz.arrays.parameter_cards import rule_names
-from viz.arrays.tape_recording import Source, TapePlaces
+from viz.arrays.tape_recording import AnnotatedTape, TapePlaces
 
 PICKED = "[…]"
 LONGEST_NUMBER = 7  # characters of a constant within a formula; others have a card
 
 
 class ArrayNames:
-    """What groups and views of a recorded graph are called; see `recovered.Names`."""
+    """What groups and views of a recorded graph are called; see `recovered.ArrayNaming`."""
 
     def __init__(
-        self, source: Source, places: TapePlaces, stages: Sequence[Stage], formulas: Formulas
+        self,
+        source: AnnotatedTape,
+        places: TapePlaces,
+        stages: Sequence[ArrayStep],
+        formulas: Formulas,
     ) -> None:
         self._source, self._places, self._formulas = source, places, formulas
         self._shapes = {s.group: tuple(map(int, formulas.full_shape(s.group))) for s in stages}
@@ -37,7 +40,7 @@ class ArrayNames:
         self.constant_values: dict[str, Floats] = {}
         results = self._result_names(stages)
         reads = [
-            Read(places.of(m.view).reshape(m.view.shape), role(stage.pieces, i))
+            LeafRead(places.of(m.view).reshape(m.view.shape), role(stage.pieces, i))
             for stage in stages
             for i, m in enumerate(stage.pieces)
             if isinstance(m, Marked) and m.view.space == PARAMETERS
@@ -48,7 +51,7 @@ class ArrayNames:
 
     # ---- results ---------------------------------------------------------------------------------
 
-    def _result_names(self, stages: Sequence[Stage]) -> dict[int, str]:
+    def _result_names(self, stages: Sequence[ArrayStep]) -> dict[int, str]:
         labels = {s.group: self._label(s.group) for s in stages}
         times = Counter(labels.values())
         output = set(np.ravel(self._source.output).tolist())
@@ -85,14 +88,14 @@ class ArrayNames:
         stems = {stem(nodes[i].label) if i >= 0 else "" for i in positions.tolist()}
         return stems.pop() if len(stems) == 1 else ""
 
-    def _function_of(self, stage: Stage) -> int:
+    def _function_of(self, stage: ArrayStep) -> int:
         """The group of which a stage is a function, element by element; -1 if it is none."""
         group = self._formulas.forward.groups[stage.group]
         views = [p.view for p in stage.pieces if isinstance(p, Marked)]
         plain = group.kind == ROW and len(group.args) == 1 and len(views) == 1
         return views[0].group if plain and not views[0].form else -1
 
-    def _only_user(self, stage: Stage, stages: Sequence[Stage]) -> int:
+    def _only_user(self, stage: ArrayStep, stages: Sequence[ArrayStep]) -> int:
         users = [
             s for s in stages
             if any(isinstance(p, Marked) and p.view.group == stage.group for p in s.pieces)
@@ -217,7 +220,7 @@ def index_text(whole: Positions, part: Ids, shape: tuple[int, ...]) -> str:
     return f"[{', '.join(texts)}]" if texts else ""
 
 
-def _is_layer(stage: Stage) -> bool:
+def _is_layer(stage: ArrayStep) -> bool:
     """Whether a stage has a matrix product with parameters, as a layer has."""
     signs = (" · ", " ∗ ")
     pieces = stage.pieces

@@ -18,7 +18,7 @@ MOST_JOINED = 3  # names in one
 
 
 @dataclass(frozen=True)
-class Read:
+class LeafRead:
     """Leaves as an operation reads them; `role` is the letter for them: W, b, or E for a table."""
 
     positions: Positions
@@ -43,7 +43,7 @@ class ParameterArrays:
     """
 
     def __init__(
-        self, reads: Sequence[Read], records: Sequence[ParameterRecord],
+        self, reads: Sequence[LeafRead], records: Sequence[ParameterRecord],
         leaves: Mapping[int, str], taken: Iterable[str],
     ) -> None:  # fmt: skip
         self._record: dict[int, ParameterRecord] = {
@@ -67,7 +67,7 @@ class ParameterArrays:
             return name
         return "θ"
 
-    def _arrays(self, reads: Sequence[Read]) -> list[Positions]:
+    def _arrays(self, reads: Sequence[LeafRead]) -> list[Positions]:
         """The positions of each array, in the order in which they are read."""
         found: list[Positions] = []
         singles: list[Positions] = []
@@ -94,7 +94,7 @@ class ParameterArrays:
         return p.positions if positions.size == 1 and p is not None else positions
 
     def _named(
-        self, arrays: list[Positions], reads: Sequence[Read], taken: set[str]
+        self, arrays: list[Positions], reads: Sequence[LeafRead], taken: set[str]
     ) -> list[ParameterArray]:
         roles = [next(r.role for r in reads if _overlap(r.positions, a)) for a in arrays]
         paths = [self._path(a) for a in arrays]
@@ -166,7 +166,7 @@ def _overlap(a: Positions, b: Positions) -> bool:
     return bool(np.isin(a, b).any())
 
 
-def _all(reads: Sequence[Read]) -> list[int]:
+def _all(reads: Sequence[LeafRead]) -> list[int]:
     return [int(i) for read in reads for i in read.positions.flat]
 
 

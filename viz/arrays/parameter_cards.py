@@ -11,7 +11,7 @@ from micrograd.steps.step import Floats, ParameterRecord
 from micrograd.text.equations import Quantity, quantities
 from micrograd.text.words import exact, word
 from viz.arrays.parameter_arrays import ParameterArray
-from viz.arrays.tape_recording import Source
+from viz.arrays.tape_recording import AnnotatedTape
 from viz.diagram.updates import GRADIENT_OF_IT, digits_of
 from viz.drawing.cards import Band, Card, Columns, Matrices, Row
 from viz.drawing.matrix import MOST_CELLS
@@ -21,7 +21,7 @@ MOST_IN_A_COLUMN = 3  # matrices; more are in two columns
 
 
 def parameter_card(
-    array: ParameterArray, source: Source, key: str, samples: int, language: str, digits: int
+    array: ParameterArray, source: AnnotatedTape, key: str, samples: int, language: str, digits: int
 ) -> Card:
     """The card of an array of leaves.
 
@@ -63,7 +63,7 @@ def parameter_card(
 class _Rule:
     """What the optimiser made of an array of parameters, if that is the same for all elements."""
 
-    def __init__(self, array: ParameterArray, source: Source) -> None:
+    def __init__(self, array: ParameterArray, source: AnnotatedTape) -> None:
         self.name, self.shape = array.name, array.positions.shape
         self.equations: list[Sequence[Equation]] = []
         self.gradient = f"∂{source.root}/∂{array.name}"

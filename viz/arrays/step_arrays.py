@@ -14,10 +14,11 @@ from micrograd.compiler.explain.expressions import Formulas
 from micrograd.compiler.explain.forward import Forward, forward
 from micrograd.compiler.explain.naming import stem
 from micrograd.compiler.explain.recovered import Operation, operations_of
-from micrograd.compiler.explain.views import Places, Shape
+from micrograd.compiler.explain.views import NodePlaces
+from micrograd.compiler.nest.ir import Shape
 from micrograd.errors import CompileError, GraphError
 from viz.arrays.array_names import ArrayNames
-from viz.arrays.tape_recording import Recorded, Source, TapePlaces, recording_of
+from viz.arrays.tape_recording import AnnotatedTape, Recorded, TapePlaces, recording_of
 
 MOST_CALLS = 1 << 20  # numbers for calls are below, for labels above
 
@@ -30,7 +31,7 @@ class Found:
     names: ArrayNames
 
 
-def arrays_of(source: Source) -> Found:
+def arrays_of(source: AnnotatedTape) -> Found:
     """The arrays of a recorded graph.
 
     Raises a GraphError where there are none to be found: see `recording_of`.
@@ -55,7 +56,7 @@ def arrays_of(source: Source) -> Found:
     return Found(operations_of(formulas, stages, names), names)
 
 
-def _apart(source: Source) -> dict[int, int]:
+def _apart(source: AnnotatedTape) -> dict[int, int]:
     """Numbers for what stays as it was recorded: outputs of modules, and what has a label.
 
     Samples that a module was called with one by one have the same number; so have all calls for
@@ -77,7 +78,7 @@ def _apart(source: Source) -> dict[int, int]:
     return numbers
 
 
-def _places(source: Source, recorded: Recorded, found: Forward) -> Places:
+def _places(source: AnnotatedTape, recorded: Recorded, found: Forward) -> NodePlaces:
     order = {int(i): k for k, i in enumerate(recorded.inputs)}
     spaces, at = [""] * len(order), [0] * len(order)
     for name, positions in reversed(list(source.inputs.items())):
@@ -91,10 +92,10 @@ def _places(source: Source, recorded: Recorded, found: Forward) -> Places:
         if p.before.ndim and p.positions.size and (p.positions >= 0).all():
             wholes[number[int(p.positions.flat[0])]] = p.before.shape
     addresses = np.arange(len(recorded.parameters))
-    return Places(found, addresses, (spaces, at), [], shapes, wholes)
+    return NodePlaces(found, addresses, (spaces, at), [], shapes, wholes)
 
 
-def _known_shapes(source: Source, recorded: Recorded, found: Forward) -> dict[int, Shape]:
+def _known_shapes(source: AnnotatedTape, recorded: Recorded, found: Forward) -> dict[int, Shape]:
     """The shapes of groups that are what a module returned."""
     returned = {tuple(np.ravel(c.output).tolist()): c.output.shape for c in source.calls}
     returned.setdefault(tuple(np.ravel(source.output).tolist()), source.output.shape)

@@ -23,7 +23,7 @@ from micrograd.errors import GraphError
 from micrograd.text.words import word
 from viz.arrays.parameter_cards import parameter_card
 from viz.arrays.step_arrays import Found
-from viz.arrays.tape_recording import Source
+from viz.arrays.tape_recording import AnnotatedTape
 from viz.drawing.cards import Card, Heading, Matrices
 from viz.drawing.drawing import Drawing
 from viz.drawing.palette import DATA_FRAME, FORWARD, GRADIENT, NEURON_FRAME
@@ -49,7 +49,7 @@ class LayerPicture:
     """
 
     def __init__(
-        self, drawing: Drawing, source: Source, found: Found, samples: int, language: str,
+        self, drawing: Drawing, source: AnnotatedTape, found: Found, samples: int, language: str,
         digits: int, backward: bool = False,
     ) -> None:  # fmt: skip
         self.backward = backward

@@ -20,7 +20,7 @@ from micrograd.tape.tape import Node, Tape
 
 
 @dataclass(frozen=True)
-class Source:
+class AnnotatedTape:
     """A tape, and what is known about it; all positions are on the tape."""
 
     tape: Tape
@@ -35,11 +35,11 @@ class Source:
     data: Mapping[str, Floats] = field(default_factory=dict)  # the values of the inputs
 
     @staticmethod
-    def of_step(step: Step) -> Source:
+    def of_step(step: Step) -> AnnotatedTape:
         """What a step says about its tape."""
         inputs = {p.name: p.positions for p in step.inputs if p.positions.size}
         target = "y" if "y" not in inputs else "target"
-        return Source(
+        return AnnotatedTape(
             step.tape, {**inputs, target: step.y}, step.parameters, step.calls, step.output,
             step.y_values, target,
             data={**{p.name: p.values for p in step.inputs}, target: step.y_values},
@@ -127,7 +127,7 @@ def _row(node: Node) -> int:
 class TapePlaces:
     """Where on the tape the elements of groups and of views of them are; -1 for what is not."""
 
-    source: Source
+    source: AnnotatedTape
     recorded: Recorded
     found: Forward
 

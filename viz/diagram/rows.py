@@ -9,7 +9,7 @@ from typing import Any
 from micrograd.ops import OPS
 from micrograd.text.equations import Applied, Quantity, digits_needed, quantities, spelled, symbolic
 from micrograd.text.words import number, short, word
-from viz.drawing.cards import Piece, Row
+from viz.drawing.cards import ColouredText, Row
 from viz.drawing.palette import GRADIENT, LOCAL, OPERATOR_TEXT, Role
 
 LONGEST_FORMULA = 48  # characters; a longer one is not written with names
@@ -58,7 +58,7 @@ class Rows:
         detail = () if enough else self.small_print(formula, shown, role)
         return Row(title, shown, west, east, detail)
 
-    def small_print(self, formula: Any, shown: str, role: Role) -> tuple[Piece, ...]:
+    def small_print(self, formula: Any, shown: str, role: Role) -> tuple[ColouredText, ...]:
         """The formula with numbers that come to what is shown; nothing if it is one number."""
         if not isinstance(formula, Applied):
             return ()
@@ -67,7 +67,7 @@ class Rows:
 
     def products(
         self, factors: Sequence[tuple[float, float]], shown: str
-    ) -> tuple[Piece, ...]:  # fmt: skip
+    ) -> tuple[ColouredText, ...]:  # fmt: skip
         """Small print: the sum of upstream times local, each in its colour."""
         pieces = spelled(sum_of_products(factors), shown, self.digits)
         return (("= ", GRADIENT.text), *coloured(pieces, GRADIENT)) if pieces else ()
@@ -83,7 +83,7 @@ def sum_of_products(factors: Sequence[tuple[float, float]]) -> Any:
     return total
 
 
-def coloured(pieces: Sequence[tuple[str, Any]], role: Role) -> tuple[Piece, ...]:
+def coloured(pieces: Sequence[tuple[str, Any]], role: Role) -> tuple[ColouredText, ...]:
     """Pieces in the colour of what they are; others in that of their band."""
     shown = []
     for text, tag in pieces:

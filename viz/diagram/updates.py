@@ -10,7 +10,7 @@ from micrograd.reading.reading import Reading
 from micrograd.text.equations import Quantity, figure, holds, quantities
 from micrograd.text.words import exact
 from viz.diagram.rows import Rows
-from viz.drawing.cards import Band, Piece, Row, plain
+from viz.drawing.cards import Band, ColouredText, Row, plain
 from viz.drawing.palette import UPDATE, Role
 
 WEIGHT, GRADIENT_OF_IT = "W", "g"
@@ -69,7 +69,7 @@ class Updates:
 
     def notes(
         self, found: Sequence[tuple[Equation, ...]], gradient: str
-    ) -> list[tuple[Piece, ...]]:
+    ) -> list[tuple[ColouredText, ...]]:
         """Small print: the equations with names; a single one speaks of the gradient by name."""
         if not found:
             return []
@@ -90,10 +90,10 @@ def _quantity(equations: Sequence[Equation], name: str) -> Quantity:
     return next(q for e in equations for q in quantities(e.expression) if q.name == name)
 
 
-Line = tuple[object, Quantity]  # an expression, and what it gives
+Assignment = tuple[object, Quantity]  # an expression, and what it gives
 
 
-def digits_of(lines: Sequence[Sequence[Line]], least: int) -> dict[str, int]:
+def digits_of(lines: Sequence[Sequence[Assignment]], least: int) -> dict[str, int]:
     """How many decimals each name needs, for all equations to hold as they are printed.
 
     `lines` are equations in the order in which they are computed, each for several parameters. What
@@ -108,7 +108,7 @@ def digits_of(lines: Sequence[Sequence[Line]], least: int) -> dict[str, int]:
     return digits
 
 
-def _raised(lines: Sequence[Line], digits: dict[str, int], least: int) -> dict[str, int]:
+def _raised(lines: Sequence[Assignment], digits: dict[str, int], least: int) -> dict[str, int]:
     """The digits, and of the names in these equations so many that the equations hold."""
     names = {q.name for expression, _ in lines for q in quantities(expression) if not q.exact}
     ways = (
@@ -119,7 +119,7 @@ def _raised(lines: Sequence[Line], digits: dict[str, int], least: int) -> dict[s
     return next((x for x, tie in ways if _hold(lines, x, least, tie)), digits)
 
 
-def _hold(lines: Sequence[Line], digits: Mapping[str, int], least: int, tie: bool) -> bool:
+def _hold(lines: Sequence[Assignment], digits: Mapping[str, int], least: int, tie: bool) -> bool:
     def shown(q: Quantity) -> str:
         return text(q, digits, least)
 

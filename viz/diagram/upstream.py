@@ -8,7 +8,7 @@ from micrograd.reading.reading import Reading
 from micrograd.reading.units import products
 from viz.diagram.indices import indexed
 from viz.diagram.rows import Rows, sum_of_products
-from viz.drawing.cards import Piece, Row, plain
+from viz.drawing.cards import ColouredText, Row, plain
 from viz.drawing.palette import GRADIENT
 
 MOST_TERMS = 3  # a sum of more products is named, not spelled out
@@ -35,7 +35,7 @@ class Upstream:
             found.append((upstream, float(use.line.local(use.quantity))))
         return found
 
-    def small_print(self, position: int) -> tuple[Piece, ...]:
+    def small_print(self, position: int) -> tuple[ColouredText, ...]:
         """Small print: where a gradient comes from, as products that are added."""
         gradient = self.reading.gradient(position)
         factors = self.factors(position)

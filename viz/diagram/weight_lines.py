@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from micrograd.reading.units import Unit
 from micrograd.text.equations import Quantity
-from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Line, Updates, digits_of, text
+from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Assignment, Column, Updates, digits_of, text
 from viz.diagram.upstream import Upstream
 from viz.drawing.cards import Band, Grid, Row, operand, plain
 from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, UPDATE
@@ -48,7 +48,7 @@ def weight_lines(
     total = w[0] * x[0]
     for a, b in zip(w[1:], x[1:], strict=True):
         total = total + a * b
-    lines: list[Sequence[Line]] = [[(total, Quantity("z", z.result.value))]]
+    lines: list[Sequence[Assignment]] = [[(total, Quantity("z", z.result.value))]]
     if shares:
         exact = g if alone else shares
         lines.append([(up * b, share) for b, share in zip(x, exact, strict=True)])

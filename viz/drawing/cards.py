@@ -27,7 +27,7 @@ from viz.drawing.palette import (
 
 MOST_SIDE_BY_SIDE = 2  # columns of a matrix that stands beside others
 
-Piece = tuple[str, str]  # a text and its colour
+ColouredText = tuple[str, str]  # a text and its colour
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Row:
     value: str
     west: str = ""
     east: str = ""
-    detail: tuple[Piece, ...] = ()
+    detail: tuple[ColouredText, ...] = ()
     inline: bool = False
 
 
@@ -168,7 +168,7 @@ def operand(number: str) -> str:
     return f"({number})" if number.startswith("-") else number
 
 
-def product(role: Role, upstream: str, local_role: Role, local: str) -> tuple[Piece, ...]:
+def product(role: Role, upstream: str, local_role: Role, local: str) -> tuple[ColouredText, ...]:
     """Small print: upstream times local, each in its colour."""
     return (
         (operand(upstream), role.text),
@@ -177,7 +177,7 @@ def product(role: Role, upstream: str, local_role: Role, local: str) -> tuple[Pi
     )
 
 
-def plain(role: Role, content: str) -> tuple[Piece, ...]:
+def plain(role: Role, content: str) -> tuple[ColouredText, ...]:
     """Small print in the colour of its band."""
     return ((content, role.text),)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from micrograd.tape.tape import Tape
-from viz.operations.grouping import Place
+from viz.operations.grouping import ModulePath
 from viz.operations.recurring import runs
 
 MOST_NODES = 200  # a larger graph is folded
@@ -30,7 +30,7 @@ class Block:
     behind: bool = False  # what is not shown in full
 
 
-def fold(tape: Tape, places: Sequence[Place], most: int = MOST_NODES) -> list[Block]:
+def fold(tape: Tape, places: Sequence[ModulePath], most: int = MOST_NODES) -> list[Block]:
     """The blocks of a graph.
 
     Operations fold into the finest units, layers or modules that are few enough, the turns of a
@@ -68,7 +68,7 @@ def exits_of(tape: Tape, blocks: Sequence[Block]) -> set[int]:
 # ---- by modules ----------------------------------------------------------------------------------
 
 
-def _by_place(tape: Tape, places: Sequence[Place]) -> list[Block]:
+def _by_place(tape: Tape, places: Sequence[ModulePath]) -> list[Block]:
     depth = max(map(len, places))
     loose = sum(not places[i] and bool(node.inputs) for i, node in enumerate(tape.nodes))
     apart = loose <= MOST_LOOSE
@@ -81,7 +81,7 @@ def _by_place(tape: Tape, places: Sequence[Place]) -> list[Block]:
     return blocks
 
 
-def _group(i: int, place: Place, level: int, apart: bool) -> str:
+def _group(i: int, place: ModulePath, level: int, apart: bool) -> str:
     """The name of the block that an operation goes to; a number for one of its own."""
     if place:
         return place[min(level, len(place)) - 1]

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 
 from micrograd.tape.tape import Tape
 
-Place = tuple[str, ...]  # ("layers", "layers[0]", "layers[0].neurons", "layers[0].neurons[2]")
+ModulePath = tuple[str, ...]  # ("layers", "layers[0]", "layers[0].neurons", "layers[0].neurons[2]")
 
 _PART = re.compile(r"\[[^\]]*\]|\.?[^.\[\]]+")
 
 
-def places(tape: Tape, names: Mapping[int, str]) -> list[Place]:
+def places(tape: Tape, names: Mapping[int, str]) -> list[ModulePath]:
     """For each node, what it is part of, outermost first; () for what is part of nothing."""
-    found: list[Place] = []
+    found: list[ModulePath] = []
     weak: set[int] = set()  # part of what they follow, unless nothing else is made of them
     for i, node in enumerate(tape.nodes):
         if node.scope is not None:
@@ -39,8 +39,8 @@ def places(tape: Tape, names: Mapping[int, str]) -> list[Place]:
 
 
 def _of_inputs(
-    tape: Tape, inputs: tuple[int, ...], found: list[Place], weak: set[int]
-) -> tuple[Place, bool]:
+    tape: Tape, inputs: tuple[int, ...], found: list[ModulePath], weak: set[int]
+) -> tuple[ModulePath, bool]:
     """Where an operation is made, and whether that is sure.
 
     It is where its parameter is. Of what was computed in one place it is part, too; but where a
@@ -65,12 +65,12 @@ def path_of_module(name: str) -> str:
     return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", name)
 
 
-def _of_scope(module: str, unit: int | None) -> Place:
+def _of_scope(module: str, unit: int | None) -> ModulePath:
     path = path_of_module(module)
     return _ancestors(path if unit is None else f"{path}[{unit}]")
 
 
-def _of_leaf(name: str) -> Place:
+def _of_leaf(name: str) -> ModulePath:
     """The object or the row of a matrix that a parameter is in; a plain list is no such thing."""
     parts = _PART.findall(name)
     if not parts or "".join(parts) != name:
@@ -84,6 +84,6 @@ def _of_leaf(name: str) -> Place:
     return _ancestors("".join(parts)) if len(parts) > 1 or "." in name else ()
 
 
-def _ancestors(path: str) -> Place:
+def _ancestors(path: str) -> ModulePath:
     parts = _PART.findall(path)
     return tuple("".join(parts[: k + 1]) for k in range(len(parts)))

@@ -17,7 +17,7 @@ _FAR = 0  # an input outside of the turn before
 
 
 @dataclass(frozen=True)
-class Run:
+class Turns:
     """The nodes from `start` to `stop`: `times` turns, each like the one before."""
 
     start: int
@@ -25,7 +25,7 @@ class Run:
     times: int
 
 
-def runs(tape: Tape) -> list[Run]:
+def runs(tape: Tape) -> list[Turns]:
     """Stretches that repeat at least four times, apart from each other, in order.
 
     >>> from micrograd import Value
@@ -47,10 +47,10 @@ def runs(tape: Tape) -> list[Run]:
     loose = np.array(
         [codes.setdefault((node.op, len(node.inputs)), len(codes)) for node in tape.nodes]
     )
-    found: list[Run] = []
+    found: list[Turns] = []
     for period in _periods(loose):
         found += _of_period(tape, looks, loose, period)
-    chosen: list[Run] = []
+    chosen: list[Turns] = []
     for run in sorted(found, key=lambda run: (run.start - run.stop, -run.times)):
         if all(run.stop <= other.start or run.start >= other.stop for other in chosen):
             chosen.append(run)
@@ -72,7 +72,7 @@ def _periods(loose: NDArray[np.int64]) -> list[int]:
 
 def _of_period(
     tape: Tape, looks: NDArray[np.int64], loose: NDArray[np.int64], period: int
-) -> list[Run]:
+) -> list[Turns]:
     """Where nodes look like those one period before, inputs and all.
 
     An input may lie as far back as in the turn before, or be the same node in every turn.
@@ -86,5 +86,5 @@ def _of_period(
     for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         times = (end - begin) // period + 1
         if times >= LEAST_TIMES:
-            found.append(Run(begin, begin + times * period, times))
+            found.append(Turns(begin, begin + times * period, times))
     return found

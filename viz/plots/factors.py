@@ -14,13 +14,13 @@ from micrograd.optim import SGD, Adagrad, Adam, RMSprop
 from micrograd.text.words import check_language
 from viz.plots.inks import inks
 from viz.plots.style import Plot, check_count, key, legend_below, look
-from viz.plots.valley import Rule
+from viz.plots.valley import MakeOptimizer
 from viz.plots.words import words
 
 Floats = NDArray[np.float64]
 
 SLOPES = (10.0, 0.1)  # of L in a and in b
-RULES: Mapping[str, Rule] = {
+RULES: Mapping[str, MakeOptimizer] = {
     "SGD": partial(SGD, lr=0.1),
     "Adagrad": partial(Adagrad, lr=0.1),
     "RMSprop": partial(RMSprop, lr=0.1, alpha=0.9),
@@ -84,7 +84,7 @@ def step_sizes(steps: int = 100, *, language: str = "en") -> Plot:
     return figure
 
 
-def step_factors(rule: Rule, steps: int) -> Floats:
+def step_factors(rule: MakeOptimizer, steps: int) -> Floats:
     """|Δp| / (lr |g|) of both parameters, a row each, in every step."""
     parameters = [Value(0.0), Value(0.0)]
     optimizer = rule(parameters)

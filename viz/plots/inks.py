@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-Line = str | tuple[int, tuple[float, ...]]
+LineStyle = str | tuple[int, tuple[float, ...]]
 
 
 class Ink(NamedTuple):
     """How one run is drawn wherever it appears."""
 
     color: str
-    line: Line
+    line: LineStyle
     marker: str
 
 
@@ -23,7 +23,7 @@ COLORS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#332288", "#882255", "#000000",
     "#33475B", "#8A5A00",
 )  # fmt: skip
-LINES: tuple[Line, ...] = (
+LINES: tuple[LineStyle, ...] = (
     "-",
     (0, (5, 1.5)),
     (0, (1.5, 1)),

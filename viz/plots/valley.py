@@ -22,7 +22,7 @@ from viz.plots.style import Plot, check_count, key, legend_below, literal, look
 from viz.plots.words import words
 
 Floats = NDArray[np.float64]
-Rule = Callable[[list[Value]], Optimizer]
+MakeOptimizer = Callable[[list[Value]], Optimizer]
 
 COLUMNS = 2
 ROW_HEIGHT = 1.95  # inches
@@ -33,7 +33,7 @@ LOWEST, HIGHEST = 1e-30, 1e3  # losses that are drawn, as shares of the first
 START_COLOR = "#33475B"
 CONTOUR_COLOR = "#B4BFC9"
 
-RULES: Mapping[str, Rule] = {
+RULES: Mapping[str, MakeOptimizer] = {
     "SGD, lr 0.095": partial(SGD, lr=0.095),
     "SGD, momentum 0.9, lr 0.02": partial(SGD, lr=0.02, momentum=0.9),
     "Adagrad, lr 1": partial(Adagrad, lr=1.0),
@@ -43,7 +43,7 @@ RULES: Mapping[str, Rule] = {
 
 
 def optimizer_paths(
-    optimizers: Mapping[str, Rule] | None = None,
+    optimizers: Mapping[str, MakeOptimizer] | None = None,
     valley: tuple[float, float] = (0.2, 20.0),
     start: tuple[float, float] = (-9.0, 1.5),
     steps: int = 60,
@@ -107,7 +107,7 @@ def _keys(language: str) -> list[Line2D]:
 
 
 def descent(
-    rule: Rule, valley: tuple[float, float], start: tuple[float, float], steps: int
+    rule: MakeOptimizer, valley: tuple[float, float], start: tuple[float, float], steps: int
 ) -> Floats:
     """The points (a, b) of one path: the start and then one a step, in the rows of an array."""
     a, b = Value(float(start[0])), Value(float(start[1]))

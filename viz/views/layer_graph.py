@@ -13,7 +13,7 @@ from micrograd.text.words import DIGITS, check_digits, check_language, number, w
 from viz.arrays.array_cards import compiled_layers
 from viz.arrays.step_arrays import arrays_of
 from viz.arrays.step_layers import LayerPicture
-from viz.arrays.tape_recording import Source
+from viz.arrays.tape_recording import AnnotatedTape
 from viz.drawing.drawing import Drawing, step_caption
 from viz.drawing.figure import Figure
 
@@ -55,7 +55,7 @@ def layer_graph(
         return _of_value(step, language, digits)
     if not isinstance(step, Step):
         raise cannot_draw("layer_graph", "a recorded step, a Value or a compiled function", step)
-    source = Source.of_step(step)
+    source = AnnotatedTape.of_step(step)
     found = arrays_of(source)
     notes = [word("folded to layers", language)] if backward else []
     idle = [p.name for p in step.parameters if (p.positions < 0).all()]
@@ -74,7 +74,7 @@ def _of_value(root: Value, language: str, digits: int) -> Figure:
     names = {wanted[k]: name for k, name in variable_names(caller(), wanted.keys()).items()}
     names |= labels
     name = names.pop(len(tape.nodes) - 1, "out")
-    source = Source(tape, {}, root=name, leaves=names)
+    source = AnnotatedTape(tape, {}, root=name, leaves=names)
     found = arrays_of(source)
     caption = f"{name} = {number(root.data, digits)}"
     drawing = Drawing("layer_graph", caption, language, "", _note(language, digits))

@@ -24,7 +24,7 @@ from viz.drawing.figure import Figure
 from viz.drawing.palette import DATA_FRAME, FORWARD, GRADIENT, NEURON_FRAME, WEIGHT_FRAME
 from viz.operations.block_cards import block_card
 from viz.operations.folding import MOST_NODES, Block, exits_of, fold, users_of
-from viz.operations.grouping import Place, places
+from viz.operations.grouping import ModulePath, places
 from viz.operations.naming import (
     UNNAMED,
     expression,
@@ -106,7 +106,7 @@ def _variables(names: Any, position: Mapping[int, int]) -> dict[int, str]:
     return {position[key]: name for key, name in found.items() if key in position}
 
 
-def _units(tape: Tape, located: Sequence[Place]) -> dict[int, str]:
+def _units(tape: Tape, located: Sequence[ModulePath]) -> dict[int, str]:
     """The innermost part that each node is in; a leaf is where it is used, if that is one place."""
     units = {i: place[-1] for i, place in enumerate(located) if place and tape.nodes[i].inputs}
     for i, users in enumerate(tape.users()):

@@ -15,7 +15,7 @@ ROW = 8  # numbers: of so many multiples is the room for one node's lanes
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SampleAxis:
     """With `batch=True`, what has a value for each sample has one more axis, the innermost.
 
     Such nodes are in LANES, `width` numbers each; what is in an argument is there sample after

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.arrays.batch import Batch
+from micrograd.compiler.arrays.batch import SampleAxis
 from micrograd.compiler.arrays.layout import Layout, factor
 from micrograd.compiler.arrays.loops import Loops, operands_of
 from micrograd.compiler.arrays.schedule import Group
@@ -41,9 +41,9 @@ class Arguments:
         )  # fmt: skip
 
     @property
-    def batch(self) -> Batch:
+    def batch(self) -> SampleAxis:
         """The axis of the samples."""
-        return Batch(self.lanes, self.sizes)
+        return SampleAxis(self.lanes, self.sizes)
 
 
 def read_arguments(

@@ -56,7 +56,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
+class Homes:
     """Where some nodes must be: the spaces of the homes, and addresses there."""
 
     home: Ids  # 0: anywhere
@@ -65,7 +65,7 @@ class Places:
     pins: Ids  # address in work of nodes that are pinned, -1 for the others
 
 
-def lay_out(g: Graph, groups: list[Group], places: Places, top: int, lanes_top: int) -> Layout:
+def lay_out(g: Graph, groups: list[Group], places: Homes, top: int, lanes_top: int) -> Layout:
     """Choose a place for every group."""
     rank = np.zeros(len(g), np.int64)
     for group in groups:

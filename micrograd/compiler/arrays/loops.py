@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from micrograd.compiler.arrays.batch import Batch
+from micrograd.compiler.arrays.batch import SampleAxis
 from micrograd.compiler.arrays.layout import ALIGN, Axes, Layout, factor
-from micrograd.compiler.arrays.schedule import Group, Terms
+from micrograd.compiler.arrays.schedule import Group, TermClass
 from micrograd.compiler.codes import ROWS, Ids
 from micrograd.compiler.graph.graph import LARGEST, ROW, Graph
 from micrograd.compiler.nest.ir import (
@@ -37,14 +37,14 @@ from micrograd.compiler.nest.ir import (
 )
 from micrograd.ops import LARGER, OPS
 
-Place = tuple[Space, Ids]  # a space and addresses there; of lanes, an address a node
-Where = Callable[[Ids], Place]
+Addresses = tuple[Space, Ids]  # a space and addresses there; of lanes, an address a node
+Where = Callable[[Ids], Addresses]
 
 
 class Loops:
     """Collects nests, and room for what they gather."""
 
-    def __init__(self, top: int, lanes_top: int, batch: Batch) -> None:
+    def __init__(self, top: int, lanes_top: int, batch: SampleAxis) -> None:
         self.all: list[Nest] = []
         self.free = {WORK: top, LANES: lanes_top}
         self.origins: list[Ids] = []
@@ -106,7 +106,7 @@ class Loops:
         extents, (out, ids) = self._batch.with_axis(extents, (out, ids))
         self._add(one_hot(extents, axis, out, ids))
 
-    def gathered(self, place: Place, lanes: bool = False) -> Place:
+    def gathered(self, place: Addresses, lanes: bool = False) -> Addresses:
         """The same numbers, one after the other; `lanes` if an argument's are one a lane."""
         space, index = place
         to = LANES if lanes or space is LANES else WORK
@@ -123,7 +123,7 @@ class Loops:
         return to, base + np.arange(len(index))
 
     def rows(
-        self, out: Place, inputs: Sequence[Place], starts: Ids, reduce: Reduction,
+        self, out: Addresses, inputs: Sequence[Addresses], starts: Ids, reduce: Reduction,
         c: float, accumulate: bool, over_lanes: bool,
     ) -> None:  # fmt: skip
         """Sums or maxima of unequal length; with lanes, one after the other."""
@@ -146,7 +146,7 @@ class Loops:
 
     # ---- operands ------------------------------------------------------------------------------
 
-    def affine(self, out: Ids, operands: Sequence[Place]) -> tuple[Axes, list[Place]]:
+    def affine(self, out: Ids, operands: Sequence[Addresses]) -> tuple[Axes, list[Addresses]]:
         """The axes of `out` and the operands, some of these gathered first if need be."""
         places = list(operands)
         axes = factor([out, *[index for _, index in places]])
@@ -161,13 +161,15 @@ class Loops:
         assert axes is not None, "an output that is not affine"
         return axes, places
 
-    def over(self, out: Place, operands: Sequence[Place]) -> tuple[Shape, Affine, list[Affine]]:
+    def over(
+        self, out: Addresses, operands: Sequence[Addresses]
+    ) -> tuple[Shape, Affine, list[Affine]]:
         """Extents, and `out` and the operands as affine ones."""
         axes, places = self.affine(out[1], operands)
         extents, (target, *inputs) = operands_of(axes, [out, *places])
         return extents, target, inputs
 
-    def copy(self, target: Place, source: Place) -> None:
+    def copy(self, target: Addresses, source: Addresses) -> None:
         """Copy numbers; the targets need not be affine."""
         for part in _affine_parts(target[1]):
             out, read = target[1][part], source[1][part]
@@ -180,7 +182,7 @@ class Loops:
 def loops_of(g: Graph, groups: list[Group], of: Ids, layout: Layout, loops: Loops) -> None:
     """Add the nests that compute every group."""
 
-    def place(ids: Ids) -> Place:
+    def place(ids: Ids) -> Addresses:
         return layout.space[of[ids.flat[0]]], layout.address[ids]
 
     for k, group in enumerate(groups):
@@ -205,15 +207,16 @@ def loops_of(g: Graph, groups: list[Group], of: Ids, layout: Layout, loops: Loop
                 loops.sum(*nest, terms.c, i > 0, group.reduced)
 
 
-def _spread(out: Place, factors: list[Ids], place: Where) -> tuple[Place, list[Place]]:
+def _spread(out: Addresses, factors: list[Ids], place: Where) -> tuple[Addresses, list[Addresses]]:
     """A place for each term of each node, and the factors of these terms."""
     width = factors[0].shape[1] if factors else 1
     return (out[0], np.repeat(out[1], width)), [place(x.ravel()) for x in factors]
 
 
 def _largest(
-    group: Group, terms: Terms, out: Place, order: Ids, place: Where, loops: Loops, first: bool
-) -> None:
+    group: Group, terms: TermClass, out: Addresses, order: Ids, place: Where, loops: Loops,
+    first: bool,
+) -> None:  # fmt: skip
     """The largest of a class, and then the larger of that and what was found before."""
     assert terms.u is not None
     target = out
@@ -229,7 +232,7 @@ def _largest(
         loops.map(extents, LARGER.name, None, at, inputs)
 
 
-def operands_of(axes: Axes, places: Sequence[Place]) -> tuple[Shape, list[Affine]]:
+def operands_of(axes: Axes, places: Sequence[Addresses]) -> tuple[Shape, list[Affine]]:
     """Extents and affine operands of lists of addresses that have these axes."""
     extents = tuple(size for size, _ in axes)
     return extents, [
@@ -239,7 +242,7 @@ def operands_of(axes: Axes, places: Sequence[Place]) -> tuple[Shape, list[Affine
 
 
 def _ragged(
-    group: Group, terms: Terms, out: Place, place: Where, loops: Loops, accumulate: bool
+    group: Group, terms: TermClass, out: Addresses, place: Where, loops: Loops, accumulate: bool
 ) -> None:
     """Rows of unequal length, or numbers that are added to each node a number of times."""
     assert terms.node is not None

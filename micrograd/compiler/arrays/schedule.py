@@ -33,7 +33,7 @@ KEPT = ("kind", "row", "static", "value", "stop", "reduced", "origin")
 
 
 @dataclass(slots=True, eq=False)
-class Terms:
+class TermClass:
     """The terms of one class in a group: `c · u · v`, with the coefficient that all share.
 
     `u` and `v` have the shape (nodes, terms a node), or are flat in a ragged group, where `node`
@@ -55,7 +55,7 @@ class Group:
     level: int = 0
     row: int = NONE
     static: float = np.nan
-    terms: list[Terms] = field(default_factory=list)
+    terms: list[TermClass] = field(default_factory=list)
     args: list[Ids] = field(default_factory=list)
     ragged: bool = False
     constant: float | None = None  # what all nodes are, if that is known
@@ -199,7 +199,7 @@ class _Groups:
             self.add(group)
             self._find_constant(group)
 
-    def _terms(self, group: Group, node: Ids, factors: list[Ids | None], c: float) -> Terms:
+    def _terms(self, group: Group, node: Ids, factors: list[Ids | None], c: float) -> TermClass:
         if not group.ragged:
             shape = (len(group.nodes), -1)
             factors = [x if x is None else x.reshape(shape) for x in factors]
@@ -214,7 +214,7 @@ class _Groups:
             c, u = c * float(self.known[u.flat[0]]) * u.shape[1], None
         elif sums and u is None:
             c *= len(node) // len(group.nodes)
-        return Terms(u, v, c, node if group.ragged else None)
+        return TermClass(u, v, c, node if group.ragged else None)
 
     def _uniform(self, ids: Ids) -> bool:
         values = self.known[ids]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.nest.ir import MASKS, Program, Role, Space
+from micrograd.compiler.nest.ir import MASKS, Program, Space, SpaceRole
 
 
 class Executable(Protocol):
@@ -41,7 +41,7 @@ def space_type(space: Space, dtype: Any) -> np.dtype[Any]:
     """The type of the numbers in a space of a program of that precision."""
     if space is MASKS:
         return np.dtype(np.bool_)
-    return np.dtype(np.int64 if space.role is Role.IDS else dtype)
+    return np.dtype(np.int64 if space.role is SpaceRole.IDS else dtype)
 
 
 def checked_array(

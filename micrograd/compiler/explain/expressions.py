@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from micrograd.compiler.arrays.schedule import Group, Terms
+from micrograd.compiler.arrays.schedule import Group, TermClass
 from micrograd.compiler.codes import ROWS, Ids
 from micrograd.compiler.explain.formula import Formula, Marked, Pieces, added, applied, held
 from micrograd.compiler.explain.forward import Forward
@@ -20,13 +20,13 @@ from micrograd.compiler.explain.products import broadcast, matrices
 from micrograd.compiler.explain.views import (
     RAGGED,
     WINDOWS,
-    Places,
-    Reading,
-    Shape,
+    NodePlaces,
+    TermLoop,
     View,
     result_shape,
 )
 from micrograd.compiler.graph.graph import LARGEST, ROW
+from micrograd.compiler.nest.ir import Shape
 from micrograd.ops import ATOM, PRODUCT
 from micrograd.text.words import exact
 
@@ -34,7 +34,7 @@ ELEMENTWISE = "elementwise"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ArrayStep:
     """A group that is an array operation of its own, with those that are written into it."""
 
     group: int
@@ -48,7 +48,7 @@ class Formulas:
     """Writes the formula of each group."""
 
     def __init__(
-        self, forward: Forward, places: Places, lanes: int, batch: str,
+        self, forward: Forward, places: NodePlaces, lanes: int, batch: str,
         known: Mapping[int, Shape] | None = None,
     ) -> None:  # fmt: skip
         """`known` are shapes of groups; with it, what was recorded stays (see `inlining`)."""
@@ -56,7 +56,7 @@ class Formulas:
         self.places = places
         self.lanes = lanes
         self.batch = batch
-        self.readings: list[list[Reading]] = []
+        self.readings: list[list[TermLoop]] = []
         self.shapes: list[Shape] = []
         for k, group in enumerate(forward.groups):
             readings = self._readings(group)
@@ -72,7 +72,7 @@ class Formulas:
 
     # ---- what there is ---------------------------------------------------------------------------
 
-    def _readings(self, group: Group) -> list[Reading]:
+    def _readings(self, group: Group) -> list[TermLoop]:
         if group.constant is not None:
             return []
         if group.args:
@@ -81,7 +81,7 @@ class Formulas:
             self.places.reading(len(group.nodes), _factors(terms), terms) for terms in group.terms
         ]
 
-    def _multiplies(self, group: Group, readings: list[Reading], shape: Shape) -> bool:
+    def _multiplies(self, group: Group, readings: list[TermLoop], shape: Shape) -> bool:
         """Whether what a group is computed from comes out in that shape."""
         fine = not shape
         for i, reading in enumerate(readings):
@@ -106,7 +106,7 @@ class Formulas:
 
     # ---- formulas --------------------------------------------------------------------------------
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[ArrayStep]:
         """The array operations, in order."""
         found = []
         for k, group in enumerate(self.forward.groups):
@@ -117,7 +117,7 @@ class Formulas:
             pieces, _ = self._formula(k, members, kinds)
             dims = "×".join(map(str, self.full_shape(k))) or "1"
             kind, size = kinds[0] if kinds else (ELEMENTWISE, dims)
-            found.append(Step(k, tuple(members), pieces, kind, size))
+            found.append(ArrayStep(k, tuple(members), pieces, kind, size))
         return found
 
     def full_shape(self, k: int) -> tuple[int | str, ...]:
@@ -180,7 +180,7 @@ class Formulas:
         )
 
     def _term(
-        self, group: Group, terms: Terms, reading: Reading, members: list[int],
+        self, group: Group, terms: TermClass, reading: TermLoop, members: list[int],
         kinds: list[tuple[str, str]],
     ) -> Formula:  # fmt: skip
         ids = _factors(terms)
@@ -212,7 +212,7 @@ class Formulas:
             return inner
         return ("Σ ", *held(inner, PRODUCT if inner[1] == ATOM else ATOM)), PRODUCT
 
-    def _matrices(self, group: Group, terms: Terms, reading: Reading) -> list[Marked] | None:
+    def _matrices(self, group: Group, terms: TermClass, reading: TermLoop) -> list[Marked] | None:
         """The factors of a product of two matrices."""
         apart = len(reading.views) < 2 or _squared(terms) or group.kind == LARGEST
         if apart or any(view.group in self.inlined.groups for view in reading.views):
@@ -247,7 +247,7 @@ class Formulas:
             return (replace(pieces[0], transposed=True),), level
         return pieces, level
 
-    def _kind(self, group: Group, reading: Reading) -> tuple[str, str]:
+    def _kind(self, group: Group, reading: TermLoop) -> tuple[str, str]:
         lanes = (self.batch,) if group.lanes or _over_lanes(group, reading) else ()
         outer = [str(n) for n in (*lanes, *reading.result)]
         inner = [str(n) for i, n in enumerate(reading.extents) if i in reading.summed]
@@ -275,14 +275,14 @@ class Formulas:
         return ("dot" if not out else "batched dot"), size
 
 
-def _over_lanes(group: Group, reading: Reading) -> bool:
+def _over_lanes(group: Group, reading: TermLoop) -> bool:
     """Whether a term of a group is summed over the lanes."""
     return group.reduced and any(view.lanes for view in reading.views)
 
 
-def _squared(terms: Terms) -> bool:
+def _squared(terms: TermClass) -> bool:
     return terms.u is not None and terms.v is not None and np.array_equal(terms.u, terms.v)
 
 
-def _factors(terms: Terms) -> list[Ids]:
+def _factors(terms: TermClass) -> list[Ids]:
     return [x for x in (terms.u, terms.v) if x is not None]

@@ -10,7 +10,7 @@ import numpy as np
 from micrograd.compiler.arrays.schedule import Group, operands
 from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.explain.forward import Forward
-from micrograd.compiler.explain.views import Reading
+from micrograd.compiler.explain.views import TermLoop
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM
 
 MOST_VIEWS = 5  # in one formula
@@ -28,7 +28,7 @@ class Inlined:
     groups: frozenset[int]
 
 
-def inlined(forward: Forward, readings: Sequence[Sequence[Reading]], recorded: bool) -> Inlined:
+def inlined(forward: Forward, readings: Sequence[Sequence[TermLoop]], recorded: bool) -> Inlined:
     """What is written into the formula of its user.
 
     Steps that only one other step uses, element by element. With `recorded`, what was recorded as a
@@ -80,7 +80,7 @@ def inlined(forward: Forward, readings: Sequence[Sequence[Reading]], recorded: b
     return Inlined(alias, frozenset(derived), frozenset(found))
 
 
-def is_heavy(group: Group, readings: Sequence[Reading]) -> bool:
+def is_heavy(group: Group, readings: Sequence[TermLoop]) -> bool:
     """Whether a group sums, or looks for the largest."""
     return group.reduced or any(r.summed or r.lengths[1] for r in readings)
 

@@ -14,16 +14,16 @@ from micrograd.compiler.explain.views import (
     PARAMETERS,
     RAGGED,
     WINDOWS,
-    Reading,
-    Shape,
+    TermLoop,
     View,
 )
+from micrograd.compiler.nest.ir import Shape
 
 LANES = -1  # the axis of the batch
 Dims = tuple["int | None", ...]  # the axis of the loop that each axis of a shape is; None: size 1
 
 
-def matrices(reading: Reading, result: Shape, lanes: bool, reduced: bool) -> list[Marked] | None:
+def matrices(reading: TermLoop, result: Shape, lanes: bool, reduced: bool) -> list[Marked] | None:
     """The factors of a product of matrices or vectors, in order; None if it is no such product.
 
     `result` is the shape of what comes out; `lanes` says whether that has a batch, and `reduced`
@@ -52,7 +52,7 @@ def matrices(reading: Reading, result: Shape, lanes: bool, reduced: bool) -> lis
     return None
 
 
-def _written(reading: Reading, out: Dims) -> list[list[View]]:
+def _written(reading: TermLoop, out: Dims) -> list[list[View]]:
     """The views in the shapes to try: their own, those of ranges of a whole, no axes of size 1."""
     views = list(reading.views)
     parts = [replace(v, shape=v.kept) if v.kept is not None else v for v in views]
@@ -60,7 +60,7 @@ def _written(reading: Reading, out: Dims) -> list[list[View]]:
     return [views, parts, plain] if out or all(len(v.shape) < 2 for v in views) else [views]
 
 
-def _with_lanes(view: View, reading: Reading) -> Dims | None:
+def _with_lanes(view: View, reading: TermLoop) -> Dims | None:
     dims = dims_of(view.shape, tuple(a for a in view.axes if a >= 0), reading.extents)
     return None if dims is None else (*((LANES,) * view.lanes), *dims)
 
@@ -83,7 +83,7 @@ def _second(dims: Dims | None, over: int | None) -> tuple[bool, Dims] | None:
     return (True, dims[:1]) if dims[-1] == over else None
 
 
-def outer_axes(reading: Reading) -> tuple[int, ...]:
+def outer_axes(reading: TermLoop) -> tuple[int, ...]:
     """The axes of a loop that are not summed."""
     return tuple(i for i in range(len(reading.extents)) if i not in reading.summed)
 
@@ -113,12 +113,12 @@ def dims_of(shape: Shape, axes: tuple[int, ...], extents: Shape) -> Dims | None:
     return tuple(dims) if left == 1 and not waiting else None
 
 
-def squeezed(view: View, reading: Reading) -> View:
+def squeezed(view: View, reading: TermLoop) -> View:
     """A view in the shape in which the loop reads it."""
     return replace(view, shape=tuple(reading.extents[a] for a in view.axes if a >= 0))
 
 
-def broadcast(view: View, reading: Reading, result: Shape) -> Marked:
+def broadcast(view: View, reading: TermLoop, result: Shape) -> Marked:
     """An operand, element by element, in a shape that NumPy broadcasts to that of the result."""
     axes = tuple(a for a in view.axes if a >= 0)
     out = dims_of(result, outer_axes(reading), reading.extents)

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from micrograd.compiler.codes import Ids
-from micrograd.compiler.explain.expressions import Formulas, Step
+from micrograd.compiler.explain.expressions import ArrayStep, Formulas
 from micrograd.compiler.explain.formula import Marked, Pieces
 from micrograd.compiler.explain.forward import Forward, forward
 from micrograd.compiler.explain.naming import Given, ParameterNames, shape_of_argument
@@ -25,10 +25,10 @@ from micrograd.compiler.explain.views import (
     PART,
     RAGGED,
     RESULT,
-    Places,
+    NodePlaces,
     View,
 )
-from micrograd.compiler.passes import Unit
+from micrograd.compiler.passes import Compilation
 from micrograd.compiler.store import place_of
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
@@ -137,27 +137,27 @@ class Recovered:
         return list({x.name: x for x in found}.values())
 
 
-def recovered(unit: Unit, traced: Traced, given: Given) -> Recovered:
+def recovered(unit: Compilation, traced: Traced, given: Given) -> Recovered:
     """What was found in a trace; `given` are the names that the user gave."""
     r, made = traced.recording, traced.stand_ins
     values = np.array(made.values, np.float64)
     lanes = unit.lanes
     found = forward(r, values, lanes)
     shapes = {f"input{k}": shape_of_argument(x) for k, x in enumerate(made.arguments)}
-    places = Places(
+    places = NodePlaces(
         found, np.array([place_of(v) for v in r.parameters], np.int64),
         ([f"input{k}" for k in made.argument], made.at),
         [f"ids{k}" for k in made.ids_argument], shapes,
     )  # fmt: skip
     formulas = Formulas(found, places, lanes, BATCH)
     steps = formulas.steps()
-    names = _Names(
+    names = _ProgramNames(
         found, steps, given, shapes, {place_of(v): i for i, v in enumerate(r.parameters)}
     )
     return Recovered(operations_of(formulas, steps, names), lanes, tuple(r.parameters))
 
 
-class Names(Protocol):
+class ArrayNaming(Protocol):
     """What groups and views are called."""
 
     def result(self, k: int, shape: tuple[int | str, ...]) -> Array:
@@ -167,7 +167,9 @@ class Names(Protocol):
         """An operand."""
 
 
-def operations_of(formulas: Formulas, steps: Sequence[Step], names: Names) -> tuple[Operation, ...]:
+def operations_of(
+    formulas: Formulas, steps: Sequence[ArrayStep], names: ArrayNaming
+) -> tuple[Operation, ...]:
     """The array operations, with their names."""
     operations = []
     for step in steps:
@@ -187,11 +189,11 @@ def operations_of(formulas: Formulas, steps: Sequence[Step], names: Names) -> tu
     return tuple(operations)
 
 
-class _Names:
+class _ProgramNames:
     """Names of results, parameters, arguments and constants."""
 
     def __init__(
-        self, found: Forward, steps: Sequence[Step], given: Given,
+        self, found: Forward, steps: Sequence[ArrayStep], given: Given,
         shapes: dict[str, tuple[int, ...]], numbers: dict[int, int],
     ) -> None:  # fmt: skip
         self.given, self.shapes, self.numbers = given, shapes, numbers

@@ -14,7 +14,7 @@ from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import Nest, Program
 from micrograd.compiler.nest.spans import listed
-from micrograd.compiler.passes import Unit
+from micrograd.compiler.passes import Compilation
 from micrograd.compiler.trace.traced import Traced
 
 MOST_NESTS = 32  # kernels of an explanation
@@ -40,7 +40,7 @@ class Report(Mapping[str, Any]):
     passes: Mapping[str, float]
 
     @staticmethod
-    def of(unit: Unit, traced: Traced, backend_ms: float, backend: str) -> Report:
+    def of(unit: Compilation, traced: Traced, backend_ms: float, backend: str) -> Report:
         """The figures of a program."""
         nests = unit.program.nests
         return Report(

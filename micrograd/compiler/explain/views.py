@@ -12,15 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from micrograd.compiler.arrays.layout import Axes, factor
-from micrograd.compiler.arrays.schedule import Terms
+from micrograd.compiler.arrays.schedule import TermClass
 from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.explain.forward import Forward
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER
+from micrograd.compiler.nest.ir import Shape
 
 PARAMETERS, CONSTANTS, RESULT = "parameters", "constants", "result"
 GATHERED, RAGGED, WINDOWS, PART = "gathered", "ragged", "windows", "part"
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +42,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class TermLoop:
     """The loop of a class of terms: the sizes of its axes, and those that are summed."""
 
     extents: Shape
@@ -57,7 +56,7 @@ class Reading:
         return tuple(n for i, n in enumerate(self.extents) if i not in self.summed)
 
 
-class Places:
+class NodePlaces:
     """The space of every node and its address there."""
 
     def __init__(
@@ -88,13 +87,13 @@ class Places:
         self.space[nodes[have]] = np.asarray(spaces, object)[have]
         self.address[nodes[have]] = np.asarray(at, np.int64)[have]
 
-    def reading(self, count: int, operands: list[Ids], terms: Terms | None = None) -> Reading:
+    def reading(self, count: int, operands: list[Ids], terms: TermClass | None = None) -> TermLoop:
         """How `count` nodes read these operands: (nodes, terms a node) each, or flat if ragged."""
         if terms is not None and terms.node is not None:
             views = tuple(self._view(x, [(x.size, 1)], (RAGGED,)) for x in operands)
             _, lengths = np.unique(terms.node, return_counts=True)
             span = int(lengths.min()), int(lengths.max())
-            return Reading((count,), frozenset(), views, span)
+            return TermLoop((count,), frozenset(), views, span)
         width = operands[0].size // count if operands else 1
         out = np.repeat(np.arange(count), width)
         addresses = [self._addresses(out, x.ravel()) for x in operands]
@@ -105,7 +104,7 @@ class Places:
             self._view(x, [(size, s[j + 1]) for size, s in axes], (GATHERED,) * gathered[j])
             for j, x in enumerate(operands)
         )
-        return Reading(extents, summed, views)
+        return TermLoop(extents, summed, views)
 
     def _addresses(self, out: Ids, nodes: Ids) -> Ids | None:
         """Where an operand lies; None if it has to be gathered.
@@ -200,7 +199,7 @@ def _affine(out: Ids, addresses: list[Ids | None]) -> tuple[Axes, list[bool]]:
     raise AssertionError("an output that is not affine")
 
 
-def result_shape(count: int, readings: list[Reading], recorded: bool) -> Shape:
+def result_shape(count: int, readings: list[TermLoop], recorded: bool) -> Shape:
     """The finest shape that an operand gives to what comes out.
 
     One number has no axes; in what was recorded, it has those of the array that it is made of.

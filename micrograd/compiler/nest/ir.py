@@ -29,7 +29,7 @@ INDICES = "ijklmnopqrst"  # of axes, in texts
 TERM = "term"  # the row of a statement that is not in the op table: coefficient · product of inputs
 
 
-class Role(Enum):
+class SpaceRole(Enum):
     """What the numbers of a space are."""
 
     WORK = "work"  # what the program computes, and its constants; one for each program
@@ -46,12 +46,12 @@ class Role(Enum):
 class Space:
     """A flat array, and which of those of its role; there is one object for each."""
 
-    role: Role
+    role: SpaceRole
     number: int = 0
     step: int = 0  # in a repeat: how far what is read there moves from one block to the next
 
     @staticmethod
-    def of(role: Role, number: int = 0, step: int = 0) -> Space:
+    def of(role: SpaceRole, number: int = 0, step: int = 0) -> Space:
         """The space of that role and number."""
         return _space(role, number, step)
 
@@ -64,7 +64,7 @@ class Space:
         return Space.of(self.role, self.number)
 
     def __str__(self) -> str:
-        numbered = self.role in (Role.INPUT, Role.IDS, Role.LOCAL)
+        numbered = self.role in (SpaceRole.INPUT, SpaceRole.IDS, SpaceRole.LOCAL)
         return f"{self.role.value}{self.number}" if numbered else self.role.value
 
     __repr__ = __str__
@@ -72,31 +72,31 @@ class Space:
     @property
     def is_argument(self) -> bool:
         """Whether it is (a part of) an argument, whose place is its number."""
-        return self.role in (Role.INPUT, Role.IDS)
+        return self.role in (SpaceRole.INPUT, SpaceRole.IDS)
 
     @property
     def is_lasting(self) -> bool:
         """Whether a step writes what is there, and nothing before its update does."""
-        return self.role in (Role.PARAMETERS, Role.STATE)
+        return self.role in (SpaceRole.PARAMETERS, SpaceRole.STATE)
 
 
 @cache
-def _space(role: Role, number: int, step: int) -> Space:
+def _space(role: SpaceRole, number: int, step: int) -> Space:
     return Space(role, number, step)
 
 
-WORK, LANES, MASKS = Space.of(Role.WORK), Space.of(Role.LANES), Space.of(Role.MASKS)
-PARAMETERS, STATE = Space.of(Role.PARAMETERS), Space.of(Role.STATE)
+WORK, LANES, MASKS = Space.of(SpaceRole.WORK), Space.of(SpaceRole.LANES), Space.of(SpaceRole.MASKS)
+PARAMETERS, STATE = Space.of(SpaceRole.PARAMETERS), Space.of(SpaceRole.STATE)
 
 
 def argument(k: int) -> Space:
     """The space of the floats of argument k."""
-    return Space.of(Role.INPUT, k)
+    return Space.of(SpaceRole.INPUT, k)
 
 
 def integers(k: int) -> Space:
     """The space of the run-time integers of argument k."""
-    return Space.of(Role.IDS, k)
+    return Space.of(SpaceRole.IDS, k)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ class Nest:
     def is_plain(self) -> bool:
         """Whether all operands are affine floats: what may be merged and split."""
         operands = (x for s in self.body for x in s.inputs)
-        return all(isinstance(x, Affine) and x.space.role is not Role.IDS for x in operands)
+        return all(isinstance(x, Affine) and x.space.role is not SpaceRole.IDS for x in operands)
 
     @property
     def result(self) -> list[int]:

@@ -15,9 +15,9 @@ from micrograd.compiler.nest.ir import (
     Listed,
     Nest,
     Program,
-    Role,
     Shape,
     Space,
+    SpaceRole,
     Statement,
 )
 from micrograd.compiler.nest.spans import Span, listed, reads, span, writes
@@ -116,7 +116,7 @@ def _space_faults(nest: Nest, updates: bool) -> Iterator[str]:
     for s in nest.body:
         counted = any(isinstance(x, Counter) for x in s.inputs)
         for x in s.inputs:
-            if not isinstance(x, Counter) and (x.space.role is Role.IDS) != counted:
+            if not isinstance(x, Counter) and (x.space.role is SpaceRole.IDS) != counted:
                 yield f"reads {x.space} as {'integers' if counted else 'floats'}"
 
 

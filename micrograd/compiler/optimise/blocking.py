@@ -25,7 +25,7 @@ from micrograd.compiler.nest.ir import (
 )
 from micrograd.compiler.nest.spans import listed, reads, writes
 from micrograd.compiler.nest.touches import Touches, view
-from micrograd.compiler.optimise.runs import Member, Run
+from micrograd.compiler.optimise.runs import Member, NestRun
 from micrograd.compiler.optimise.scratch import Slots, in_slots, slots_of
 
 FAST_BYTES = 40 * 1024  # of the fastest memory, for what a block touches
@@ -45,7 +45,7 @@ def blocked(program: Program, number_bytes: int) -> Program:
     line = LINE_BYTES // number_bytes
     rest = list(program.nests[: program.update_from])
     refused = {n for k in rest for n in k.extents if n < 2 * LEAST_LINES * line}
-    order: list[Nest | Run] = []
+    order: list[Nest | NestRun] = []
     while (extent := _shared_extent(rest, refused)) is not None:
         before, run, after = _split(program, rest, extent)
         if _pays(run, number_bytes):
@@ -67,7 +67,7 @@ def _shared_extent(nests: list[Nest], refused: set[int]) -> int | None:
     return max(counts, key=lambda n: (counts[n], n), default=None)
 
 
-def _pays(run: Run, number_bytes: int) -> bool:
+def _pays(run: NestRun, number_bytes: int) -> bool:
     """True if blocks are worth their code."""
     if len(run.members) < 2:
         return False
@@ -85,9 +85,11 @@ def _block_size(extent: int, bytes_each: int, line: int) -> int:
     return min(extent, line * next(even, most))
 
 
-def _split(program: Program, nests: list[Nest], extent: int) -> tuple[list[Nest], Run, list[Nest]]:
+def _split(
+    program: Program, nests: list[Nest], extent: int
+) -> tuple[list[Nest], NestRun, list[Nest]]:
     """The nests that may come before a run, the run, and those that have to come after it."""
-    run = Run(extent)
+    run = NestRun(extent)
     before: list[Nest] = []
     after: list[Nest] = []
     inside, later = Touches(program), Touches(program)
@@ -108,14 +110,14 @@ def _split(program: Program, nests: list[Nest], extent: int) -> tuple[list[Nest]
     return before, run, after
 
 
-def _assembled(program: Program, order: list[Nest | Run], number_bytes: int) -> Program:
+def _assembled(program: Program, order: list[Nest | NestRun], number_bytes: int) -> Program:
     """The program of these nests and runs; scratch is added to the end of its work."""
     owners = _owners(program, order)
     nests: list[Nest] = []
     repeats: list[Repeat] = []
     scratch = top = -(-len(program.work) // ALIGNED) * ALIGNED
     for number, item in enumerate(order):
-        if not isinstance(item, Run):
+        if not isinstance(item, NestRun):
             nests.append(item)
             continue
         slots, slot_count = slots_of(item, owners == number)
@@ -139,7 +141,7 @@ def _assembled(program: Program, order: list[Nest | Run], number_bytes: int) -> 
     )
 
 
-def _owners(program: Program, order: list[Nest | Run]) -> Integers:
+def _owners(program: Program, order: list[Nest | NestRun]) -> Integers:
     """For each address of work, which of `order` touches it if it is a run, and alone."""
     nobody = len(order)
     owners = np.full(len(program.work), nobody)
@@ -157,7 +159,7 @@ def _owners(program: Program, order: list[Nest | Run]) -> Integers:
                 owners[operand.index] = OUTSIDE
 
     for number, item in enumerate(order):
-        if isinstance(item, Run):
+        if isinstance(item, NestRun):
             for member in item.members:
                 touch(member.nest, number)
         else:
@@ -199,7 +201,7 @@ class _Blocks:
         return replace(nest, extents=tuple(extents))
 
 
-def _fills(run: Run) -> list[Nest]:
+def _fills(run: NestRun) -> list[Nest]:
     """What sets sums that begin at 0."""
     filled = sorted(a for a, begins in run.touched.sums.items() if begins)
     breaks = [k for k, (a, b) in enumerate(pairwise(filled), 1) if b != a + 1]

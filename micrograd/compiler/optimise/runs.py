@@ -26,7 +26,7 @@ class Member:
     after: Nest | None
 
 
-class Run:
+class NestRun:
     """Nests with an axis of this extent, and what they touch."""
 
     def __init__(self, extent: int) -> None:

@@ -8,14 +8,14 @@ import numpy as np
 
 from micrograd.compiler.nest.ir import WORK, Affine
 from micrograd.compiler.nest.spans import reads, writes
-from micrograd.compiler.optimise.runs import Member, Run, addresses
+from micrograd.compiler.optimise.runs import Member, NestRun, addresses
 
 Slots = dict[int, int]  # by where a row of work begins
 
-Use = tuple[int, Member, Affine, list[int]]  # by which member of a run, and of which rows
+RowUse = tuple[int, Member, Affine, list[int]]  # by which member of a run, and of which rows
 
 
-def slots_of(run: Run, own: np.ndarray) -> tuple[Slots, int]:
+def slots_of(run: NestRun, own: np.ndarray) -> tuple[Slots, int]:
     """The slots of the rows that nothing else touches, and how many slots there are.
 
     `own` tells of each address of work whether only this run touches it.
@@ -30,8 +30,8 @@ def slots_of(run: Run, own: np.ndarray) -> tuple[Slots, int]:
         rows -= torn
 
 
-def _uses(run: Run) -> list[Use]:
-    uses: list[Use] = []
+def _uses(run: NestRun) -> list[RowUse]:
+    uses: list[RowUse] = []
     for place, member in enumerate(run.members):
         for x in dict.fromkeys(reads(member.nest) + writes(member.nest)):
             if x.space is WORK and x.strides[member.axis]:
@@ -41,7 +41,7 @@ def _uses(run: Run) -> list[Use]:
     return uses
 
 
-def _allotted(uses: list[Use], rows: set[int]) -> tuple[Slots, int]:
+def _allotted(uses: list[RowUse], rows: set[int]) -> tuple[Slots, int]:
     """Neighbouring slots for rows of one operand, the lowest that are free from first to last."""
     group_of: dict[int, list[int]] = {}
     times: dict[int, list[int]] = {row: [] for row in rows}
@@ -70,7 +70,7 @@ def _allotted(uses: list[Use], rows: set[int]) -> tuple[Slots, int]:
     return slots, max((high for _, high, _ in taken), default=0)
 
 
-def _torn(use: Use, slots: Slots) -> set[int]:
+def _torn(use: RowUse, slots: Slots) -> set[int]:
     """The rows of an operand that have slots, if not all have, or these are at uneven distances."""
     _, member, x, starts = use
     own = slots.keys() & set(starts)

@@ -83,7 +83,7 @@ def record(tracer: Tracer, outputs: Sequence[Value], given: Iterable[Value] = ()
     codes[ids == id(None)] = -2
     leaves = np.nonzero(codes == -1)[0]
     leaves = leaves[np.argsort(place[leaves], kind="stable")]
-    found = _Leaves(tracer, {id(v): i for i, v in enumerate(given)}, list(given))
+    found = _LeafNumbers(tracer, {id(v): i for i, v in enumerate(given)}, list(given))
     codes[leaves] = found.codes([objects[i] for i in leaves.tolist()], ids[leaves], place[leaves])
     codes[codes == -2] = -1
     # A leaf that repeats a node's number has that node's code.
@@ -139,7 +139,7 @@ def _node_codes(nodes: Codes, ids: Codes) -> Codes:
     return np.where(in_order[at] == ids, order[at], -1)
 
 
-class _Leaves:
+class _LeafNumbers:
     """Numbers the leaves of a trace."""
 
     def __init__(self, tracer: Tracer, numbers: dict[int, int], parameters: list[Value]) -> None:

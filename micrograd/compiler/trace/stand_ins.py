@@ -19,10 +19,10 @@ from micrograd.tensors.tensor import Tensor
 
 FLOAT, INTEGER, STATIC = "float", "int", "static"
 MOST_INTEGER = 2**53  # up to which every integer is a float
-Shape = tuple[Hashable, ...]
+CallShape = tuple[Hashable, ...]
 
 
-def shape_of(arguments: tuple[Any, ...]) -> Shape:
+def shape_of(arguments: tuple[Any, ...]) -> CallShape:
     """What a program depends on: the arguments' structure, sorts of number and static values."""
     return tuple(_shape(x, f"argument {k}") for k, x in enumerate(arguments))
 
@@ -175,7 +175,7 @@ class StandIns:
     ids_at: list[int]
 
 
-def stand_ins(arguments: tuple[Any, ...], shape: Shape, tracer: Tracer) -> StandIns:
+def stand_ins(arguments: tuple[Any, ...], shape: CallShape, tracer: Tracer) -> StandIns:
     """The arguments with a Read in the place of every number."""
     made = StandIns((), [], [], [], [], [], [])
     whole = []

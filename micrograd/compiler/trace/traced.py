@@ -19,7 +19,7 @@ from micrograd.compiler.trace.integers import (
 from micrograd.compiler.trace.reachable import generators_of, leaves_of, lengths_of
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.trace.results import Outputs, outputs_of
-from micrograd.compiler.trace.stand_ins import Shape, StandIns, stand_ins
+from micrograd.compiler.trace.stand_ins import CallShape, StandIns, stand_ins
 from micrograd.compiler.trace.surroundings import Surroundings
 from micrograd.compiler.trace.tracer import LineTracer, Tracer, random_states
 from micrograd.compiler.trace.watching import traced as run_traced
@@ -76,7 +76,7 @@ class Traced:
         return self.due
 
 
-class Source:
+class Traceable:
     """A function to be traced, with the parameters that are known beforehand."""
 
     def __init__(self, fn: Callable[..., Any], known: Sequence[Value], mean: bool = False) -> None:
@@ -84,7 +84,7 @@ class Source:
         self.known = list(known)
         self.mean = mean  # whether results are means over samples
 
-    def trace(self, arguments: tuple[Any, ...], shape: Shape) -> Traced:
+    def trace(self, arguments: tuple[Any, ...], shape: CallShape) -> Traced:
         """Trace, with several sets of integers if they index lists.
 
         Raises a CompileError that names the user's line for what cannot be compiled.
@@ -109,7 +109,7 @@ class Source:
         traced.milliseconds = 1e3 * (perf_counter() - start)
         return traced
 
-    def verify(self, traced: Traced, arguments: tuple[Any, ...], shape: Shape) -> bool:
+    def verify(self, traced: Traced, arguments: tuple[Any, ...], shape: CallShape) -> bool:
         """Trace again and raise a CompileError unless the program is the same.
 
         Finds what changes from call to call: randomness, counters, globals. False if an integer
@@ -138,7 +138,9 @@ class Source:
 
     # ---- traces --------------------------------------------------------------------------------
 
-    def _run(self, arguments: tuple[Any, ...], shape: Shape, tracer: Tracer | None = None) -> _Run:
+    def _run(
+        self, arguments: tuple[Any, ...], shape: CallShape, tracer: Tracer | None = None
+    ) -> _Run:
         tracer = tracer or Tracer()
 
         def program() -> _Run:
@@ -151,14 +153,16 @@ class Source:
         return run_traced(tracer, program)
 
     def _record(
-        self, run: _Run, arguments: tuple[Any, ...], shape: Shape, known: Sequence[Value]
+        self, run: _Run, arguments: tuple[Any, ...], shape: CallShape, known: Sequence[Value]
     ) -> Recording:
         try:
             return record(run.tracer, run.outputs.values, known)
         except Unrecordable as error:
             self._refuse(REASONS[error.reason], error.node, arguments, shape)
 
-    def _refuse(self, reason: str, node: int, arguments: tuple[Any, ...], shape: Shape) -> NoReturn:
+    def _refuse(
+        self, reason: str, node: int, arguments: tuple[Any, ...], shape: CallShape
+    ) -> NoReturn:
         """Raise a CompileError about the line that made a node; traces again to find it."""
         tracer = LineTracer(node)
         self._run(arguments, shape, tracer)
@@ -166,7 +170,7 @@ class Source:
         raise CompileError(f"cannot be compiled: {reason}\n  at {where}")
 
     def _refuse_randomness(
-        self, traced: Traced, arguments: tuple[Any, ...], shape: Shape
+        self, traced: Traced, arguments: tuple[Any, ...], shape: CallShape
     ) -> NoReturn:
         again = self._record(
             self._run(arguments, shape), arguments, shape, traced.recording.parameters
@@ -180,7 +184,7 @@ class Source:
     # ---- integers ------------------------------------------------------------------------------
 
     def _with_choices(
-        self, run: _Run, first: Recording, arguments: tuple[Any, ...], shape: Shape
+        self, run: _Run, first: Recording, arguments: tuple[Any, ...], shape: CallShape
     ) -> Traced:
         made = run.made
         ids = np.array(made.ids, np.int64)

@@ -22,7 +22,7 @@ PARAMETERS_HOME, GRADIENTS_HOME, STATE_HOME = 1, 2, 3
 
 
 @dataclass(slots=True, eq=False)
-class Update:
+class UpdateGraph:
     """A graph, where its leaves are, and where its results go: (home, addresses, nodes)."""
 
     graph: Graph
@@ -31,13 +31,15 @@ class Update:
     results: list[tuple[int, Ids, Ids]]
 
 
-def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids, gradients: int) -> Update:
+def update_graph(
+    memory: Memory, used: Ids, chosen: Ids, reached: Ids, gradients: int
+) -> UpdateGraph:
     """The update of the parameters at the places `used`, whose gradients start at `gradients`.
 
     Those in `chosen` were looked up by run-time integers. They are updated, as in an eager step,
     only if they were: if the number in work at `reached[i]` is not 0.
     """
-    leaves = _Leaves(gradients, shared=len(chosen) > 0)
+    leaves = _PlacedLeaves(gradients, shared=len(chosen) > 0)
     results: list[tuple[int, Ids, Ids]] = []
     for k, options in enumerate(memory.optimizer.param_groups):
         own = np.array([place_of(v) for v in scalars(options["params"])], np.int64)
@@ -55,11 +57,11 @@ def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids, gradients
     home, address = np.zeros(len(g), np.int64), np.zeros(len(g), np.int64)
     for node, place in zip(leaves.known.values(), leaves.known, strict=True):
         home[node], address[node] = place
-    return Update(g, home, address, results)
+    return UpdateGraph(g, home, address, results)
 
 
 def _group_update(
-    memory: Memory, leaves: _Leaves, group: int, options: Any, places: Ids, flag: Lanes | None
+    memory: Memory, leaves: _PlacedLeaves, group: int, options: Any, places: Ids, flag: Lanes | None
 ) -> list[tuple[int, Ids, Ids]]:
     rule = memory.rules[group]
     symbols = Symbols(leaves.builder)
@@ -99,7 +101,7 @@ def _group_update(
     return results
 
 
-class _Leaves:
+class _PlacedLeaves:
     """One leaf for each place that is read."""
 
     def __init__(self, gradients: int, shared: bool) -> None:

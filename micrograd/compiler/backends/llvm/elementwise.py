@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from micrograd.compiler.backends.llvm.functions import Arithmetic
-from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
+from micrograd.compiler.backends.llvm.functions import Instructions
+from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment, segments
 from micrograd.compiler.backends.llvm.rows import computed
 from micrograd.compiler.nest.ir import TERM, Affine, Nest, Statement
 
@@ -19,14 +19,14 @@ FIXED = 2  # inputs that are kept in registers during loops
 WEFT = 8  # the longest axis that is woven into another
 
 
-def emit(body: Body, nest: Nest, place: Place) -> None:
+def emit(body: Body, nest: Nest, place: Pointers) -> None:
     """Write a nest whose spaces are numbers of pointers."""
     axis = vector_axis(nest, body.lanes)
     weft = None if axis is None else woven(nest, axis)
     outer = [i for i in range(len(nest.extents)) if i not in (axis, weft)]
     fixed = {} if axis is None else fixed_inputs(body, nest.body, place)
 
-    def row(at: Place) -> None:
+    def row(at: Pointers) -> None:
         if axis is None:
             run(body, nest.body, {}, 1, 1, lambda a: (at.pointer(a), a.base, 0))
             return
@@ -34,7 +34,7 @@ def emit(body: Body, nest: Nest, place: Place) -> None:
         for part in segments(nest.extents[axis], body.lanes, unroll if weft is None else 1):
             _emit_part(body, nest, at, axis, part, weft, fixed)
 
-    def around(level: int, at: Place) -> None:
+    def around(level: int, at: Pointers) -> None:
         if level == len(outer):
             row(at)
             return
@@ -48,7 +48,7 @@ def emit(body: Body, nest: Nest, place: Place) -> None:
     around(0, place)
 
 
-def fixed_inputs(body: Body, statements: Sequence[Statement], place: Place) -> dict[Affine, str]:
+def fixed_inputs(body: Body, statements: Sequence[Statement], place: Pointers) -> dict[Affine, str]:
     """The first inputs that are the same everywhere, in all lanes."""
     written = {s.out for s in statements}
     fixed = {a: None for s in statements for a in s.inputs if not any(a.strides)}
@@ -59,7 +59,7 @@ def fixed_inputs(body: Body, statements: Sequence[Statement], place: Place) -> d
 def _emit_part(
     body: Body,
     nest: Nest,
-    at: Place,
+    at: Pointers,
     axis: int,
     part: Segment,
     weft: int | None,
@@ -120,7 +120,7 @@ def run(
     where: Callable[[Affine], tuple[str, int, int]],
 ) -> None:
     """The statements on one vector; `where` gives an access's pointer, offset and stride."""
-    m = Arithmetic(body, lanes)
+    m = Instructions(body, lanes)
 
     def get(access: Affine) -> str:
         if access not in registers:
@@ -164,7 +164,7 @@ def _traffic(nest: Nest) -> list[Affine]:
     return [*read, *{s.out for s in nest.body if s.kept}]
 
 
-def compute(m: Arithmetic, s: Statement, inputs: Sequence[str], added: str | None) -> str:
+def compute(m: Instructions, s: Statement, inputs: Sequence[str], added: str | None) -> str:
     """The value of a statement, from those of its inputs and of what it adds to."""
     if s.row != TERM:
         return m.text(computed(m, s.row, inputs, s.static))

@@ -15,7 +15,7 @@ from functools import cache
 from micrograd.compiler.backends.llvm.ir import FLOAT, Body, Precision
 from micrograd.compiler.backends.llvm.polynomials import exp_rest, fitted, log_rest, tanh_rest
 
-Operand = str | float  # a value, or the same constant in all lanes
+Number = str | float  # a value, or the same constant in all lanes
 TANH_LIMIT = 0.625  # below it tanh is a polynomial
 ELEMENTARY = ("exp", "log", "log1p", "tanh", "sigmoid", "sqrt", "fabs")  # methods below
 
@@ -54,7 +54,7 @@ def constants(precision: Precision) -> Constants:
     )
 
 
-class Arithmetic:
+class Instructions:
     """Instructions on vectors of some lanes, or on numbers where that is 1."""
 
     def __init__(self, body: Body, lanes: int) -> None:
@@ -69,57 +69,57 @@ class Arithmetic:
         self._truths: dict[str, str] = {}  # of values that are 1 where they hold, 0 elsewhere
         self._constants = constants(body.precision)
 
-    def text(self, x: Operand) -> str:
+    def text(self, x: Number) -> str:
         """The value, or the constant as LLVM writes it."""
         return x if isinstance(x, str) else self._body.constant(x, self.lanes)
 
-    def _binary(self, instruction: str, a: Operand, b: Operand) -> str:
+    def _binary(self, instruction: str, a: Number, b: Number) -> str:
         first, second = self.text(a), self.text(b)
         return self._body.value(f"{instruction} contract {self._type} {first}, {second}")
 
-    def _intrinsic(self, name: str, *inputs: Operand) -> str:
+    def _intrinsic(self, name: str, *inputs: Number) -> str:
         arguments = [(self._type, self.text(x)) for x in inputs]
         return self._body.call(self._type, f"llvm.{name}.{self._suffix}", *arguments)
 
-    def fadd(self, a: Operand, b: Operand) -> str:
+    def fadd(self, a: Number, b: Number) -> str:
         """A + b."""
         return self._binary("fadd", a, b)
 
-    def fsub(self, a: Operand, b: Operand) -> str:
+    def fsub(self, a: Number, b: Number) -> str:
         """A - b."""
         return self._binary("fsub", a, b)
 
-    def fmul(self, a: Operand, b: Operand) -> str:
+    def fmul(self, a: Number, b: Number) -> str:
         """A * b."""
         return self._binary("fmul", a, b)
 
-    def fdiv(self, a: Operand, b: Operand) -> str:
+    def fdiv(self, a: Number, b: Number) -> str:
         """A / b."""
         return self._binary("fdiv", a, b)
 
-    def fneg(self, x: Operand) -> str:
+    def fneg(self, x: Number) -> str:
         """-x."""
         return self._body.value(f"fneg {self._type} {self.text(x)}")
 
-    def fma(self, a: Operand, b: Operand, c: Operand) -> str:
+    def fma(self, a: Number, b: Number, c: Number) -> str:
         """A * b + c, rounded once."""
         return self._intrinsic("fma", a, b, c)
 
-    def fabs(self, x: Operand) -> str:
+    def fabs(self, x: Number) -> str:
         """|x|."""
         return self._intrinsic("fabs", x)
 
-    def sqrt(self, x: Operand) -> str:
+    def sqrt(self, x: Number) -> str:
         """The square root."""
         return self._intrinsic("sqrt", x)
 
-    def fcmp(self, condition: str, a: Operand, b: Operand) -> str:
+    def fcmp(self, condition: str, a: Number, b: Number) -> str:
         """A truth, for `select`; the condition is LLVM's: "olt", "une" and so on."""
         if condition == "une" and b == 0.0 and a in self._truths:
             return self._truths[str(a)]
         return self._body.value(f"fcmp {condition} {self._type} {self.text(a)}, {self.text(b)}")
 
-    def select(self, truth: str, a: Operand, b: Operand) -> str:
+    def select(self, truth: str, a: Number, b: Number) -> str:
         """Of a where it is true, b elsewhere."""
         chosen = f"{self._type} {self.text(a)}, {self._type} {self.text(b)}"
         result = self._body.value(f"select {self._booleans} {truth}, {chosen}")
@@ -127,7 +127,7 @@ class Arithmetic:
             self._truths[result] = truth
         return result
 
-    def maximum(self, a: Operand, b: Operand) -> str:
+    def maximum(self, a: Number, b: Number) -> str:
         """The larger; nan if either is."""
         larger = self.select(self.fcmp("ogt", a, b), a, b)
         return self.select(self.fcmp("uno", a, a), a, larger)
@@ -150,13 +150,13 @@ class Arithmetic:
 
     # ---- elementary functions ------------------------------------------------------------------
 
-    def function(self, name: str, *inputs: Operand) -> str:
+    def function(self, name: str, *inputs: Number) -> str:
         """A function of `math`, or one that has code here."""
         if name in ELEMENTARY:
             return getattr(self, name)(*inputs)  # type: ignore[no-any-return]
         return self._library(name, *inputs)
 
-    def exp(self, x: Operand) -> str:
+    def exp(self, x: Number) -> str:
         """E to the x: 2**n · e**r, with x = n ln 2 + r."""
         c = self._constants
         low, high = c.exp_limits
@@ -176,7 +176,7 @@ class Arithmetic:
             e = self.fmul(e, scale)
         return e
 
-    def log(self, x: Operand) -> str:
+    def log(self, x: Number) -> str:
         """The natural logarithm: n ln 2 + ln m, with x = 2**n · m and m near 1."""
         c = self._constants
         least = 2.0 ** (1 - c.bias)
@@ -199,7 +199,7 @@ class Arithmetic:
         result = self.select(self.fcmp("oeq", x, 0.0), -math.inf, result)
         return self.select(self.fcmp("olt", x, 0.0), math.nan, result)
 
-    def log1p(self, x: Operand) -> str:
+    def log1p(self, x: Number) -> str:
         """ln(1 + x); what 1 + x loses in rounding is added to the first order."""
         u = self.fadd(1.0, x)
         lost = self.fsub(x, self.fsub(u, 1.0))
@@ -207,7 +207,7 @@ class Arithmetic:
         corrected = self.fadd(plain, self.fdiv(lost, u))
         return self.select(self.fcmp("one", lost, 0.0), corrected, plain)
 
-    def tanh(self, x: Operand) -> str:
+    def tanh(self, x: Number) -> str:
         """1 - 2 / (e**2|x| + 1), with the sign of x; a polynomial near 0."""
         c = self._constants
         size = self.fabs(x)
@@ -218,13 +218,13 @@ class Arithmetic:
         signed = self._intrinsic("copysign", far, x)
         return self.select(self.fcmp("olt", size, TANH_LIMIT), near, signed)
 
-    def sigmoid(self, x: Operand) -> str:
+    def sigmoid(self, x: Number) -> str:
         """1 / (1 + e**-x), by e**-|x|, which cannot overflow."""
         e = self.exp(self.fneg(self.fabs(x)))
         whole = self.select(self.fcmp("olt", x, 0.0), e, 1.0)
         return self.fma(self.fneg(whole), self.fdiv(e, self.fadd(e, 1.0)), whole)
 
-    def _library(self, name: str, *inputs: Operand) -> str:
+    def _library(self, name: str, *inputs: Number) -> str:
         """A function of the C library on doubles, lane by lane."""
         vectors = [self.text(x) for x in inputs]
         if self.lanes == 1:
@@ -245,7 +245,7 @@ class Arithmetic:
         return body.value(f"fptrunc double {result} to float")
 
     def _polynomial(self, coefficients: tuple[float, ...], x: str) -> str:
-        value: Operand = coefficients[0]
+        value: Number = coefficients[0]
         for coefficient in coefficients[1:]:
             value = self.fma(value, x, coefficient)
         return self.text(value)

@@ -13,7 +13,7 @@ import numpy as np
 
 from micrograd.compiler.nest.ir import Affine
 
-Step = Callable[[str, list[str]], Sequence[str]]  # (index, what is carried) -> that, one on
+Advance = Callable[[str, list[str]], Sequence[str]]  # (index, what is carried) -> that, one on
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ class Body:
 
     # ---- loops ---------------------------------------------------------------------------------
 
-    def repeat(self, trips: int | str, lanes: int, carried: Sequence[str], step: Step) -> list[str]:
+    def repeat(
+        self, trips: int | str, lanes: int, carried: Sequence[str], step: Advance
+    ) -> list[str]:
         """Run `step` at the indices below `trips`, at least once; what it carries are vectors."""
         if trips == 1:
             return list(step("0", list(carried)))
@@ -228,7 +230,7 @@ def mask(active: int, lanes: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Pointers:
     """Where a nest is: a pointer for each number that its operands have for spaces."""
 
     pointers: tuple[str, ...]
@@ -238,13 +240,13 @@ class Place:
         """The pointer from which an access is an offset."""
         return self.pointers[x.space.number]
 
-    def moved(self, body: Body, axis: int, index: str, step: int) -> Place:
+    def moved(self, body: Body, axis: int, index: str, step: int) -> Pointers:
         """The place `index · step` further along an axis."""
         pointers = (
             body.moved(pointer, index, strides[axis] * step)
             for pointer, strides in zip(self.pointers, self.strides, strict=True)
         )
-        return Place(tuple(pointers), self.strides)
+        return Pointers(tuple(pointers), self.strides)
 
 
 @dataclass(frozen=True, slots=True)

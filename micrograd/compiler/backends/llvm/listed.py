@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from micrograd.compiler.backends.llvm.functions import Arithmetic
+from micrograd.compiler.backends.llvm.functions import Instructions
 from micrograd.compiler.backends.llvm.ir import Body, Segment, segments
 from micrograd.compiler.backends.llvm.regular import Alike
 from micrograd.compiler.nest.ir import Nest, Shape
@@ -37,7 +37,7 @@ def emit_ragged(body: Body, nest: Nest, alike: Alike) -> None:
     A number, %c, is the coefficient.
     """
     lanes = alike.rows
-    m = Arithmetic(body, lanes)
+    m = Instructions(body, lanes)
     largest = nest.reduce == "max"
 
     def numbers(source: str, index: str, j: str, stride: int) -> str:
@@ -98,7 +98,7 @@ def emit_one_hot(body: Body, hot: OneHot) -> None:
             one = body.value(f"insertelement {kind} poison, i64 {relative}, i64 0")
             zeros = f"<{lanes} x i32> zeroinitializer"
             wanted = body.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
-        m = Arithmetic(body, lanes)
+        m = Instructions(body, lanes)
         for k, active in enumerate(part.active):
             first = part.start + k * lanes
             choices = [str(first + lane) for lane in range(lanes)]
@@ -131,7 +131,7 @@ def emit_one_hot(body: Body, hot: OneHot) -> None:
 
 def emit_finite(body: Body, n: int) -> None:
     """Return whether the n numbers at %p are finite: 0 times any of them is 0 then."""
-    m = Arithmetic(body, body.lanes)
+    m = Instructions(body, body.lanes)
     parts = segments(n, body.lanes, UNROLL)
     sums = [m.text(0.0)] * max(len(part.active) for part in parts)
     for part in parts:
@@ -149,5 +149,5 @@ def emit_finite(body: Body, n: int) -> None:
     total = sums[0]
     for x in sums[1:]:
         total = m.fadd(total, x)
-    finite = Arithmetic(body, 1).fcmp("ord", m.sum(total), 0.0)
+    finite = Instructions(body, 1).fcmp("ord", m.sum(total), 0.0)
     body.line(f"ret i1 {finite}")

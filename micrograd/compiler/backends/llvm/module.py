@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 from micrograd.compiler.backends.llvm.ir import Body, Machine, Precision
-from micrograd.compiler.nest.ir import Integers, Role, Space
+from micrograd.compiler.nest.ir import Integers, Space, SpaceRole
 
 LONG = 300  # lines of a function, from which the next call goes to another: LLVM likes them short
 BLOCK = "%block"  # the number of the block that runs
 ATTRIBUTES = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
 
 
-class Module:
+class ModuleText:
     """What is written so far.
 
     Addresses of arrays are in a global table, `spaces`: those of the spaces by name, then those of
@@ -52,7 +52,7 @@ class Module:
 
     def address(self, space: Space, offset: int = 0) -> str:
         """A pointer to a number of a space, in the part that is being written."""
-        kind = "i64" if space.role is Role.IDS else ""
+        kind = "i64" if space.role is SpaceRole.IDS else ""
         if space not in self._loaded:
             start = self._load(self._places[space.at_rest])
             self._loaded[space] = self.part.moved(start, BLOCK, space.step, kind)

@@ -12,17 +12,17 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from micrograd.compiler.backends.llvm import elementwise
-from micrograd.compiler.backends.llvm.functions import Arithmetic
-from micrograd.compiler.backends.llvm.ir import Body, Place, Segment, segments
+from micrograd.compiler.backends.llvm.functions import Instructions
+from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment, segments
 from micrograd.compiler.backends.llvm.tiling import Axis, plan
 from micrograd.compiler.nest.ir import Affine, Nest
 
-Index = tuple[int, ...]  # of a result in its tile
+TileIndex = tuple[int, ...]  # of a result in its tile
 Loop = tuple[Axis, int, int]  # its step and its trips
-Inner = Callable[[Place, list[str]], list[str]]
+Inner = Callable[[Pointers, list[str]], list[str]]
 
 
-def emit(body: Body, nest: Nest, place: Place) -> None:
+def emit(body: Body, nest: Nest, place: Pointers) -> None:
     """Write a reduction whose spaces are numbers of pointers."""
     chosen = plan(nest, body.lanes, body.registers)
     fixed: dict[Affine, str] = {}
@@ -51,7 +51,7 @@ def _blocks(axis: Axis, size: int) -> Iterator[tuple[Axis, int, int, int]]:
 
 
 def _nest(
-    body: Body, loops: Sequence[Loop], at: Place, carried: list[str], lanes: int, inner: Inner
+    body: Body, loops: Sequence[Loop], at: Pointers, carried: list[str], lanes: int, inner: Inner
 ) -> list[str]:
     """Loops around `inner`, and what it carries."""
     if not loops:
@@ -90,10 +90,10 @@ class _Tile:
         self._fixed = fixed
         self._results = list(itertools.product(*map(range, sizes)))
         self._lanes = 1 if vector is None else body.lanes
-        self._m = Arithmetic(body, self._lanes)
+        self._m = Instructions(body, self._lanes)
         self._neutral = -math.inf if self._largest else 0.0
 
-    def emit(self, at: Place, _: list[str]) -> list[str]:
+    def emit(self, at: Pointers, _: list[str]) -> list[str]:
         """Write the results at one place."""
         vector = self._vector
         if vector is None:
@@ -113,7 +113,7 @@ class _Tile:
                 self._body.repeat(part.trips, 1, [], step)
         return []
 
-    def _columns(self, at: Place, part: Segment) -> None:
+    def _columns(self, at: Pointers, part: Segment) -> None:
         """Results whose lanes are neighbours in the result."""
         count = len(part.active)
         sums = _nest(
@@ -129,13 +129,13 @@ class _Tile:
                 first = part.start + k * self._lanes
                 self._finish(sums[n * count + k], self._m, at, result, first, active)
 
-    def _rows(self, at: Place, vector: Axis) -> None:
+    def _rows(self, at: Pointers, vector: Axis) -> None:
         """Results whose lanes are summed in the end."""
         body, lanes = self._body, self._lanes
         parts = segments(vector.extent, lanes, self._unroll)
         count = max(len(part.active) for part in parts)
 
-        def along(inside: Place, values: list[str]) -> list[str]:
+        def along(inside: Pointers, values: list[str]) -> list[str]:
             for part in parts:
                 size = len(part.active) * lanes
 
@@ -149,7 +149,7 @@ class _Tile:
             return values
 
         sums = _nest(body, self._reduced, at, self._start(count), lanes, along)
-        one = Arithmetic(body, 1)
+        one = Instructions(body, 1)
         for n, result in enumerate(self._results):
             total = sums[n * count]
             for x in sums[n * count + 1 : (n + 1) * count]:
@@ -160,11 +160,11 @@ class _Tile:
     def _start(self, count: int) -> list[str]:
         return [self._m.text(self._neutral)] * (len(self._results) * count)
 
-    def _add(self, at: Place, part: Segment, values: list[str], count: int) -> list[str]:
+    def _add(self, at: Pointers, part: Segment, values: list[str], count: int) -> list[str]:
         """One step of the reduction, for all results of the tile and all vectors of the part."""
         loaded: dict[tuple[Affine, int], str] = {}
 
-        def get(access: Affine, result: Index, k: int) -> str:
+        def get(access: Affine, result: TileIndex, k: int) -> str:
             pointer, offset, stride = self._where(at, access, result, part.start + k * self._lanes)
             key = (access, offset)
             if key not in loaded:
@@ -187,7 +187,9 @@ class _Tile:
     def _combine(self, a: str, b: str) -> str:
         return self._m.maximum(a, b) if self._largest else self._m.fadd(a, b)
 
-    def _where(self, at: Place, access: Affine, result: Index, along: int) -> tuple[str, int, int]:
+    def _where(
+        self, at: Pointers, access: Affine, result: TileIndex, along: int
+    ) -> tuple[str, int, int]:
         """The pointer, the offset and the stride of a vector."""
         offset = access.base
         for i, axis in zip(result, self._axes, strict=True):
@@ -196,7 +198,7 @@ class _Tile:
         return at.pointer(access), offset + along * stride, stride
 
     def _finish(
-        self, x: str, m: Arithmetic, at: Place, result: Index, along: int, active: int
+        self, x: str, m: Instructions, at: Pointers, result: TileIndex, along: int, active: int
     ) -> None:
         """Scale a result, add it to what is there, run what comes after it, and store it."""
         body, (term, *after) = self._body, self._nest.body

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.backends.llvm import elementwise, listed, reduction
-from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Place
-from micrograd.compiler.backends.llvm.module import Module, table_entry
+from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Pointers
+from micrograd.compiler.backends.llvm.module import ModuleText, table_entry
 from micrograd.compiler.backends.llvm.regular import rows_alike, run_length
 from micrograd.compiler.nest.axes import mapped, merged
 from micrograd.compiler.nest.ir import (
@@ -27,8 +27,8 @@ from micrograd.compiler.nest.ir import (
     Listed,
     Nest,
     Program,
-    Role,
     Space,
+    SpaceRole,
     size_of,
 )
 from micrograd.compiler.nest.spans import reads, writes
@@ -49,7 +49,7 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
     """The text of a program for a machine."""
     precision = FLOAT if np.dtype(dtype) == np.float32 else DOUBLE
     spaces = (WORK, *program.sizes)
-    module = Module(precision, machine, spaces)
+    module = ModuleText(precision, machine, spaces)
     calls = _Calls(module)
     done = 0
     for repeat in program.repeats:
@@ -66,7 +66,7 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
     return Text(module.text(lines), spaces, tuple(module.integers))
 
 
-def _check(program: Program, module: Module) -> list[str]:
+def _check(program: Program, module: ModuleText) -> list[str]:
     """Go to `stop` where a number that is checked is not finite."""
     lines = [f"  %work = load ptr, ptr {table_entry(0)}"]
     for k, (base, length) in enumerate(_joined([(program.loss, 1), *program.checked])):
@@ -81,7 +81,7 @@ def _check(program: Program, module: Module) -> list[str]:
     return lines
 
 
-def _answer(program: Program, module: Module) -> list[str]:
+def _answer(program: Program, module: ModuleText) -> list[str]:
     """Return the loss; nan after `stop`."""
     number = module.precision.name
     lines = [
@@ -110,7 +110,7 @@ def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 class _Calls:
     """Writes what runs each nest."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: ModuleText) -> None:
         self._module = module
 
     def add(self, nest: Nest, blocks: bool = False) -> None:
@@ -136,12 +136,12 @@ class _Calls:
         addresses = tuple(self._module.address(*pointer) for pointer in pointers)
         emit = reduction.emit if local.reduce else elementwise.emit
         if not local.reduce and _is_small(local, self._module.lanes):
-            emit(self._module.part, local, Place(addresses, strides))
+            emit(self._module.part, local, Pointers(addresses, strides))
             return
         names = tuple(f"%p{k}" for k in range(len(pointers)))
 
         def write(body: Body) -> None:
-            emit(body, local, Place(names, strides))
+            emit(body, local, Pointers(names, strides))
 
         name = self._module.function(local, ", ".join(f"ptr {p}" for p in names), write)
         self._module.call(name, *(f"ptr {a}" for a in addresses))
@@ -218,7 +218,7 @@ def _localised(nest: Nest) -> tuple[Nest, list[tuple[Space, int]], Strides]:
     for x in writes(nest) + reads(nest):
         key = (x.space, x.strides)
         lowest[key] = min(x.base, lowest.get(key, x.base))
-    numbers = {key: Space.of(Role.LOCAL, k) for k, key in enumerate(lowest)}
+    numbers = {key: Space.of(SpaceRole.LOCAL, k) for k, key in enumerate(lowest)}
 
     def local(x: Affine) -> Affine:
         key = (x.space, x.strides)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.compiler.backends.llvm.functions import ELEMENTARY, Arithmetic, Operand
+from micrograd.compiler.backends.llvm.functions import ELEMENTARY, Instructions, Number
 from micrograd.compiler.backends.recipes import recipe
 from micrograd.errors import CompileError
 from micrograd.ops import OPS
@@ -16,7 +16,7 @@ ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", NEGATION: "fne
 CONDITIONS = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "==": "oeq", "!=": "une"}
 
 
-def computed(m: Arithmetic, row: str, inputs: Sequence[Operand], static: float | None) -> Operand:
+def computed(m: Instructions, row: str, inputs: Sequence[Number], static: float | None) -> Number:
     """The value of a row: an elementary function's own code, or what the row's tree says."""
     op = OPS[row]
     if op.name in ELEMENTARY:
@@ -31,11 +31,11 @@ def computed(m: Arithmetic, row: str, inputs: Sequence[Operand], static: float |
 class _Lowering:
     """Values of a tree; what is there twice is computed once."""
 
-    def __init__(self, m: Arithmetic, known: dict[str, Operand]) -> None:
+    def __init__(self, m: Instructions, known: dict[str, Number]) -> None:
         self._m = m
         self._known = known
 
-    def value(self, node: Any) -> Operand:
+    def value(self, node: Any) -> Number:
         if isinstance(node, Branch):
             yes, no = self.value(node.yes), self.value(node.no)
             return self._m.select(self._truth(node.condition), yes, no)

@@ -27,7 +27,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TilePlan:
     """How to work out a reduction."""
 
     outer: tuple[Axis, ...]
@@ -44,7 +44,7 @@ def axes_of(nest: Nest) -> list[Axis]:
     return [Axis(number, *column) for number, column in enumerate(columns)]
 
 
-def plan(nest: Nest, lanes: int, registers: int) -> Plan:
+def plan(nest: Nest, lanes: int, registers: int) -> TilePlan:
     """How to work out a reduction with so many registers of so many lanes."""
     axes = axes_of(nest)
     vector = _vector_axis(axes, lanes)
@@ -55,7 +55,7 @@ def plan(nest: Nest, lanes: int, registers: int) -> Plan:
         tile, unroll = (), 1 if vector is None else min(4, -(-vector.extent // lanes))
     in_tile = [axis for axis, _ in tile]
     reduced = [axis for axis in axes if not axis.out and axis is not vector]
-    return Plan(
+    return TilePlan(
         tuple(axis for axis in outer if axis not in in_tile),
         tile,
         vector,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from micrograd.compiler.backends.numpy.rows import call_of, is_choice
-from micrograd.compiler.backends.numpy.terms import Terms
+from micrograd.compiler.backends.numpy.terms import TermLines
 from micrograd.compiler.nest.axes import along, merged, ordered
 from micrograd.compiler.nest.ir import (
     MASKS,
@@ -28,7 +28,7 @@ from micrograd.compiler.nest.touches import Touches, latest
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-class Writer(Terms):
+class Writer(TermLines):
     """The function that runs a program, and the arrays that its names stand for."""
 
     def __init__(self, program: Program) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from micrograd.compiler.nest.ir import WORK, Affine, Integers, Program, Shape, Space
 
 
-class Names:
+class Listing:
     """Lines of a function. In it v0, v1, … are views, t temporaries, c constants, i indices."""
 
     def __init__(self, program: Program) -> None:

@@ -26,14 +26,14 @@ BY_KEYWORD = ("maximum", "minimum")  # where NumPy deprecates the output by plac
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class StatementTemplate:
     """Statements that write to `{out}`; `{0}` is the first input, `{c[0]}` the first constant."""
 
     lines: tuple[str, ...]
     constants: tuple[float, ...] = ()
 
 
-def call_of(row: str, static: tuple[float, ...], numbers: int = FEW + 1) -> Call:
+def call_of(row: str, static: tuple[float, ...], numbers: int = FEW + 1) -> StatementTemplate:
     """A row of so many numbers as statements: the fewest calls where there are few."""
     quick = _call(row, static)
     if numbers > FEW or static == (0.5,):  # np.power takes a root, which is off at -inf and -0.0
@@ -41,13 +41,13 @@ def call_of(row: str, static: tuple[float, ...], numbers: int = FEW + 1) -> Call
     return min(quick, _call(row, static, plain=True), key=_count)
 
 
-def _count(call: Call) -> tuple[bool, int]:
+def _count(call: StatementTemplate) -> tuple[bool, int]:
     text = "".join(call.lines)
     return "each(" in text, text.count("np.")
 
 
 @cache
-def _call(row: str, static: tuple[float, ...], plain: bool = False) -> Call:
+def _call(row: str, static: tuple[float, ...], plain: bool = False) -> StatementTemplate:
     writer = _Writer()
     op = OPS[row]
     try:
@@ -57,8 +57,8 @@ def _call(row: str, static: tuple[float, ...], plain: bool = False) -> Call:
             writer.write(recipe(row, static, plain))
     except LookupError:
         inputs = ", ".join(["{0}", "{1}", "{2}"][: op.arity] + list(map(repr, static)))
-        return Call((f"{{out}}[...] = each({row!r})({inputs})",))
-    return Call(tuple(writer.lines), tuple(writer.constants))
+        return StatementTemplate((f"{{out}}[...] = each({row!r})({inputs})",))
+    return StatementTemplate(tuple(writer.lines), tuple(writer.constants))
 
 
 @cache

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from micrograd.compiler.backends.numpy.names import Names
+from micrograd.compiler.backends.numpy.names import Listing
 from micrograd.compiler.nest.ir import Shape, Statement
 
 
-class Terms(Names):
+class TermLines(Listing):
     """Lines for `coefficient · product of inputs`, alone or added to something.
 
     What is only copied, or negated, is written at the next line: it may be the start of a sum, and
