@@ -147,6 +147,33 @@ def test_types_are_found() -> None:
     assert dict(types_in(source)).keys() == {"A", "_B", "_Pair"}
 
 
+LONGEST = 50  # lines of a function, without its documentation; ruff counts its branches
+
+
+def lengths(source: str) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0]
+            documented = ast.get_docstring(node) is not None
+            words = first.end_lineno - first.lineno + 1 if documented else 0
+            yield node.name, node.end_lineno - node.lineno + 1 - words
+
+
+def test_functions_are_short() -> None:
+    long = {
+        f"{module}.{name}": lines
+        for module, path in MODULES.items()
+        for name, lines in lengths(path.read_text(encoding="utf-8"))
+        if lines > LONGEST
+    }
+    assert not long
+
+
+def test_lines_are_counted() -> None:
+    source = 'def f():\n    """Says."""\n    def g():\n        return 1\n    return g'
+    assert dict(lengths(source)) == {"f": 4, "g": 2}
+
+
 @pytest.mark.parametrize("package", ["micrograd", "micrograd.nn", "micrograd.optim", "viz"])
 def test_nothing_public_is_hidden_by_a_module(package: str) -> None:
     """A module with the name of something public would take its place when it is imported."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,26 +113,14 @@ def record_steps(
 def _record(
     model: Any, loss: Any, optimizer: Optimizer, x: Any, y: Any, snapshot: Snapshot
 ) -> Step:
-    if not recording():
-        raise GraphError("nothing is recorded inside no_grad; call record_step outside")
-    if type(optimizer).step is not Optimizer.step:
-        raise ArgumentTypeError(
-            f"optimizer must make its steps by `direction`, got {type(optimizer).__name__}, which "
-            "defines `step`; write its rule as `direction`, so that what is shown is what was done"
-        )
+    _check_recordable(optimizer)
     batch = StepInputs(model, loss, x, y)
     named = named_parameters(model, loss, optimizer)
-    used = [*scalars(p for _, p in named), *batch.values()]
-    snapshot.keep(used)
-    for v in used:
-        v.zero_grad()
+    _clear([*scalars(p for _, p in named), *batch.values()], snapshot)
     with Recorder({**named_modules(model), id(loss): "loss"}) as recorder:
         output = batch.output()
         root = batch.loss(output)
-    leaves = [v for v in topological_order(root) if v._row is None]
-    snapshot.keep(leaves)
-    for v in leaves:
-        v.zero_grad()
+    _clear([v for v in topological_order(root) if v._row is None], snapshot)
     root.backward()
     tape, position = take(root, recorder.nodes)
     updates = optimizer.updates()
@@ -170,6 +158,23 @@ def _record(
         rule=optimizer.direction_text(optimizer.param_groups[0]),
         learning_rate=learning_rate,
     )
+
+
+def _check_recordable(optimizer: Optimizer) -> None:
+    if not recording():
+        raise GraphError("nothing is recorded inside no_grad; call record_step outside")
+    if type(optimizer).step is not Optimizer.step:
+        raise ArgumentTypeError(
+            f"optimizer must make its steps by `direction`, got {type(optimizer).__name__}, which "
+            "defines `step`; write its rule as `direction`, so that what is shown is what was done"
+        )
+
+
+def _clear(leaves: Sequence[Value], snapshot: Snapshot) -> None:
+    """Set gradients to zero; they are kept, to be put back after an error."""
+    snapshot.keep(leaves)
+    for v in leaves:
+        v.zero_grad()
 
 
 def _name(loss: Any) -> str:

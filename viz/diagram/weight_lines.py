@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from micrograd.reading.units import Unit
 from micrograd.text.equations import Quantity
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Assignment, Column, Updates, digits_of, text
 from viz.diagram.upstream import Upstream
-from viz.drawing.cards import Band, Grid, Row, operand, plain
+from viz.drawing.cards import Band, ColouredText, Grid, Row, operand, plain
 from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, UPDATE
 
 SLOPE, SHARE, UP = "slope", "share", "up"
@@ -45,9 +45,7 @@ def weight_lines(
     g = [Quantity(GRADIENT_OF_IT, reading.gradient(i) or 0.0) for i in positions]
     found = updates.of(positions) if own and upstream is not None else []
 
-    total = w[0] * x[0]
-    for a, b in zip(w[1:], x[1:], strict=True):
-        total = total + a * b
+    total = sum((a * b for a, b in zip(w[1:], x[1:], strict=True)), w[0] * x[0])
     lines: list[Sequence[Assignment]] = [[(total, Quantity("z", z.result.value))]]
     if shares:
         exact = g if alone else shares
@@ -59,30 +57,32 @@ def weight_lines(
         return tuple(text(q, digits, rows.digits) for q in found)
 
     slope = f"∂{z.result.name}/∂W"
-    columns: list[Column] = [
-        (rows.say("weights"), FORWARD, texts(w)),
-        (slope, LOCAL, texts(x)),
-    ]
+    columns: list[Column] = [(rows.say("weights"), FORWARD, texts(w)), (slope, LOCAL, texts(x))]
     if shares and not alone:
         columns.append((rows.say("share"), GRADIENT, texts(shares)))
     if own:
-        missing = upstream is None
-        shown = tuple(rows.number(None) for _ in g) if missing else texts(g)
+        shown = tuple(rows.number(None) for _ in g) if upstream is None else texts(g)
         several = bool(found) and len(found[0]) > 1
         title = f"g = {gradients.by('W')}" if several else gradients.by("W")
-        columns.append((title, GRADIENT, shown))
-        columns += updates.columns(found, digits)
+        columns += [(title, GRADIENT, shown), *updates.columns(found, digits)]
     names = tuple(f"{x.unit} ·" if x.unit else x.parameter.name for x in weights)
     grid = Grid(tuple(columns), names, tuple(f"w{j}" for j in range(len(names))))
 
     notes = []
     if shares:
         said = gradients.by("W") if alone else rows.say("share")
-        notes.append(plain(GRADIENT, f"{said} = {operand(texts([up])[0])} × {slope}"))
+        notes.append(f"{said} = {operand(texts([up])[0])} × {slope}")
     if own and not alone:
         over = rows.say("Σ over {n} samples", n=reading.sample.count)
-        notes.append(plain(GRADIENT, f"{gradients.by('W')}: {over}"))
-    shares_of = tuple(Row("", "", "" if k else "bw", detail=x) for k, x in enumerate(notes))
-    rules = tuple(Row("", "", detail=note) for note in updates.notes(found, gradients.by("W")))
-    bands = (Band(GRADIENT, shares_of, "lines"), Band(UPDATE, rules, "lines"))
-    return grid, *(band for band in bands if band.rows)
+        notes.append(f"{gradients.by('W')}: {over}")
+    return grid, *_notes(notes, updates.notes(found, gradients.by("W")))
+
+
+def _notes(gradients: Sequence[str], rules: Sequence[tuple[ColouredText, ...]]) -> Iterator[Band]:
+    """Small print: how gradients come about, and what the optimiser does with them."""
+    details = [plain(GRADIENT, said) for said in gradients]
+    if details:
+        rows = tuple(Row("", "", "" if k else "bw", detail=x) for k, x in enumerate(details))
+        yield Band(GRADIENT, rows, "lines")
+    if rules:
+        yield Band(UPDATE, tuple(Row("", "", detail=x) for x in rules), "lines")

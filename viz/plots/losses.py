@@ -122,13 +122,7 @@ def draw_steps(axes: Axes, runs: Runs, log: bool, language: str) -> list[Line2D]
     noisy = False
     looks = inks(runs)
     for i, (name, members) in enumerate(runs.items()):
-        if len(members) > 1:
-            raise ArgumentValueError(
-                f"histories[{name!r}] must be one History to draw its steps, got {len(members)}"
-            )
-        (history,) = members
-        if not history.batch_losses:
-            raise ArgumentValueError(f"histories[{name!r}] has no batch_losses: no step was made")
+        history = _with_steps(name, members)
         losses, gaps = drawable(history.batch_losses, log, language)
         per_epoch = steps_per_epoch(history)
         seen = np.arange(len(losses)) / per_epoch
@@ -168,6 +162,17 @@ def draw_steps(axes: Axes, runs: Runs, log: bool, language: str) -> list[Line2D]
             )
         )
     return handles
+
+
+def _with_steps(name: str, members: list[History]) -> History:
+    """The one run of that name, which has made steps."""
+    if len(members) > 1:
+        raise ArgumentValueError(
+            f"histories[{name!r}] must be one History to draw its steps, got {len(members)}"
+        )
+    if not members[0].batch_losses:
+        raise ArgumentValueError(f"histories[{name!r}] has no batch_losses: no step was made")
+    return members[0]
 
 
 def _without_lowest(losses: Floats) -> Floats:

@@ -7,7 +7,9 @@ operand becomes a choice from a table, which the program makes at run time.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from micrograd.compiler.trace.recording import CHOICES, PARAMETERS, Codes, Recor
 
 MOST_COVERED = 1024  # the length of tables of which entries that are new are sought
 MOST_TRACES = 12
+MOST_LENGTH = 1 << 24  # of a table that is sought by trial
 
 
 class Divergence(Exception):  # noqa: N818  (a finding, answered by a CompileError)
@@ -155,6 +158,50 @@ def _check_table(r: Recording, codes: Codes) -> None:
     known = len(sorts) == 1 and codes.min() >= 0
     if not known or codes.max() >= ends.get(int(sorts[0]), 5 << 40):
         raise Divergence("a list indexed by a run-time integer is not rows of equal length", 0)
+
+
+def limit(works: Callable[[int], bool], known: int, guesses: set[int]) -> int:
+    """One more than the largest integer that works; `guesses` are lengths that it may be."""
+    low, high = known, None
+    for guess in sorted(x for x in guesses if x > known):
+        if guess - 1 > low and not works(guess - 1):
+            high = guess - 1
+            break
+        low = guess - 1
+        if not works(guess):
+            return guess
+        low = guess
+    step = 1
+    while high is None:
+        if low > MOST_LENGTH:
+            return known + 1
+        if works(low + step):
+            low, step = low + step, 2 * step
+        else:
+            high = low + step
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if works(middle) else (low, middle)
+    return low + 1
+
+
+def with_integers(arguments: tuple[Any, ...], of: Sequence[int], ids: Ids) -> tuple[Any, ...]:
+    """The arguments with other integers; `of` is the argument that each is from."""
+    new = list(arguments)
+    numbers = ids.tolist()
+    for k in dict.fromkeys(of):
+        own = [x for x, argument in zip(numbers, of, strict=True) if argument == k]
+        new[k] = _refilled(arguments[k], iter(own))
+    return tuple(new)
+
+
+def _refilled(x: Any, numbers: Iterator[int]) -> Any:
+    if isinstance(x, np.ndarray):
+        return np.array([next(numbers) for _ in range(x.size)], x.dtype).reshape(x.shape)
+    if isinstance(x, list | tuple):
+        parts = [_refilled(item, numbers) for item in x]
+        return parts if isinstance(x, list) else tuple(parts)
+    return x if isinstance(x, bool) else next(numbers)
 
 
 def more_integers(ids: Ids, group: Ids, tried: list[Ids], extents: Ids) -> list[Ids]:

@@ -6,7 +6,7 @@ dicts, contents of arrays. What the code in reach can name is noted, and compare
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,14 @@ class Surroundings:
 
     def same(self) -> bool:
         """Whether all is still what it was."""
+        return (
+            self._same_contents()
+            and (same_lists(self._lists, self._packed) or self._equal_lists())
+            and (same_entries(*self._entries) or _equal_entries(self._entries))
+            and self._same_modules()
+        )
+
+    def _same_contents(self) -> bool:
         for cell, value in self._cells:
             if cell.cell_contents is not value:
                 return False
@@ -87,15 +95,14 @@ class Surroundings:
             if len(container) != size:
                 return False
         for other, items in self._others:
-            if len(other) != len(items) or not all(map(_same, other, items)):
+            if not _equal(other, items):
                 return False
-        for x, name, value in self._slots:
+        for x, name, value in self._slots:  # noqa: SIM110  (a generator costs each call)
             if not _same(getattr(x, name, None), value):
                 return False
-        if not same_lists(self._lists, self._packed) and not self._equal_lists():
-            return False
-        if not same_entries(*self._entries) and not _equal_entries(self._entries):
-            return False
+        return True
+
+    def _same_modules(self) -> bool:
         if self._set == attributes_set():
             return True
         if not same_entries(*self._modules) and not _equal_entries(self._modules):
@@ -120,7 +127,7 @@ def _same(x: Any, y: Any) -> bool:
     return type(x) is type(y) and isinstance(x, NUMBERS) and repr(x) == repr(y)
 
 
-def _equal(x: list[Any], copy: list[Any]) -> bool:
+def _equal(x: Collection[Any], copy: list[Any]) -> bool:
     return len(x) == len(copy) and all(map(_same, x, copy))
 
 

@@ -9,12 +9,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from micrograd.compiler.codes import Ids, Mask
 from micrograd.compiler.trace.integers import (
     Choices,
     Divergence,
     different_constant,
+    limit,
     more_integers,
     solve,
+    with_integers,
 )
 from micrograd.compiler.trace.reachable import generators_of, leaves_of, lengths_of
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
@@ -32,7 +35,6 @@ REASONS = {
 }
 RECHECKED = {2 * 4**k for k in range(1, 16)}  # calls before which a program is traced again
 ANY = 1 << 62  # the extent of an integer that is a number only
-MOST_LENGTH = 1 << 24  # of a table that is sought by trial
 
 
 @dataclass(slots=True, eq=False)
@@ -186,79 +188,13 @@ class Traceable:
     def _with_choices(
         self, run: _Run, first: Recording, arguments: tuple[Any, ...], shape: CallShape
     ) -> Traced:
-        made = run.made
-        ids = np.array(made.ids, np.int64)
-        group = np.unique(made.ids_argument, return_inverse=True)[1]
-        traced = Traced(first, made, run.outputs)
-        if any(slot >= 0 and ids[slot] < 0 for slot in run.tracer.indexed):
-            lines = [line for slot, line in run.tracer.indexed.items() if ids[slot] < 0]
-            raise CompileError(
-                "cannot be compiled: a negative integer indexes a list from its end\n  at "
-                + "".join(lines[:1])
-            )
-
-        def attempt(new: np.ndarray) -> _Run | None:
-            try:
-                other = self._run(_with_ids(arguments, made, new), shape)
-            except IndexError:
-                return None
-            if len(other.tracer.nodes) != len(run.tracer.nodes):
-                reason = "what is computed depends on a run-time integer"
-                row = [id(v._row) for v in run.tracer.nodes]
-                differ = (a != id(v._row) for a, v in zip(row, other.tracer.nodes, strict=False))
-                node = next((i for i, other_row in enumerate(differ) if other_row), len(row) - 1)
-                self._refuse(reason, node, arguments, shape)
-            return other
-
-        guesses = lengths_of(self.fn)
-        extents = np.ones(len(ids), np.int64)
-        recordings, all_ids = [first], [ids]
-        self._note(traced, made)
-
-        def keep(other: _Run, new: np.ndarray) -> None:
-            # All traces number the parameters alike: those of the traces before come first.
-            known = recordings[-1].parameters
-            recordings.append(self._record(other, arguments, shape, known))
-            self._check_constants(traced.outputs, other.outputs)
-            all_ids.append(new)
-            self._note(traced, other.made)
-
-        indexed = np.zeros(len(ids), bool)
-        indexed[[slot for slot in run.tracer.indexed if slot >= 0]] = True
-        for argument in np.unique(group[indexed]).tolist():
-            own = group == argument
-            found: dict[int, _Run] = {}
-
-            def works(x: int, own: np.ndarray = own, found: dict[int, _Run] = found) -> bool:
-                other = attempt(np.where(own, x, ids))
-                if other is not None:
-                    found.clear()
-                    found[x] = other
-                return other is not None
-
-            extents[own] = _limit(works, int(ids[own].max()), guesses)
-            for x, run_with_it in found.items():
-                keep(run_with_it, np.where(own, x, ids))
-        for new in more_integers(ids, group, all_ids[1:], extents):
-            other = attempt(new)
-            if other is not None:
-                keep(other, new)
-        recordings[0] = replace(first, parameters=recordings[-1].parameters)
+        trials = _Trials(self, run, first, arguments, shape)
+        extents = trials.extents(lengths_of(self.fn))
+        trials.vary(extents)
         try:
-            traced.choices = solve(recordings, np.stack(all_ids), extents)
+            return trials.solved(extents)
         except Divergence as divergence:
             self._refuse(divergence.reason, divergence.node, arguments, shape)
-        chosen = {slot for slot, _, _ in traced.choices.tables}
-        for slot, line in run.tracer.indexed.items():
-            if slot >= 0 and slot not in chosen and extents[slot] > 1:
-                raise CompileError(
-                    "cannot be compiled: a run-time integer indexes something that is no table of "
-                    f"Values, or is not used\n  at {line}"
-                )
-        traced.recording = traced.choices.recording
-        traced.extents = np.where(np.isin(group, group[indexed]), extents, ANY)
-        traced.verified = True
-        return traced
 
     def _check_constants(self, first: Outputs, other: Outputs) -> None:
         if first.constants != other.constants:
@@ -280,48 +216,98 @@ class _Run:
     outputs: Outputs
 
 
-def _limit(works: Callable[[int], bool], known: int, guesses: set[int]) -> int:
-    """One more than the largest integer that works; `guesses` are lengths that it may be."""
-    low, high = known, None
-    for guess in sorted(x for x in guesses if x > known):
-        if guess - 1 > low and not works(guess - 1):
-            high = guess - 1
-            break
-        low = guess - 1
-        if not works(guess):
-            return guess
-        low = guess
-    step = 1
-    while high is None:
-        if low > MOST_LENGTH:
-            return known + 1
-        if works(low + step):
-            low, step = low + step, 2 * step
-        else:
-            high = low + step
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if works(middle) else (low, middle)
-    return low + 1
+class _Trials:
+    """Traces of a function with other integers: what differs among them depends on integers."""
 
+    def __init__(
+        self, source: Traceable, run: _Run, first: Recording, arguments: tuple[Any, ...],
+        shape: CallShape,
+    ) -> None:  # fmt: skip
+        made = run.made
+        self._source, self._run, self._first = source, run, first
+        self._arguments, self._shape = arguments, shape
+        self._ids = np.array(made.ids, np.int64)
+        self._argument = np.unique(made.ids_argument, return_inverse=True)[1]  # of each integer
+        self._indexed = np.zeros(len(self._ids), bool)
+        self._recordings, self._tried = [first], [self._ids]
+        self._traced = Traced(first, made, run.outputs)
+        for slot, line in run.tracer.indexed.items():
+            if slot < 0:
+                continue
+            if self._ids[slot] < 0:
+                raise CompileError(
+                    "cannot be compiled: a negative integer indexes a list from its end\n"
+                    f"  at {line}"
+                )
+            self._indexed[slot] = True
+        source._note(self._traced, made)
 
-def _with_ids(arguments: tuple[Any, ...], made: StandIns, ids: np.ndarray) -> tuple[Any, ...]:
-    """The arguments with other integers."""
-    new = list(arguments)
-    numbers = ids.tolist()
-    for k in dict.fromkeys(made.ids_argument):
-        own = [x for x, of in zip(numbers, made.ids_argument, strict=True) if of == k]
-        new[k] = _refilled(arguments[k], iter(own))
-    return tuple(new)
+    def extents(self, guesses: set[int]) -> Ids:
+        """How long the tables are that each integer indexes, found by trial; see `limit`."""
+        extents = np.ones(len(self._ids), np.int64)
+        for argument in np.unique(self._argument[self._indexed]).tolist():
+            own = self._argument == argument
+            last: list[tuple[_Run, Ids]] = []
 
+            def works(x: int, own: Mask = own, last: list[tuple[_Run, Ids]] = last) -> bool:
+                new = np.where(own, x, self._ids)
+                other = self._attempt(new)
+                if other is not None:
+                    last[:] = [(other, new)]
+                return other is not None
 
-def _refilled(x: Any, numbers: Any) -> Any:
-    if isinstance(x, np.ndarray):
-        return np.array([next(numbers) for _ in range(x.size)], x.dtype).reshape(x.shape)
-    if isinstance(x, list | tuple):
-        parts = [_refilled(item, numbers) for item in x]
-        return parts if isinstance(x, list) else tuple(parts)
-    return x if isinstance(x, bool) else next(numbers)
+            extents[own] = limit(works, int(self._ids[own].max()), guesses)
+            for other, new in last:
+                self._keep(other, new)
+        return extents
+
+    def vary(self, extents: Ids) -> None:
+        """Trace with more integers, as many as tell apart what depends on which."""
+        for new in more_integers(self._ids, self._argument, self._tried[1:], extents):
+            other = self._attempt(new)
+            if other is not None:
+                self._keep(other, new)
+
+    def solved(self, extents: Ids) -> Traced:
+        """The trace, with choices for what differs; raises a Divergence if none explain it."""
+        self._recordings[0] = replace(self._first, parameters=self._recordings[-1].parameters)
+        choices = solve(self._recordings, np.stack(self._tried), extents)
+        chosen = {slot for slot, _, _ in choices.tables}
+        for slot, line in self._run.tracer.indexed.items():
+            if slot >= 0 and slot not in chosen and extents[slot] > 1:
+                raise CompileError(
+                    "cannot be compiled: a run-time integer indexes something that is no table of "
+                    f"Values, or is not used\n  at {line}"
+                )
+        traced = self._traced
+        traced.choices, traced.recording = choices, choices.recording
+        of_tables = np.isin(self._argument, self._argument[self._indexed])
+        traced.extents = np.where(of_tables, extents, ANY)
+        traced.verified = True
+        return traced
+
+    def _attempt(self, new: Ids) -> _Run | None:
+        """A run with these integers; None if one is past the end of its list."""
+        arguments = with_integers(self._arguments, self._run.made.ids_argument, new)
+        try:
+            other = self._source._run(arguments, self._shape)
+        except IndexError:
+            return None
+        rows, others = ([id(v._row) for v in r.tracer.nodes] for r in (self._run, other))
+        if len(rows) != len(others):
+            reason = "what is computed depends on a run-time integer"
+            differ = (a != b for a, b in zip(rows, others, strict=False))
+            node = next((i for i, different in enumerate(differ) if different), len(rows) - 1)
+            self._source._refuse(reason, node, self._arguments, self._shape)
+        return other
+
+    def _keep(self, other: _Run, new: Ids) -> None:
+        # All traces number the parameters alike: those of the traces before come first.
+        known = self._recordings[-1].parameters
+        self._recordings.append(self._source._record(other, self._arguments, self._shape, known))
+        self._source._check_constants(self._traced.outputs, other.outputs)
+        self._tried.append(new)
+        self._source._note(self._traced, other.made)
 
 
 def _same(a: Recording, b: Recording) -> None:
