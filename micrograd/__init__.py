@@ -17,6 +17,7 @@ from micrograd.errors import CompileError, MicrogradError
 from micrograd.functions import maximum, minimum
 from micrograd.gradients import grad, hessian
 from micrograd.observers import no_grad
+from micrograd.tensors.choice import where
 from micrograd.tensors.tensor import FloatTensor, Tensor, tensor
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ __all__ = [
     "record_steps",
     "save",
     "tensor",
+    "where",
 ]
 
 __version__ = "0.1.0"

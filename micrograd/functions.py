@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from micrograd.engine import Value, as_number, as_operand, compute
 from micrograd.errors import ArgumentTypeError
@@ -35,6 +38,23 @@ def maximum(a: Value | float, b: Value | float) -> Value:
 def minimum(a: Value | float, b: Value | float) -> Value:
     """The smaller one; nan if either is. A tie splits the gradient half and half, as in torch."""
     return apply("minimum", a, b)
+
+
+def where(condition: Any, a: Value | float, b: Value | float) -> Any:
+    """`a` where the condition holds, else `b`; see `micrograd.where`, which takes arrays, too."""
+    sides = []
+    for name, side in (("a", a), ("b", b)):
+        sides.append(as_operand(side))
+        if sides[-1] is NotImplemented:
+            raise ArgumentTypeError(f"{name} must be a Value or a number, got {side!r:.80}")
+    if isinstance(condition, Value):
+        condition = condition.data
+    traced = getattr(condition, "_chosen", None)
+    if traced is not None:
+        return traced(*sides)
+    if not isinstance(condition, Real | np.bool_):
+        raise ArgumentTypeError(f"condition must be a bool or a number, got {condition!r:.80}")
+    return sides[0] if condition else sides[1]
 
 
 class _Values:

@@ -36,6 +36,7 @@ class Leaves:
     inputs: Ids
     hot: Ids  # (slot, choice): 1 where the run-time integer of the slot is that choice
     outputs: Ids  # a node of its own for each output, the loss first
+    sides: Ids  # selects of which a backward pass reaches the side that is taken
 
 
 def normal_form(
@@ -78,7 +79,7 @@ def normal_form(
     if kept is not None:
         candidates[first + np.nonzero(kept)[0]] = False
     g = inlined(_without_zeros(g), candidates, outputs)
-    return g, Leaves(parameters.ids, given.ids, hot, outputs)
+    return g, Leaves(parameters.ids, given.ids, hot, outputs, first + r.sides)
 
 
 def _with_origin(g: Graph, r: Recording, first: int, outputs: Ids) -> Graph:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.codes import ROW_INDEX, ROWS
-from micrograd.compiler.trace.tracer import DETACH, LARGEST, Read, Tracer
+from micrograd.compiler.trace.tracer import DETACH, LARGEST, SIDES, Read, Tracer
 from micrograd.engine import Value
 from micrograd.ops import BY_HAND, OPS
 
@@ -50,6 +50,7 @@ class Recording:
     parameters: list[Value]  # in the order of `given`, and then as they were met
     outputs: Codes
     choices: list[tuple[Codes, int]] = field(default_factory=list)  # see `integers`
+    sides: Codes = field(default_factory=lambda: np.zeros(0, np.int64))  # selects: see `SIDES`
 
     def __len__(self) -> int:
         return len(self.row)
@@ -104,6 +105,7 @@ def record(tracer: Tracer, outputs: Sequence[Value], given: Iterable[Value] = ()
     return Recording(
         row, a_codes, b_codes, c_codes, statics, stop, lists,
         np.array(found.constants, np.float64), found.parameters, codes[at:],
+        sides=np.nonzero(_ids(rows) == id(SIDES))[0],
     )  # fmt: skip
 
 

@@ -25,9 +25,13 @@ from micrograd.functions import apply
 from micrograd.observers import Observer
 from micrograd.ops import BY_HAND, OPS
 
-# Rows that only a trace has: a number read from a node, and the largest of several.
-DETACH = replace(BY_HAND, name="detach", arity=1, symbol="detach")
-LARGEST = replace(BY_HAND, name="largest", symbol="largest")
+# Rows that only a trace has: a number read from a node, the largest of several, and a select of
+# which only the side that is taken counts as reached by a backward pass.
+DETACH = replace(BY_HAND, name="detach", arity=1, symbol="detach", vjp=lambda m, g, y, a: (0.0,))
+LARGEST = replace(
+    BY_HAND, name="largest", symbol="largest", vjp=lambda m, g, y, *xs: (0.0,) * len(xs)
+)
+SIDES = replace(OPS["select"])
 
 active: list[Tracer] = []  # innermost last; all of one thread
 
@@ -52,6 +56,10 @@ class Read(Value):
     """A number that a traced program reads: known to the program only as a number."""
 
     __slots__ = ()
+
+    def _chosen(self, a: Value, b: Value) -> Value:
+        """What `where` is of this condition."""
+        return choose(self, a, b)
 
     def __bool__(self) -> bool:
         refuse("a branch depends on traced data, and could go the other way in the next run")
@@ -136,6 +144,15 @@ def as_read(v: Any) -> Any:
     if type(v) is Value:
         v.__class__ = Read
     return v
+
+
+def choose(condition: Read, a: Value, b: Value) -> Value:
+    """The operand a where the condition holds, else b, recorded."""
+    if a is b:
+        return a
+    if not isinstance(condition, Truth):
+        condition = condition != 0
+    return record(SIDES, (a if condition._data else b)._data, (condition, a, b))
 
 
 def _closed(method: Callable[..., Any]) -> Callable[..., Any]:

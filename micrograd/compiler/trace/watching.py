@@ -13,6 +13,7 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from micrograd import observers
+from micrograd.compiler.trace.merging import merged
 from micrograd.compiler.trace.tracer import LARGEST, Read, Tracer, active, as_read, current, refuse
 from micrograd.core.scalar import Scalar
 from micrograd.engine import Value, as_operand, record
@@ -21,6 +22,7 @@ from micrograd.ops import LARGER
 
 T = TypeVar("T")
 
+builtins_max = builtins.max
 INHERITED = object()  # what a class has of another one
 COPYING = ("__copy__", "__deepcopy__", "__reduce_ex__")
 
@@ -137,17 +139,35 @@ def _watched_copy(method: Callable[..., Any]) -> Callable[..., Any]:
     return watched
 
 
-def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Any:
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or current() is None:
-            return choice(*args, **kwargs)
+def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Callable[..., Any]:
+    def watched(*args: Any, key: Any = None, **kwargs: Any) -> Any:
+        if current() is None:
+            return choice(*args, key=key, **kwargs)
         one = len(args) == 1 and isinstance(args[0], Iterable)
         given = list(args[0]) if one else list(args)
-        if any(isinstance(x, Read) for x in given):
+        keys = given if key is None else [key(x) for x in given]
+        if not given or not any(isinstance(x, Value) for x in keys):
+            order = iter(keys)
+            if not one and len(given) < 2:
+                return choice(*args, **kwargs)
+            return choice(given, key=lambda _: next(order), **kwargs)
+        if key is None and all(isinstance(x, Read) or not isinstance(x, Value) for x in keys):
             return traced(given)
-        return choice(given) if one else choice(*args)
+        return _first(choice is builtins_max, given, keys)
 
     return watched
+
+
+def _first(largest: bool, given: list[Any], keys: list[Any]) -> Any:
+    """What `max` or `min` returns: of several that are as large, the first."""
+    best, its_key = given[0], keys[0]
+    for x, own in zip(given[1:], keys[1:], strict=True):
+        better = own > its_key if largest else own < its_key
+        if isinstance(better, Read):
+            best, its_key = merged(better, x, best), merged(better, own, its_key)
+        elif better:
+            best, its_key = x, own
+    return best
 
 
 def largest(numbers: list[Any]) -> Any:

@@ -1,8 +1,8 @@
 """Which parameters a step updates: those that an eager backward pass would reach.
 
 A parameter of the optimiser counts as a whole: an array is reached if any of its numbers is. Where
-run-time integers choose, it depends on them which are: a backward pass on truth values, whose
-results are nodes of the graph, says it at run time.
+run-time integers or conditions choose, it depends on them which are: a backward pass on truth
+values, whose results are nodes of the graph, says it at run time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import Graph, edges, levels, replace, used_by
+from micrograd.compiler.graph.graph import ROW, Graph, edges, levels, replace, used_by
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.store import place_of
 from micrograd.compiler.update.memory import Memory
@@ -47,7 +47,11 @@ def touched_by_step(
     `on_the_way` are the nodes that the loss is computed from, whatever the integers are. The graph
     is returned with the nodes that say which were reached; with `lanes`, in any of them.
     """
-    conditions = Conditions(g, leaves, on_the_way)
+    sides = leaves.sides[g.kind[leaves.sides] == ROW]
+    g, opposite = _with_opposites(g, sides)
+    if len(sides):
+        on_the_way = _beside_conditions(g, sides, int(leaves.outputs[0]))
+    conditions = Conditions(g, leaves, on_the_way, sides, opposite)
     number = {int(place): k for k, place in enumerate(places.tolist())}
     used: list[int] = []
     members_of: dict[int, list[int]] = {}
@@ -75,16 +79,21 @@ class Conditions:
     a set with all choices of an integer is what it is without that choice.
     """
 
-    def __init__(self, g: Graph, leaves: Leaves, on_the_way: Mask) -> None:
+    def __init__(
+        self, g: Graph, leaves: Leaves, on_the_way: Mask, sides: Ids, opposite: dict[int, int]
+    ) -> None:
         self._pairs: list[frozenset[tuple[int, int]]] = [frozenset()]
         self._number: dict[frozenset[tuple[int, int]], int] = {}
         self._slot, self._size = _slots(g, leaves)
-        user, used, gate = _gated_edges(g, self._slot)
+        for k, (yes, no) in enumerate(opposite.items(), len(self._size)):
+            self._slot[[yes, no]] = k  # two choices, of which one is taken
+        self._size = np.append(self._size, np.full(len(opposite), 2))
+        user, used, gate = _gated_edges(g, self._slot, sides, opposite)
         # Nodes that are reached whatever is chosen need no condition of their own.
         flows = on_the_way & ~g.stop
         loss = np.zeros(len(g), bool)
         loss[leaves.outputs[0]] = True
-        self._always = used_by(_without(g, self._slot), loss, ~g.stop)
+        self._always = used_by(_without(g, self._slot, sides), loss, ~g.stop)
         kept = on_the_way[user] & flows[used] & ~self._always[used]
         user, used, gate = user[kept], used[kept], gate[kept]
         self._of: dict[int, int] = {}
@@ -182,17 +191,45 @@ def _slots(g: Graph, leaves: Leaves) -> tuple[Ids, Ids]:
     return slot, taken[leaves.hot].sum(1)
 
 
-def _gated_edges(g: Graph, slot: Ids) -> tuple[Ids, Ids, Ids]:
+def _with_opposites(g: Graph, sides: Ids) -> tuple[Graph, dict[int, int]]:
+    """The graph with a node for the opposite of each condition of these selects."""
+    conditions = np.unique(g.args[sides, 0])
+    if not len(conditions):
+        return g, {}
+    builder = Builder(g)
+    no = Symbols(builder).equal(Lanes(builder, conditions), 0.0)
+    return builder.graph(), dict(zip(conditions.tolist(), no.ids.tolist(), strict=True))
+
+
+def _beside_conditions(g: Graph, sides: Ids, loss: int) -> Mask:
+    """The nodes that derivatives may reach: the conditions of these selects are none."""
+    args = g.args.copy()
+    args[sides, 0] = NONE
+    seed = np.zeros(len(g), bool)
+    seed[loss] = True
+    return used_by(replace(g, args=args), seed, ~g.stop)
+
+
+def _gated_edges(g: Graph, slot: Ids, sides: Ids, opposite: dict[int, int]) -> tuple[Ids, Ids, Ids]:
     """(user, used, the choice that must be 1 for the user to have come from it, or NONE)."""
     user, used = edges(g)
     gate = np.full(len(user), NONE)
     by_u = np.flatnonzero(g.u >= 0)
     v = g.v[by_u]
     gate[: len(by_u)] = np.where((v >= 0) & (slot[v] >= 0), v, NONE)
-    return user, used, gate
+    plain = ~np.isin(user, sides)
+    conditions = g.args[sides, 0]
+    no = np.array([opposite[c] for c in conditions.tolist()], np.int64)
+    return (
+        np.concatenate([user[plain], sides, sides]),
+        np.concatenate([used[plain], g.args[sides, 1], g.args[sides, 2]]),
+        np.concatenate([gate[plain], conditions, no]),
+    )
 
 
-def _without(g: Graph, slot: Ids) -> Graph:
+def _without(g: Graph, slot: Ids, sides: Ids) -> Graph:
     """The graph without what is chosen."""
     keep = (g.v < 0) | (slot[g.v] < 0)
-    return replace(g, node=g.node[keep], u=g.u[keep], v=g.v[keep], c=g.c[keep])
+    args = g.args.copy()
+    args[sides] = NONE
+    return replace(g, node=g.node[keep], u=g.u[keep], v=g.v[keep], c=g.c[keep], args=args)
