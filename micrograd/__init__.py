@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from micrograd import data as data
     from micrograd import nn as nn
     from micrograd import optim as optim
-    from micrograd.compiler.api import compile  # noqa: A004  (the contract's name)
+    from micrograd.compiler.api import Compiled, compile  # noqa: A004  (the contract's name)
     from micrograd.nn.init import manual_seed
     from micrograd.steps.record import record_step, record_steps
     from micrograd.training.fit import History, fit
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CompileError",
+    "Compiled",
     "FloatTensor",
     "History",
     "MicrogradError",
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 
 # Loaded when first asked for, so that `import micrograd` stays light.
 _LATER = {
+    "Compiled": "micrograd.compiler.api",
     "History": "micrograd.training.fit",
     "compile": "micrograd.compiler.api",
     "data": "",

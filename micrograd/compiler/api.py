@@ -7,11 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from threading import RLock
-from typing import Any
-
-import numpy as np
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from micrograd.compiler.cache import Programs
+from micrograd.compiler.codes import Floats
 from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation
@@ -29,7 +28,37 @@ BACKENDS = ("auto", "llvm", "numpy")
 DTYPES = ("float64", "float32")
 
 
+Loss = Value | Tensor | float
+Result = TypeVar("Result", covariant=True)  # of a call: the loss, a float, or (loss, aux)
+
+
+class Decorator(Protocol):
+    """What `compile` is without a function: it takes one."""
+
+    @overload
+    def __call__(self, fn: Callable[..., Loss], /) -> Compiled[float]: ...
+    @overload
+    def __call__(self, fn: Callable[..., tuple[Loss, Any]], /) -> Compiled[tuple[float, Any]]: ...
+
+
+@overload
 def compile(  # noqa: A001  (the name of the contract)
+    fn: None = None, *, parameters: Sequence[Any] | None = ..., optimizer: Optimizer | None = ...,
+    batch: bool = ..., backend: str = ..., dtype: str = ..., exact: bool = ...,
+) -> Decorator: ...  # fmt: skip
+@overload
+def compile(  # noqa: A001
+    fn: Callable[..., Loss], *, parameters: Sequence[Any] | None = ...,
+    optimizer: Optimizer | None = ..., batch: bool = ..., backend: str = ...,
+    dtype: str = ..., exact: bool = ...,
+) -> Compiled[float]: ...  # fmt: skip
+@overload
+def compile(  # noqa: A001
+    fn: Callable[..., tuple[Loss, Any]], *, parameters: Sequence[Any] | None = ...,
+    optimizer: Optimizer | None = ..., batch: bool = ..., backend: str = ...,
+    dtype: str = ..., exact: bool = ...,
+) -> Compiled[tuple[float, Any]]: ...  # fmt: skip
+def compile(  # noqa: A001
     fn: Callable[..., Any] | None = None,
     *,
     parameters: Sequence[Any] | None = None,
@@ -83,8 +112,8 @@ def compile(  # noqa: A001  (the name of the contract)
     return Compiled(fn, parameters, optimizer, batch, backend, dtype, exact)
 
 
-class Compiled:
-    """A compiled function; see `micrograd.compile`."""
+class Compiled(Generic[Result]):
+    """A compiled function; see `micrograd.compile`. A call gives a `Result`: float, or with aux."""
 
     def __init__(
         self,
@@ -125,12 +154,12 @@ class Compiled:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
+    def __get__(self, instance: Any, owner: type | None = None) -> Compiled[Result]:
         """As a method: a compiled function for each object, kept in it."""
         if instance is None:
             return self
         fn = self.fn.__get__(instance, owner)
-        bound = Compiled(
+        bound: Compiled[Result] = Compiled(
             fn, self._explicit, self.optimizer, self.batch, self.backend, self.dtype, self.exact
         )
         vars(instance)[self._name] = bound
@@ -138,19 +167,23 @@ class Compiled:
 
     # ---- running -------------------------------------------------------------------------------
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any) -> Result:
         """The loss, or (loss, aux)."""
+        result: Result
         if current() is not None or inside():
-            return self.fn(*inputs)  # inside another function: part of it
+            result = self.fn(*inputs)  # inside another function: part of it
+            return result
         with self._lock:
             if not self.exact:
                 runner = self._programs.runner(VALUE, inputs)
                 loss = runner.run()
                 if loss == loss:
-                    return runner.result(loss)
-            return eager_value(self.fn, inputs, self.batch)
+                    result = runner.result(loss)
+                    return result
+            result = eager_value(self.fn, inputs, self.batch)
+            return result
 
-    def value_and_grad(self, *inputs: Any) -> tuple[Any, np.ndarray]:
+    def value_and_grad(self, *inputs: Any) -> tuple[Result, Floats]:
         """The loss (or (loss, aux)) and the gradient, in the order of `parameters`."""
         self._check_outermost("value_and_grad")
         with self._lock:
@@ -171,25 +204,24 @@ class Compiled:
                 return math.nan
             return runner.run()
 
-    def step(self, *inputs: Any) -> Any:
+    def step(self, *inputs: Any) -> Result:
         """The loss (or (loss, aux)) before the step, and one update of the parameters.
 
         A step that is interrupted has changed all parameters, or none.
         """
         with self._lock:
+            result: Result
             runner = None if active else self._programs.again(STEP, inputs)
-            if runner is not None:
-                loss = runner.run()
-                if loss == loss and not runner.has_aux:
-                    return loss
-            else:
+            if runner is None:
                 self._check_outermost("step")
                 runner = self._step_runner(inputs)
-                loss = math.nan if runner is None else runner.run()
+            loss: Any = math.nan if runner is None else runner.run()
             if runner is not None and loss == loss:
-                return runner.result(loss)
-            assert self.optimizer is not None
-            return eager_step(self.fn, inputs, self.batch, self.optimizer)
+                result = runner.result(loss) if runner.has_aux else loss
+            else:
+                assert self.optimizer is not None
+                result = eager_step(self.fn, inputs, self.batch, self.optimizer)
+            return result
 
     def _step_runner(self, inputs: tuple[Any, ...]) -> Runner | None:
         """The program of a step; None if this step has to be an eager one."""

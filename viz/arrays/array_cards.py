@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from micrograd.compiler.api import Compiled
 from micrograd.compiler.explain.recovered import (
@@ -41,7 +42,7 @@ class _Block:
         return len(self.operations) == 1 and not self.times
 
 
-def compiled_layers(function: Compiled, language: str, digits: int) -> Figure:
+def compiled_layers(function: Compiled[Any], language: str, digits: int) -> Figure:
     """Draw the arrays of the program that ran last, and how many scalar operations each was.
 
     Of a long program, steps without parameters share a card, and what repeats is drawn once.

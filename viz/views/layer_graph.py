@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from micrograd.compiler.api import Compiled
 from micrograd.engine import Value
 from micrograd.steps.mistakes import cannot_draw
@@ -19,7 +21,7 @@ from viz.drawing.figure import Figure
 
 
 def layer_graph(
-    step: Step | Compiled | Value | Tensor,
+    step: Step | Compiled[Any] | Value | Tensor,
     language: str = "en",
     *,
     digits: int = DIGITS,
