@@ -28,7 +28,7 @@ BACKENDS = ("auto", "llvm", "numpy")
 DTYPES = ("float64", "float32")
 
 
-Loss = Value | Tensor | float
+Returned = Value | Tensor | float  # by a function that is compiled: the loss
 Result = TypeVar("Result", covariant=True)  # of a call: the loss, a float, or (loss, aux)
 
 
@@ -36,9 +36,11 @@ class Decorator(Protocol):
     """What `compile` is without a function: it takes one."""
 
     @overload
-    def __call__(self, fn: Callable[..., Loss], /) -> Compiled[float]: ...
+    def __call__(self, fn: Callable[..., Returned], /) -> Compiled[float]: ...
     @overload
-    def __call__(self, fn: Callable[..., tuple[Loss, Any]], /) -> Compiled[tuple[float, Any]]: ...
+    def __call__(
+        self, fn: Callable[..., tuple[Returned, Any]], /
+    ) -> Compiled[tuple[float, Any]]: ...
 
 
 @overload
@@ -48,13 +50,13 @@ def compile(  # noqa: A001  (the name of the contract)
 ) -> Decorator: ...  # fmt: skip
 @overload
 def compile(  # noqa: A001
-    fn: Callable[..., Loss], *, parameters: Sequence[Any] | None = ...,
+    fn: Callable[..., Returned], *, parameters: Sequence[Any] | None = ...,
     optimizer: Optimizer | None = ..., batch: bool = ..., backend: str = ...,
     dtype: str = ..., exact: bool = ...,
 ) -> Compiled[float]: ...  # fmt: skip
 @overload
 def compile(  # noqa: A001
-    fn: Callable[..., tuple[Loss, Any]], *, parameters: Sequence[Any] | None = ...,
+    fn: Callable[..., tuple[Returned, Any]], *, parameters: Sequence[Any] | None = ...,
     optimizer: Optimizer | None = ..., batch: bool = ..., backend: str = ...,
     dtype: str = ..., exact: bool = ...,
 ) -> Compiled[tuple[float, Any]]: ...  # fmt: skip
