@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from micrograd import nn as nn
     from micrograd import optim as optim
     from micrograd.compiler.api import Compiled, compile  # noqa: A004  (the contract's name)
+    from micrograd.derivations.derivation import Derivation, derivation
     from micrograd.nn.init import manual_seed
     from micrograd.steps.record import record_step, record_steps
     from micrograd.training.fit import History, fit
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
 __all__ = [
     "CompileError",
     "Compiled",
+    "Derivation",
     "FloatTensor",
     "History",
     "MicrogradError",
     "Tensor",
     "Value",
     "compile",
+    "derivation",
     "detect_anomaly",
     "fit",
     "grad",
@@ -61,9 +64,11 @@ __version__ = "0.1.0"
 # Loaded when first asked for, so that `import micrograd` stays light.
 _LATER = {
     "Compiled": "micrograd.compiler.api",
+    "Derivation": "micrograd.derivations.derivation",
     "History": "micrograd.training.fit",
     "compile": "micrograd.compiler.api",
     "data": "",
+    "derivation": "micrograd.derivations.derivation",
     "fit": "micrograd.training.fit",
     "load": "micrograd.training.saving",
     "manual_seed": "micrograd.nn.init",

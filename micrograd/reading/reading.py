@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,6 +67,13 @@ class Reading:
         """The gradient of the result by a node; None if no backward pass came there."""
         return self.tape.nodes[position].gradient
 
+    def called(self, position: int) -> str:
+        """The name of a leaf or a line; "" for what has none."""
+        leaf, unit = self.leaves.get(position), self.of.get(position)
+        lines = unit.lines if unit else []
+        names = [line.result.name for line in lines if line.position == position]
+        return leaf.name if leaf else "".join(names)
+
     def hidden_uses(self, position: int) -> list[int]:
         """The users of a node that belong to other samples."""
         users = self.tape.users()[position]
@@ -78,7 +85,17 @@ def read(step: Step, index: int = 0, others: str = "Σ others") -> Reading:
 
     Raises a GraphError where something cannot be drawn in this way, and names the view that can.
     """
-    sample = sample_of(step, index)
+    return _read(step, sample_of(step, index), others)
+
+
+def read_step(step: Step) -> Reading:
+    """The units of all samples of a step; its `sample` has the owner of each node."""
+    whole = sample_of(step, 0)
+    reading = _read(step, Sample(0, 1, (0,) * len(step.tape.nodes)), "")
+    return replace(reading, sample=whole)
+
+
+def _read(step: Step, sample: Sample, others: str) -> Reading:
     leaves: dict[int, Leaf] = {}
     scalars: dict[int, Element] = {}
     for record, name in parameter_names(step):
@@ -98,19 +115,22 @@ def read(step: Step, index: int = 0, others: str = "Σ others") -> Reading:
     return _reading(step.tape, sample, leaves, scalars, outputs, others)
 
 
-def read_graph(tape: Tape, names: Mapping[int, str]) -> Reading:
-    """The units of a recorded graph; `names` are those of the leaves that have a card."""
+def read_graph(tape: Tape, names: Mapping[int, str], apart: Sequence[int] = ()) -> Reading:
+    """The units of a recorded graph; `names` are those of the leaves that have a card.
+
+    What is `apart` is a unit, however simple.
+    """
     leaves = {i: Leaf(i, name, INPUT) for i, name in names.items()}
     sample = Sample(0, 1, (0,) * len(tape.nodes))
-    return _reading(tape, sample, leaves, {}, [], "")
+    return _reading(tape, sample, leaves, {}, [], "", apart)
 
 
 def _reading(
     tape: Tape, sample: Sample, leaves: dict[int, Leaf], scalars: dict[int, Element],
-    outputs: list[int], others: str,
+    outputs: list[int], others: str, apart: Sequence[int] = (),
 ) -> Reading:  # fmt: skip
     shown = [sample.shows(i) for i in range(len(tape.nodes))]
-    reader = Reader(tape, list(leaves.values()), shown, sample.owner, set(outputs), others)
+    reader = Reader(tape, list(leaves.values()), shown, sample.owner, {*outputs, *apart}, others)
     units = reader.read()
     uses: dict[int, list[Use]] = defaultdict(list)
     for unit in units:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from micrograd.core.walk import topological_order
 from micrograd.engine import Value
+from micrograd.errors import GraphError
 from micrograd.ops import BY_HAND, FLOATS, OPS
 from micrograd.tape.modules import Scope
 
@@ -100,3 +101,16 @@ def _node(v: Value, position: dict[Value, int], numbers: dict[int, int]) -> Node
         if row is not None or v._static is None
         else numbers.setdefault(id(v._static), len(numbers)),
     )
+
+
+def check_current(tape: Tape) -> None:
+    """Raise a GraphError if a number was changed after others were computed from it."""
+    for node in tape.nodes:
+        if node.op:
+            static = () if node.static is None else (node.static,)
+            now = OPS[node.op].f(*(tape.nodes[j].value for j in node.inputs), *static)
+            if now != node.value and not (now != now and node.value != node.value):
+                raise GraphError(
+                    "the data of a Value was changed after the result was computed from it, so the "
+                    "numbers do not belong together; do this before the update, or compute it again"
+                )

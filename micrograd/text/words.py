@@ -130,6 +130,8 @@ _CHINESE = {
     "elementwise": "逐元素",
     "ragged sum": "不等长求和",
     "ragged max": "不等长最大值",
+    "{n} paths, summed up layer by layer": "{n} 条路径，逐层求和",
+    "{n} numbers from {low} to {high}": "{n} 个数，从 {low} 到 {high}",
     "gathered": "收集",
     "ragged": "不等长",
     "windows": "滑动窗口",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from string import ascii_letters
 from typing import Any
 
+from micrograd.reading.indices import listed, vector
 from micrograd.reading.reading import Reading
 from micrograd.reading.units import (
     PARAMETER,
@@ -20,7 +21,6 @@ from micrograd.reading.units import (
     terms,
 )
 from micrograd.text.equations import Quantity, quantities, symbolic
-from viz.diagram.indices import listed, vector
 from viz.diagram.rows import LONGEST_FORMULA, Rows
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Updates, digits_of, text
 from viz.diagram.upstream import Upstream

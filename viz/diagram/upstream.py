@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from micrograd.reading.indices import indexed
 from micrograd.reading.reading import Reading
 from micrograd.reading.units import products
-from viz.diagram.indices import indexed
 from viz.diagram.rows import Rows, sum_of_products
 from viz.drawing.cards import ColouredText, Row, plain
 from viz.drawing.palette import GRADIENT

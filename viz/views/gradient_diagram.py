@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 
 from micrograd.engine import Value
 from micrograd.errors import GraphError
-from micrograd.ops import OPS
 from micrograd.reading.names import key
 from micrograd.reading.reading import Reading, read, read_graph
 from micrograd.reading.units import INPUT, PARAMETER, Product, Unit
 from micrograd.steps.mistakes import cannot_draw
 from micrograd.steps.step import Step
 from micrograd.tape.paths import caller, variable_names
-from micrograd.tape.tape import Tape, take
+from micrograd.tape.tape import check_current, take
 from micrograd.tensors.tensor import Tensor
 from micrograd.text.equations import quantities
 from micrograd.text.words import check_digits, check_language
@@ -76,7 +75,7 @@ def gradient_diagram(
 
 def _of_value(root: Value, rows: Rows) -> Figure:
     tape, position = take(root)
-    _check_current(tape)
+    check_current(tape)
     leaves = [v for v in position if v._row is None and v._static is None]
     found = variable_names(caller(), {id(v) for v in leaves})
     names = {position[v]: v.label or found.get(id(v)) or f"v{k}" for k, v in enumerate(leaves)}
@@ -89,19 +88,6 @@ def _of_value(root: Value, rows: Rows) -> Figure:
             f"the graph has more than {MOST_CARDS} cards; op_graph folds one that is so large"
         )
     return diagram.figure()
-
-
-def _check_current(tape: Tape) -> None:
-    """Raise a GraphError if a number was changed after others were computed from it."""
-    for node in tape.nodes:
-        if node.op:
-            static = () if node.static is None else (node.static,)
-            now = OPS[node.op].f(*(tape.nodes[j].value for j in node.inputs), *static)
-            if now != node.value and not (now != now and node.value != node.value):
-                raise GraphError(
-                    "the data of a Value was changed after the result was computed from it, so the "
-                    "numbers do not belong together; draw before the update, or compute it again"
-                )
 
 
 @dataclass

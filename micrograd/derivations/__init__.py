@@ -1,0 +1,1 @@
+"""A gradient's chain-rule derivation: every path, in names and in numbers."""

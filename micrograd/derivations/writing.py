@@ -1,0 +1,205 @@
+"""A derivation as text, Markdown or LaTeX: the same lines, written in three ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from micrograd.derivations.layers import Layer
+from micrograd.derivations.paths import Path
+from micrograd.text import latex as tex
+from micrograd.text.equations import Figures, Quantity, digits_needed, spelled, symbolic
+from micrograd.text.words import number, word
+
+if TYPE_CHECKING:
+    from micrograd.derivations.derivation import Derivation
+
+LONGEST = 200  # characters of an equation that is written with names
+MOST_LAYERS = 100  # that are written, those nearest to the input; how many more there are is said
+MOST_ENTRIES = 60  # numbers of a layer that are all printed; of more, how many and in what range
+
+
+@dataclass
+class Block:
+    """A headline and the lines below it, in text and in LaTeX."""
+
+    head: str
+    lines: list[tuple[str, str]] = field(default_factory=list)  # text; LaTeX, with & to align
+
+
+@dataclass
+class Written:
+    """What is said before, in the blocks, and at the end."""
+
+    equations: list[tuple[str, str]]
+    claim: tuple[str, str]
+    blocks: list[Block]
+    end: tuple[str, str]
+    title: str = ""
+
+
+def write(d: Derivation) -> Written:
+    """All of a derivation."""
+    written = _written(d)
+    written.title = f"∂{d.output}/∂{d.input}"
+    return written
+
+
+def _written(d: Derivation) -> Written:
+    left = f"∂{d.output}/∂{d.input}"
+    left_tex = by(d.output, d.input)
+    equations = [_equation(line) for line in d.equations] if d.paths else []
+    if not d.paths:
+        n = d.number_of_paths
+        said = word("{n} paths, summed up layer by layer", d.language, n=f"{n:,}")
+        shown = [_layer(d, layer) for layer in d.layers[-MOST_LAYERS:]]
+        more = len(d.layers) - len(shown)
+        if more:
+            first = word("and {n} more", d.language, n=more)
+            shown.insert(0, (first, rf"& \text{{{first}}}"))
+        blocks = [Block("", shown)]
+        return Written(equations, (f"{left}: {said}", rf"\text{{{said}}}"), blocks, ("", ""))
+    if len(d.paths) == 1:
+        (block,) = (_block(d, path) for path in d.paths)
+        (claim, claim_tex), *rest = block.lines
+        rest = [(f"{' ' * len(left)} {text}", latex) for text, latex in rest]
+        lines = [(f"{left} = {claim}", f"{left_tex} &= {claim_tex}"), *rest]
+        if claim == left:
+            lines = [(f"{left} {text.strip()}", latex) for text, latex in rest]
+            lines[0] = (lines[0][0], f"{left_tex} {lines[0][1]}")
+        return Written(equations, ("", ""), [Block("", lines)], ("", ""))
+    claim = " + ".join(" · ".join(path.factors) for path in d.paths)
+    claim_tex = " + ".join(_factors(path) for path in d.paths)
+    blocks = [_block(d, path) for path in d.paths]
+    end = _end(d, left, left_tex)
+    return Written(equations, (f"{left} = {claim}", f"{left_tex} &= {claim_tex}"), blocks, end)
+
+
+def by(top: str, below: str) -> str:
+    r"""A derivative in LaTeX.
+
+    >>> by("L", "W1[0]")
+    '\\frac{\\partial L}{\\partial W_{1,0}}'
+    """
+    return rf"\frac{{\partial {tex.name(top)}}}{{\partial {tex.name(below)}}}"
+
+
+def _equation(line: Any) -> tuple[str, str]:
+    said = joined(symbolic(line.formula))
+    name = line.result.name
+    if len(said) > LONGEST:
+        names = ", ".join(dict.fromkeys(e for e, tag in symbolic(line.formula) if tag is not None))
+        said = f"f({names})"
+        return f"{name} = {said}", rf"{tex.name(name)} &= \text{{{tex.escaped(said)}}}"
+    return f"{name} = {said}", f"{tex.name(name)} &= {tex.latex(line.formula)}"
+
+
+def _factors(path: Path) -> str:
+    return r" \cdot ".join(by(e.line.result.name, e.below.name) for e in path.edges)
+
+
+def _block(d: Derivation, path: Path) -> Block:
+    shown = number(path.value, d.digits)
+    lines = [(" · ".join(path.factors), _factors(path))]
+    symbols = joined(symbolic(path.expression, d.digits))
+    if len(symbols) <= LONGEST and symbols != shown:
+        lines.append((f"= {symbols}", f"&= {tex.latex(path.expression)}"))
+    numbers = numbers_of(path.numbers, shown, d.digits)
+    if numbers and numbers[0] not in (symbols, shown):
+        lines.append((f"= {numbers[0]}", f"&= {numbers[1]}"))
+    lines.append((f"= {shown}", f"&= {tex.number(shown)}"))
+    return Block(" ← ".join(path.through), lines)
+
+
+def _end(d: Derivation, left: str, left_tex: str) -> tuple[str, str]:
+    """The paths added up."""
+    shown = number(d.value, d.digits)
+    text, latex = numbers_of(d.sum, shown, d.digits) or ("", "")
+    middle, middle_tex = (f" = {text}", f" {latex} =") if text else ("", "")
+    return f"{left}{middle} = {shown}", f"{left_tex} &={middle_tex} {tex.number(shown)}"
+
+
+def numbers_of(expression: Any, shown: str, digits: int) -> tuple[str, str] | None:
+    """An expression with numbers that come to what is shown; None if there are no such digits."""
+    pieces = spelled(expression, shown, digits)
+    needed = digits_needed(expression, shown, digits)
+    if not pieces or needed is None:
+        return None
+    figures = Figures(needed, digits)
+
+    def figure(q: Quantity) -> tuple[str, bool]:
+        return figures.text(q), True
+
+    return joined(pieces), tex.latex(expression, figure)
+
+
+def _layer(d: Derivation, layer: Layer) -> tuple[str, str]:
+    left = f"∂{d.output}/∂{layer.name}"
+    values, values_tex = _numbers(layer, d)
+    head = by(d.output, layer.name) if " " not in layer.name else rf"\text{{{tex.escaped(left)}}}"
+    return f"{left} = {layer.text} = {values}", f"{head} &= {layer.latex} = {values_tex}"
+
+
+def _numbers(layer: Layer, d: Derivation) -> tuple[str, str]:
+    """The numbers of a layer: all, or of very many how many there are, and their range."""
+    values = np.asarray(layer.values)
+    if values.size > MOST_ENTRIES:
+        low, high = number(values.min(), d.digits), number(values.max(), d.digits)
+        size = "×".join(map(str, values.shape))
+        said = word("{n} numbers from {low} to {high}", d.language, n=size, low=low, high=high)
+        return said, rf"\text{{{said}}}"
+    if values.size == 1:
+        only = number(values.item(), d.digits)
+        return only, tex.number(only)
+    rows = [[number(x, d.digits) for x in row] for row in values.reshape(-1, values.shape[-1])]
+    text = ", ".join(f"[{', '.join(row)}]" for row in rows)
+    cells = r" \\ ".join(" & ".join(map(tex.number, row)) for row in rows)
+    matrix = rf"\begin{{bmatrix}} {cells} \end{{bmatrix}}"
+    return (f"[{text}]" if len(rows) > 1 else text), matrix
+
+
+def joined(pieces: Sequence[tuple[str, Any]]) -> str:
+    """The text of pieces."""
+    return "".join(text for text, _ in pieces)
+
+
+# ---- three ways ----------------------------------------------------------------------------------
+
+
+def text_of(w: Written) -> str:
+    """Plain text."""
+    parts = ["\n".join(text for text, _ in w.equations), w.claim[0]]
+    several = []
+    for block in w.blocks:
+        indent = "  " if block.head else ""
+        several.append("\n".join([*[block.head] * bool(block.head),
+                                  *(indent + text for text, _ in block.lines)]))  # fmt: skip
+    parts += ["\n".join(several), w.end[0]]
+    return "\n\n".join(part for part in parts if part)
+
+
+def latex_of(w: Written) -> str:
+    """An `aligned` environment."""
+    said = [latex for _, latex in w.equations] + [w.claim[1]] * bool(w.claim[1])
+    lines = [latex if "&" in latex else f"& {latex}" for latex in said]
+    for block in w.blocks:
+        rows = [latex for _, latex in block.lines]
+        if block.head:
+            first, rows = rows[0], rows[1:]
+            lines.append(f"{first} {rows[0]}")
+            rows = rows[1:]
+        lines += rows
+    if w.end[1] and len(w.blocks) > 1:
+        lines.append(w.end[1])
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def markdown_of(w: Written) -> str:
+    """A headline, the names of the paths, and LaTeX between dollar signs."""
+    ways = [block.head for block in w.blocks if block.head]
+    listed = "".join(f"{k}. {way}\n" for k, way in enumerate(ways, 1))
+    return f"**{w.title}**\n\n{listed}{chr(10) * bool(listed)}$$\n{latex_of(w)}\n$$\n"
