@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.derivations.layers import Layer, layers
-from micrograd.derivations.lines import Recorded, recorded
-from micrograd.derivations.paths import Between, Path, added
-from micrograd.derivations.writing import Written, latex_of, markdown_of, text_of, write
+from micrograd.derivations.layers import LayerGradient, layers
+from micrograd.derivations.lines import Equations, recorded
+from micrograd.derivations.paths import Path, Ways, added
+from micrograd.derivations.writing import Manuscript, latex_of, markdown_of, text_of, write
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError
 from micrograd.steps.step import Step
@@ -31,13 +31,13 @@ class Derivation:
     () where there are more than 12; then `layers` are the gradients that add them up.
     """
 
-    def __init__(self, found: Recorded, digits: int, language: str) -> None:
+    def __init__(self, found: Equations, digits: int, language: str) -> None:
         self._recorded = found
         self.digits = digits
         self.language = language
         self.output = found.output.result.name
         self.input = found.names[0] if len(found.names) == 1 else _whole(found.names)
-        self._between = [Between(found, i) for i in found.targets]
+        self._between = [Ways(found, i) for i in found.targets]
 
     @property
     def value(self) -> Any:
@@ -60,7 +60,7 @@ class Derivation:
         return tuple(islice(between.paths(), MOST_PATHS))
 
     @cached_property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[LayerGradient, ...]:
         """The gradient by each layer on the way, from the output down."""
         return tuple(layers(self._recorded, self._recorded.targets, self._recorded.names))
 
@@ -70,7 +70,7 @@ class Derivation:
         return added([Quantity("", path.value) for path in self.paths])
 
     @cached_property
-    def _written(self) -> Written:
+    def _written(self) -> Manuscript:
         return write(self)
 
     @property
@@ -149,8 +149,8 @@ def derivation(
     return Derivation(found, digits, language)
 
 
-def _check(found: Recorded) -> None:
-    if not found.lines or not any(Between(found, i).number for i in found.targets):
+def _check(found: Equations) -> None:
+    if not found.lines or not any(Ways(found, i).number for i in found.targets):
         raise ArgumentValueError(
             f"input must be something that output was computed from, and {found.names[0]} is not: "
             "its derivative is 0"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.derivations.lines import Edge, Recorded
+from micrograd.derivations.lines import Edge, Equations
 from micrograd.reading.indices import vector
 from micrograd.steps.step import Floats
 from micrograd.text.equations import Quantity, symbolic
@@ -23,7 +23,7 @@ LONGEST_SLOPE = 60  # characters of a derivative that is written out
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerGradient:
     """Gradients that are computed alike, and from what: `name` = `text`."""
 
     name: str
@@ -34,7 +34,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class _Group:
+class _Rank:
     positions: tuple[int, ...]
     quantities: tuple[Quantity, ...]
     shape: tuple[int, ...]
@@ -64,7 +64,9 @@ def stem(names: Sequence[str]) -> str:
     return "".join(x.pop() if len(x) == 1 else ":" for x in map(set, zip(*parts, strict=True)))
 
 
-def layers(recorded: Recorded, targets: Sequence[int], names: Sequence[str]) -> list[Layer]:
+def layers(
+    recorded: Equations, targets: Sequence[int], names: Sequence[str]
+) -> list[LayerGradient]:
     """The gradient of the output by each layer on the way down to the inputs."""
     edges = _edges_to(recorded, set(targets))
     users: dict[int, list[Edge]] = defaultdict(list)
@@ -84,11 +86,11 @@ def layers(recorded: Recorded, targets: Sequence[int], names: Sequence[str]) -> 
             values = np.array([gradient[i] for i in group.positions]).reshape(group.shape)
             uses = [users[i] for i in group.positions]
             text, tex = _rule(recorded, group, uses, top.result.name)
-            said.append(Layer(group.name, text, tex, values, sum(map(len, uses))))
+            said.append(LayerGradient(group.name, text, tex, values, sum(map(len, uses))))
     return said
 
 
-def _edges_to(recorded: Recorded, targets: set[int]) -> dict[int, list[Edge]]:
+def _edges_to(recorded: Equations, targets: set[int]) -> dict[int, list[Edge]]:
     leads = set(targets)
     edges: dict[int, list[Edge]] = {}
     for position in recorded.lines:
@@ -100,8 +102,8 @@ def _edges_to(recorded: Recorded, targets: set[int]) -> dict[int, list[Edge]]:
 
 
 def _groups(
-    recorded: Recorded, edges: dict[int, list[Edge]], targets: Sequence[int], names: Sequence[str]
-) -> list[_Group]:
+    recorded: Equations, edges: dict[int, list[Edge]], targets: Sequence[int], names: Sequence[str]
+) -> list[_Rank]:
     """Layers from the output down; each after all that reads it."""
     height: dict[int, int] = {}
     for position in reversed(recorded.lines):
@@ -122,16 +124,16 @@ def _groups(
         whole = rows > 1 and len(positions) % rows == 0
         shape: tuple[int, ...] = (rows, len(positions) // rows) if whole else (len(positions),)
         quantities = tuple(recorded.lines[i].result for i in positions)
-        groups.append(_Group(tuple(positions), quantities, shape))
+        groups.append(_Rank(tuple(positions), quantities, shape))
     known = tuple(i for i in targets if i >= 0 and i in height)
     quantities = tuple(Quantity(n, 0.0, i) for i, n in zip(targets, names, strict=True)
                        if i in known)  # fmt: skip
     whole_shape = recorded.shape if len(known) == len(targets) else (len(known),)
-    return [*groups, _Group(known, quantities, whole_shape, True)] if known else groups
+    return [*groups, _Rank(known, quantities, whole_shape, True)] if known else groups
 
 
 def _rule(
-    recorded: Recorded, group: _Group, uses: Sequence[Sequence[Edge]], top: str
+    recorded: Equations, group: _Rank, uses: Sequence[Sequence[Edge]], top: str
 ) -> tuple[str, str]:
     """How the gradients of a layer come from those above it, in text and in LaTeX."""
     lines = dict.fromkeys((e.line.position, e.line.result) for use in uses for e in use)
@@ -157,7 +159,7 @@ def _rule(
 
 
 def _is_row_times_matrix(
-    recorded: Recorded, group: _Group, uses: Sequence[Sequence[Edge]], above: int
+    recorded: Equations, group: _Rank, uses: Sequence[Sequence[Edge]], above: int
 ) -> bool:
     """Whether a row of gradients for each sample is that of the layer above times a matrix."""
     owners = recorded.owner
@@ -178,7 +180,7 @@ def _is_row_times_matrix(
     )
 
 
-def _is_outer(recorded: Recorded, group: _Group, uses: Sequence[Sequence[Edge]]) -> bool:
+def _is_outer(recorded: Equations, group: _Rank, uses: Sequence[Sequence[Edge]]) -> bool:
     """Whether gradients are sums over samples: those above, transposed, times what was read."""
     if len(group.shape) != 2:
         return False

@@ -39,7 +39,7 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class Equations:
     """Lines in the order of their computation, by position on the tape; the last is the output."""
 
     lines: dict[int, Line]
@@ -67,7 +67,7 @@ class Recorded:
         return self.known[position]
 
 
-def recorded(output: Any, given: Any) -> Recorded:
+def recorded(output: Any, given: Any) -> Equations:
     """Read what `output` was computed by, as far as its derivative by the input needs."""
     if isinstance(output, Step):
         return _of_step(output, given)
@@ -83,7 +83,7 @@ def recorded(output: Any, given: Any) -> Recorded:
     return _of_graph(output, given)
 
 
-def _of_graph(root: Value, given: Value | Tensor) -> Recorded:
+def _of_graph(root: Value, given: Value | Tensor) -> Equations:
     wanted = [given] if isinstance(given, Value) else list(given._values.flat)
     shape = () if isinstance(given, Value) else given.shape
     tape, position = take(root)
@@ -101,7 +101,7 @@ def _of_graph(root: Value, given: Value | Tensor) -> Recorded:
     units = _units(tape, names, set(targets))
     owner = (0,) * len(tape.nodes)
     slopes = tuple(g.data for g in grad(root, wanted))
-    return Recorded(_lines(units), _of(units), targets, said, shape, slopes, owner)
+    return Equations(_lines(units), _of(units), targets, said, shape, slopes, owner)
 
 
 def _units(tape: Tape, names: Mapping[int, str], kept: set[int]) -> list[Unit]:
@@ -143,7 +143,7 @@ def _operations(tape: Tape, leaves: Mapping[int, str]) -> list[Unit]:
     return units
 
 
-def _of_step(step: Step, name: Any) -> Recorded:
+def _of_step(step: Step, name: Any) -> Equations:
     if not isinstance(name, str):
         raise ArgumentTypeError(
             f"input must be the name of a parameter of the step, got {type(name).__name__}"
@@ -168,7 +168,7 @@ def _of_step(step: Step, name: Any) -> Recorded:
     targets = tuple(int(i) for i in positions.ravel())
     said = tuple(reading.called(i) or name for i in targets)
     slopes = tuple(reading.tape.nodes[i].gradient or 0.0 if i >= 0 else 0.0 for i in targets)
-    return Recorded(
+    return Equations(
         _lines(reading.units), _of(reading.units), targets, said, positions.shape, slopes,
         reading.sample.owner,
     )  # fmt: skip

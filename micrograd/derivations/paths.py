@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from micrograd.derivations.lines import Edge, Recorded
+from micrograd.derivations.lines import Edge, Equations
 from micrograd.ops import OPS
 from micrograd.text.equations import Applied, Quantity
 
@@ -61,10 +61,10 @@ def added(terms: list[Any]) -> Any:
     return total
 
 
-class Between:
+class Ways:
     """What lies between a result and an input: the edges of every path, and their number."""
 
-    def __init__(self, recorded: Recorded, target: int) -> None:
+    def __init__(self, recorded: Equations, target: int) -> None:
         self.target = target
         self.top = recorded.output.position
         self.count: dict[int, int] = defaultdict(int, {target: 1})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from micrograd.derivations.layers import Layer
+from micrograd.derivations.layers import LayerGradient
 from micrograd.derivations.paths import Path
 from micrograd.text import latex as tex
 from micrograd.text.equations import Figures, Quantity, digits_needed, spelled, symbolic
@@ -23,7 +23,7 @@ MOST_ENTRIES = 60  # numbers of a layer that are all printed; of more, how many 
 
 
 @dataclass
-class Block:
+class Paragraph:
     """A headline and the lines below it, in text and in LaTeX."""
 
     head: str
@@ -31,24 +31,24 @@ class Block:
 
 
 @dataclass
-class Written:
+class Manuscript:
     """What is said before, in the blocks, and at the end."""
 
     equations: list[tuple[str, str]]
     claim: tuple[str, str]
-    blocks: list[Block]
+    blocks: list[Paragraph]
     end: tuple[str, str]
     title: str = ""
 
 
-def write(d: Derivation) -> Written:
+def write(d: Derivation) -> Manuscript:
     """All of a derivation."""
     written = _written(d)
     written.title = f"∂{d.output}/∂{d.input}"
     return written
 
 
-def _written(d: Derivation) -> Written:
+def _written(d: Derivation) -> Manuscript:
     left = f"∂{d.output}/∂{d.input}"
     left_tex = by(d.output, d.input)
     equations = [_equation(line) for line in d.equations] if d.paths else []
@@ -60,8 +60,8 @@ def _written(d: Derivation) -> Written:
         if more:
             first = word("and {n} more", d.language, n=more)
             shown.insert(0, (first, rf"& \text{{{first}}}"))
-        blocks = [Block("", shown)]
-        return Written(equations, (f"{left}: {said}", rf"\text{{{said}}}"), blocks, ("", ""))
+        blocks = [Paragraph("", shown)]
+        return Manuscript(equations, (f"{left}: {said}", rf"\text{{{said}}}"), blocks, ("", ""))
     if len(d.paths) == 1:
         (block,) = (_block(d, path) for path in d.paths)
         (claim, claim_tex), *rest = block.lines
@@ -70,12 +70,12 @@ def _written(d: Derivation) -> Written:
         if claim == left:
             lines = [(f"{left} {text.strip()}", latex) for text, latex in rest]
             lines[0] = (lines[0][0], f"{left_tex} {lines[0][1]}")
-        return Written(equations, ("", ""), [Block("", lines)], ("", ""))
+        return Manuscript(equations, ("", ""), [Paragraph("", lines)], ("", ""))
     claim = " + ".join(" · ".join(path.factors) for path in d.paths)
     claim_tex = " + ".join(_factors(path) for path in d.paths)
     blocks = [_block(d, path) for path in d.paths]
     end = _end(d, left, left_tex)
-    return Written(equations, (f"{left} = {claim}", f"{left_tex} &= {claim_tex}"), blocks, end)
+    return Manuscript(equations, (f"{left} = {claim}", f"{left_tex} &= {claim_tex}"), blocks, end)
 
 
 def by(top: str, below: str) -> str:
@@ -101,7 +101,7 @@ def _factors(path: Path) -> str:
     return r" \cdot ".join(by(e.line.result.name, e.below.name) for e in path.edges)
 
 
-def _block(d: Derivation, path: Path) -> Block:
+def _block(d: Derivation, path: Path) -> Paragraph:
     shown = number(path.value, d.digits)
     lines = [(" · ".join(path.factors), _factors(path))]
     symbols = joined(symbolic(path.expression, d.digits))
@@ -111,7 +111,7 @@ def _block(d: Derivation, path: Path) -> Block:
     if numbers and numbers[0] not in (symbols, shown):
         lines.append((f"= {numbers[0]}", f"&= {numbers[1]}"))
     lines.append((f"= {shown}", f"&= {tex.number(shown)}"))
-    return Block(" ← ".join(path.through), lines)
+    return Paragraph(" ← ".join(path.through), lines)
 
 
 def _end(d: Derivation, left: str, left_tex: str) -> tuple[str, str]:
@@ -136,14 +136,14 @@ def numbers_of(expression: Any, shown: str, digits: int) -> tuple[str, str] | No
     return joined(pieces), tex.latex(expression, figure)
 
 
-def _layer(d: Derivation, layer: Layer) -> tuple[str, str]:
+def _layer(d: Derivation, layer: LayerGradient) -> tuple[str, str]:
     left = f"∂{d.output}/∂{layer.name}"
     values, values_tex = _numbers(layer, d)
     head = by(d.output, layer.name) if " " not in layer.name else rf"\text{{{tex.escaped(left)}}}"
     return f"{left} = {layer.text} = {values}", f"{head} &= {layer.latex} = {values_tex}"
 
 
-def _numbers(layer: Layer, d: Derivation) -> tuple[str, str]:
+def _numbers(layer: LayerGradient, d: Derivation) -> tuple[str, str]:
     """The numbers of a layer: all, or of very many how many there are, and their range."""
     values = np.asarray(layer.values)
     if values.size > MOST_ENTRIES:
@@ -169,7 +169,7 @@ def joined(pieces: Sequence[tuple[str, Any]]) -> str:
 # ---- three ways ----------------------------------------------------------------------------------
 
 
-def text_of(w: Written) -> str:
+def text_of(w: Manuscript) -> str:
     """Plain text."""
     parts = ["\n".join(text for text, _ in w.equations), w.claim[0]]
     several = []
@@ -181,7 +181,7 @@ def text_of(w: Written) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def latex_of(w: Written) -> str:
+def latex_of(w: Manuscript) -> str:
     """An `aligned` environment."""
     said = [latex for _, latex in w.equations] + [w.claim[1]] * bool(w.claim[1])
     lines = [latex if "&" in latex else f"& {latex}" for latex in said]
@@ -198,7 +198,7 @@ def latex_of(w: Written) -> str:
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
-def markdown_of(w: Written) -> str:
+def markdown_of(w: Manuscript) -> str:
     """A headline, the names of the paths, and LaTeX between dollar signs."""
     ways = [block.head for block in w.blocks if block.head]
     listed = "".join(f"{k}. {way}\n" for k, way in enumerate(ways, 1))
