@@ -57,7 +57,7 @@ def test_a_seed_repeats_and_another_differs(tmp_path, capsys):
     printed = []
     for seed in (1, 1, 2):
         arguments = ["step", "--sizes", "2", "3", "1", "--seed", str(seed)]
-        assert main([*arguments, "--out", str(tmp_path)]) == 0
+        assert main([*arguments, "--format", "svg", "--out", str(tmp_path)]) == 0
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1] != printed[2]
 

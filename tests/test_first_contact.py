@@ -291,7 +291,10 @@ def test_a_closed_pipe_loses_no_picture_and_prints_no_traceback(both, tmp_path):
     assert len(os.listdir(tmp_path / "out")) == 4
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+CHINESE = pytest.param("README.zh-CN.md", marks=pytest.mark.long)  # the same code and commands
+
+
+@pytest.mark.parametrize("name", ["README.md", CHINESE])
 def test_the_commands_of_the_readme_run_as_printed(name, tmp_path, monkeypatch, capsys):
     text = (ROOT / name).read_text(encoding="utf-8")
     blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))

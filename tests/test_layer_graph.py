@@ -273,12 +273,11 @@ def loss_of(name, model):
     return getattr(nn, name)()
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.integers(1, 4), st.lists(PIECES, max_size=5), st.integers(1, 4), st.integers(1, 6),
     st.sampled_from(LOSSES), st.integers(0, 999),
 )  # fmt: skip
-def test_random_models(inputs, pieces, outputs, samples, name, seed):
+def check_random_model(inputs, pieces, outputs, samples, name, seed):
     def record():
         model = Drawn(inputs, pieces, outputs)
         y = numbers(samples, outputs, seed=seed + 1)
@@ -294,6 +293,11 @@ def test_random_models(inputs, pieces, outputs, samples, name, seed):
             g.shape == p.before.shape and np.allclose(g, p.gradient, rtol=1e-8, atol=1e-11)
             for g in drawn.gradients.values()
         )
+
+
+@pytest.mark.parametrize("many", [20, pytest.param(100, marks=pytest.mark.long)])
+def test_random_models(many):
+    settings(max_examples=many, deadline=None)(check_random_model)()
 
 
 SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=3)

@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -20,7 +21,8 @@ from micrograd import MicrogradError, nn, optim, record_step
 EACH = 8  # models of a kind, about a hundred in all
 REFUSED = 0.05  # of the pictures; a view refuses by naming one that draws it
 VIEWS = ("gradient_diagram", "layer_graph", "op_graph")
-PARTS = 6  # of the models, a test each: several are tried at once
+PARTS = 4  # of the models, a test each: one of them in every run, all with the mark `long`
+SOME = [pytest.param(p, marks=[pytest.mark.long] * (p > 0)) for p in range(PARTS)]
 
 
 def models(kind: str) -> list[Case]:
@@ -43,29 +45,37 @@ def models(kind: str) -> list[Case]:
     return drawn
 
 
-@pytest.fixture(scope="module")
-def recorded() -> list[tuple[Case, object]]:
-    return [(case, case.record()[-1]) for kind in sorted(KINDS) for case in models(kind)]
+@cache
+def drawn() -> list[Case]:
+    return [case for kind in sorted(KINDS) for case in models(kind)]
 
 
-def test_the_models_are_as_many_as_they_should_be(recorded):
-    assert len(recorded) >= 100
-    assert {case.samples for case, _ in recorded} == {1, 2, 3, 4}
-    assert {case.steps for case, _ in recorded} == {1, 2, 3}
-    assert len({case.optimizer for case, _ in recorded}) >= 8
-    assert len({case.loss for case, _ in recorded}) == 8
-    assert len({case.digits for case, _ in recorded}) >= 4
+@cache
+def recorded(part: int) -> list[tuple[Case, object]]:
+    """Of each kind as many: the last step of each model."""
+    return [(case, case.record()[-1]) for case in drawn()[part::PARTS]]
 
 
-def test_the_recordings_are_what_torch_computes(recorded):
-    found = [f"{case}\n  {f}" for case, step in recorded for f in check_tape(step.tape)]
+def test_the_models_are_as_many_as_they_should_be():
+    assert len(drawn()) >= 100
+    assert {case.samples for case in drawn()} == {1, 2, 3, 4}
+    assert {case.steps for case in drawn()} == {1, 2, 3}
+    assert len({case.optimizer for case in drawn()}) >= 8
+    assert len({case.loss for case in drawn()}) == 8
+    assert len({case.digits for case in drawn()}) >= 4
+    assert EACH % PARTS == 0
+
+
+@pytest.mark.parametrize("part", SOME)
+def test_the_recordings_are_what_torch_computes(part):
+    found = [f"{case}\n  {f}" for case, step in recorded(part) for f in check_tape(step.tape)]
     assert not found, "\n".join(found[:10])
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", SOME)
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_line_of_every_picture_holds(view, part, recorded):
-    draw, own = getattr(viz, view), recorded[part::PARTS]
+def test_every_line_of_every_picture_holds(view, part):
+    draw, own = getattr(viz, view), recorded(part)
     found, refused, counts = [], [], Counter()
     for case, step in own:
         try:

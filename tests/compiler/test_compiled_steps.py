@@ -39,15 +39,23 @@ import micrograd
 from micrograd import Value, grad, optim
 
 
+FEW = 25  # steps of large programs, but with the mark `long`
+RUNS = [
+    pytest.param(name, steps, id=f"{name}, {steps} steps", marks=[pytest.mark.long] * long)
+    for name in WITH_TORCH
+    for steps, long in ([(STEPS, False)] if name in SMALL else [(FEW, False), (STEPS, True)])
+]
+
+
 @cache
-def torch_run(name: str) -> tuple[list[float], np.ndarray]:
-    """The losses and the last parameters of `STEPS` steps in torch, float64."""
+def torch_run(name: str, steps: int) -> tuple[list[float], np.ndarray]:
+    """The losses and the last parameters of some steps in torch, float64."""
     workload = WORKLOADS[name]()
     assert workload.torch_loss is not None
     parameters = torch.tensor(numbers_of(workload.parameters), requires_grad=True)
     optimizer = getattr(torch.optim, workload.rule)([parameters], **workload.options)
     losses = []
-    for i in range(STEPS):
+    for i in range(steps):
         optimizer.zero_grad()
         loss = workload.torch_loss(parameters, *workload.arguments(i))
         loss.backward()
@@ -62,12 +70,12 @@ def eager_run(name: str, steps: int) -> tuple[list[float], np.ndarray]:
     return train_eagerly(workload, steps), numbers_of(workload.parameters)
 
 
-@pytest.mark.parametrize("name", WITH_TORCH)
-def test_200_steps_are_torchs(name: str, backend: str) -> None:
+@pytest.mark.parametrize(("name", "steps"), RUNS)
+def test_steps_are_torchs(name: str, steps: int, backend: str) -> None:
     workload = WORKLOADS[name]()
     before = numbers_of(workload.parameters)
-    losses = train(compiled(workload, backend).step, workload, STEPS)
-    expected, parameters = torch_run(name)
+    losses = train(compiled(workload, backend).step, workload, steps)
+    expected, parameters = torch_run(name, steps)
     assert_near(losses, expected, DRIFT)
     assert_near(numbers_of(workload.parameters), parameters, DRIFT)
     assert np.abs(before - parameters).max() > 0.01
