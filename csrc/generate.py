@@ -70,6 +70,8 @@ def applied(row: Any) -> str:
 
 def definitions(row: Any) -> str:
     """The operator and method of a row; the macros are in operators.h."""
+    if row.arity == 1 and not (row.method or row.has_static):
+        return ""
     if row.arity == 1:
         return f"STATIC({row.name}, {row.static})" if row.static else f"UNARY({row.name})"
     return f"BINARY({row.name})" if row.symbol in (*OPERATORS, POWER) else ""
@@ -77,7 +79,7 @@ def definitions(row: Any) -> str:
 
 def method(row: Any) -> str:
     """The entry of a row in the list of methods, if it has one."""
-    if row.arity != 1:
+    if row.arity != 1 or not (row.method or row.has_static):
         return ""
     name, flags = (f"_{row.name}", "METH_O") if row.has_static else (row.name, "METH_NOARGS")
     doc = quoted(row.text(*["x", "k"][: 1 + row.has_static]))

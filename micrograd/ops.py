@@ -38,6 +38,7 @@ class Op:
     arity: int
     f: Callable[..., float]  # on floats; IEEE results, never raises
     vjp: Callable[..., tuple[Any, ...]]  # (m, g, y, *inputs) -> what each input's adjoint gains
+    on_paper: Callable[..., tuple[Any, ...]]  # the same as an equation has it, with y
     symbol: str  # what `Value._op` shows; {0} is the static parameter
     text: Callable[..., str]  # the operation on operands given as text, for labels
     binds: int  # how tightly the text holds together: `SUM`, `PRODUCT`, `POWER`, or `ATOM`
@@ -147,6 +148,7 @@ def _row(
     slots = ", ".join(f"{{{i}}}" for i in range(arity + ("static" in given)))
     each: Any = domain if domain and isinstance(domain[0], tuple) else (domain,) * arity
     usual: dict[str, Any] = {
+        "on_paper": vjp,
         "text": lambda *args: f"{shown}({', '.join(args)})",
         "binds": ATOM,
         "needs": (LOOSE,) * arity,
@@ -240,11 +242,14 @@ def _cos(x: float) -> float:
 
 
 def _sigmoid(x: float) -> float:
-    return 1.0 / (1.0 + _exp(-x))
+    e = math.exp(-math.fabs(x))  # never overflows, so that the result is not 0 below -709
+    other = e / (1.0 + e)
+    return e - e * other if x < 0.0 else 1.0 - other
 
 
 def _softplus(x: float) -> float:
-    return x if x > 20.0 else math.log1p(_exp(x))
+    rest = math.log1p(math.exp(-math.fabs(x)))
+    return x + rest if x > 0.0 else rest
 
 
 def _superscript(exponent: str) -> str:
@@ -256,6 +261,14 @@ def _superscript(exponent: str) -> str:
 def _sign(m: Numbers, x: Any) -> Any:
     """-1, 0 or 1; 0 for nan, as torch.sgn has it."""
     return m.less(0.0, x) - m.less(x, 0.0)
+
+
+def _sigmoid_slope(x: float) -> float:
+    e = math.exp(-math.fabs(x))
+    rest = e * e + 2.0 * e
+    d = 1.0 + rest
+    y = e / d
+    return y + y * ((d - 1.0 - rest) / d)  # what d has lost in rounding
 
 
 def _simpler_product(a: Any, b: Any) -> Any:
@@ -402,14 +415,18 @@ _op("sqrt", 1, _sqrt, lambda m, g, y, x: (m.div(g, 2.0 * y),),
     domain=(0.5, 3.0), exact=True, text=lambda x: f"√({x})", latex=lambda x: rf"\sqrt{{{x}}}")
 _op("sin", 1, _sin, lambda m, g, y, x: (g * m.cos(x),))
 _op("cos", 1, _cos, lambda m, g, y, x: (g * -m.sin(x),))
-_op("tanh", 1, math.tanh, lambda m, g, y, x: (g * (1.0 - y * y),))
-_op("sigmoid", 1, _sigmoid, lambda m, g, y, x: (g * (1.0 - y) * y,),
+_op("tanh", 1, math.tanh, lambda m, g, y, x: (g * (4.0 * m.sigmoid_slope(2.0 * x)),),
+    on_paper=lambda m, g, y, x: (g * (1.0 - y * y),))
+_op("sigmoid", 1, _sigmoid, lambda m, g, y, x: (g * m.sigmoid_slope(x),),
+    on_paper=lambda m, g, y, x: (g * (1.0 - y) * y,),
     latex=lambda x: rf"\sigma\left({x}\right)")
+# The slope of sigmoid, and of tanh: y (1 - y) and 1 - y² have few digits left where |y| is near 1.
+_op("sigmoid_slope", 1, _sigmoid_slope, lambda m, g, y, x: (-g * (y * m.tanh(0.5 * x)),),
+    symbol="σ′", method=False, torch="torch.sigmoid({0}) * torch.sigmoid(-{0})",
+    latex=lambda x: rf"\sigma'\left({x}\right)")
 _op("erf", 1, math.erf, lambda m, g, y, x: (g * (2.0 / math.sqrt(math.pi) * m.exp(-(x * x))),))
-_op("softplus", 1, _softplus,
-    lambda m, g, y, x: (m.select(m.less(20.0, x), g, g * m.sigmoid(x)),),
-    kink=lambda x: x - 20.0,
-    torch="torch.nn.functional.softplus({0})")
+_op("softplus", 1, _softplus, lambda m, g, y, x: (g * m.sigmoid(x),),
+    torch="torch.nn.functional.softplus({0}, threshold=40)")  # torch's 20 costs 7 digits there
 
 LARGER = OPS["maximum"]  # what the largest of several comes from, two at a time
 

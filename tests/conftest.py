@@ -1,4 +1,4 @@
-"""Which tests are for `make test-all` only: notebooks in Chinese, whose code is the English ones'."""
+"""Notebooks in Chinese have the code of the English ones: `make test-all` runs them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from micrograd import FloatTensor, MicrogradError, Tensor, Value, nn, tensor
 from micrograd.ops import OPS
 
 Function = Callable[[Any, Any], Any]
-METHODS = [row.name for row in OPS.values() if row.arity == 1 and not row.has_static]
+METHODS = [row.name for row in OPS.values() if row.method and not row.has_static]
 
 # Each is run on (x, y): first ours, then torch's. The shapes are (2, 3) and (3,), (2, 1), (3, 2) …
 OPERATIONS: list[tuple[Function, tuple[int, ...]]] = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ ACTIVATIONS = [
     (nn.LeakyReLU(0.2), torch.nn.LeakyReLU(0.2)),
     (nn.Tanh(), torch.nn.Tanh()),
     (nn.Sigmoid(), torch.nn.Sigmoid()),
-    (nn.Softplus(), torch.nn.functional.softplus),
+    (nn.Softplus(), partial(torch.nn.functional.softplus, threshold=40)),
 ]
 
 

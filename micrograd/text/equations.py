@@ -124,7 +124,7 @@ def _gained(of: Any, upstream: Any, by: Quantity, result: Quantity | None) -> An
     if not isinstance(of, Applied) or not depends(of, by):
         return 0.0
     y = of if result is None else result
-    shares = of.op.vjp(SYMBOLS, upstream, y, *of.operands, *of._static)
+    shares = of.op.on_paper(SYMBOLS, upstream, y, *of.operands, *of._static)
     total: Any = 0.0
     for operand, share in zip(of.operands, shares, strict=True):
         if depends(operand, by):

@@ -38,7 +38,6 @@ from programs_to_compile import (
 import micrograd
 from micrograd import Value, grad, optim
 
-
 FEW = 25  # steps of large programs, but with the mark `long`
 RUNS = [
     pytest.param(name, steps, id=f"{name}, {steps} steps", marks=[pytest.mark.long] * long)

@@ -23,7 +23,12 @@ ONE = np.longdouble(1)
 
 
 def softplus(x: Any) -> Any:
-    return np.where(x > 20, x, np.log1p(np.exp(np.minimum(x, ONE * 20))))
+    return np.maximum(x, 0 * ONE) + np.log1p(np.exp(-np.abs(x)))
+
+
+def sigmoid_slope(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return e / (ONE + e) ** 2
 
 
 FUNCTIONS: dict[str, tuple[Callable[[Any], Any], float, float, float | None]] = {
@@ -31,7 +36,8 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], float, float, float | None]] = 
     "log": (np.log, 0.0, 1e3, None),
     "tanh": (np.tanh, -20.0, 20.0, None),
     "sigmoid": (lambda x: ONE / (ONE + np.exp(-x)), -745.0, 45.0, None),
-    "softplus": (softplus, -745.0, 25.0, None),
+    "sigmoid_slope": (sigmoid_slope, -745.0, 745.0, None),
+    "softplus": (softplus, -745.0, 745.0, None),
     "pow_static(3)": (lambda x: x**3, -1e100, 1e100, 3.0),
     "pow_static(-2)": (lambda x: ONE / x**2, -1e160, 1e160, -2.0),
     "pow_static(0.5)": (np.sqrt, 0.0, 1e300, 0.5),

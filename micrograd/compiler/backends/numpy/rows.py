@@ -6,6 +6,7 @@ NumPy has no function for is computed by the row's own `f`, number by number: ri
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -54,7 +55,9 @@ def _call(row: str, static: tuple[float, ...], plain: bool = False) -> Statement
         if not static and _has(row, op.arity):
             writer.write(Symbol(row, *map(Symbol, "012"[: op.arity])))
         else:
-            writer.write(recipe(row, static, plain))
+            tree = recipe(row, static, plain)
+            writer.share(tree)
+            writer.write(tree)
     except LookupError:
         inputs = ", ".join(["{0}", "{1}", "{2}"][: op.arity] + list(map(repr, static)))
         return StatementTemplate((f"{{out}}[...] = each({row!r})({inputs})",))
@@ -88,6 +91,19 @@ class _Writer:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.constants: list[float] = []
+        self._uses: Counter[str] = Counter()  # of what is computed, by how many
+        self._shared: dict[str, str] = {}  # the name of what has been computed for several
+
+    def share(self, node: Any) -> None:
+        """Count uses, so that what is there several times is computed once."""
+        parts = (node.condition, node.yes, node.no) if isinstance(node, Branch) else ()
+        for x in parts or (node.operands if isinstance(node, Symbol) else ()):
+            if not isinstance(x, Symbol) or not x.operands:
+                self.share(x)
+                continue
+            self._uses[repr(x)] += 1
+            if self._uses[repr(x)] == 1:
+                self.share(x)
 
     def write(self, node: Any) -> None:
         """Lines that leave the tree's value in `{out}`."""
@@ -105,7 +121,9 @@ class _Writer:
         texts = None
         if len(inner) == 1:
             ((key, first),) = inner.items()
-            if first.operands:  # the only one, so that what is written first can be read from out
+            if (
+                first.operands and self._uses[key] < 2
+            ):  # the only one, so that what is written first can be read from out
                 self.write(first)
                 texts = ["{out}" if repr(x) == key else self._text(x) for x in node.operands]
         self.lines.append(self._call(node, texts or list(map(self._text, node.operands)), "{out}"))
@@ -124,7 +142,14 @@ class _Writer:
             return f"{{c[{places.get(repr(node), len(places))}]}}"
         if not node.operands:
             return f"{{{node.name}}}"
-        return self._call(node, list(map(self._text, node.operands)))
+        key = repr(node)
+        if key not in self._shared:
+            text = self._call(node, list(map(self._text, node.operands)))
+            if self._uses[key] < 2:
+                return text
+            self._shared[key] = f"part{len(self._shared)}"
+            self.lines.append(f"{self._shared[key]} = {text}")
+        return self._shared[key]
 
     def _call(self, node: Symbol, operands: list[str], out: str = "") -> str:
         name = UFUNCS.get(node.name, node.name)
