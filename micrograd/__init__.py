@@ -11,7 +11,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from micrograd.checks import detect_anomaly, gradcheck
+from micrograd.checks import detect_anomaly, gradcheck, gradgradcheck
 from micrograd.engine import Value
 from micrograd.errors import CompileError, MicrogradError
 from micrograd.functions import maximum, minimum
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from micrograd import optim as optim
     from micrograd.compiler.api import Compiled, compile  # noqa: A004  (the contract's name)
     from micrograd.derivations.derivation import Derivation, derivation
+    from micrograd.diagnosis.diagnose import Diagnosis, diagnose
     from micrograd.nn.init import manual_seed
     from micrograd.steps.record import record_step, record_steps
     from micrograd.training.fit import History, fit
@@ -35,6 +36,7 @@ __all__ = [
     "CompileError",
     "Compiled",
     "Derivation",
+    "Diagnosis",
     "FloatTensor",
     "History",
     "MicrogradError",
@@ -43,9 +45,11 @@ __all__ = [
     "compile",
     "derivation",
     "detect_anomaly",
+    "diagnose",
     "fit",
     "grad",
     "gradcheck",
+    "gradgradcheck",
     "hessian",
     "load",
     "manual_seed",
@@ -65,10 +69,12 @@ __version__ = "0.1.0"
 _LATER = {
     "Compiled": "micrograd.compiler.api",
     "Derivation": "micrograd.derivations.derivation",
+    "Diagnosis": "micrograd.diagnosis.diagnose",
     "History": "micrograd.training.fit",
     "compile": "micrograd.compiler.api",
     "data": "",
     "derivation": "micrograd.derivations.derivation",
+    "diagnose": "micrograd.diagnosis.diagnose",
     "fit": "micrograd.training.fit",
     "load": "micrograd.training.saving",
     "manual_seed": "micrograd.nn.init",

@@ -52,11 +52,44 @@ def gradcheck(
     return True
 
 
+def gradgradcheck(
+    fn: Callable[..., Value],
+    inputs: Sequence[Value | float],
+    grad_output: float | None = None,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+) -> bool:
+    """Compare second derivatives of `fn(*inputs)` with central differences of the first ones.
+
+    `gradcheck` of each `grad_output * grad(fn(*inputs))`, by the inputs and by `grad_output` (1 if
+    it is not given); the same error. Names, defaults and meaning are those of
+    `torch.autograd.gradgradcheck`.
+
+    >>> gradgradcheck(lambda x, y: x * y.sin(), [Value(2.0), Value(0.5)])
+    True
+    """
+    seed = 1.0 if grad_output is None else float(grad_output)
+    for i in range(len(inputs)):
+
+        def slope(*xs: Value, i: int = i) -> Value:
+            output = fn(*xs[:-1])
+            if not isinstance(output, Value):
+                raise ArgumentTypeError(f"fn must return a Value, got {type(output).__name__}")
+            return xs[-1] * grad(output, list(xs[:-1]), create_graph=True)[i]
+
+        try:
+            gradcheck(slope, [*inputs, seed], eps, atol, rtol)
+        except GradcheckError as error:
+            raise GradcheckError(f"of the gradient by input {i}: {error}") from None
+    return True
+
+
 class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
     """Inside, the first nan or infinity, forward or backward, raises an AnomalyError.
 
-    The error names the operation, the values of its inputs and the line that made it. Slow: for
-    finding a fault, not for training.
+    The error names the operation, the values of its inputs and the line that made it, in compiled
+    functions, too. Slow: for finding a fault, not for training.
 
     >>> from micrograd import MicrogradError
     >>> try:

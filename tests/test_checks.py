@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 
+import micrograd
 from micrograd import (
     MicrogradError,
     Value,
     detect_anomaly,
     grad,
     gradcheck,
+    gradgradcheck,
     maximum,
     nn,
     no_grad,
+    optim,
     tensor,
 )
-from micrograd.errors import AnomalyError, GradcheckError
+from micrograd.errors import AnomalyError, GradcheckError, GraphError
 
 HERE = Path(__file__).name
 
@@ -194,3 +197,54 @@ def test_gradients_are_those_without_it() -> None:
     with detect_anomaly():
         watched = gradients()
     assert watched == gradients()
+
+
+# ---- second derivatives ------------------------------------------------------------------------
+
+
+def test_second_derivatives_are_checked() -> None:
+    assert gradgradcheck(lambda x, y: x.tanh() * y.exp() / (x + 3), [0.3, -0.4])
+    assert gradgradcheck(lambda x: x**3, [2.0], grad_output=-2.5)
+
+    def wrong(x: Value) -> Value:
+        """Its gradient is right here, and its slope is a constant to the engine."""
+        (slope,) = grad(x**3, [x])
+        return x * slope
+
+    with pytest.raises(GradcheckError, match=r"of the gradient by input 0: the derivative by"):
+        gradgradcheck(wrong, [2.0])
+    by_hand = lambda x: Value(x.data, (x,), "mine")  # noqa: E731
+    with pytest.raises(GraphError, match="hand-written"):
+        gradgradcheck(by_hand, [2.0])
+    with pytest.raises(TypeError, match="fn must return a Value, got float"):
+        gradgradcheck(lambda x: 3.0, [1.0])  # type: ignore[arg-type,return-value]
+
+
+# ---- in compiled functions -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+@pytest.mark.parametrize("method", ["__call__", "value_and_grad", "step", "attempt"])
+def test_anomalies_in_compiled_functions(backend: str, method: str) -> None:
+    """Named with the user's line, also where the loss is finite in the end."""
+    w = Value(0.5)
+
+    def loss(x: float) -> Value:
+        h = (w * x).log()
+        return h + 1 / (1 + (w * (1000 * x)).exp())
+
+    sgd = optim.SGD([w], lr=0.0)
+    f = micrograd.compile(loss, optimizer=sgd, backend=backend)
+    run = getattr(f, "step" if method == "attempt" else method)
+    for _ in range(2):
+        with detect_anomaly(), pytest.raises(AnomalyError, match=r"log\(-0.5\)[^:]*:\d+: h = "):
+            run(-1.0)
+        with detect_anomaly(), pytest.raises(AnomalyError, match=r"(?s)exp\(.*: return h \+ 1"):
+            run(3.0)
+        with detect_anomaly():
+            watched = run(0.1)
+        if method == "attempt":
+            with detect_anomaly():
+                assert math.isnan(f.attempt(0.1))
+        first = (lambda found: found[0]) if method == "value_and_grad" else float
+        assert first(watched) == pytest.approx(first(run(0.1)), rel=1e-12)

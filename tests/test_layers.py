@@ -24,7 +24,7 @@ ROOMS = [
     "micrograd.core", "micrograd.engine", "micrograd.functions", "micrograd.gradients",
     "micrograd.checks", "micrograd.tensors", "micrograd.tape", "micrograd.text", "micrograd.nn",
     "micrograd.optim", "micrograd.data", "micrograd.steps", "micrograd.reading",
-    "micrograd.derivations",
+    "micrograd.derivations", "micrograd.diagnosis",
     "micrograd.compiler", "micrograd.compiler.codes", "micrograd.compiler.store",
     "micrograd.compiler.trace", "micrograd.compiler.graph", "micrograd.compiler.nest",
     "micrograd.compiler.arrays", "micrograd.compiler.optimise", "micrograd.compiler.update",

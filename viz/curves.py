@@ -11,6 +11,7 @@ from __future__ import annotations
 from viz.plots import PlotError
 from viz.plots.contest import comparison
 from viz.plots.factors import step_sizes
+from viz.plots.health import layer_health
 from viz.plots.losses import loss_curves
 from viz.plots.regions import decision_regions
 from viz.plots.style import Plot
@@ -21,6 +22,7 @@ __all__ = [
     "PlotError",
     "comparison",
     "decision_regions",
+    "layer_health",
     "loss_curves",
     "optimizer_paths",
     "step_sizes",

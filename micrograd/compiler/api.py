@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from threading import RLock
 from typing import Any, Generic, Protocol, TypeVar, overload
 
+from micrograd import observers
+from micrograd.checks import detect_anomaly
 from micrograd.compiler.cache import Programs
 from micrograd.compiler.codes import Floats
 from micrograd.compiler.explain.naming import given_names
@@ -176,7 +178,7 @@ class Compiled(Generic[Result]):
             result = self.fn(*inputs)  # inside another function: part of it
             return result
         with self._lock:
-            if not self.exact:
+            if not self._is_eager():
                 runner = self._programs.runner(VALUE, inputs)
                 loss = runner.run()
                 if loss == loss:
@@ -189,7 +191,7 @@ class Compiled(Generic[Result]):
         """The loss (or (loss, aux)) and the gradient, in the order of `parameters`."""
         self._check_outermost("value_and_grad")
         with self._lock:
-            if not self.exact:
+            if not self._is_eager():
                 runner = self._programs.runner(GRADIENT, inputs)
                 loss = runner.run()
                 if loss == loss:
@@ -213,7 +215,7 @@ class Compiled(Generic[Result]):
         """
         with self._lock:
             result: Result
-            runner = None if active else self._programs.again(STEP, inputs)
+            runner = None if active or observers.active else self._programs.again(STEP, inputs)
             if runner is None:
                 self._check_outermost("step")
                 runner = self._step_runner(inputs)
@@ -225,11 +227,17 @@ class Compiled(Generic[Result]):
                 result = eager_step(self.fn, inputs, self.batch, self.optimizer)
             return result
 
+    def _is_eager(self) -> bool:
+        """Whether every operation is run by itself: in program order, or looked at one by one."""
+        return self.exact or (
+            bool(observers.active) and any(isinstance(o, detect_anomaly) for o in observers.mine())
+        )
+
     def _step_runner(self, inputs: tuple[Any, ...]) -> Runner | None:
         """The program of a step; None if this step has to be an eager one."""
         if self.optimizer is None:
             raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
-        if self.exact or _has_own_step(self.optimizer):
+        if self._is_eager() or _has_own_step(self.optimizer):
             return None
         runner = self._programs.ready(STEP, inputs)
         if runner is None and self._programs.starts_exactly(inputs):

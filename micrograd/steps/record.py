@@ -10,6 +10,7 @@ import numpy as np
 from micrograd.core.walk import topological_order
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, GraphError
+from micrograd.interrupts import restored
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import AnyParameter, Module
 from micrograd.observers import no_grad, recording
@@ -61,6 +62,24 @@ def record_step(
     except BaseException:
         snapshot.restore()
         raise
+
+
+def try_step(
+    model: Callable[..., Any],
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer,
+    x: Any,
+    y: Any,
+) -> Step:
+    """The step that `record_step` would make; parameters, gradients and state are as before.
+
+    The optimiser need not have the model's parameters.
+    """
+    check_order(model, loss, optimizer, RECORD)
+    snapshot = Snapshot(optimizer)
+    return restored(
+        lambda: _record(model, loss, optimizer, x, y, snapshot), lambda: snapshot.restore()
+    )
 
 
 def record_steps(

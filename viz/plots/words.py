@@ -69,6 +69,13 @@ WORDS = {
     "not reached": ("not reached", "未达到"),
     "reached by": ("{epochs} ({k} of {n} runs)", "{epochs}（{n} 次中的 {k} 次）"),
     "not reached by half": ("not reached by most runs", "多数训练未达到"),
+    "health title": ("Through the layers, forward and back", "逐层的前向与反向"),
+    "output": ("output", "输出"),
+    "gradient": ("gradient", "梯度"),
+    "dead": ("dead", "死亡"),
+    "saturated": ("saturated", "饱和"),
+    "root mean square": ("root mean square", "均方根"),
+    "share of units": ("share of units", "单元的比例"),
     "against": ("{y} against {x}", "纵轴：{y}，横轴：{x}"),
     "undefined": ("not a number", "不是数"),
 }
