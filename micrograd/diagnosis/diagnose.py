@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.diagnosis.findings import Finding, Layer, findings, layers_of, rms
+from micrograd.diagnosis.findings import Finding, LayerHealth, findings, layers_of, rms
 from micrograd.errors import ArgumentTypeError
 from micrograd.nn.losses import MSELoss
 from micrograd.optim.optimizer import Optimizer
@@ -33,7 +33,7 @@ class Diagnosis:
     """What `diagnose` found; `print` it, or read its parts, which are plain data."""
 
     findings: tuple[Finding, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerHealth, ...]
     samples: int
     loss: float
     loss_after: float  # of the same batch, after a step by the optimizer

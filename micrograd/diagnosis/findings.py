@@ -101,7 +101,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerHealth:
     """What one layer hands on, and what comes back: root mean squares over samples and units."""
 
     name: str
@@ -125,7 +125,7 @@ def rms(x: Any) -> float:
         return float(np.sqrt(np.mean(numbers * numbers))) if numbers.size else 0.0
 
 
-def layers_of(step: Step) -> tuple[Layer, ...]:
+def layers_of(step: Step) -> tuple[LayerHealth, ...]:
     """The layers of a step, in the order in which they were first called."""
     outputs: dict[tuple[str, str], list[Any]] = {}
     for call in step.layers():
@@ -135,7 +135,7 @@ def layers_of(step: Step) -> tuple[Layer, ...]:
     return tuple(_layer(step, *key, np.concatenate(at)) for key, at in outputs.items())
 
 
-def _layer(step: Step, name: str, kind: str, at: Any) -> Layer:
+def _layer(step: Step, name: str, kind: str, at: Any) -> LayerHealth:
     nodes = step.tape.nodes
     columns = [[nodes[i] for i in column if i >= 0] for column in at.T]
     dead, saturated, slopes = [], [], [0.0]
@@ -149,12 +149,12 @@ def _layer(step: Step, name: str, kind: str, at: Any) -> Layer:
                 saturated.append(unit)
                 slopes.append(largest)
     values, gradients = rms(step.values(at)), rms(step.gradients(at))
-    return Layer(
+    return LayerHealth(
         name, kind, len(columns), values, gradients, tuple(dead), tuple(saturated), max(slopes)
     )
 
 
-def findings(step: Step, layers: tuple[Layer, ...]) -> Iterator[Finding]:
+def findings(step: Step, layers: tuple[LayerHealth, ...]) -> Iterator[Finding]:
     """What is wrong, the worst first."""
     if not math.isfinite(step.loss):
         yield Finding("not finite", "loss", {"before": step.loss})
@@ -186,7 +186,7 @@ def _listed(names: Sequence[object]) -> str:
     return shown + (f", … ({len(names)})" if len(names) > NAMED else "")
 
 
-def _of_units(step: Step, layers: tuple[Layer, ...]) -> Iterator[Finding]:
+def _of_units(step: Step, layers: tuple[LayerHealth, ...]) -> Iterator[Finding]:
     for layer in layers:
         for kind, units in (("dead", layer.dead), ("saturated", layer.saturated)):
             if units:
@@ -196,7 +196,7 @@ def _of_units(step: Step, layers: tuple[Layer, ...]) -> Iterator[Finding]:
                 })  # fmt: skip
 
 
-def _of_depth(layers: tuple[Layer, ...]) -> Iterator[Finding]:
+def _of_depth(layers: tuple[LayerHealth, ...]) -> Iterator[Finding]:
     if len(layers) < 2 or not layers[-1].gradient:
         return
     first, last = layers[0], layers[-1]
