@@ -12,7 +12,7 @@ from typing import Any
 
 import micrograd
 
-PACKAGE = str(Path(micrograd.__file__).parent)
+PACKAGE = Path(micrograd.__file__).parent
 
 Line = tuple[str, int]
 Position = tuple[Line, int]  # a line, and the how manieth time it is reached
@@ -52,7 +52,10 @@ def interrupted_at(run: Callable[[], object], position: Position) -> bool:
 
 @contextmanager
 def _lines(seen: Callable[[Line], None], modules: tuple[str, ...]) -> Iterator[None]:
-    paths = {f"{PACKAGE}/{name}.py": name for name in modules}
+    root = {True: PACKAGE.parent, False: PACKAGE}
+    paths = {f"{root[name.startswith('viz/')]}/{name}.py": name for name in modules}
+    missing = [path for path in paths if not Path(path).exists()]
+    assert not missing, f"there are no such modules: {missing}"
 
     def local(frame: FrameType, event: str, _: Any) -> Any:
         if event == "line":

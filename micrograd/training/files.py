@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
+
+from micrograd.interrupts import restored, whole
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -25,27 +27,23 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
-    written: list[tuple[str, Path]] = []
-    try:
-        for name, content in contents.items():
-            target = folder / name
+    temporary = {folder / name: folder / f".{name}.{token_hex(8)}" for name in contents}
+
+    def name_all() -> None:
+        for target, written in temporary.items():
+            if written.exists():
+                os.replace(written, target)
+
+    def write() -> list[Path]:
+        for (target, written), content in zip(temporary.items(), contents.values(), strict=True):
             if target.is_dir():
                 raise IsADirectoryError(f"{target} is a directory")
-            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-            written.append((temporary, target))
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, 0o666 & ~_umask())
-        for temporary, target in written:
-            os.replace(temporary, target)
-    finally:
-        for temporary, _ in written:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
-    return [target for _, target in written]
+            written.write_bytes(content)
+        whole(name_all)
+        return list(temporary)
 
+    def remove() -> None:
+        for written in temporary.values():
+            written.unlink(missing_ok=True)
 
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
+    return restored(write, remove)

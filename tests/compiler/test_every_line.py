@@ -26,9 +26,10 @@ from micrograd.data import DataLoader
 
 # Where anything is changed that outlasts a call; the passes make new arrays from others.
 STATEFUL = [
-    "interrupts", "observers", "compiler/watching", "compiler/tracing", "compiler/traced",
-    "compiler/store", "compiler/memory", "compiler/programs", "compiler/runner",
-    "compiler/compiled", "compiler/eager", "optim/optimizer",
+    "interrupts", "observers", "compiler/trace/watching", "compiler/trace/tracer",
+    "compiler/trace/traced", "compiler/trace/surroundings", "compiler/trace/reachable",
+    "compiler/store", "compiler/update/memory", "compiler/cache", "compiler/runner",
+    "compiler/api", "compiler/fallback", "optim/optimizer",
 ]  # fmt: skip
 SOME = 1_000_000 if os.environ.get("EVERY_LINE") else 30  # positions of each step that are tried
 WATCHED = [(Value, "data"), (Value, "__init__"), (Value, "backward"), (builtins, "max")]
@@ -114,7 +115,7 @@ def test_a_trace() -> None:
         traced(Tracer(), lambda: w * 2)
 
     with no_grad():
-        for position in positions(run, "interrupts", "observers", "compiler/watching"):
+        for position in positions(run, "interrupts", "observers", "compiler/trace/watching"):
             assert interrupted_at(run, position)
             assert [owner.__dict__[name] for owner, name in WATCHED] == UNWATCHED
             assert tracing.active == []
@@ -169,7 +170,7 @@ def test_a_memory_that_settles_and_moves() -> None:
         memory.split(np.array([0, 1]), np.array([0, 1]))
 
     memory, leaves = made()
-    found = positions(partial(change, memory), "compiler/memory")
+    found = positions(partial(change, memory), "compiler/update/memory")
     for position in found[:: len(found) // SOME + 1]:
         memory, leaves = made()
         assert interrupted_at(partial(change, memory), position)
@@ -199,7 +200,7 @@ def test_an_eager_step_of_a_compiled_function(stored: bool) -> None:
         {"a": {"momentum_buffer": 12.0}, "b": {"momentum_buffer": 8.0}},
     )
     step = made()[0]
-    for position in positions(step, "interrupts", "compiler/eager", "optim/optimizer"):
+    for position in positions(step, "interrupts", "compiler/fallback", "optim/optimizer"):
         step, leaves, sgd = made()
         assert interrupted_at(step, position)
         assert [v.grad for v in leaves] == [7.0, 0.0, 9.0]
@@ -229,7 +230,7 @@ def test_eager_steps_schedules_and_loading() -> None:
         lambda m, o, s, y: m.load_state_dict(new),
         lambda m, o, s, y: o.load_state_dict(saved),
     ]
-    modules = ["interrupts", "optim/optimizer", "optim/lr_scheduler", "nn/module", "arrays"]
+    modules = ["interrupts", "optim/optimizer", "optim/lr_scheduler", "nn/module", "tensors/tensor"]
     for k, action in enumerate(actions):
 
         def ready(k: int = k) -> Any:
@@ -272,7 +273,7 @@ def test_fit(compiled: bool) -> None:
         run(model, epochs, [])
         expected.append(repr(model.state_dict()))
     assert len(set(expected)) == 4
-    modules = [*STATEFUL, "loop", "nn/losses", "nn/layers"]
+    modules = [*STATEFUL, "training/fit", "nn/losses", "nn/layers"]
     model = made()
     found = positions(partial(run, model, 3, []), *modules)
     for position in found[:: len(found) // SOME + 1]:

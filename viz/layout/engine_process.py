@@ -34,28 +34,11 @@ def run(
 
     """
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            env=dict(environment),
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        # Made and entered in one line: an interruption between the two would leave it running.
+        with _started(command, folder, environment) as process:
+            picture, raw_messages = _answer(name, process, source, timeout)
     except OSError as error:
         raise LayoutError(f"{name} could not be started: {error}") from error
-    with process:
-        try:
-            picture, raw_messages = process.communicate(source.encode("utf-8"), timeout)
-        except subprocess.TimeoutExpired:
-            _kill_group(process)
-            message = f"{name} was not done after {timeout:g} seconds and was stopped"
-            raise LayoutError(message) from None
-        except BaseException:
-            _kill_group(process)
-            raise
     messages = raw_messages.decode("utf-8", "replace")
     if process.returncode < 0:
         raise LayoutError(f"{name} crashed ({_signal_name(-process.returncode)}){_said(messages)}")
@@ -64,6 +47,35 @@ def run(
     if _reports_error(messages):
         raise LayoutError(f"{name} could not draw the picture{_said(messages)}")
     return picture
+
+
+def _started(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=dict(environment),
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+
+
+def _answer(
+    name: str, process: subprocess.Popen[bytes], source: str, timeout: float
+) -> tuple[bytes, bytes]:
+    try:
+        return process.communicate(source.encode("utf-8"), timeout)
+    except subprocess.TimeoutExpired:
+        _kill_group(process)
+        message = f"{name} was not done after {timeout:g} seconds and was stopped"
+        raise LayoutError(message) from None
+    except BaseException:
+        _kill_group(process)
+        raise
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
