@@ -7,7 +7,7 @@ SETUP := setup.cfg setup.py pyproject.toml
 ENGINE := $(addprefix tests/test_,engine.py backward.py gradients.py ops.py memory.py cores.py \
 	arrays.py checks.py karpathy.py)
 
-.PHONY: demo notebooks pictures test test-all native lint bench bench-compile clean
+.PHONY: demo notebooks pictures test test-all mutate native lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
@@ -25,6 +25,9 @@ test: .venv/.installed-test lint
 
 test-all: .venv/.installed-test lint
 	$(BIN)/python -m pytest --numprocesses auto -m ""
+
+mutate: .venv/.installed-test
+	$(BIN)/python tests/compiler/mutants.py
 
 native: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77"

@@ -52,6 +52,9 @@ class Compilation:
     mode: str  # VALUE, GRADIENT or STEP
     memory: Memory | None = None  # of the optimiser, if the program makes steps
     number_bytes: int = 8
+    # For each recorded operation 0, or what it is part of: then it stays as it was recorded, and
+    # is in no group with one of another number.
+    apart: Ids | None = None
 
     graph: Graph = field(init=False)
     leaves: Leaves = field(init=False)
@@ -106,7 +109,8 @@ def compiled(unit: Compilation, backend: str = "") -> Compilation:
 def _normal_form(unit: Compilation) -> None:
     """Sums of products, and rows of the op table that are none."""
     r, arguments = unit.recording, unit.arguments
-    unit.graph, unit.leaves = normal_form(r, arguments.values, arguments.lanes)
+    kept = None if unit.apart is None else unit.apart > 0
+    unit.graph, unit.leaves = normal_form(r, arguments.values, arguments.lanes, kept)
 
 
 def _updated(unit: Compilation) -> None:
@@ -143,8 +147,11 @@ def _live(unit: Compilation) -> None:
 
 def _schedule(unit: Compilation) -> None:
     """Groups of nodes that are alike: arrays."""
-    where = _homes(unit)
-    unit.groups, unit.of = schedule(unit.graph, where.home, unit.in_lanes(), where.pins >= 0)
+    where, origin = _homes(unit), unit.graph.origin
+    pinned = (where.pins >= 0).astype(np.int64)
+    if unit.apart is not None:
+        pinned[origin >= 0] = unit.apart[origin[origin >= 0]]
+    unit.groups, unit.of = schedule(unit.graph, where.home, unit.in_lanes(), pinned)
 
 
 def _layout(unit: Compilation) -> None:
@@ -231,6 +238,7 @@ PASSES = (
     Pass("update", _update),
     Pass("program", _program, _check_program),
 )
+TO_GROUPS = PASSES[:5]
 OF_BACKENDS: dict[str, tuple[Pass, ...]] = {
     "": (),
     "llvm": (Pass("fusion", _fuse, _check_program), Pass("blocks", _blocks, _check_program)),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import interpret
 import numpy as np
 
 from micrograd.compiler.backends.numpy.execution import NumpyExecutable, load
 from micrograd.compiler.backends.numpy.peephole import simplified
-from micrograd.compiler.nest import interpret
 from micrograd.compiler.nest.ir import (
     MASKS,
     PARAMETERS,

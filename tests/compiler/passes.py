@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from checkers import check_groups, check_layout, check_recording
 from hypothesis import HealthCheck, settings
+from interpret import run
 
 from micrograd import Value
 from micrograd.compiler.arrays.batch import SampleAxis, placed
@@ -22,7 +23,6 @@ from micrograd.compiler.graph.builder import Lanes as Numbers
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, LARGEST, PARAMETER, Graph, check
 from micrograd.compiler.graph.normal_form import Leaves, normal_form
 from micrograd.compiler.nest import verify
-from micrograd.compiler.nest.interpret import run
 from micrograd.compiler.nest.ir import PARAMETERS, WORK, Program, Space, argument, integers
 from micrograd.compiler.passes import GRADIENT, Compilation
 from micrograd.compiler.passes import compiled as passed

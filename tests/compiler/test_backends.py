@@ -7,13 +7,13 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import interpret
 import numpy as np
 import pytest
 from nests import summed
 from random_kernels import random_program, random_spaces
 
 from micrograd.compiler.backends import Executable, numpy
-from micrograd.compiler.nest import interpret
 from micrograd.compiler.nest.ir import (
     PARAMETERS,
     STATE,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import interpret
 import numpy as np
 import pytest
 from nests import summed
 from random_kernels import random_program, random_spaces
 
-from micrograd.compiler.nest import interpret
 from micrograd.compiler.nest.ir import (
     PARAMETERS,
     STATE,

@@ -12,9 +12,10 @@ from passes import compiled, graph_of, interpreted, many
 from programs import kinks, path_products, programs, run
 
 from micrograd import Value, grad
+from micrograd.compiler.codes import NONE
 from micrograd.compiler.graph.builder import Builder
 from micrograd.compiler.graph.gradient import gradient, reached
-from micrograd.compiler.graph.graph import Graph, check, evaluate
+from micrograd.compiler.graph.graph import Graph, adjoint_of, check, edges, evaluate
 from micrograd.functions import apply
 from micrograd.ops import OPS
 
@@ -208,3 +209,14 @@ def test_squares_count_twice_and_products_once_each() -> None:
     none = np.zeros(len(g), bool)
     whole, wanted = gradient(g, int(loss.ids[0]), np.array([0, 1]), none, loss.ids)
     assert evaluate(whole)[wanted].tolist() == [4 * 3.0 + 5.0, 3.0 + 1.0]
+
+
+@pytest.mark.parametrize("name", list(OPS))
+def test_what_derivatives_are_made_of_says_of_which_operation(name: str) -> None:
+    """Also of the first operation of a program, whose number is 0."""
+    row = OPS[name]
+    leaves, static = [A, C, B][: row.arity], row.static_samples[:1]
+    whole, _, _ = adjoints(lambda: apply(name, *leaves, *static) * B, [A, B, C])
+    users, used = edges(whole)
+    assert (whole.origin[users[whole.origin[used] != NONE]] != NONE).all()
+    assert set(whole.origin) <= {0, 1, adjoint_of(0), adjoint_of(1), NONE}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import interpret
 import numpy as np
 import pytest
 from nests import rows, taken
@@ -13,7 +14,6 @@ from random_kernels import SIZES, random_program, random_spaces
 from micrograd.compiler.backends.numpy.execution import load
 from micrograd.compiler.backends.numpy.peephole import simplified
 from micrograd.compiler.backends.numpy.rows import is_choice, is_mask
-from micrograd.compiler.nest import interpret
 from micrograd.compiler.nest.ir import (
     PARAMETERS,
     STATE,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.explain.expressions import Formulas
 from micrograd.compiler.explain.forward import Forward, forward
 from micrograd.compiler.explain.naming import stem
@@ -45,7 +46,7 @@ def arrays_of(source: AnnotatedTape) -> Found:
     apart = recorded.apart(_apart(source))
     values = np.array([tape.nodes[i].value for i in recorded.inputs], np.float64)
     try:
-        found = forward(recorded.recording, values, 0, apart)
+        found = forward(recorded.recording, Arguments.fixed(values), apart)
         places = _places(source, recorded, found)
         formulas = Formulas(found, places, 0, "", _known_shapes(source, recorded, found))
         stages = formulas.steps()

@@ -40,6 +40,12 @@ class Arguments:
             ids_space, np.array(made.ids_at, np.int64), Counter([*space, *ids_space]), lanes,
         )  # fmt: skip
 
+    @staticmethod
+    def fixed(values: np.ndarray) -> Arguments:
+        """Inputs that are always these."""
+        none = np.zeros(0, np.int64)
+        return Arguments(values, [], none, [], none, {})
+
     @property
     def batch(self) -> SampleAxis:
         """The axis of the samples."""

@@ -1,6 +1,6 @@
 """The forward computation alone, as groups, and which recorded operations each group stands for.
 
-The program that runs mixes it with gradients and updates; here it is scheduled by itself, so that
+A program that runs may mix it with gradients and updates; the same passes find it alone, so that
 what is shown is the same whether a function was called, differentiated or stepped.
 """
 
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.arrays.schedule import Group, lane_mask, live, schedule
+from micrograd.compiler.arrays.inputs import Arguments
+from micrograd.compiler.arrays.schedule import Group
 from micrograd.compiler.codes import NONE, ROWS, Ids
 from micrograd.compiler.graph.graph import Graph
-from micrograd.compiler.graph.normal_form import Leaves, normal_form
-from micrograd.compiler.trace.recording import CHOICES, DETACHED, SORT, Recording
+from micrograd.compiler.graph.normal_form import Leaves
+from micrograd.compiler.passes import TO_GROUPS, VALUE, Compilation
+from micrograd.compiler.trace.recording import DETACHED, SORT, Recording
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,65 +36,34 @@ class Forward:
         return self.graph.origin
 
 
-def forward(r: Recording, values: np.ndarray, lanes: int, apart: Ids | None = None) -> Forward:
-    """The forward computation of a recording whose inputs were `values` when it was traced.
-
-    `apart` has a number for each recorded operation: those with one from 1 stay as they were
-    recorded, and none shares a group with an operation of another number.
-    """
-    apart = np.zeros(len(r), np.int64) if apart is None else apart
-    whole, leaves = normal_form(r, values, lanes, apart > 0)
-    g, new = live(whole, leaves.outputs)
-    kept = Leaves(*[_renumbered(getattr(leaves, f), new) for f in Leaves.__dataclass_fields__])
-    seeds = np.concatenate([kept.inputs, kept.hot.ravel()])
-    in_lanes = lane_mask(g, seeds[seeds >= 0] if lanes else seeds[:0])
-    tags = np.zeros(len(g), np.int64)
-    tags[g.origin >= 0] = apart[g.origin[g.origin >= 0]]
-    groups, of = schedule(g, np.zeros(len(g), np.int64), in_lanes, tags)
-    return Forward(g, kept, groups, of, _counts(r, leaves, new, of, len(groups)))
+def forward(r: Recording, arguments: Arguments, apart: Ids | None = None) -> Forward:
+    """The forward computation of a recording, as the passes find it; see `Compilation.apart`."""
+    places = np.arange(len(r.parameters))
+    unit = Compilation(r, arguments, places, len(places), VALUE, apart=apart)
+    for step in TO_GROUPS:
+        step.run(unit)
+    g, of = unit.graph, unit.of
+    return Forward(g, unit.leaves, unit.groups, of, _counts(r, g, of, len(unit.groups)))
 
 
-def _first(r: Recording, leaves: Leaves) -> int:
-    """The node of the first recorded operation: leaves come before it."""
-    return len(r.parameters) + len(leaves.inputs) + leaves.hot.size + len(r.constants)
-
-
-def _renumbered(ids: Ids, new: Ids) -> Ids:
-    return np.where(ids >= 0, new[ids], NONE)
-
-
-def _counts(r: Recording, leaves: Leaves, new: Ids, of: Ids, groups: int) -> list[Counter[str]]:
+def _counts(r: Recording, g: Graph, of: Ids, groups: int) -> list[Counter[str]]:
     """What was recorded, by group: an operation that is no node any more is part of its user."""
-    n = len(r)
-    first = _first(r, leaves)
-    chosen = first + n
-    user = np.arange(len(new))
-
-    def used(codes: Ids, by: Ids) -> None:
-        sort, number = codes >> SORT, codes & ((1 << SORT) - 1)
-        for which, base in ((0, first), (CHOICES >> SORT, chosen)):
-            own = (codes >= 0) & (sort == which)
-            user[base + number[own]] = by[own]
-
-    nodes = first + np.arange(n)
-    for codes in (r.c, r.b, r.a):
-        used(codes, nodes)
-    for node, codes in r.many.items():
-        used(codes, np.full(len(codes), first + node))
-    for k, (codes, _) in enumerate(r.choices):
-        used(codes, np.full(len(codes), chosen + k))
-    used(r.outputs, leaves.outputs)
-    owner = np.where(new >= 0, np.arange(len(new)), user)
-    while True:
-        further = owner[owner]
-        if (further == owner).all():
-            break
-        owner = further
+    each = np.arange(len(r))
+    node = np.full(len(r), NONE)
+    known = np.nonzero(g.origin >= 0)[0][::-1]  # an operation, rather than the output that it is
+    node[g.origin[known]] = known
+    owner = each.copy()
+    many = [(codes, np.full(len(codes), place)) for place, codes in r.many.items()]
+    for codes, by in ((r.c, each), (r.b, each), (r.a, each), *many):
+        made = (codes >= 0) & (codes >> SORT == 0)
+        owner[codes[made]] = by[made]
+    owner = np.where(node >= 0, each, owner)
+    while (owner[owner] != owner).any():
+        owner = owner[owner]
     names = [*ROWS, "detach", "max"]
     assert len(names) == DETACHED + 2, "a sort of node that has no name"
-    owners = new[owner[nodes]]
-    alive = owners >= 0
-    pairs = of[owners[alive]] * len(names) + r.row[alive]
+    alive = node[owner] >= 0
+    pairs = of[node[owner[alive]]] * len(names) + r.row[alive]
     counts: list[Counter[str]] = [Counter() for _ in range(groups)]
     for pair, times in zip(*np.unique(pairs, return_counts=True), strict=True):
         counts[int(pair) // len(names)][names[int(pair) % len(names)]] += int(times)

@@ -139,10 +139,8 @@ class Recovered:
 
 def recovered(unit: Compilation, traced: Traced, given: Given) -> Recovered:
     """What was found in a trace; `given` are the names that the user gave."""
-    r, made = traced.recording, traced.stand_ins
-    values = np.array(made.values, np.float64)
-    lanes = unit.lanes
-    found = forward(r, values, lanes)
+    r, made, lanes = traced.recording, traced.stand_ins, unit.lanes
+    found = forward(r, unit.arguments)
     shapes = {f"input{k}": shape_of_argument(x) for k, x in enumerate(made.arguments)}
     places = NodePlaces(
         found, np.array([place_of(v) for v in r.parameters], np.int64),
