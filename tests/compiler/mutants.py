@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import NoReturn
 
 import llvmlite.binding  # noqa: F401  (before the fork, once for all mutants)
 import numpy  # noqa: F401  (all of these are what tests import)
@@ -188,17 +189,24 @@ def _fails(copy: Path, tests: list[str]) -> bool:
     """Run tests in a child, which has what takes long to import already."""
     child = os.fork()
     if not child:
-        signal.alarm(SECONDS)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        os.chdir(copy)
-        sys.path.insert(0, str(copy))
-        sys.dont_write_bytecode = True
-        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbmake",
-                                  "--override-ini=addopts=--doctest-modules", "-m", "not long",
-                                  *tests])))  # fmt: skip
+        try:
+            _run(copy, tests)
+        finally:
+            os._exit(1)
     return os.waitpid(child, 0)[1] != 0
+
+
+def _run(copy: Path, tests: list[str]) -> NoReturn:
+    os.setsid()
+    signal.alarm(SECONDS)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.chdir(copy)
+    sys.path.insert(0, str(copy))
+    sys.dont_write_bytecode = True
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbmake", "-m", "not long"]
+    os._exit(int(pytest.main([*options, "--override-ini=addopts=--doctest-modules", *tests])))
 
 
 def main() -> int:

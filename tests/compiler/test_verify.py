@@ -55,6 +55,7 @@ def test_what_keeps_its_promises_passes() -> None:
     check(program(over(5), Nest((5,), (COPY,)), DOT, LARGEST, HOT, ROWS, GATHER))
     update = Nest((5,), (replace(COPY, out=at(0, 1, space=PARAMETERS)),))
     check(program(over(5), update, update_from=1))
+    check(program(rows(10, "max", [0, 3], WORK, [30, 31, 40])))  # one row
 
 
 @pytest.mark.parametrize(

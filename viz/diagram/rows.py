@@ -13,7 +13,6 @@ from viz.drawing.cards import ColouredText, Row
 from viz.drawing.palette import GRADIENT, LOCAL, OPERATOR_TEXT, Role
 
 LONGEST_FORMULA = 48  # characters; a longer one is not written with names
-LONGEST_LINE = 60  # characters of small print; a longer sum goes on in the next line
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Builder:
         self._append(_nodes(SUM, count, **flags))
         return np.arange(self.size - count, self.size)
 
-    def sum_of(self, terms: Sequence[Term], reduced: bool = False) -> Ids:
+    def sum_of(self, terms: Sequence[Term]) -> Ids:
         """New SUM nodes, as many as the terms have lanes."""
         factors = [x for term in terms for x in term[:2] if x is not None]
         count = max((len(x.ids) for x in factors), default=1)
@@ -89,10 +89,10 @@ class Builder:
                 (*(None if x is None else Lanes(self, next(rows)) for x in term[:2]), term[2])
                 for term in terms
             ]
-            ids = self.block_of_sums(distinct.shape[1], reduced)
+            ids = self.block_of_sums(distinct.shape[1])
             self.define(ids, lanes)  # type: ignore[arg-type]
             return ids[place.ravel()]
-        ids = self.block_of_sums(count, reduced)
+        ids = self.block_of_sums(count)
         self.define(ids, terms)
         return ids
 

@@ -65,14 +65,11 @@ def _with_origin(g: Graph, adjoints: Ids, origin: Ids) -> Graph:
     new = users >= adjoints[0] if len(adjoints) else np.zeros(0, bool)
     users, used = users[new], used[new]
     while True:
-        for known in (
-            found[used] < NONE,
-            found[used] >= 0,
-        ):  # of adjoints, the earliest comes first
-            ready = (found[users] == NONE) & known
-            if ready.any():
-                break
-        else:
+        unknown = found[users] == NONE
+        ready = unknown & (found[used] < NONE)  # of adjoints, the earliest comes first
+        if not ready.any():
+            ready = unknown & (found[used] >= 0)
+        if not ready.any():
             return replace(g, origin=found)
         of, to = found[used[ready]], users[ready]
         found[to] = np.iinfo(np.int64).min
