@@ -7,7 +7,7 @@ SETUP := setup.cfg setup.py pyproject.toml
 ENGINE := $(addprefix tests/test_,engine.py backward.py gradients.py ops.py memory.py cores.py \
 	arrays.py checks.py karpathy.py)
 
-.PHONY: demo notebooks pictures test test-all mutate native lint bench bench-compile clean
+.PHONY: conformance coverage demo fuzz notebooks pictures test test-all mutate native lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
@@ -28,6 +28,18 @@ test-all: .venv/.installed-test lint
 
 mutate: .venv/.installed-test
 	$(BIN)/python tests/compiler/mutants.py
+
+MINUTES ?= 60
+
+fuzz: .venv/.installed-test
+	$(BIN)/python tests/fuzzing.py --minutes $(MINUTES)
+
+conformance: .venv/.installed-test
+	$(BIN)/python docs/conformance.py
+
+coverage: .venv/.installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[trust]"
+	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term --cov-fail-under=95
 
 native: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77"
