@@ -7,6 +7,7 @@ has a second chance.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -61,3 +62,18 @@ def locked(lock: Any, run: Callable[[], T]) -> T:
             taken.pop()()
 
     return restored(go, free)
+
+
+def uncollected(run: Callable[[], T]) -> T:
+    """What `run` returns, with the collector of cycles off.
+
+    It would go through all nodes of a long graph again and again, while more are made.
+    """
+    if not gc.isenabled():
+        return run()
+
+    def without() -> T:
+        gc.disable()
+        return run()
+
+    return restored(without, gc.enable)

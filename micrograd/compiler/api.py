@@ -180,7 +180,7 @@ class Compiled(Generic[Result]):
         with self._lock:
             if not self._is_eager():
                 runner = self._programs.runner(VALUE, inputs)
-                loss = runner.run()
+                loss = runner.executable.run()
                 if loss == loss:
                     result = runner.result(loss)
                     return result
@@ -193,7 +193,7 @@ class Compiled(Generic[Result]):
         with self._lock:
             if not self._is_eager():
                 runner = self._programs.runner(GRADIENT, inputs)
-                loss = runner.run()
+                loss = runner.executable.run()
                 if loss == loss:
                     return runner.result(loss), runner.gradient(self._programs.parameters)
             self._programs.traced(inputs)
@@ -206,7 +206,7 @@ class Compiled(Generic[Result]):
             runner = self._step_runner(inputs)
             if runner is None:
                 return math.nan
-            return runner.run()
+            return runner.executable.run()
 
     def step(self, *inputs: Any) -> Result:
         """The loss (or (loss, aux)) before the step, and one update of the parameters.
@@ -219,7 +219,7 @@ class Compiled(Generic[Result]):
             if runner is None:
                 self._check_outermost("step")
                 runner = self._step_runner(inputs)
-            loss: Any = math.nan if runner is None else runner.run()
+            loss: Any = math.nan if runner is None else runner.executable.run()
             if runner is not None and loss == loss:
                 result = runner.result(loss) if runner.has_aux else loss
             else:

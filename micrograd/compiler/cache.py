@@ -19,6 +19,7 @@ from micrograd.compiler.trace.traced import Calls, Traceable, Traced
 from micrograd.compiler.update.memory import Memory
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError
+from micrograd.interrupts import uncollected
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 
@@ -100,7 +101,9 @@ class Programs:
         runner = self.again(mode, inputs)
         if runner is None:
             with located(self._fn):
-                runner = self.ready(mode, inputs) or self._checked_runner(mode, inputs)
+                runner = self.ready(mode, inputs) or uncollected(
+                    lambda: self._checked_runner(mode, inputs)
+                )
             self.keep(mode, inputs, runner)
         return runner
 
@@ -190,7 +193,7 @@ class Programs:
         traced = self._traces.get(shape)
         if traced is None or not (traced.captured and traced.captured.same()):
             with located(self._fn):
-                traced = self._source().trace(sample, shape)
+                traced = uncollected(lambda: self._source().trace(sample, shape))
             traced.calls = self._calls
             self._new = self._traces[shape] = traced
             if len(self._traces) > MOST_PROGRAMS:

@@ -18,6 +18,7 @@ from micrograd.compiler.graph.graph import ROW, Graph, edges, levels, replace, u
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.store import place_of
 from micrograd.compiler.update.memory import Memory
+from micrograd.engine import Value
 from micrograd.optim.state import scalars
 
 ALWAYS = 0  # the number of the condition that is true
@@ -52,23 +53,33 @@ def touched_by_step(
     if len(sides):
         on_the_way = _beside_conditions(g, sides, int(leaves.outputs[0]))
     conditions = Conditions(g, leaves, on_the_way, sides, opposite)
-    number = {int(place): k for k, place in enumerate(places.tolist())}
-    used: list[int] = []
+    number = np.full(int(places.max(initial=-1)) + 1, NONE)
+    number[places] = np.arange(len(places))
+    used: list[Ids] = []
     members_of: dict[int, list[int]] = {}
     for group in memory.optimizer.param_groups:
-        for p in group["params"]:
-            members = [place_of(v) for v in scalars([p])]
-            own = [int(leaves.parameters[number[i]]) for i in members if i in number]
-            own = [node for node in own if on_the_way[node]]
-            if not own:
-                continue
-            condition = conditions.any_of(own)
-            (used if condition == ALWAYS else members_of.setdefault(condition, [])).extend(members)
+        members = np.array([place_of(v) for v in scalars(group["params"])], np.int64)
+        sizes = [1 if isinstance(p, Value) else p._values.size for p in group["params"]]
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        met = np.flatnonzero(members < len(number))
+        met = met[number[members[met]] >= 0]
+        node = leaves.parameters[number[members[met]]]
+        met, node = met[on_the_way[node]], node[on_the_way[node]]
+        whole = np.zeros(len(sizes), bool)
+        whole[owner[met[conditions.always[node]]]] = True
+        used.append(members[whole[owner]])
+        parts: dict[int, list[int]] = {}
+        left = ~whole[owner[met]]
+        for k, part in zip(owner[met[left]].tolist(), node[left].tolist(), strict=True):
+            parts.setdefault(k, []).append(part)
+        for k, own in parts.items():
+            members_of.setdefault(conditions.any_of(own), []).extend(members[owner == k].tolist())
+    used += [np.array(members_of.pop(ALWAYS, []), np.int64)]
     chosen = np.array([i for members in members_of.values() for i in members], np.int64)
     flag = np.repeat(np.arange(len(members_of)), [len(m) for m in members_of.values()])
     order = np.argsort(chosen, kind="stable")
     g, flags = conditions.nodes(g, members_of, lanes)
-    return g, Touched(np.array(sorted(used), np.int64), chosen[order], flag[order], flags)
+    return g, Touched(np.sort(np.concatenate(used)), chosen[order], flag[order], flags)
 
 
 class Conditions:
@@ -93,8 +104,8 @@ class Conditions:
         flows = on_the_way & ~g.stop
         loss = np.zeros(len(g), bool)
         loss[leaves.outputs[0]] = True
-        self._always = used_by(_without(g, self._slot, sides), loss, ~g.stop)
-        kept = on_the_way[user] & flows[used] & ~self._always[used]
+        self.always = used_by(_without(g, self._slot, sides), loss, ~g.stop)
+        kept = on_the_way[user] & flows[used] & ~self.always[used]
         user, used, gate = user[kept], used[kept], gate[kept]
         self._of: dict[int, int] = {}
         self._incoming: dict[int, set[tuple[int, int]]] = {}
@@ -105,12 +116,19 @@ class Conditions:
 
     def _visit(self, uses: Iterator[tuple[int, int, int]]) -> None:
         """Users come before what they use: each (used, user, choice) finds its user known."""
+        always = self.always.tolist()
         for node, user, gate in uses:
-            self._incoming.setdefault(node, set()).add((self._condition(user), gate))
+            if always[node]:
+                continue
+            condition = ALWAYS if always[user] else self._condition(user)
+            always[user] = condition == ALWAYS
+            if condition == ALWAYS and gate == NONE:
+                always[node] = True
+            else:
+                self._incoming.setdefault(node, set()).add((condition, gate))
+        self.always[:] = always
 
     def _condition(self, node: int) -> int:
-        if self._always[node]:
-            return ALWAYS
         if node not in self._of:
             self._of[node] = self._made(self._incoming.pop(node))
         return self._of[node]
@@ -119,12 +137,13 @@ class Conditions:
         """The number of the condition that one of these leaves is reached."""
         pairs: set[tuple[int, int]] = set()
         for node in nodes:
-            if self._always[node]:
+            if self.always[node]:
                 return ALWAYS
             pairs |= self._incoming[node]
         return self._made(pairs)
 
     def _made(self, pairs: set[tuple[int, int]]) -> int:
+        pairs = {self._inner(pair) for pair in pairs}
         choices: dict[tuple[int, int], int] = {}
         for condition, gate in pairs:
             if gate != NONE:
@@ -142,6 +161,12 @@ class Conditions:
             self._number[made] = len(self._pairs)
             self._pairs.append(made)
         return self._number[made]
+
+    def _inner(self, pair: tuple[int, int]) -> tuple[int, int]:
+        """A condition that is one choice, as that choice: so are those of a softmax together."""
+        condition, gate = pair
+        inner = self._pairs[condition]
+        return next(iter(inner)) if gate == NONE and len(inner) == 1 else pair
 
     def nodes(self, g: Graph, wanted: Iterable[int], lanes: bool) -> tuple[Graph, Ids]:
         """The graph with a node for each of these: not 0 where the condition holds."""

@@ -55,8 +55,9 @@ def update_graph(
                 results += _group_update(memory, leaves, k, options, places, flag)
     g = leaves.builder.graph()
     home, address = np.zeros(len(g), np.int64), np.zeros(len(g), np.int64)
-    for node, place in zip(leaves.known.values(), leaves.known, strict=True):
-        home[node], address[node] = place
+    for kind, nodes in leaves.known.items():
+        at = np.flatnonzero(nodes != NONE)
+        home[nodes[at]], address[nodes[at]] = kind, at
     return UpdateGraph(g, home, address, results)
 
 
@@ -107,12 +108,13 @@ class _PlacedLeaves:
     def __init__(self, gradients: int, shared: bool) -> None:
         self.builder = Builder(shared=shared)
         self.gradients = gradients
-        self.known: dict[tuple[int, int], int] = {}
+        self.known: dict[int, Ids] = {}  # by home, the leaf of each address
 
     def at(self, home: int, addresses: Ids) -> Lanes:
         """The leaves for these addresses of a home."""
-        new = [a for a in np.unique(addresses).tolist() if (home, a) not in self.known]
-        nodes = self.builder.leaves(INPUT, np.zeros(len(new))).ids
-        self.known.update(zip([(home, a) for a in new], nodes.tolist(), strict=True))
-        ids = [self.known[home, a] for a in addresses.tolist()]
-        return Lanes(self.builder, np.array(ids, np.int64))
+        known = self.known.get(home, np.zeros(0, np.int64))
+        grown = np.full(max(int(addresses.max(initial=-1)) + 1 - len(known), 0), NONE)
+        known = self.known[home] = np.concatenate([known, grown])
+        new = np.unique(addresses[known[addresses] == NONE])
+        known[new] = self.builder.leaves(INPUT, np.zeros(len(new))).ids
+        return Lanes(self.builder, known[addresses])
