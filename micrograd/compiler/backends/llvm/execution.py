@@ -120,4 +120,3 @@ def this_machine() -> Machine:
     if features.get("avx"):
         return Machine(32, 16)
     return Machine(16, 16 if features.get("sse2") else 32)
-
