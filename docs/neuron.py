@@ -18,7 +18,7 @@ from micrograd.compiler import passes
 from micrograd.compiler.codes import NONE, ROWS
 from micrograd.compiler.graph.graph import ROW, SUM, Graph
 from micrograd.compiler.nest.ir import Nest
-from micrograd.compiler.passes import Compilation
+from micrograd.compiler.passes import Compilation, Update
 from micrograd.compiler.trace.recording import Recording
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
@@ -35,7 +35,8 @@ SAID = {
     "gradient": "adjoints are more nodes: the terms of sums transposed, the row's own vjp",
     "layout": "groups, here of a node each, have their places; gradients lie as parameters do",
     "nests": "the array IR; a layer of 5 neurons would have `for i in 5:` before it",
-    "update": "the optimiser's direction on whole vectors; state[0] is the learning rate",
+    "update": "a program of its own: the optimiser's direction on whole vectors; "
+    "state[0] is the learning rate",
     "fusion": "what only the same nest reads stays in registers",
     "llvm": "the first nest as a function, of which LLVM makes machine code",
 }
@@ -74,12 +75,13 @@ def stages() -> Iterator[tuple[str, list[str]]]:
     names = {"micrograd": micrograd, "Value": Value, "optim": optim}
     exec(PROGRAM, names)
     made: Any = names["neuron"]
-    source, given = made.source, made._programs.newest.unit
+    runner = made._programs.newest
+    source, given = made.source, runner.unit
     unit = Compilation(
-        given.recording, given.arguments, given.places, given.size, given.mode, given.memory
+        given.recording, given.arguments, given.places, given.size, given.mode, given.trained
     )
     yield "trace", [*recording(unit.recording)]
-    seen = nests = 0
+    seen = 0
     for step in (*passes.PASSES, *passes.OF_BACKENDS["llvm"]):
         step.run(unit)
         if step.name in ("normal form", "gradient"):
@@ -87,11 +89,14 @@ def stages() -> Iterator[tuple[str, list[str]]]:
             seen = len(unit.graph)
         elif step.name == "layout":
             yield step.name, [*places(unit)]
-        elif step.name in ("nests", "update"):
-            yield step.name, lines(unit.loops.all[nests:])
-            nests = len(unit.loops.all)
-        elif step.name == "fusion":
-            yield step.name, lines(unit.program.nests)
+        elif step.name == "nests":
+            yield step.name, lines(unit.loops.all)
+    old = runner.stepping.unit
+    update = Update(old.memory, old.touched, old.size, old.flags_from)
+    passes.OF_UPDATES[0].run(update)
+    yield "update", lines(update.program.nests)
+    passes.OF_BACKENDS["llvm"][0].run(update)
+    yield "fusion", lines(unit.program.nests + update.program.nests)
     function = re.search(r"define internal void @kernel0.*?\n}", source, re.DOTALL)
     assert function is not None
     yield "llvm", [*function[0].splitlines()[:SHOWN], "  …"]

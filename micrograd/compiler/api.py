@@ -15,7 +15,7 @@ from micrograd.compiler.cache import Programs
 from micrograd.compiler.codes import Floats
 from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
-from micrograd.compiler.explain.report import Report, explanation
+from micrograd.compiler.explain.report import Report, explanation, update_of
 from micrograd.compiler.fallback import eager_gradient, eager_step, eager_value, inside
 from micrograd.compiler.passes import GRADIENT, STEP, VALUE
 from micrograd.compiler.runner import Runner, chosen
@@ -206,7 +206,7 @@ class Compiled(Generic[Result]):
             runner = self._step_runner(inputs)
             if runner is None:
                 return math.nan
-            return runner.executable.run()
+            return runner.executable.step()
 
     def step(self, *inputs: Any) -> Result:
         """The loss (or (loss, aux)) before the step, and one update of the parameters.
@@ -219,7 +219,7 @@ class Compiled(Generic[Result]):
             if runner is None:
                 self._check_outermost("step")
                 runner = self._step_runner(inputs)
-            loss: Any = math.nan if runner is None else runner.executable.run()
+            loss: Any = math.nan if runner is None else runner.executable.step()
             if runner is not None and loss == loss:
                 result = runner.result(loss) if runner.has_aux else loss
             else:
@@ -263,20 +263,26 @@ class Compiled(Generic[Result]):
     @property
     def source(self) -> str:
         """The text of the program that ran last."""
-        return "" if self._programs.newest is None else self._programs.newest.executable.source
+        runner = self._programs.newest
+        if runner is None:
+            return ""
+        step = runner.stepping if self._programs.mode is STEP else None
+        update = None if step is None else step.executable
+        return runner.executable.source + ("" if update is None else "\n" + update.source)
 
     def report(self) -> Report:
         """Figures of the program that ran last: nodes, kernels, milliseconds."""
         if self._programs.newest is None:
             raise ArgumentValueError("nothing has been compiled yet: call the function first")
         runner = self._programs.newest
-        return Report.of(runner.unit, runner.traced, runner.backend_milliseconds, self.backend)
+        return Report.of(runner, self._programs.mode, self.backend)
 
     def explain(self) -> str:
         """What was recovered from the scalar program that ran last, in words."""
         if self._programs.newest is None:
             return "nothing has been compiled yet: call the function first"
-        return explanation(self.report(), self._programs.newest.program, self.recovered())
+        update = update_of(self._programs.newest, self._programs.mode)
+        return explanation(self.report(), self._programs.newest.program, update, self.recovered())
 
     def recovered(self) -> Recovered:
         """The arrays that were found in the program that ran last, as plain data."""

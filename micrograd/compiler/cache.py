@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from micrograd.compiler.arrays.inputs import Arguments
-from micrograd.compiler.passes import STEP, Compilation, compiled
-from micrograd.compiler.runner import Runner
+from micrograd.compiler.backends import Executable
+from micrograd.compiler.nest.ir import PARAMETERS, STATE
+from micrograd.compiler.passes import GRADIENT, STEP, VALUE, Compilation, Update, compiled
+from micrograd.compiler.runner import Runner, load
+from micrograd.compiler.stepping import Members, Stepping
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.recording import by_use, met
@@ -33,6 +37,11 @@ def _key(mode: str, inputs: tuple[Any, ...]) -> Any:
     return mode, *sizes
 
 
+def _program_of(mode: str) -> str:
+    """A step is the program of the gradient, and an update after it."""
+    return GRADIENT if mode is STEP else mode
+
+
 class Programs:
     """Traces, builds and keeps programs; traces again when they may have become others."""
 
@@ -51,11 +60,13 @@ class Programs:
         self._explicit = parameters
         self._met: list[Value] = []
         self._runners: OrderedDict[tuple[str, CallShape], Runner] = OrderedDict()
+        self._updates: OrderedDict[Any, Stepping] = OrderedDict()
         self._traces: OrderedDict[CallShape, Traced] = OrderedDict()
         self._last: dict[Any, Runner] = {}  # by mode and lengths, the program that ran last
         self._calls = Calls()
         self._new: Traced | None = None  # traced in this call: not to be verified yet
         self.newest: Runner | None = None  # of the program that ran last
+        self.mode = VALUE  # and how
 
     def __len__(self) -> int:
         return len(self._runners)
@@ -76,24 +87,25 @@ class Programs:
     def again(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program that ran last in this mode, if these arguments are like those it had."""
         runner = self._last.get(mode)
-        if runner is not None and runner.holds(inputs) and runner.fits():
-            self.newest = runner
+        if runner is not None and runner.holds(inputs) and runner.fits(mode):
+            self.newest, self.mode = runner, mode
             return runner
         runner = self._last.get(_key(mode, inputs))
-        if runner is None or not runner.fits() or not runner.refill(inputs):
+        if runner is None or not runner.fits(mode) or not runner.refill(inputs):
             return None
         self._last[mode] = self.newest = runner
+        self.mode = mode
         return runner
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program for these arguments, pointed at them, if there is nothing left to check."""
-        runner = self._runners.get((mode, shape_of(inputs)))
-        if runner is None or not runner.traced.verified or not runner.fits():
+        runner = self._runners.get((_program_of(mode), shape_of(inputs)))
+        if runner is None or not runner.traced.verified or not runner.fits(mode):
             return None
         if runner.traced.is_due() or (runner.traced.tried and self._untried(runner.traced, inputs)):
             return None
         runner.take(inputs, final=True)
-        self.newest = runner
+        self.newest, self.mode = runner, mode
         return runner
 
     def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
@@ -116,7 +128,7 @@ class Programs:
         return runner
 
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
-        key = mode, shape_of(inputs)
+        key = _program_of(mode), shape_of(inputs)
         traced = self._traces.get(self._sample(inputs)[2])
         fresh, self._new = self._new, None
         if traced is not None and traced is not fresh and not self._agrees(traced, inputs):
@@ -124,15 +136,17 @@ class Programs:
             self._runners.clear()
             self._last.clear()
         runner = self._runners.get(key)
-        if runner is None or not runner.follow():
-            runner = self._build(mode, inputs)
+        if runner is None or not self._still(runner, mode):
+            runner = self._build(key[0], inputs)
             self._new = None
             self._check_samples(runner.traced, inputs)
             self._runners[key] = runner
             if len(self._runners) > MOST_PROGRAMS:
                 self._runners.popitem(last=False)
         self._runners.move_to_end(key)
-        self.newest = runner
+        if mode is STEP and not (runner.stepping and runner.stepping.follow()):
+            runner.followed_by(self._stepping(runner))
+        self.newest, self.mode = runner, mode
         runner.take(inputs, final=runner.traced.verified)
         return runner
 
@@ -178,14 +192,50 @@ class Programs:
         if self._explicit is None and self._optimizer is None:
             leaves = [r.parameters[k] for k in by_use(r)] + leaves
         store = self.take([*leaves, *self.parameters])
-        memory = self._memory() if mode == STEP else None
+        groups = [] if self._optimizer is None or mode == VALUE else self._optimizer.param_groups
+        members = Members(groups) if groups else None
         lanes = self._sample(inputs)[0]
         places = np.array([place_of(v) for v in r.parameters], np.int64)
         arguments = Arguments.of(traced.stand_ins, lanes)
         number_bytes = np.dtype(self._dtype).itemsize
-        unit = Compilation(r, arguments, places, len(store.values), mode, memory, number_bytes)
+        trained = [group["params"] for group in groups]
+        unit = Compilation(r, arguments, places, len(store.values), mode, trained, number_bytes)
         unit = compiled(unit, self._backend)
-        return Runner(unit, traced, self._backend, self._dtype, store, memory)
+        return Runner(unit, traced, self._backend, self._dtype, store, members)
+
+    def _still(self, runner: Runner, mode: str) -> bool:
+        """Whether the program before an update is the right one still."""
+        if not runner.fits(GRADIENT):
+            return False
+        return mode is not STEP or (self._optimizer is not None and runner.trains(self._optimizer))
+
+    def _stepping(self, runner: Runner) -> Stepping:
+        """The update after a program: one that another program has, too, if it is the same."""
+        memory, touched = self._memory(), runner.unit.touched
+        sets = np.concatenate([np.zeros(len(touched.used), np.int64), 1 + touched.flag])
+        memory.split(sets, np.concatenate([touched.used, touched.chosen]))
+        size, flags_from = runner.unit.size, runner.unit.flags_from
+        unit = Update(memory, touched, size, flags_from, runner.unit.number_bytes)
+        if not len(touched.used) + len(touched.chosen):
+            return Stepping(unit, None, 0.0)
+        places = (touched.used, touched.chosen, touched.flag)
+        key = memory.version, size, len(touched.flags), *(x.tobytes() for x in places)
+        found = self._updates.get(key)
+        if found is None or found.unit.memory is not memory:
+            start = perf_counter()
+            unit = compiled(unit, self._backend)
+            found = Stepping(unit, self._load(unit), 1e3 * (perf_counter() - start))
+            if self._backend == "llvm":  # of which one may follow several programs
+                self._updates[key] = found
+                if len(self._updates) > MOST_PROGRAMS:
+                    self._updates.popitem(last=False)
+        return found
+
+    def _load(self, unit: Update) -> Executable:
+        executable = load(unit.program, self._backend, self._dtype)
+        executable.point(PARAMETERS, unit.memory.store.numbers)
+        executable.point(STATE, unit.memory.numbers)
+        return executable
 
     def traced(self, inputs: tuple[Any, ...]) -> Traced:
         """The trace for arguments of this shape."""

@@ -1,20 +1,21 @@
 """The passes, in one list: from a recording to the program that runs.
 
 Each takes what is known of a program so far, and adds what it makes. They are timed, and with
-`MICROGRAD_CHECK=1` in the environment what they make is checked before the next one has it.
+`MICROGRAD_CHECK=1` in the environment what they make is checked before the next one has it. The
+optimiser's update is a program of its own, which follows that of the gradient.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from micrograd.compiler.arrays.batch import placed
+from micrograd.compiler.arrays.batch import SampleAxis, placed
 from micrograd.compiler.arrays.inputs import Arguments, read_arguments
 from micrograd.compiler.arrays.layout import ALIGN, Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
@@ -26,18 +27,27 @@ from micrograd.compiler.graph.gradient import gradient, reached
 from micrograd.compiler.graph.graph import CONSTANT, Graph
 from micrograd.compiler.graph.normal_form import Leaves, inlined, normal_form
 from micrograd.compiler.nest import verify
-from micrograd.compiler.nest.ir import LANES, PARAMETERS, STATE, WORK, Program, Space
+from micrograd.compiler.nest.ir import (
+    GRADIENTS,
+    LANES,
+    PARAMETERS,
+    STATE,
+    WORK,
+    Program,
+    Space,
+)
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched, touched_by_step
-from micrograd.compiler.update.update import UpdateGraph, update_graph
+from micrograd.compiler.update.update import update_graph
 from micrograd.errors import CompileError
 
 VALUE, GRADIENT, STEP = "value", "gradient", "step"
 MOST_NESTS = 20_000  # of a program: more means that there are no arrays in it
-GRADIENTS = ALIGN  # where they start in work; work[0] stays 0
+FIRST = ALIGN  # of work, where gradients start; work[0] stays 0
+HOMES = (PARAMETERS, GRADIENTS, STATE)  # of leaves and results of an update
 CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
 
 
@@ -49,8 +59,8 @@ class Compilation:
     arguments: Arguments
     places: Ids  # of its parameters, in a store
     size: int  # of the store
-    mode: str  # VALUE, GRADIENT or STEP
-    memory: Memory | None = None  # of the optimiser, if the program makes steps
+    mode: str  # VALUE or GRADIENT
+    trained: Sequence[Sequence[Any]] = ()  # the parameters of an optimiser, group by group
     number_bytes: int = 8
     # For each recorded operation 0, or what it is part of: then it stays as it was recorded, and
     # is in no group with one of another number.
@@ -65,9 +75,7 @@ class Compilation:
     of: Ids = field(init=False)  # the group of each node
     layout: Layout = field(init=False)
     loops: Loops = field(init=False)
-    gradients: int = GRADIENTS  # where they start in work, a place each
-    update_from: int = 0  # the first nest of the update
-    computed: list[tuple[Graph, list[Group], Layout]] = field(default_factory=list)
+    gradients: int = FIRST  # where they start in work, a place each; flags follow
     program: Program = field(init=False)
     milliseconds: dict[str, float] = field(default_factory=dict)
 
@@ -86,18 +94,41 @@ class Compilation:
         seeds = np.concatenate([self.leaves.inputs, self.leaves.hot.ravel()])
         return lane_mask(self.graph, seeds[seeds >= 0] if self.lanes else seeds[:0])
 
+    @property
+    def flags_from(self) -> int:
+        """Where flags start, counted from the first gradient."""
+        return -(-self.size // ALIGN) * ALIGN
+
+
+@dataclass(slots=True, eq=False)
+class Update:
+    """The update of parameters at the places that a program has touched."""
+
+    memory: Memory
+    touched: Touched
+    size: int  # of the store
+    flags_from: int  # behind the gradients
+    number_bytes: int = 8
+
+    program: Program = field(init=False)
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
 
 class Pass(NamedTuple):
     """What it is called, what it does, and what checks the result."""
 
     name: str
-    run: Callable[[Compilation], None]
-    check: Callable[[Compilation], None] = lambda _: None
+    run: Callable[[Any], None]
+    check: Callable[[Any], None] = lambda _: None
 
 
-def compiled(unit: Compilation, backend: str = "") -> Compilation:
+U = TypeVar("U", Compilation, Update)
+
+
+def compiled(unit: U, backend: str = "") -> U:
     """The unit after all passes; without a back end, the program is as these find it."""
-    for step in (*PASSES, *OF_BACKENDS[backend]):
+    passes: tuple[Pass, ...] = PASSES if isinstance(unit, Compilation) else OF_UPDATES
+    for step in (*passes, *OF_BACKENDS[backend]):
         start = perf_counter()
         step.run(unit)
         unit.milliseconds[step.name] = 1e3 * (perf_counter() - start)
@@ -115,14 +146,13 @@ def _normal_form(unit: Compilation) -> None:
 
 def _updated(unit: Compilation) -> None:
     """What a step updates, and nodes that are not 0 where run-time integers have chosen."""
-    memory, g, leaves = unit.memory, unit.graph, unit.leaves
-    if memory is None:
-        return
-    on_the_way = reached(g, int(leaves.outputs[0]))
-    g, touched = touched_by_step(memory, g, leaves, on_the_way, unit.places, unit.lanes > 0)
-    sets = np.concatenate([np.zeros(len(touched.used), np.int64), 1 + touched.flag])
-    memory.split(sets, np.concatenate([touched.used, touched.chosen]))
-    unit.graph, unit.touched, unit.flags = g, touched, touched.flags
+    g, leaves = unit.graph, unit.leaves
+    if unit.trained:
+        on_the_way = reached(g, int(leaves.outputs[0]))
+        unit.graph, unit.touched = touched_by_step(
+            unit.trained, g, leaves, on_the_way, unit.places, unit.lanes > 0
+        )
+        unit.flags = unit.touched.flags
 
 
 def _gradient(unit: Compilation) -> None:
@@ -156,8 +186,9 @@ def _schedule(unit: Compilation) -> None:
 
 def _layout(unit: Compilation) -> None:
     """Addresses."""
-    room = -(-unit.size // ALIGN) * ALIGN if unit.mode != VALUE else 0
-    unit.layout = lay_out(unit.graph, unit.groups, _homes(unit), GRADIENTS + room, 0)
+    flags = -(-len(unit.flags) // ALIGN) * ALIGN
+    room = unit.flags_from + flags if unit.mode != VALUE else 0
+    unit.layout = lay_out(unit.graph, unit.groups, _homes(unit), FIRST + room, 0)
 
 
 def _nests(unit: Compilation) -> None:
@@ -168,17 +199,6 @@ def _nests(unit: Compilation) -> None:
     loops_of(unit.graph, groups, unit.of, layout, loops)
     if len(layout.unpinned):
         unit.gradients = _collected(unit)
-    unit.update_from = len(loops.all)
-    unit.computed = [(unit.graph, groups, layout)]
-
-
-def _update(unit: Compilation) -> None:
-    """The optimiser's rule, on whole vectors."""
-    touched, memory = unit.touched, unit.memory
-    if memory is not None and len(touched.used) + len(touched.chosen):
-        reached_at = unit.layout.address[unit.flags][touched.flag]
-        update = update_graph(memory, touched.used, touched.chosen, reached_at, unit.gradients)
-        unit.computed.append(_add_update(update, unit.loops))
 
 
 def _program(unit: Compilation) -> None:
@@ -191,30 +211,60 @@ def _program(unit: Compilation) -> None:
         )
     base = loops.free[WORK]
     work = np.zeros(base + loops.free[LANES] * arguments.batch.width)
-    for g, groups, layout in unit.computed:
-        _write_constants(work, g, groups, layout)
+    _write_constants(work, unit.graph, unit.groups, unit.layout)
     of_arguments = {space: n * max(arguments.lanes, 1) for space, n in arguments.sizes.items()}
-    state = 0 if unit.memory is None else len(unit.memory.numbers)
-    sizes: dict[Space, int] = {**of_arguments, PARAMETERS: unit.size, STATE: state}
+    sizes: dict[Space, int] = {**of_arguments, PARAMETERS: unit.size}
     checked = ((unit.gradients, unit.size),) if unit.mode != VALUE and unit.size else ()
+    flags = (unit.gradients + unit.flags_from, len(unit.flags))
+    kept = (*checked, flags, *((int(a), 1) for a in outputs))
+    nests = tuple(placed(nest, base) for nest in loops.all)
     unit.program = Program(
-        tuple(placed(nest, base) for nest in loops.all), unit.update_from, work, sizes,
-        int(outputs[0]), checked, (*checked, *((int(a), 1) for a in outputs)),
-        origins=loops.origins,
-    )  # fmt: skip
+        nests, work, sizes, int(outputs[0]), checked, kept, origins=loops.origins
+    )
 
 
-def _fuse(unit: Compilation) -> None:
+def _update(unit: Update) -> None:
+    """The optimiser's rule, on whole vectors."""
+    memory, touched = unit.memory, unit.touched
+    found = update_graph(memory, touched.used, touched.chosen, unit.flags_from + touched.flag)
+    roots = np.concatenate([nodes for _, _, nodes in found.results])
+    g = G.sorted_terms(found.graph)
+    g = inlined(g, np.ones(len(g), bool), roots)
+    g, new = live(g, roots)
+    home, address = np.zeros(len(g), np.int64), np.zeros(len(g), np.int64)
+    kept = new >= 0
+    home[new[kept]], address[new[kept]] = found.home[kept], found.address[kept]
+    nowhere, no_lanes = np.full(len(g), NONE), np.zeros(len(g), bool)
+    groups, of = schedule(g, home, no_lanes, no_lanes)
+    layout = lay_out(g, groups, Homes(home, address, HOMES, nowhere), FIRST, 0)
+    loops = Loops(layout.top, 0, SampleAxis.none())
+    loops_of(g, groups, of, layout, loops)
+    for where, at, nodes in found.results:
+        ids = new[nodes]
+        for part in np.unique(of[ids]).tolist():
+            own = of[ids] == part
+            loops.copy((HOMES[where - 1], at[own]), (layout.space[part], layout.address[ids[own]]))
+    work = np.zeros(loops.free[WORK])
+    _write_constants(work, g, groups, layout)
+    sizes = {
+        PARAMETERS: unit.size,
+        STATE: len(memory.numbers),
+        GRADIENTS: unit.flags_from + len(touched.flags),
+    }
+    unit.program = Program(tuple(loops.all), work, sizes, None)
+
+
+def _fuse(unit: Compilation | Update) -> None:
     """Nests merged, stores dropped."""
     unit.program = fuse(unit.program)
 
 
-def _blocks(unit: Compilation) -> None:
+def _blocks(unit: Compilation | Update) -> None:
     """A long axis in blocks."""
     unit.program = blocked(unit.program, unit.number_bytes)
 
 
-def _simplify(unit: Compilation) -> None:
+def _simplify(unit: Compilation | Update) -> None:
     """Copies left out, comparisons kept as booleans."""
     unit.program = simplified(unit.program)
 
@@ -223,7 +273,7 @@ def _check_graph(unit: Compilation) -> None:
     G.check(unit.graph)
 
 
-def _check_program(unit: Compilation) -> None:
+def _check_program(unit: Compilation | Update) -> None:
     verify.check(unit.program)
 
 
@@ -235,10 +285,10 @@ PASSES = (
     Pass("schedule", _schedule),
     Pass("layout", _layout),
     Pass("nests", _nests),
-    Pass("update", _update),
     Pass("program", _program, _check_program),
 )
 TO_GROUPS = PASSES[:5]
+OF_UPDATES = (Pass("update", _update, _check_program),)
 OF_BACKENDS: dict[str, tuple[Pass, ...]] = {
     "": (),
     "llvm": (Pass("fusion", _fuse, _check_program), Pass("blocks", _blocks, _check_program)),
@@ -254,42 +304,18 @@ def _homes(unit: Compilation) -> Homes:
     home[parameters[read]] = 1
     address[parameters[read]] = places[read]
     have = unit.adjoints >= 0
-    pins[unit.adjoints[have]] = GRADIENTS + places[have]
+    pins[unit.adjoints[have]] = FIRST + places[have]
+    pins[unit.flags] = FIRST + unit.flags_from + np.arange(len(unit.flags))
     return Homes(home, address, (PARAMETERS,), pins)
 
 
 def _collected(unit: Compilation) -> int:
-    """All gradients in one array, where some are not where they should be."""
-    index = np.zeros(unit.size, np.int64)  # work[0] stays 0
-    have = unit.adjoints >= 0
-    index[unit.places[have]] = unit.layout.address[unit.adjoints[have]]
+    """All gradients and flags in one array, where some are not where they should be."""
+    address, have = unit.layout.address, unit.adjoints >= 0
+    index = np.zeros(unit.flags_from + len(unit.flags), np.int64)  # work[0] stays 0
+    index[unit.places[have]] = address[unit.adjoints[have]]
+    index[unit.flags_from :] = address[unit.flags]
     return int(unit.loops.gathered((WORK, index))[1][0])
-
-
-def _add_update(update: UpdateGraph, loops: Loops) -> tuple[Graph, list[Group], Layout]:
-    roots = np.concatenate([nodes for _, _, nodes in update.results])
-    g = G.sorted_terms(update.graph)
-    g = inlined(g, np.ones(len(g), bool), roots)
-    g, new = live(g, roots)
-    home = np.zeros(len(g), np.int64)
-    address = np.zeros(len(g), np.int64)
-    kept = new >= 0
-    home[new[kept]], address[new[kept]] = update.home[kept], update.address[kept]
-    spaces = (PARAMETERS, WORK, STATE)
-    none = np.full(len(g), NONE)
-    places = Homes(home, address, spaces, none)
-    no_lanes = np.zeros(len(g), bool)
-    groups, of = schedule(g, home, no_lanes, no_lanes)
-    layout = lay_out(g, groups, places, loops.free[WORK], loops.free[LANES])
-    loops.free[WORK] = layout.top
-    loops_of(g, groups, of, layout, loops)
-    loops.stand_for(g, None)
-    for where, at, nodes in update.results:
-        ids = new[nodes]
-        for part in np.unique(of[ids]).tolist():
-            own = of[ids] == part
-            loops.copy((spaces[where - 1], at[own]), (layout.space[part], layout.address[ids[own]]))
-    return g, groups, layout
 
 
 def _write_constants(work: np.ndarray, g: Graph, groups: list[Group], layout: Layout) -> None:

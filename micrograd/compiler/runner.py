@@ -11,17 +11,18 @@ import numpy as np
 
 from micrograd.compiler.backends import Executable, space_type
 from micrograd.compiler.backends.numpy import load as load_numpy
-from micrograd.compiler.nest.ir import PARAMETERS, STATE, Program, Space, SpaceRole
-from micrograd.compiler.passes import Compilation
+from micrograd.compiler.nest.ir import PARAMETERS, Program, Space, SpaceRole
+from micrograd.compiler.passes import STEP, Compilation
+from micrograd.compiler.stepping import Members, Stepping
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
-from micrograd.compiler.update.memory import Memory
-from micrograd.engine import Value, floats_in, packed, same_lists
+from micrograd.engine import Value, floats_in
+from micrograd.optim.optimizer import Optimizer
 
 
 class Runner:
-    """Runs one program; `memory` is that of the optimiser if the program makes steps."""
+    """Runs one program; with an update that follows it, also steps."""
 
     def __init__(
         self,
@@ -30,7 +31,7 @@ class Runner:
         backend: str,
         dtype: str,
         store: Store,
-        memory: Memory | None,
+        members: Members | None,
     ) -> None:
         self.unit = unit
         self.traced = traced
@@ -41,17 +42,10 @@ class Runner:
         self.has_aux = traced.outputs.has_aux
         assert traced.captured is not None
         self._same = traced.captured.same
-        self._store, self._memory = store, memory
-        self._versions = (store.version, 0 if memory is None else memory.version)
-        self._settled = 0
-        self._groups: list[dict[str, Any]] = []
-        self._members: list[list[Any]] = []  # the lists of groups, and what they hold
-        self._packed: Any = packed([])
-        self._alive: list[list[Any]] = []
+        self._store, self._version = store, store.version
+        self._members = members  # of an optimiser, if it is known what its steps update
+        self.stepping: Stepping | None = None
         self.executable.point(PARAMETERS, store.numbers)
-        if memory is not None:
-            self.executable.point(STATE, memory.numbers)
-            self._remember(memory)
         read = (space for space in unit.program.spaces_read() if space.is_argument)
         self._spaces: list[tuple[Space, int, Any]] = [
             (space, space.number, space_type(space, dtype))
@@ -65,66 +59,24 @@ class Runner:
         self._shapes: list[tuple[np.ndarray, tuple[int, ...]]] = []  # of those that are arrays
         self._watched: list[tuple[np.ndarray, bytes]] = []  # integers, and what they were
 
-    def fits(self) -> bool:
+    def fits(self, mode: str) -> bool:
         """Whether parameters, state, options and captured numbers are where and what they were."""
-        store, memory = self._store, self._memory
-        if not self._same():
+        if not self._same() or self._store.version != self._version:
             return False
-        if memory is None:
-            return store.version == self._versions[0]
-        optimizer = memory.optimizer
-        return (
-            optimizer.state is memory
-            and memory.loose is None
-            and memory.settled == self._settled
-            and (store.version, memory.version) == self._versions
-            and (optimizer.param_groups == self._groups or self._takes_rates(memory))
-            and self._same_members()
-        )
+        if mode is not STEP:
+            return True
+        step = self.stepping
+        return step is not None and step.fits() and self.trains(step.unit.memory.optimizer)
 
-    def _same_members(self) -> bool:
-        """Whether each group has the parameters that it had."""
-        assert self._memory is not None
-        for group, members in zip(self._memory.optimizer.param_groups, self._members):  # noqa: B905
-            if group["params"] is not members:
-                return False
-        return same_lists(self._members, self._packed)
+    def trains(self, optimizer: Optimizer) -> bool:
+        """Whether it knows which parameters a step of that optimiser updates."""
+        return self._members is not None and self._members.same(optimizer.param_groups)
 
-    def _takes_rates(self, memory: Memory) -> bool:
-        """Whether nothing but learning rates has changed; those of now are then taken over."""
-        groups = memory.optimizer.param_groups
-        if len(groups) != len(self._groups):
-            return False
-        for group, before in zip(groups, self._groups, strict=True):
-            if {**group, "lr": 0} != {**before, "lr": 0}:
-                return False
-        for k, group in enumerate(groups):
-            memory.numbers[memory.rate_address(k)] = group["lr"]
-        self._groups = [dict(group) for group in groups]
-        return True
-
-    def follow(self) -> bool:
-        """Take over new learning rates; False if something else has changed, too."""
-        memory = self._memory
-        if memory is None or memory.optimizer.state is not memory or not self._same():
-            return self.fits()
-        memory.refresh()
-        memory.settle()
-        if (self._store.version, memory.version) != self._versions:
-            return False
-        if not self._same_members():
-            return False
-        self._remember(memory)
-        return True
-
-    def _remember(self, memory: Memory) -> None:
-        """Note the options that the next steps are made with, and that they are made."""
-        memory.note_steps(self.unit.touched.used)
-        self._groups = [dict(group) for group in memory.optimizer.param_groups]
-        self._members = [group["params"] for group in self._groups]
-        self._packed = packed(self._members)
-        self._alive = [list(members) for members in self._members]  # so that no address is new
-        self._settled = memory.settled
+    def followed_by(self, stepping: Stepping) -> None:
+        """Let steps end with this update."""
+        if stepping.executable is not None:
+            self.executable.follow(stepping.executable, self.unit.gradients)
+        self.stepping = stepping
 
     def holds(self, inputs: tuple[Any, ...]) -> bool:
         """Whether these are the arguments of the last run, whose contents are read again."""

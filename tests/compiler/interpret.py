@@ -32,16 +32,16 @@ COMBINED: dict[str, Callable[[float, float], float]] = {"add": add, "max": LARGE
 def run(program: Program, spaces: Spaces) -> float:
     """Run a program on flat arrays, that of WORK among them, in place.
 
-    Returns the loss; nan, with the update not run, if the loss or a checked number is not finite.
+    Returns the loss; nan if it or a checked number is not finite, 0 if there is none.
     """
     work = spaces[WORK]
-    for nest, block in program.before_update():
+    for nest, block in program.in_order():
         _run(nest if block is None else in_block(nest, block), spaces)
+    if program.loss is None:
+        return 0.0
     checked = [work[base : base + length] for base, length in program.checked]
     if not all(np.isfinite(numbers).all() for numbers in [work[program.loss], *checked]):
         return math.nan
-    for nest in program.nests[program.update_from :]:
-        _run(nest, spaces)
     return float(work[program.loss])
 
 

@@ -37,7 +37,7 @@ def program_of(*kernels: Nest, work: int = 200, kept: int = 0) -> Program:
     sizes = {argument(0): 3 * N, PARAMETERS: N}
     start = np.linspace(-1.0, 1.0, work)
     start[-1] = 0.0
-    return Program(kernels, len(kernels), start, sizes, work - 1, (), ((kept, N),))
+    return Program(kernels, start, sizes, work - 1, (), ((kept, N),))
 
 
 def loaded(program: Program) -> tuple[NumpyExecutable, dict[str, np.ndarray]]:

@@ -137,7 +137,7 @@ def written(
                 spaces[WORK][layout.address[group.nodes]] = group.constant
     nests = tuple(placed(nest, base) for nest in loops.all)
     sizes = {space: len(x) for space, x in spaces.items() if space is not WORK}
-    program = Program(nests, len(nests), spaces[WORK], sizes, 0, ())
+    program = Program(nests, spaces[WORK], sizes, 0, ())
     verify.check(program)
     run(program, spaces)
     return spaces[WORK]

@@ -10,6 +10,7 @@ import numpy as np
 from nests import rows, summed, taken
 
 from micrograd.compiler.nest.ir import (
+    GRADIENTS,
     PARAMETERS,
     STATE,
     TERM,
@@ -28,7 +29,14 @@ from micrograd.compiler.nest.verify import ProgramError, check
 from micrograd.ops import OPS
 
 EXTENTS = (1, 1, 2, 3, 5, 7, 8, 9, 13, 15, 16, 17, 24, 31, 33, 64, 70)
-SIZES = {PARAMETERS: 300, STATE: 100, argument(0): 400, argument(1): 90, integers(0): 40}
+SIZES = {
+    PARAMETERS: 300,
+    STATE: 100,
+    argument(0): 400,
+    argument(1): 90,
+    integers(0): 40,
+    GRADIENTS: 8,
+}
 GIVEN = 300  # numbers that work begins with
 TAME = ("add", "sub", "mul", "less", "select", "maximum", "minimum", "abs", "relu", "tanh", "sin")
 COEFFICIENTS = (1.0, 1.0, -1.0, 0.25)
@@ -194,19 +202,22 @@ class Draw:
 
 
 def random_program(seed: int, nests: int = 6) -> Program:
-    """A valid program: kernels, and copies of what they made into parameters and state."""
+    """A valid program: kernels, and copies of what they made, which are kept.
+
+    With an odd seed an update, which has no loss and copies into parameters and state.
+    """
     draw = Draw(seed)
     body: list[Nest] = []
     while len(body) < nests:
         top, made = draw.top, list(draw.made)
         kernel = draw.kernel()
         try:
-            check(_program([kernel], draw, 1))
+            check(_program([kernel], draw, False, []))
         except ProgramError:  # it meets itself
             draw.top, draw.made = top, made
         else:
             body.append(kernel)
-    update_from = len(body)
+    update, kept = seed % 2 == 1, list[tuple[int, int]]()
     free = {PARAMETERS: 0, STATE: 0}
     for access, extents in draw.rng.sample(draw.made, min(3, len(draw.made))):
         space = draw.rng.choice([PARAMETERS, STATE])
@@ -214,19 +225,33 @@ def random_program(seed: int, nests: int = 6) -> Program:
         if free[space] + size <= SIZES[space]:
             dense = tuple(math.prod(extents[i + 1 :]) for i in range(len(extents)))
             new = draw.target(extents)
-            target = Affine(space, free[space], dense)
             half = Statement(TERM, new, (access,), coefficient=0.5)
             body.append(Nest(extents, (half,)))
+            target = Affine(space, free[space], dense)
+            if not update:
+                target = Affine(WORK, draw.top, dense)
+                kept.append((draw.top, size))
+                draw.top += size
             body.append(Nest(extents, (Statement(TERM, target, (new,)),)))
             free[space] += size
-    return _program(body, draw, update_from)
+    return _program(body, draw, update, kept)
 
 
-def _program(nests: list[Nest], draw: Draw, update_from: int) -> Program:
+def _program(nests: list[Nest], draw: Draw, update: bool, kept: list[tuple[int, int]]) -> Program:
     work = np.zeros(draw.top + 5)
     work[:GIVEN] = np.random.default_rng(1).normal(size=GIVEN)
-    loss = draw.top - 4
-    return Program(tuple(nests), update_from, work, SIZES, loss, ((0, GIVEN),))
+    loss, checked = (None, ()) if update else (draw.top - 4, ((0, GIVEN),))
+    return Program(tuple(nests), work, SIZES, loss, checked, tuple(kept))
+
+
+def left_by(program: Program, spaces: dict[Space, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a program that has run leaves behind."""
+    kept = [spaces[WORK][base : base + length] for base, length in program.kept]
+    return {
+        "kept": np.concatenate([np.zeros(0), *kept]),
+        "parameters": spaces[PARAMETERS],
+        "state": spaces[STATE],
+    }
 
 
 def random_spaces(seed: int, dtype: str) -> dict[str, np.ndarray]:

@@ -100,7 +100,7 @@ def test_powers(times: int, power: float, dtype: str) -> None:
     edges = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 1e30, -1e-30, 0.3, 7.0] * times
     given = np.array(edges).astype(dtype)
     kernel = Nest((len(edges),), (Statement("pow_static", at(1), (at(0, argument(0)),), power),))
-    program = Program((kernel,), 1, np.zeros(300), {argument(0): len(edges)}, 0, ())
+    program = Program((kernel,), np.zeros(300), {argument(0): len(edges)}, 0, ())
     executable = load(program, dtype)
     executable.point(argument(0), given)
     executable.run()
@@ -176,7 +176,7 @@ def committing_program() -> Program:
         each(TERM, at(0, STATE), at(60)),
     )
     program = program_of(*kernels)
-    return replace(program, update_from=1, sizes={**program.sizes, STATE: N})
+    return replace(program, loss=None, sizes={**program.sizes, STATE: N})
 
 
 def test_parameters_and_state_change_without_python_in_between() -> None:
@@ -223,7 +223,7 @@ def test_a_negative_with_a_stride_of_64_bytes() -> None:
     kernel = Nest((21,), (Statement(TERM, out, (x, x), None, -1.0),))
     work = np.zeros(400)
     work[200::8] = np.arange(1.0, 26.0)
-    program = Program((kernel,), 1, work, {}, 0, ())
+    program = Program((kernel,), work, {}, 0, ())
     executable = load(program, "float64")
     executable.run()
     np.testing.assert_array_equal(executable.work[0:168:8], -(np.arange(1.0, 22.0) ** 2))

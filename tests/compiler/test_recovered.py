@@ -232,15 +232,19 @@ def test_what_runs_is_what_is_told():
         workload = WORKLOADS["3-5-5-3-1, 800 samples"]()
         f = compiled(workload, backend)
         f.step(*workload.arguments(0))
-        program = f._programs.newest.program
-        assert f.report().kernels == len(program.nests)
+        runner = f._programs.newest
+        program, update = runner.program, runner.stepping.unit.program
+        count = len(program.nests) + len(update.nests)
+        assert f.report().kernels == count
         text = f.explain()
-        assert f"{len(program.nests)} kernels ({backend})" in text
+        assert f"{count} kernels ({backend})" in text
         told = [line for line in text.splitlines() if re.match(r" +\d+(–\d+)? ", line)]
         assert any(re.search(r"matmul .*\bH2\b", line) for line in told)
         assert any(re.search(r"matmul .*∂H2", line) for line in told)
-        backward = program.nests[: program.update_from]
-        assert all(len(program.recorded(nest)) for nest in backward if nest.reduce)
+        assert all(len(program.recorded(nest)) for nest in program.nests if nest.reduce)
+        f.value_and_grad(*workload.arguments(0))
+        assert f.report().kernels == len(program.nests)
+        assert "update" not in f.explain()
 
 
 def test_kernels_know_what_they_stand_for():

@@ -75,7 +75,7 @@ def computed(row: str, x: np.ndarray, static: float | None, load: Any) -> np.nda
     """A row of numbers, by a backend."""
     statement = Statement(row, Affine(WORK, 8, (1,)), (Affine(argument(0), 0, (1,)),), static)
     nest = Nest((len(x),), (statement,))
-    program = Program((nest,), 1, np.zeros(len(x) + 8), {argument(0): len(x)}, 0, ())
+    program = Program((nest,), np.zeros(len(x) + 8), {argument(0): len(x)}, 0, ())
     executable = load(program, x.dtype.name)
     executable.point(argument(0), x)
     executable.run()

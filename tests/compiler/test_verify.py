@@ -33,9 +33,8 @@ def at(base: int, *strides: int, space: Space = WORK) -> Affine:
     return Affine(space, base, strides)
 
 
-def program(*kernels: Nest, update_from: int | None = None) -> Program:
-    count = len(kernels) if update_from is None else update_from
-    return Program(kernels, count, np.zeros(100), SIZES, 0, ((1, 2),))
+def program(*kernels: Nest) -> Program:
+    return Program(kernels, np.zeros(100), SIZES, 0, ((1, 2),))
 
 
 RELU = Statement("relu", at(10, 1), (at(20, 1),))
@@ -54,7 +53,7 @@ def over(n: int, **changes: object) -> Nest:
 def test_what_keeps_its_promises_passes() -> None:
     check(program(over(5), Nest((5,), (COPY,)), DOT, LARGEST, HOT, ROWS, GATHER))
     update = Nest((5,), (replace(COPY, out=at(0, 1, space=PARAMETERS)),))
-    check(program(over(5), update, update_from=1))
+    check(Program((over(5), update), np.zeros(100), SIZES, None))
     check(program(rows(10, "max", [0, 3], WORK, [30, 31, 40])))  # one row
 
 
@@ -101,7 +100,6 @@ def test_a_broken_promise_names_the_kernel(kernel: Nest, fault: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"update_from": 2}, "update_from is 2 of 1"),
         ({"loss": 100}, r"range \(100, 1\)"),
         ({"checked": ((98, 3),)}, r"range \(98, 3\)"),
         ({"kept": ((-1, 1),)}, r"range \(-1, 1\)"),

@@ -25,6 +25,11 @@ class SampleAxis:
     count: int  # 0: none
     strides: Mapping[Space, int]  # of the spaces of arguments, from one sample to the next
 
+    @staticmethod
+    def none() -> SampleAxis:
+        """No axis."""
+        return SampleAxis(0, {})
+
     @property
     def width(self) -> int:
         """Room for one node's lanes."""

@@ -16,9 +16,13 @@ class Executable(Protocol):
 
     source: str  # the text that runs
     work: NDArray[Any]  # its own, from program.work; may be longer
-    run: Callable[
-        [], float
-    ]  # the loss; nan if it or a checked number is not finite: no update then
+    sizes: dict[Space, int]  # of the program's spaces
+    run: Callable[[], float]  # the loss; nan if it or a checked number is not finite
+    step: Callable[[], float]  # the same, and where that is not nan, the update that follows
+
+    def follow(self, update: Executable, at: int) -> None:
+        """Let `step` go on with this update, whose GRADIENTS are in work from `at` on."""
+        ...
 
     def point(self, space: Space, array: NDArray[Any]) -> None:
         """Use this array for a space other than work, from the next run on.

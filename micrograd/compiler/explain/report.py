@@ -14,8 +14,8 @@ from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import Nest, Program
 from micrograd.compiler.nest.spans import listed
-from micrograd.compiler.passes import Compilation
-from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.passes import STEP, Update
+from micrograd.compiler.runner import Runner
 
 MOST_NESTS = 32  # kernels of an explanation
 MOST_NAMES = 4  # of arrays beside a kernel
@@ -40,9 +40,14 @@ class Report(Mapping[str, Any]):
     passes: Mapping[str, float]
 
     @staticmethod
-    def of(unit: Compilation, traced: Traced, backend_ms: float, backend: str) -> Report:
-        """The figures of a program."""
-        nests = unit.program.nests
+    def of(runner: Runner, mode: str, backend: str) -> Report:
+        """The figures of a program; with its update, if that was run."""
+        unit, traced, backend_ms = runner.unit, runner.traced, runner.backend_milliseconds
+        nests, passes = unit.program.nests, dict(unit.milliseconds)
+        if update := update_of(runner, mode):
+            nests += update.program.nests
+            for name, milliseconds in update.milliseconds.items():
+                passes[name] = passes.get(name, 0.0) + milliseconds
         return Report(
             backend=backend,
             nodes=len(traced.recording),
@@ -52,9 +57,9 @@ class Report(Mapping[str, Any]):
             gathers=sum(bool(listed(nest)) and nest.starts is None for nest in nests),
             ragged=sum(nest.starts is not None for nest in nests),
             trace_ms=traced.milliseconds,
-            passes_ms=sum(unit.milliseconds.values()),
+            passes_ms=sum(passes.values()),
             backend_ms=backend_ms,
-            passes=dict(unit.milliseconds),
+            passes=passes,
         )
 
     def __getitem__(self, name: str) -> Any:
@@ -67,7 +72,13 @@ class Report(Mapping[str, Any]):
         return len(asdict(self))
 
 
-def explanation(report: Report, program: Program, found: Recovered) -> str:
+def update_of(runner: Runner, mode: str) -> Update | None:
+    """The update that was run after a program."""
+    step = runner.stepping if mode is STEP else None
+    return step.unit if step is not None and step.executable is not None else None
+
+
+def explanation(report: Report, program: Program, update: Update | None, found: Recovered) -> str:
     """The arrays that were found, and what runs, as text."""
     shown = folded(found.operations)
     lines = [
@@ -79,7 +90,7 @@ def explanation(report: Report, program: Program, found: Recovered) -> str:
     ]
     left = sum(1 if isinstance(x, Operation) else len(x.operations) for x in shown[MOST_LINES:])
     lines += [f"  … and {left} more"] if left else []
-    lines += ["", "what runs:", *_kernels(program, found), ""]
+    lines += ["", "what runs:", *_kernels(program, update, found), ""]
     times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
     return "\n".join([*lines, f"{times}, backend {report.backend_ms:.1f} ms"])
 
@@ -88,7 +99,7 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}" + "s" * (count != 1)
 
 
-def _kernels(program: Program, found: Recovered) -> list[str]:
+def _kernels(program: Program, update: Update | None, found: Recovered) -> list[str]:
     """A line for each kernel that runs: what it does, and of which array it is a part.
 
     Kernels in a row that are alike share a line.
@@ -96,7 +107,8 @@ def _kernels(program: Program, found: Recovered) -> list[str]:
     names = {int(op): x.result.name for x in found.operations for op in x.origin}
     blocks = {k: repeat for repeat in program.repeats for k in range(repeat.first, repeat.end)}
     texts = []
-    for k, nest in enumerate(program.nests):
+    nests = program.nests + (update.program.nests if update else ())
+    for k, nest in enumerate(nests):
         text = describe(in_block(nest, 0) if k in blocks else nest)
         texts.append(text + (f", {blocks[k].count} times" if k in blocks else ""))
     lines, ends, done = [], [], 0
@@ -104,8 +116,8 @@ def _kernels(program: Program, found: Recovered) -> list[str]:
         first, done = done, done + len(list(run))
         ends.append(done)
         made = [
-            "update" if k >= program.update_from else _made(program.recorded(nest), names)
-            for k, nest in enumerate(program.nests[first:done], first)
+            "update" if k >= len(program.nests) else _made(program.recorded(nest), names)
+            for k, nest in enumerate(nests[first:done], first)
         ]
         number = f"{first + 1}" if done == first + 1 else f"{first + 1}–{done}"
         distinct = list(dict.fromkeys(made))

@@ -36,6 +36,7 @@ class SpaceRole(Enum):
     LANES = "lanes"  # what it computes for each sample of a batch, until that is placed in work
     PARAMETERS = "parameters"  # shared between programs, as is
     STATE = "state"  # the optimiser's memory
+    GRADIENTS = "gradients"  # what an update reads of the work of the program before it
     INPUT = "input"  # an argument: flat, C order, as floats
     IDS = "ids"  # an argument that is run-time integers, as int64
     MASKS = "masks"  # comparisons as booleans, in programs made for NumPy; laid out like work
@@ -76,7 +77,7 @@ class Space:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether a step writes what is there, and nothing before its update does."""
+        """Whether an update writes what is there, and nothing before it does."""
         return self.role in (SpaceRole.PARAMETERS, SpaceRole.STATE)
 
 
@@ -87,6 +88,7 @@ def _space(role: SpaceRole, number: int, step: int) -> Space:
 
 WORK, LANES, MASKS = Space.of(SpaceRole.WORK), Space.of(SpaceRole.LANES), Space.of(SpaceRole.MASKS)
 PARAMETERS, STATE = Space.of(SpaceRole.PARAMETERS), Space.of(SpaceRole.STATE)
+GRADIENTS = Space.of(SpaceRole.GRADIENTS)
 
 
 def argument(k: int) -> Space:
@@ -279,19 +281,17 @@ Range = tuple[int, int]  # of work: base, length
 class Program:
     """Nests and what they run on.
 
-    The first `update_from` nests compute the loss and the gradients; the others write new
-    parameters and state. Between the two, a run stops and answers nan where the loss or a number
-    in `checked` is not finite: nothing has been changed then.
+    It computes a loss and gradients, and answers nan where the loss or a number in `checked` is
+    not finite. Or it is an update, without a loss: it writes new parameters and state.
     """
 
     nests: tuple[Nest, ...]
-    update_from: int
     work: Floats  # what work holds before the first run: constants, and 0 elsewhere
     sizes: dict[Space, int]  # of the other spaces
-    loss: int  # where in work
-    checked: tuple[Range, ...]
+    loss: int | None  # where in work
+    checked: tuple[Range, ...] = ()
     kept: tuple[Range, ...] = ()  # what of work is read after a run
-    repeats: tuple[Repeat, ...] = ()  # one after the other, before the update
+    repeats: tuple[Repeat, ...] = ()  # one after the other
     origins: Sequence[Integers] = ()  # recorded operations, as `Graph.origin` has them
 
     @property
@@ -302,7 +302,8 @@ class Program:
     @property
     def read_after(self) -> list[Range]:
         """The ranges of work that are read when it has run."""
-        return [(self.loss, 1), *self.checked, *self.kept]
+        loss = [] if self.loss is None else [(self.loss, 1)]
+        return [*loss, *self.checked, *self.kept]
 
     def spaces_read(self) -> set[Space]:
         """The spaces that some nest reads."""
@@ -314,15 +315,15 @@ class Program:
         parts = [self.origins[k] for k in sorted(nest.origin)]
         return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
-    def before_update(self) -> Iterator[tuple[Nest, int | None]]:
-        """The nests before the update as often as they run, those of repeats with their block."""
+    def in_order(self) -> Iterator[tuple[Nest, int | None]]:
+        """The nests as often as they run, those of repeats with their block."""
         done = 0
         for repeat in self.repeats:
             yield from ((nest, None) for nest in self.nests[done : repeat.first])
             for block in range(repeat.count):
                 yield from ((nest, block) for nest in self.nests[repeat.first : repeat.end])
             done = repeat.end
-        yield from ((nest, None) for nest in self.nests[done : self.update_from])
+        yield from ((nest, None) for nest in self.nests[done:])
 
 
 def size_of(extents: Shape) -> int:

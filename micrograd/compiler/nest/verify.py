@@ -34,10 +34,8 @@ def check(program: Program) -> None:
     """Raise a ProgramError that names the first nest at fault, if there is one."""
     sizes = program.all_sizes
     for place, nest in enumerate(_in_last_blocks(program, sizes)):
-        for fault in _faults(nest, sizes, place >= program.update_from):
+        for fault in _faults(nest, sizes, program.loss is None):
             raise ProgramError(f"nest {place}: {fault}, in\n{nest}")
-    if not 0 <= program.update_from <= len(program.nests):
-        raise ProgramError(f"update_from is {program.update_from} of {len(program.nests)}")
     for base, length in program.read_after:
         if base < 0 or length < 0 or base + length > len(program.work):
             raise ProgramError(f"range ({base}, {length}) is not within work")
@@ -48,7 +46,7 @@ def _in_last_blocks(program: Program, sizes: Sizes) -> list[Nest]:
     nests = list(program.nests)
     done = 0
     for repeat in program.repeats:
-        if not done <= repeat.first < repeat.end <= program.update_from or repeat.count < 1:
+        if not done <= repeat.first < repeat.end <= len(nests) or repeat.count < 1:
             raise ProgramError(f"{repeat} after nest {done}")
         done = repeat.end
         for place in range(repeat.first, repeat.end):

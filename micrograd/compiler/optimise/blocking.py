@@ -39,11 +39,11 @@ OUTSIDE = -1
 
 
 def blocked(program: Program, number_bytes: int) -> Program:
-    """The same program, with nests before the update in blocks where that pays."""
+    """The same program, with nests in blocks where that pays."""
     if (len(program.work) + sum(program.sizes.values())) * number_bytes < LARGE_BYTES:
         return program
     line = LINE_BYTES // number_bytes
-    rest = list(program.nests[: program.update_from])
+    rest = list(program.nests)
     refused = {n for k in rest for n in k.extents if n < 2 * LEAST_LINES * line}
     order: list[Nest | NestRun] = []
     while (extent := _shared_extent(rest, refused)) is not None:
@@ -134,8 +134,7 @@ def _assembled(program: Program, order: list[Nest | NestRun], number_bytes: int)
             nests += [blocks.last(member, count, left) for member in item.members]
     return replace(
         program,
-        nests=(*nests, *program.nests[program.update_from :]),
-        update_from=len(nests),
+        nests=tuple(nests),
         repeats=tuple(repeats),
         work=np.concatenate([program.work, np.zeros(top - len(program.work))]),
     )
@@ -164,8 +163,6 @@ def _owners(program: Program, order: list[Nest | NestRun]) -> Integers:
                 touch(member.nest, number)
         else:
             touch(item, OUTSIDE)
-    for nest in program.nests[program.update_from :]:
-        touch(nest, OUTSIDE)
     for base, length in program.read_after:
         owners[base : base + length] = OUTSIDE
     return owners

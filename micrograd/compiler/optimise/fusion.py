@@ -34,26 +34,22 @@ FEW = 16  # numbers of a nest that is done as early as it can be: others wait fo
 def fuse(program: Program) -> Program:
     """The same program with fewer nests, which leave out stores that nothing reads."""
     fusion = _Fusion(program)
-    for nest in _small_ones_early(program, program.nests[: program.update_from]):
-        fusion.add(nest)
-    fusion.end_phase()
-    for nest in _small_ones_early(program, program.nests[program.update_from :]):
+    for nest in _small_ones_early(program):
         fusion.add(nest)
     fusion.move_cheap_statements()
-    before, after = fusion.nests()
-    return replace(program, nests=before + after, update_from=len(before))
+    return replace(program, nests=fusion.nests())
 
 
-def _small_ones_early(program: Program, nests: tuple[Nest, ...]) -> list[Nest]:
+def _small_ones_early(program: Program) -> list[Nest]:
     """The nests, those of a few numbers right after what they depend on."""
     touches = Touches(program)
     places = []
-    for place, nest in enumerate(nests):
+    for place, nest in enumerate(program.nests):
         if nest.reduce is None and nest.is_plain and size_of(nest.extents) <= FEW:
             place = touches.last_before(nest)
         touches.note(nest, place)
         places.append(place)
-    return [nests[i] for i in np.argsort(places, kind="stable")]
+    return [program.nests[i] for i in np.argsort(places, kind="stable")]
 
 
 @dataclass(slots=True)
@@ -90,27 +86,21 @@ class _Group:
 class _Fusion:
     def __init__(self, program: Program) -> None:
         self._done: list[_Group | Nest] = []
-        self._phase = 0  # the first of `done` that may still grow
         self._by_extents: dict[Shape, int] = {}  # the last of `done` with these
         self._touches = Touches(program)
         self._needed = np.zeros(len(program.work), bool)
         for base, length in program.read_after:
             self._needed[base : base + length] = True
 
-    def end_phase(self) -> None:
-        """Let nothing that follows join what there is."""
-        self._by_extents.clear()
-        self._phase = len(self._done)
-
-    def nests(self) -> tuple[tuple[Nest, ...], tuple[Nest, ...]]:
-        """The nests of the two phases, in order."""
-        phases: tuple[list[Nest], list[Nest]] = ([], [])
+    def nests(self) -> tuple[Nest, ...]:
+        """The nests, in order."""
+        nests: list[Nest] = []
         for place, entry in enumerate(self._done):
             if not isinstance(entry, _Group):
-                phases[place >= self._phase].append(entry)
+                nests.append(entry)
             elif entry.sum or entry.statements:
-                phases[place >= self._phase].append(self._nest(place, entry))
-        return tuple(phases[0]), tuple(phases[1])
+                nests.append(self._nest(place, entry))
+        return tuple(nests)
 
     def add(self, nest: Nest) -> None:
         """Let a nest join an earlier one, or follow them all."""
@@ -128,7 +118,7 @@ class _Fusion:
         place = len(self._done)
         latest = self._touches.last_before(nest)
         for candidate in (latest, self._by_extents.get(nest.extents, -1)):
-            if candidate < max(latest, self._phase):
+            if candidate < max(latest, 0):
                 continue
             earlier = self._done[candidate]
             if not isinstance(earlier, _Group) or (earlier.sum and candidate > latest):
@@ -162,7 +152,7 @@ class _Fusion:
     def _take_filling(self, out: Affine, extents: Shape) -> tuple[Statement, frozenset[int]] | None:
         """Remove the statement that writes what this is added to, if nothing else reads that."""
         place = latest(self._touches.written, out, extents)
-        entry = self._done[place] if place >= self._phase else None
+        entry = self._done[place] if place >= 0 else None
         if not isinstance(entry, _Group) or entry.sum:
             return None
         if latest(self._touches.read, out, extents) >= place or entry.extents != extents:

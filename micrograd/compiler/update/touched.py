@@ -7,8 +7,9 @@ values, whose results are nodes of the graph, says it at run time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import ROW, Graph, edges, levels, replace, used_by
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.store import place_of
-from micrograd.compiler.update.memory import Memory
 from micrograd.engine import Value
 from micrograd.optim.state import scalars
 
@@ -41,10 +41,16 @@ class Touched:
 
 
 def touched_by_step(
-    memory: Memory, g: Graph, leaves: Leaves, on_the_way: Mask, places: Ids, lanes: bool
+    trained: Sequence[Sequence[Any]],
+    g: Graph,
+    leaves: Leaves,
+    on_the_way: Mask,
+    places: Ids,
+    lanes: bool,
 ) -> tuple[Graph, Touched]:
     """What an eager step would update: a parameter of which a backward pass reaches some part.
 
+    `trained` are the parameters of an optimiser, group by group.
     `on_the_way` are the nodes that the loss is computed from, whatever the integers are. The graph
     is returned with the nodes that say which were reached; with `lanes`, in any of them.
     """
@@ -57,9 +63,9 @@ def touched_by_step(
     number[places] = np.arange(len(places))
     used: list[Ids] = []
     members_of: dict[int, list[int]] = {}
-    for group in memory.optimizer.param_groups:
-        members = np.array([place_of(v) for v in scalars(group["params"])], np.int64)
-        sizes = [1 if isinstance(p, Value) else p._values.size for p in group["params"]]
+    for group in trained:
+        members = np.array([place_of(v) for v in scalars(group)], np.int64)
+        sizes = [1 if isinstance(p, Value) else p._values.size for p in group]
         owner = np.repeat(np.arange(len(sizes)), sizes)
         met = np.flatnonzero(members < len(number))
         met = met[number[members[met]] >= 0]

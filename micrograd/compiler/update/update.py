@@ -31,15 +31,13 @@ class UpdateGraph:
     results: list[tuple[int, Ids, Ids]]
 
 
-def update_graph(
-    memory: Memory, used: Ids, chosen: Ids, reached: Ids, gradients: int
-) -> UpdateGraph:
-    """The update of the parameters at the places `used`, whose gradients start at `gradients`.
+def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids) -> UpdateGraph:
+    """The update of the parameters at the places `used`, where their gradients are, too.
 
     Those in `chosen` were looked up by run-time integers. They are updated, as in an eager step,
-    only if they were: if the number in work at `reached[i]` is not 0.
+    only if they were: if the number among the gradients at `reached[i]` is not 0.
     """
-    leaves = _PlacedLeaves(gradients, shared=len(chosen) > 0)
+    leaves = _PlacedLeaves(shared=len(chosen) > 0)
     results: list[tuple[int, Ids, Ids]] = []
     for k, options in enumerate(memory.optimizer.param_groups):
         own = np.array([place_of(v) for v in scalars(options["params"])], np.int64)
@@ -67,7 +65,7 @@ def _group_update(
     rule = memory.rules[group]
     symbols = Symbols(leaves.builder)
     p = leaves.at(PARAMETERS_HOME, places)
-    g = leaves.at(GRADIENTS_HOME, leaves.gradients + places)
+    g = leaves.at(GRADIENTS_HOME, places)
     rate = leaves.at(STATE_HOME, np.array([memory.rate_address(group)]))
     cohorts = memory.cohort[places]
     where = {
@@ -105,9 +103,8 @@ def _group_update(
 class _PlacedLeaves:
     """One leaf for each place that is read."""
 
-    def __init__(self, gradients: int, shared: bool) -> None:
+    def __init__(self, shared: bool) -> None:
         self.builder = Builder(shared=shared)
-        self.gradients = gradients
         self.known: dict[int, Ids] = {}  # by home, the leaf of each address
 
     def at(self, home: int, addresses: Ids) -> Lanes:

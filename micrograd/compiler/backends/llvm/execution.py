@@ -16,7 +16,7 @@ import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.backends import checked_array, space_type, write_constants
+from micrograd.compiler.backends import Executable, checked_array, space_type, write_constants
 from micrograd.compiler.backends.llvm.ir import Machine
 from micrograd.compiler.backends.llvm.later import later
 from micrograd.compiler.backends.llvm.render import render
@@ -40,7 +40,7 @@ class LlvmExecutable:
 
     def __init__(self, program: Program, dtype: Any, machine: Machine) -> None:
         self._dtype = np.dtype(dtype)
-        self._sizes = program.sizes
+        self.sizes = program.sizes
         source = render(program, dtype, machine)
         self.source = source.text
         self.work = aligned(len(program.work), dtype)
@@ -50,37 +50,71 @@ class LlvmExecutable:
         for space, size in program.sizes.items():
             self._arrays.append(aligned(size, space_type(space, dtype)))
         self._arrays += [np.ascontiguousarray(table, np.int64) for table in source.integers]
+        self.entry = ctypes.c_void_p()  # where the function of the code in use begins
+        self._next: LlvmExecutable | None = None
+        self._at = 0  # of work, what the next one reads
         start = perf_counter()
-        self._use(Code(source.text, QUICK))
-        self._left = (perf_counter() - start) / WORTH
+        self._code = Code(source.text, QUICK)
+        self._left = (perf_counter() - start) / WORTH  # seconds to run before better code is made
         self._better: Code | None = None
+        self._is_good = self._ready = False  # whether better code is made, here, and for `step`
         self.run: Callable[[], float] = self._run_quick
+        self.step: Callable[[], float] = self._run_quick
+        self._use(self._code)
+
+    def follow(self, update: Executable, at: int) -> None:
+        """Let `step` go on with this update, which reads what is in work from there on."""
+        assert isinstance(update, LlvmExecutable)
+        self._next, self._at = update, at
+        self._use(self._code)
+        self.step = self._step_quick
+        if self._is_good and not update._is_good:
+            self._left = update._left
+        self._ready = self._is_good and update._is_good
 
     def _use(self, code: Code) -> None:
+        """Go on with this code, on the same arrays."""
         for place, array in enumerate(self._arrays):
             code.table[place] = array.ctypes.data
-        code.run.owner = code.engine, self._arrays  # type: ignore[attr-defined]  # live as long
+        if self._next is not None:
+            code.go_on(self._next.entry, self.work[self._at :].ctypes.data)
+        code.keep(self._arrays, self._next)
         self._code = code
+        self.entry.value = code.address
 
     def _run_quick(self) -> float:
         """Run code that was made quickly; after a while, better code."""
-        if self._better is not None:
-            self._use(self._better)
-            self.run = self._code.run
-            return self.run()
+        return self._take_better().run() if self._ready else self._timed(self._code.run)
+
+    def _step_quick(self) -> float:
+        return self._take_better().step() if self._ready else self._timed(self._code.step)
+
+    def _timed(self, run: Callable[[], float]) -> float:
         start = perf_counter()
-        loss = self._code.run()
+        loss = run()
         left, self._left = self._left, self._left - (perf_counter() - start)
         if left >= 0 > self._left:
             later.call(self._improve)
         return loss
 
     def _improve(self) -> None:
-        self._better = Code(self.source, GOOD)
+        for part in (self._next, self):
+            if part is not None and not part._is_good:
+                part._better, part._is_good = Code(part.source, GOOD), True
+        self._ready = True
+
+    def _take_better(self) -> Code:
+        for part in (self._next, self):
+            if part is not None and part._better is not None:
+                part._use(part._better)
+                part._better = None
+        self.run = self._code.run
+        self.step = self.run if self._next is None else self._code.step
+        return self._code
 
     def point(self, space: Space, array: NDArray[Any]) -> None:
         """Use this array itself for a space."""
-        checked_array(space, array, self._sizes, self._dtype)
+        checked_array(space, array, self.sizes, self._dtype)
         place = self._places[space]
         self._arrays[place] = array
         self._code.table[place] = array.ctypes.data
@@ -100,8 +134,20 @@ class Code:
         self.engine.finalize_object()
         table = self.engine.get_global_value_address("spaces")
         self.table = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
-        address = self.engine.get_function_address("run")
-        self.run: Callable[[], float] = ctypes.CFUNCTYPE(ctypes.c_double)(address)
+        function = ctypes.CFUNCTYPE(ctypes.c_double)
+        self.address: int = self.engine.get_function_address("run_on")
+        self.run: Callable[[], float] = function(self.engine.get_function_address("run"))
+        self.step: Callable[[], float] = function(self.engine.get_function_address("step"))
+
+    def go_on(self, entry: ctypes.c_void_p, gradients: int) -> None:
+        """Let `step` go on with what begins there."""
+        for name, value in (("next", ctypes.addressof(entry)), ("before", gradients)):
+            ctypes.c_void_p.from_address(self.engine.get_global_value_address(name)).value = value
+
+    def keep(self, *things: object) -> None:
+        """Let all that the functions use live as long as they do."""
+        for function in (self.run, self.step):
+            function.owner = self.engine, things  # type: ignore[attr-defined]
 
 
 @cache

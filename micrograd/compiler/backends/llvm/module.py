@@ -99,17 +99,15 @@ class ModuleText:
         names, self._parts = self._parts, []
         return [f"  call void @{name}()" for name in names]
 
-    def text(self, run: Sequence[str]) -> str:
-        """The whole module; `run` is the body of the function of that name."""
+    def text(self, functions: Sequence[str]) -> str:
+        """The whole module; the lines of `functions` are those that it is run by."""
         table = f"[{len(self._places) + len(self.integers)} x ptr]"
         return "\n".join(
             [
                 f"@spaces = global {table} zeroinitializer",
                 *sorted(self._declarations),
                 *self._functions,
-                "define double @run() #0 {",
-                *run,
-                "}",
+                *functions,
                 ATTRIBUTES,
                 "",
             ]

@@ -1,7 +1,9 @@
 """A program as LLVM's text.
 
 Nests that differ in nothing but where their operands lie share a function, which takes pointers.
-`run` takes nothing: the arrays' addresses are in a global table.
+The arrays' addresses are in a global table, so that `run` takes nothing. Where all is finite,
+`step` goes on with an update: `next` is the address of where its `run_on` is, which takes what it
+reads of the work of the program before it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from micrograd.compiler.backends.llvm.module import ModuleText, table_entry
 from micrograd.compiler.backends.llvm.regular import rows_alike, run_length
 from micrograd.compiler.nest.axes import mapped, merged
 from micrograd.compiler.nest.ir import (
+    GRADIENTS,
     WORK,
     Affine,
     Counter,
@@ -27,6 +30,7 @@ from micrograd.compiler.nest.ir import (
     Listed,
     Nest,
     Program,
+    Range,
     Space,
     SpaceRole,
     size_of,
@@ -57,19 +61,60 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
             calls.add(nest)
         calls.repeat(program.nests[repeat.first : repeat.end], repeat.count)
         done = repeat.end
-    for nest in program.nests[done : program.update_from]:
+    for nest in program.nests[done:]:
         calls.add(nest)
-    lines = ["entry:", *module.calls_of_parts(), *_check(program, module)]
-    for nest in program.nests[program.update_from :]:
-        calls.add(nest)
-    lines += [*module.calls_of_parts(), *_answer(program, module)]
-    return Text(module.text(lines), spaces, tuple(module.integers))
+    parts = module.calls_of_parts()
+    if program.loss is None:
+        functions = _update(parts, spaces.index(GRADIENTS))
+    else:
+        check = _check([(program.loss, 1), *program.checked], module)
+        functions = [
+            "define double @run() #0 {",
+            "entry:", *parts, *check, *_answer(program.loss, module),
+            "}",
+            *STEP,
+        ]  # fmt: skip
+    return Text(module.text(functions), spaces, tuple(module.integers))
 
 
-def _check(program: Program, module: ModuleText) -> list[str]:
+STEP = """\
+@next = global ptr null
+@before = global ptr null
+define double @step() #0 {
+entry:
+  %loss = call double @run()
+  %finite = fcmp ord double %loss, %loss
+  br i1 %finite, label %update, label %done
+update:
+  %cell = load ptr, ptr @next
+  %run_on = load ptr, ptr %cell
+  %before = load ptr, ptr @before
+  call void %run_on(ptr %before)
+  br label %done
+done:
+  ret double %loss
+}""".splitlines()
+
+
+def _update(parts: list[str], place: int) -> list[str]:
+    """The functions of an update, whose gradients may be made to lie elsewhere for each run."""
+    return [
+        "define double @run() #0 {",
+        "entry:", *parts, f"  ret double {DOUBLE.constant(0.0)}",
+        "}",
+        "define void @run_on(ptr %gradients) #0 {",
+        "entry:",
+        f"  store ptr %gradients, ptr {table_entry(place)}",
+        "  %loss = call double @run()",
+        "  ret void",
+        "}",
+    ]  # fmt: skip
+
+
+def _check(ranges: list[Range], module: ModuleText) -> list[str]:
     """Go to `stop` where a number that is checked is not finite."""
     lines = [f"  %work = load ptr, ptr {table_entry(0)}"]
-    for k, (base, length) in enumerate(_joined([(program.loss, 1), *program.checked])):
+    for k, (base, length) in enumerate(_joined(ranges)):
         write = partial(listed.emit_finite, n=length)
         name = module.function(("finite", length), "ptr %p", write, "i1")
         lines += [
@@ -81,11 +126,11 @@ def _check(program: Program, module: ModuleText) -> list[str]:
     return lines
 
 
-def _answer(program: Program, module: ModuleText) -> list[str]:
+def _answer(loss: int, module: ModuleText) -> list[str]:
     """Return the loss; nan after `stop`."""
     number = module.precision.name
     lines = [
-        f"  %at = getelementptr {number}, ptr %work, i64 {program.loss}",
+        f"  %at = getelementptr {number}, ptr %work, i64 {loss}",
         f"  %loss = load {number}, ptr %at",
     ]
     if module.precision is FLOAT:
@@ -95,9 +140,9 @@ def _answer(program: Program, module: ModuleText) -> list[str]:
     return [*lines, "stop:", f"  ret double {DOUBLE.constant(math.nan)}"]
 
 
-def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _joined(ranges: list[Range]) -> list[Range]:
     """The ranges, with those that touch made one."""
-    joined: list[tuple[int, int]] = []
+    joined: list[Range] = []
     for base, length in sorted(r for r in ranges if r[1]):
         if joined and base <= sum(joined[-1]):
             start, before = joined[-1]

@@ -34,31 +34,36 @@ class Writer(TermLines):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._copies: list[tuple[str, str]] = []
-        self._all(program.nests[: program.update_from])
-        loss = self._view(Affine(WORK, program.loss, ()), ())
-        self._line(f"loss = {loss}.item()")
-        self._line("if not isfinite(loss):\n        return nan")
-        for base, length in program.checked:  # 0 · x is nan where x is not finite, and nan is true
-            zeros = self._constant(0.0, (length,))
-            self._line(f"if {self._block(base, length)}.dot({zeros}):\n        return nan")
-        self._updates(program)
-        self._commit()
-        self._flush()
+        if program.loss is None:
+            self._update(program)
+        else:
+            self._loss(program, program.loss)
         lines = [f"    {line}" for line in self._lines]
-        self.function = "\n".join(["def run():", *lines, f"    return {loss}.item()"])
+        self.function = "\n".join(["def run():", *lines])
 
     @property
     def source(self) -> str:
         """The function, after a line for each view and constant that it uses."""
         return "\n".join([*self.declared(), "", self.function, ""])
 
-    def _updates(self, program: Program) -> None:
-        """What follows the check, but for the copies to parameters and state, which are noted."""
-        nests = program.nests[program.update_from :]
+    def _loss(self, program: Program, at: int) -> None:
+        self._all(program.nests)
+        loss = self._view(Affine(WORK, at, ()), ())
+        self._line(f"loss = {loss}.item()")
+        self._line("if not isfinite(loss):\n        return nan")
+        for base, length in program.checked:  # 0 · x is nan where x is not finite, and nan is true
+            zeros = self._constant(0.0, (length,))
+            self._line(f"if {self._block(base, length)}.dot({zeros}):\n        return nan")
+        self._line("return loss")
+
+    def _update(self, program: Program) -> None:
+        """Everything but the copies to parameters and state, and these at the end."""
         self._touches = Touches(program)
-        for place, nest in enumerate(nests):
+        for place, nest in enumerate(program.nests):
             self._touches.note(nest, place)
-        self._all(nests)
+        self._all(program.nests)
+        self._commit()
+        self._line("return 0.0")
 
     def _commit(self) -> None:
         """Copy new parameters and state, in one call inside which no signal handler can run.

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.backends import checked_array, space_type, write_constants
+from micrograd.compiler.backends import Executable, checked_array, space_type, write_constants
 from micrograd.compiler.backends.numpy.calls import Writer
 from micrograd.compiler.backends.numpy.rows import each
-from micrograd.compiler.nest.ir import WORK, Program, Space
+from micrograd.compiler.nest.ir import GRADIENTS, WORK, Program, Space
 from micrograd.compiler.store import aligned
 
 
@@ -28,7 +28,7 @@ class NumpyExecutable:
 
     def __init__(self, program: Program, dtype: Any) -> None:
         self._dtype = np.dtype(dtype)
-        self._sizes = program.sizes
+        self.sizes = program.sizes
         self.work = aligned(len(program.work), dtype)
         write_constants(self.work, program)
         self._spaces: dict[Space, NDArray[Any]] = {WORK: self.work}
@@ -53,10 +53,24 @@ class NumpyExecutable:
         self.source = writer.source
         exec(compile(writer.function, "<program>", "exec"), self._names)
         self.run = _quiet(self._names["run"])
+        self.step = self.run
+
+    def follow(self, update: Executable, at: int) -> None:
+        """Let `step` go on with this update, which reads what is in work from there on."""
+        run, go_on = self.run, update.run
+        update.point(GRADIENTS, self.work[at : at + update.sizes[GRADIENTS]])
+
+        def step() -> float:
+            loss = run()
+            if loss == loss:
+                go_on()
+            return loss
+
+        self.step = step
 
     def point(self, space: Space, array: NDArray[Any]) -> None:
         """Use this array for a space: arguments are read in each run, others also written to."""
-        flat = checked_array(space, array, self._sizes, self._dtype).reshape(-1)
+        flat = checked_array(space, array, self.sizes, self._dtype).reshape(-1)
         self._spaces[space] = flat
         for name, (access, _) in self._views.items():
             if access.space is space:

@@ -37,13 +37,8 @@ def simplified(program: Program) -> Program:
     work = _Simplification(program)
     nests = [work.changed(place) for place in range(len(work.nests))]
     kept = [work.still_needed(place) for place in range(len(nests))]
-    first = work.update_from
-    before, after = (
-        tuple(nest for nest, keep in zip(nests[part], kept[part], strict=True) if keep)
-        for part in (slice(first), slice(first, None))
-    )
-    sizes = {**program.sizes, MASKS: len(program.work)}
-    return replace(program, nests=before + after, update_from=len(before), sizes=sizes)
+    left = tuple(nest for nest, keep in zip(nests, kept, strict=True) if keep)
+    return replace(program, nests=left, sizes={**program.sizes, MASKS: len(program.work)})
 
 
 def _single(nests: tuple[Nest, ...]) -> list[Nest]:
@@ -57,9 +52,7 @@ def _single(nests: tuple[Nest, ...]) -> list[Nest]:
 
 class _Simplification:
     def __init__(self, program: Program) -> None:
-        before = _single(program.nests[: program.update_from])
-        self.nests = [*before, *_single(program.nests[program.update_from :])]
-        self.update_from = len(before)
+        self.nests = _single(program.nests)
         self._touches = Touches(program)
         sizes = program.all_sizes
         self._first_write = {space: np.full(n, NEVER, np.int32) for space, n in sizes.items()}

@@ -1,0 +1,84 @@
+"""The update that follows a program in its steps, and the tests that it is still the right one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from micrograd.compiler.backends import Executable
+from micrograd.compiler.passes import Update
+from micrograd.engine import packed, same_lists
+
+
+class Members:
+    """The parameters of an optimiser's groups, as they were."""
+
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        self.lists: list[list[Any]] = [group["params"] for group in groups]
+        self._packed = packed(self.lists)
+        self._alive = [list(members) for members in self.lists]  # so that no address is new
+
+    def same(self, groups: list[dict[str, Any]]) -> bool:
+        """Whether each group has the parameters that it had."""
+        for group, members in zip(groups, self.lists):  # noqa: B905
+            if group["params"] is not members:
+                return False
+        return len(groups) == len(self.lists) and same_lists(self.lists, self._packed)
+
+
+class Stepping:
+    """An update made ready to run; without parameters that are touched there is nothing to run."""
+
+    def __init__(self, unit: Update, executable: Executable | None, milliseconds: float) -> None:
+        self.unit = unit
+        self.executable = executable
+        self.milliseconds = milliseconds
+        self._memory = memory = unit.memory
+        self._version = memory.version
+        self._settled = 0
+        self._groups: list[dict[str, Any]] = []
+        self._remember()
+
+    def fits(self) -> bool:
+        """Whether state and options are where and what they were."""
+        memory = self._memory
+        optimizer = memory.optimizer
+        return (
+            optimizer.state is memory
+            and memory.loose is None
+            and memory.settled == self._settled
+            and memory.version == self._version
+            and (optimizer.param_groups == self._groups or self._takes_rates())
+        )
+
+    def _takes_rates(self) -> bool:
+        """Whether nothing but learning rates has changed; those of now are then taken over."""
+        memory = self._memory
+        groups = memory.optimizer.param_groups
+        if len(groups) != len(self._groups):
+            return False
+        for group, before in zip(groups, self._groups, strict=True):
+            if {**group, "lr": 0} != {**before, "lr": 0}:
+                return False
+        for k, group in enumerate(groups):
+            memory.numbers[memory.rate_address(k)] = group["lr"]
+        self._groups = [dict(group) for group in groups]
+        return True
+
+    def follow(self) -> bool:
+        """Take over new learning rates and state; False if something else has changed, too."""
+        memory = self._memory
+        if memory.optimizer.state is not memory:
+            return False
+        memory.refresh()
+        memory.settle()
+        if memory.version != self._version:
+            return False
+        self._remember()
+        return True
+
+    def _remember(self) -> None:
+        """Note the options that the next steps are made with, and that they are made."""
+        memory = self._memory
+        memory.note_steps(self.unit.touched.used)
+        self._groups = [dict(group) for group in memory.optimizer.param_groups]
+        self._settled = memory.settled
