@@ -82,16 +82,16 @@ class Builder:
         factors = [x for term in terms for x in term[:2] if x is not None]
         count = max((len(x.ids) for x in factors), default=1)
         if self.shared and count > 1:
-            columns = [np.broadcast_to(x.ids, (count,)) for x in factors]
-            distinct, place = np.unique(np.stack(columns), axis=1, return_inverse=True)
-            rows = iter(distinct)
+            columns = np.stack([np.broadcast_to(x.ids, (count,)) for x in factors], 1)
+            distinct, place = _distinct(columns)
+            rows = iter(distinct.T)
             lanes = [
                 (*(None if x is None else Lanes(self, next(rows)) for x in term[:2]), term[2])
                 for term in terms
             ]
-            ids = self.block_of_sums(distinct.shape[1])
+            ids = self.block_of_sums(len(distinct))
             self.define(ids, lanes)  # type: ignore[arg-type]
-            return ids[place.ravel()]
+            return ids[place]
         ids = self.block_of_sums(count)
         self.define(ids, terms)
         return ids
@@ -116,8 +116,8 @@ class Builder:
             columns[:, i] = x.ids if isinstance(x, Lanes) else self.constant(float(x))
         place = np.arange(count)
         if self.shared:
-            columns, place = np.unique(columns, axis=0, return_inverse=True)
-            count, place = len(columns), place.ravel()
+            columns, place = _distinct(columns)
+            count = len(columns)
         first = self.size
         part = _nodes(
             ROW, count, args=columns, row=np.full(count, ROW_INDEX[name], np.int16),
@@ -205,6 +205,14 @@ class Symbols:
             u, v = (*lanes, None, None)[:2]
             terms.append((u, v, c))
         return terms
+
+
+def _distinct(rows: Ids) -> tuple[Ids, Ids]:
+    """The rows that there are, each once, and which of them each is."""
+    if (rows[1:] > rows[:-1]).all(0).any():  # as those of parameters and gradients
+        return rows, np.arange(len(rows))
+    distinct, place = np.unique(rows, axis=0, return_inverse=True)
+    return distinct, place.ravel()
 
 
 def _nodes(kind: Any, count: int, **given: Any) -> Graph:
