@@ -11,6 +11,7 @@ import numpy as np
 
 from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.backends import Executable
+from micrograd.compiler.fallback import eager_value
 from micrograd.compiler.nest.ir import PARAMETERS, STATE
 from micrograd.compiler.passes import GRADIENT, STEP, VALUE, Compilation, Update, compiled
 from micrograd.compiler.runner import Runner, load
@@ -88,13 +89,17 @@ class Programs:
         """The program that ran last in this mode, if these arguments are like those it had."""
         runner = self._last.get(mode)
         if runner is not None and runner.holds(inputs) and runner.fits(mode):
-            self.newest, self.mode = runner, mode
-            return runner
+            return self._chosen(runner, mode)
         runner = self._last.get(_key(mode, inputs))
         if runner is None or not runner.fits(mode) or not runner.refill(inputs):
             return None
-        self._last[mode] = self.newest = runner
-        self.mode = mode
+        self._last[mode] = runner
+        return self._chosen(runner, mode)
+
+    def _chosen(self, runner: Runner, mode: str) -> Runner:
+        self.newest, self.mode = runner, mode
+        if runner.traced.left:
+            runner.leave()
         return runner
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
@@ -105,8 +110,7 @@ class Programs:
         if runner.traced.is_due() or (runner.traced.tried and self._untried(runner.traced, inputs)):
             return None
         runner.take(inputs, final=True)
-        self.newest, self.mode = runner, mode
-        return runner
+        return self._chosen(runner, mode)
 
     def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         """The program for these arguments, pointed at them."""
@@ -146,9 +150,8 @@ class Programs:
         self._runners.move_to_end(key)
         if mode is STEP and not (runner.stepping and runner.stepping.follow()):
             runner.followed_by(self._stepping(runner))
-        self.newest, self.mode = runner, mode
         runner.take(inputs, final=runner.traced.verified)
-        return runner
+        return self._chosen(runner, mode)
 
     def _agrees(self, traced: Traced, inputs: tuple[Any, ...]) -> bool:
         """Trace again when that is due, and for integers that were never tried.
@@ -162,8 +165,22 @@ class Programs:
             _, sample, shape = self._sample(arguments)
             if not self._source().verify(traced, sample, shape):
                 return False
+            if not traced.compared:
+                self._compare(traced, sample)
         traced.verified, traced.due = True, False
         return True
+
+    def _compare(self, traced: Traced, sample: tuple[Any, ...]) -> None:
+        """Raise a CompileError if the function, run as it is, finds another loss."""
+        loss = eager_value(self._fn, sample, batch=False)
+        loss = loss[0] if traced.outputs.has_aux else loss
+        if not np.isclose(loss, traced.loss, rtol=1e-6, atol=1e-9, equal_nan=True):
+            raise CompileError(
+                f"cannot be compiled: {getattr(self._fn, '__qualname__', self._fn)} gives {loss!r} "
+                f"when it runs by itself, and {traced.loss!r} while it is traced: it asks for the "
+                "types of its arguments, or for something that changes from call to call"
+            )
+        traced.compared = True
 
     def _check_samples(self, traced: Traced, inputs: tuple[Any, ...]) -> None:
         """Try the integers of all samples of a batch of which the first was traced."""

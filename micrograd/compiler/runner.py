@@ -15,6 +15,7 @@ from micrograd.compiler.nest.ir import PARAMETERS, Program, Space, SpaceRole
 from micrograd.compiler.passes import STEP, Compilation
 from micrograd.compiler.stepping import Members, Stepping
 from micrograd.compiler.store import Store, place_of, store_of
+from micrograd.compiler.trace.left import Work
 from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value, floats_in
@@ -150,6 +151,14 @@ class Runner:
         self._count = len(inputs)
         self._held = inputs if repeatable else None
         self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
+
+    def leave(self) -> None:
+        """Let what the function leaves behind be the numbers of this program."""
+        values = self.traced.outputs.values[len(self.unit.outputs) - self.traced.outputs.left :]
+        places = self.unit.outputs[len(self.unit.outputs) - len(values) :].tolist()
+        Work(self.executable.work).hold(values, places)
+        for left in self.traced.left:
+            left.put()
 
     def result(self, loss: float) -> Any:
         """The loss, with aux if the function has one."""

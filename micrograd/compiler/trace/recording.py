@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.codes import ROW_INDEX, ROWS
+from micrograd.compiler.trace.left import is_left
 from micrograd.compiler.trace.tracer import DETACH, LARGEST, SIDES, Read, Tracer
 from micrograd.engine import Value
 from micrograd.ops import BY_HAND, OPS
@@ -176,6 +177,8 @@ class _LeafNumbers:
             raise Unrecordable(MADE_EARLIER, user)
         if id(v) in self.made:
             return self._constant(v._data)
+        if id(v) not in self.numbers and is_left(v):
+            raise Unrecordable(MADE_EARLIER, user)
         if id(v) not in self.numbers:
             self.numbers[id(v)] = len(self.parameters)
             self.parameters.append(v)

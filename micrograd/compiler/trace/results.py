@@ -25,6 +25,7 @@ class Outputs:
     has_aux: bool
     constants: list[Any] = field(default_factory=list)
     rebuild: Rebuild = lambda numbers: None  # aux from the numbers of the values
+    left: int = 0  # how many of the values, the last ones, the function has left somewhere
 
 
 def outputs_of(result: Any, mean: bool = False) -> Outputs:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.left import Left
 from micrograd.compiler.trace.named import NUMBERS, Entries, Named
 from micrograd.engine import packed, same_entries, same_lists
 from micrograd.nn.module import attributes_set
@@ -34,6 +35,7 @@ class Surroundings:
         "_classes",
         "_copies",
         "_entries",
+        "_held",
         "_lists",
         "_modules",
         "_others",
@@ -52,14 +54,32 @@ class Surroundings:
         self._entries, self._modules = found.entries(modules=False), found.entries(modules=True)
         self._arrays = [(x, _content(x)) for x in found.arrays]
         self._sizes = [(x, len(x)) for x in found.dicts]
+        self._held = [(vars(x), len(vars(x))) for x in found.objects if hasattr(x, "__dict__")]
         self._others = [(x, list(x)) for x in found.others]
         self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()]
         self._classes = [(c, n, vars(c)[n]) for c in found.classes for n in sorted(found.names)
                          if n in vars(c)]  # fmt: skip
         self._set = attributes_set()
 
+    def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
+        """What the function has put into dicts, and lists and sets that it has changed.
+
+        These with what they held before.
+        """
+        put: list[Left] = []
+        for entries in (self._entries, self._modules):
+            put += [Left(d, key, d[key]) for d, key, value in zip(*entries, strict=True)
+                    if key in d and not _same(d[key], value)]  # fmt: skip
+        known = {(id(left.where), left.key) for left in put}
+        for d, size in self._sizes + self._held:
+            if len(d) > size:
+                put += [Left(d, k, d[k]) for k in list(d)[size:] if (id(d), k) not in known]
+        held = [*zip(self._lists, self._copies, strict=True), *self._others]
+        return put, [(x, items) for x, items in held if not _equal(x, items)]
+
     def drop_changed(self) -> None:
         """Leave out what has changed: called after the function has run, what it counts itself."""
+        self._held = []
         self._cells = [(cell, value) for cell, value in self._cells if cell.cell_contents is value]
         kept = [k for k, x in enumerate(self._lists) if _equal(x, self._copies[k])]
         self._lists = [self._lists[k] for k in kept]

@@ -19,6 +19,7 @@ from micrograd.compiler.trace.integers import (
     solve,
     with_integers,
 )
+from micrograd.compiler.trace.left import Left, values_in
 from micrograd.compiler.trace.reachable import generators_of, leaves_of, lengths_of
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.trace.results import Outputs, outputs_of
@@ -31,9 +32,14 @@ from micrograd.errors import CompileError
 
 REASONS = {
     MADE_BY_HAND: "a node with a hand-written _backward has no expression to compile",
-    "earlier": "a value that was computed before the call is used; compute it inside the function",
+    "earlier": "a value that was computed before the call is used; compute it inside the function, "
+    "or let it be an argument and a result: `loss, state = f.step(x, state)`",
 }
 RECHECKED = {2 * 4**k for k in range(1, 16)}  # calls before which a program is traced again
+KEPT_IN_LIST = (
+    "a value that is computed here is put into a list outside, which only a call that runs could "
+    "do; return it: `return loss, values`"
+)
 ANY = 1 << 62  # the extent of an integer that is a number only
 
 
@@ -63,6 +69,9 @@ class Traced:
     verified: bool = False  # whether a second trace has agreed
     due: bool = False  # whether it is time for another
     calls: Calls = field(default_factory=Calls)
+    left: list[Left] = field(default_factory=list)  # what the function puts into attributes
+    loss: float = 0.0  # as the last trace had it
+    compared: bool = False  # whether the function run by itself has agreed
 
     def passes(self) -> bool:
         """Count a call, if nothing is to be looked at before it; False if something is."""
@@ -85,6 +94,7 @@ class Traceable:
         self.fn = fn
         self.known = list(known)
         self.mean = mean  # whether results are means over samples
+        self._places: list[tuple[dict[Any, Any], Any]] = []  # where it leaves Values behind
 
     def trace(self, arguments: tuple[Any, ...], shape: CallShape) -> Traced:
         """Trace, with several sets of integers if they index lists.
@@ -96,6 +106,7 @@ class Traceable:
         before = random_states(generators)
         captured = Surroundings(self.fn)
         run = self._run(arguments, shape)
+        left = self._left(captured, run, arguments, shape)
         drew = random_states(generators) != before
         if run.tracer.indexed:
             known = self.known or leaves_of(self.fn)
@@ -108,6 +119,8 @@ class Traceable:
             self._refuse_randomness(traced, arguments, shape)
         captured.drop_changed()
         traced.captured = captured
+        traced.left = left
+        traced.loss = run.loss
         traced.milliseconds = 1e3 * (perf_counter() - start)
         return traced
 
@@ -117,6 +130,7 @@ class Traceable:
         Finds what changes from call to call: randomness, counters, globals. False if an integer
         is past the tables as they were seen.
         """
+        self._places = [(x.where, x.key) for x in traced.left]
         run = self._run(arguments, shape)
         ids = np.array(run.made.ids, np.int64)
         if traced.choices is not None:
@@ -125,6 +139,7 @@ class Traceable:
                 return False
         known = traced.recording.parameters
         again = self._record(run, arguments, shape, known)
+        traced.loss = run.loss
         self._check_constants(traced.outputs, run.outputs)
         if len(again.parameters) != len(known):
             self._refuse("another parameter is used than in the call before", 0, arguments, shape)
@@ -137,6 +152,37 @@ class Traceable:
         except Divergence as divergence:
             self._refuse(divergence.reason, divergence.node, arguments, shape)
         return True
+
+    def _left(
+        self, captured: Surroundings, run: _Run, arguments: tuple[Any, ...], shape: CallShape
+    ) -> list[Left]:
+        """What the function leaves behind; the Values in it become outputs.
+
+        Raises a CompileError for what only a call that runs could leave.
+        """
+        put, changed = captured.left()
+        known = {id(v): node for node, v in enumerate(run.tracer.nodes)}
+        for x, before in changed:
+            nodes = [known[id(v)] for v in values_in(list(x)) if id(v) in known]
+            if nodes:
+                try:
+                    self._refuse(KEPT_IN_LIST, nodes[0], arguments, shape)
+                finally:
+                    x.clear()
+                    x.extend(before) if hasattr(x, "extend") else x.update(before)
+        self._places = [(x.where, x.key) for x in put if x.values(known)]
+        return self._leave(run)
+
+    def _leave(self, run: _Run) -> list[Left]:
+        """What a trace has left where the first one left something."""
+        if not self._places:
+            return []
+        known = {id(v): node for node, v in enumerate(run.tracer.nodes)}
+        left = [Left(where, key, where[key]) for where, key in self._places if key in where]
+        found = {id(v): v for x in left for v in x.values(known)}
+        run.outputs.values += found.values()
+        run.outputs.left = len(found)
+        return left
 
     # ---- traces --------------------------------------------------------------------------------
 
@@ -152,7 +198,9 @@ class Traceable:
                 raise tracer.refusal  # the program went on after it, another way
             return _Run(tracer, made, outputs_of(result, self.mean))
 
-        return run_traced(tracer, program)
+        run = run_traced(tracer, program)
+        self._leave(run)
+        return run
 
     def _record(
         self, run: _Run, arguments: tuple[Any, ...], shape: CallShape, known: Sequence[Value]
@@ -214,6 +262,10 @@ class _Run:
     tracer: Tracer
     made: StandIns
     outputs: Outputs
+
+    @property
+    def loss(self) -> float:
+        return self.outputs.values[0]._data
 
 
 class _Trials:

@@ -1,0 +1,73 @@
+"""Values that a function leaves behind, in attributes and entries of dicts: numbers of each call.
+
+`self.out = …` in a layer is read after a call, for a plot. So such a Value is an output of the
+program; it becomes a leaf whose number is where the program writes it. A list that grows, or holds
+what was computed, would need the call itself: that is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from micrograd.engine import Value, home_of, move
+from micrograd.tensors.tensor import Tensor
+
+DEPTH = 4  # of lists in lists that are looked through
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Left:
+    """What was put where: an entry of a dict, that of an object's attributes among them."""
+
+    where: dict[Any, Any]
+    key: Any
+    what: Any
+
+    def values(self, known: Container[int]) -> list[Value]:
+        """The Values in it that the function made."""
+        return [v for v in values_in(self.what) if id(v) in known]
+
+    def put(self) -> None:
+        """Put it there again."""
+        self.where[self.key] = self.what
+
+
+def values_in(x: Any, depth: int = DEPTH) -> Iterator[Value]:
+    """The Values in lists and arrays."""
+    if isinstance(x, Value):
+        yield x
+    elif isinstance(x, Tensor):
+        yield from x._values.flat
+    elif depth and isinstance(x, list | tuple):
+        for item in x:
+            yield from values_in(item, depth - 1)
+    elif depth and isinstance(x, dict):
+        for item in x.values():
+            yield from values_in(item, depth - 1)
+    elif isinstance(x, np.ndarray) and x.dtype == object:
+        yield from (v for v in x.flat if isinstance(v, Value))
+
+
+class Work:
+    """The numbers of a program that has run, as the home of what it leaves behind."""
+
+    def __init__(self, work: np.ndarray) -> None:
+        self.view = work.data
+
+    def hold(self, values: Sequence[Value], places: Sequence[int]) -> None:
+        """Let these be leaves whose numbers are at these places, now and after each run."""
+        for v, place in zip(values, places, strict=True):
+            if not is_left(v):
+                v.__class__ = Value
+                v._become(None, (), None, None)
+            move(v, self, place)
+
+
+def is_left(v: Value) -> bool:
+    """Whether a leaf is what some function has left behind."""
+    home = home_of(v)
+    return home is not None and isinstance(home[0], Work)
