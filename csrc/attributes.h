@@ -13,7 +13,9 @@ static PyObject *inputs_of(Value *v) {
 static PyObject *get_inputs(Value *v, void *unused) { return inputs_of(v); }
 
 static PyObject *get_data(Value *v, void *unused) { return PyFloat_FromDouble(number(v)); }
-static PyObject *get_grad(Value *v, void *unused) { return PyFloat_FromDouble(v->grad); }
+static PyObject *get_grad(Value *v, void *unused) {
+    return PAID(v) ? PyFloat_FromDouble(v->grad) : NULL;
+}
 
 static int set_data(Value *v, PyObject *x, void *unused) {
     double d;
@@ -25,7 +27,7 @@ static int set_data(Value *v, PyObject *x, void *unused) {
 
 static int set_grad(Value *v, PyObject *x, void *unused) {
     if (!x) { PyErr_SetString(PyExc_AttributeError, "grad cannot be deleted"); return -1; }
-    return to_double(x, "grad", &v->grad) ? 0 : -1;
+    return PAID(v) && to_double(x, "grad", &v->grad) ? 0 : -1;
 }
 
 static PyObject *get_a(Value *v, void *unused) {
@@ -43,9 +45,11 @@ static PyObject *get_row(Value *v, void *unused) {
 }
 
 static PyObject *get_mark(Value *v, void *unused) {
+    if (!PAID(v)) return NULL;
     return v->mark ? PyLong_FromUnsignedLongLong(v->mark) : Py_NewRef(Py_None);
 }
 static int set_mark(Value *v, PyObject *x, void *unused) {
+    if (!PAID(v)) return -1;
     v->mark = !x || x == Py_None ? 0 : PyLong_Check(x) ? PyLong_AsUnsignedLongLong(x) : 1;
     return PyErr_Occurred() ? -1 : 0;
 }

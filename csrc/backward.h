@@ -120,6 +120,7 @@ static int pull_held(List *order, int watched) {
 }
 
 static PyObject *node_backward(PyObject *self, PyObject *unused) {
+    if (owed && !pay()) return NULL;
     Value *root = (Value *)self;
     List order = {0};
     int well = prepare(root, &order);

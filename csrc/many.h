@@ -97,7 +97,12 @@ static int for_each(PyObject *values, int (*each)(Value *, PyObject *), PyObject
     return well && !PyErr_Occurred();
 }
 
-static int zero_gradient(Value *v, PyObject *unused) { v->grad = 0.0; v->mark = 0; return 1; }
+static int zero_gradient(Value *v, PyObject *unused) {
+    if (!PAID(v)) return 0;
+    v->grad = 0.0;
+    v->mark = 0;
+    return 1;
+}
 
 static int append(PyObject *list, PyObject *x) {
     int well = x && PyList_Append(list, x) == 0;
@@ -105,7 +110,7 @@ static int append(PyObject *list, PyObject *x) {
     return well;
 }
 static int append_number(Value *v, PyObject *list) { return append(list, PyFloat_FromDouble(number(v))); }
-static int append_gradient(Value *v, PyObject *list) { return append(list, PyFloat_FromDouble(v->grad)); }
+static int append_gradient(Value *v, PyObject *list) { return append(list, get_grad(v, NULL)); }
 
 static PyObject *function_zero_gradients(PyObject *module, PyObject *values) {
     return for_each(values, zero_gradient, NULL) ? Py_NewRef(Py_None) : NULL;
@@ -159,6 +164,14 @@ static PyObject *function_move(PyObject *module, PyObject *args) {
     Py_XDECREF(home);
     PyBuffer_Release(&buffer);
     return well ? Py_NewRef(Py_None) : NULL;
+}
+
+/* owe(write): gradients of Values in stores are there when this has been called */
+static PyObject *function_owe(PyObject *module, PyObject *write) {
+    PyObject *before = owed;
+    owed = Py_NewRef(write);
+    Py_XDECREF(before);
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *function_home_of(PyObject *module, PyObject *x) {

@@ -74,7 +74,7 @@ static PyMethodDef functions[] = {
     FUNCTION(record, METH_VARARGS), FUNCTION(compute, METH_VARARGS),
     FUNCTION(weighted_sum, METH_VARARGS), FUNCTION(zero_gradients, METH_O),
     FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
-    FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O),
+    FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
     FUNCTION(packed, METH_O), FUNCTION(same_lists, METH_VARARGS), FUNCTION(same_entries, METH_VARARGS), {NULL}};
 
 static struct PyModuleDef definition = {

@@ -52,6 +52,7 @@ static PyObject *rows[MOST_ROWS]; /* the row of the op table that a number stand
 static unsigned char arity[MOST_ROWS];
 static int row_count;
 static int observed;              /* whether anybody watches */
+static PyObject *owed;            /* writes gradients of Values in stores; NULL: there are none */
 
 #define OBJECT(v) ((PyObject *)(v))
 #define REFERENCE(v) ((Value *)Py_NewRef(OBJECT(v)))
@@ -59,6 +60,17 @@ static int observed;              /* whether anybody watches */
 #define ANY_VALUE(x) (IS_VALUE(x) || PyObject_TypeCheck(OBJECT(x), value_type))
 
 #include "rows.h"
+
+/* Writes what is owed, where that may be of a Value; 0 with an error set. */
+static int pay(void) {
+    PyObject *write = owed;
+    owed = NULL;
+    PyObject *done = PyObject_CallNoArgs(write);
+    Py_DECREF(write);
+    Py_XDECREF(done);
+    return done != NULL;
+}
+#define PAID(v) (!UNLIKELY(owed) || (v)->row != ROW_STORED || pay())
 
 static inline int is_leaf(const Value *v) { return v->row <= ROW_STORED; }
 

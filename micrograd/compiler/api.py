@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
+import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from threading import RLock
@@ -17,6 +19,7 @@ from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
 from micrograd.compiler.fallback import eager_gradient, eager_step, eager_value, inside
+from micrograd.compiler.owed import owed
 from micrograd.compiler.passes import GRADIENT, STEP, VALUE
 from micrograd.compiler.runner import Runner, chosen
 from micrograd.compiler.trace.tracer import active, current, refuse
@@ -169,6 +172,27 @@ class Compiled(Generic[Result]):
         vars(instance)[self._name] = bound
         return bound
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled[Result]:
+        """Of a method or an object with its parameters and optimiser; functions stay what they are.
+
+        The copy has no programs yet.
+        """
+        fn = copy.deepcopy(self.fn, memo)
+        given = self._explicit, self._optimizer
+        if fn is not self.fn:
+            given = copy.deepcopy(given, memo)
+        return Compiled(fn, *given, self.batch, self.backend, self.dtype, self.exact)
+
+    def __reduce__(self) -> Any:
+        owner, name = getattr(self.fn, "__self__", None), getattr(self.fn, "__name__", "")
+        if getattr(type(owner), name, None).__class__ is Compiled:
+            return getattr, (owner, name)  # made anew for the object when it is asked for
+        module = sys.modules.get(getattr(self.fn, "__module__", ""))
+        if getattr(module, getattr(self.fn, "__qualname__", ""), None) is self:
+            return self.fn.__qualname__  # by its name, as functions are
+        options = self.batch, self.backend, self.dtype, self.exact
+        return Compiled, (self.fn, self._explicit, self._optimizer, *options)
+
     # ---- running -------------------------------------------------------------------------------
 
     def __call__(self, *inputs: Any) -> Result:
@@ -193,6 +217,8 @@ class Compiled(Generic[Result]):
         with self._lock:
             if not self._is_eager():
                 runner = self._programs.runner(GRADIENT, inputs)
+                if runner.owes:
+                    owed.write()
                 loss = runner.executable.run()
                 if loss == loss:
                     return runner.result(loss), runner.gradient(self._programs.parameters)
@@ -206,12 +232,16 @@ class Compiled(Generic[Result]):
             runner = self._step_runner(inputs)
             if runner is None:
                 return math.nan
-            return runner.executable.step()
+            loss = runner.executable.step()
+            if loss == loss:
+                owed.by(runner)
+            return loss
 
     def step(self, *inputs: Any) -> Result:
         """The loss (or (loss, aux)) before the step, and one update of the parameters.
 
-        A step that is interrupted has changed all parameters, or none.
+        Afterwards `p.grad` is the gradient that the step was made with, 0 where it did not come to
+        a parameter. A step that is interrupted has changed all parameters, or none.
         """
         with self._lock:
             result: Result
@@ -221,6 +251,8 @@ class Compiled(Generic[Result]):
                 runner = self._step_runner(inputs)
             loss: Any = math.nan if runner is None else runner.executable.step()
             if runner is not None and loss == loss:
+                if owed.now is not runner:
+                    owed.by(runner)
                 result = runner.result(loss) if runner.has_aux else loss
             else:
                 assert self.optimizer is not None

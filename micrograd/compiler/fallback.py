@@ -43,10 +43,11 @@ def eager_gradient(
 
 
 def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Optimizer) -> Any:
-    """The loss (or (loss, aux)) and one update; gradients are left as they were."""
+    """The loss (or (loss, aux)) and one update; other gradients are left as they were."""
     loss, result = _run(fn, inputs, batch)
     leaves = [v for group in optimizer.param_groups for v in scalars(group["params"])]
-    kept = [(v, v.grad, v._mark) for v in (*topological_order(loss), *leaves)]
+    own = set(map(id, leaves))
+    kept = [(v, v.grad, v._mark) for v in topological_order(loss) if id(v) not in own]
 
     def updates() -> list[Update]:
         for v in leaves:

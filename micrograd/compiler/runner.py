@@ -20,6 +20,9 @@ from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value, floats_in
 from micrograd.optim.optimizer import Optimizer
+from micrograd.optim.state import scalars
+
+REACHED = 1  # the mark of a Value that some backward pass has come to
 
 
 class Runner:
@@ -43,9 +46,10 @@ class Runner:
         self.has_aux = traced.outputs.has_aux
         assert traced.captured is not None
         self._same = traced.captured.same
-        self._store, self._version = store, store.version
+        self.store, self._version = store, store.version
         self._members = members  # of an optimiser, if it is known what its steps update
         self.stepping: Stepping | None = None
+        self.owes = False  # whether the gradients of its last step are nowhere else
         self.executable.point(PARAMETERS, store.numbers)
         read = (space for space in unit.program.spaces_read() if space.is_argument)
         self._spaces: list[tuple[Space, int, Any]] = [
@@ -62,7 +66,7 @@ class Runner:
 
     def fits(self, mode: str) -> bool:
         """Whether parameters, state, options and captured numbers are where and what they were."""
-        if not self._same() or self._store.version != self._version:
+        if not self._same() or self.store.version != self._version:
             return False
         if mode is not STEP:
             return True
@@ -152,6 +156,24 @@ class Runner:
         self._held = inputs if repeatable else None
         self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
 
+    def write_gradients(self) -> None:
+        """Give each parameter that steps update the gradient of the last one."""
+        step = self.stepping
+        assert step is not None
+        leaves = [v for group in step.unit.memory.optimizer.param_groups
+                  for v in scalars(group["params"])]  # fmt: skip
+        gradient = self.gradient(leaves).tolist()
+        reached = set(self.reached().tolist())
+        for v, g in zip(leaves, gradient, strict=True):
+            v.grad = g
+            v._mark = REACHED if place_of(v) in reached else None
+
+    def reached(self) -> np.ndarray:
+        """The places of the parameters that the last step has updated."""
+        touched, first = self.unit.touched, self.unit.gradients + self.unit.flags_from
+        chosen = self.executable.work[first : first + len(touched.flags)][touched.flag] != 0
+        return np.concatenate([touched.used, touched.chosen[chosen]])
+
     def leave(self) -> None:
         """Let what the function leaves behind be the numbers of this program."""
         values = self.traced.outputs.values[len(self.unit.outputs) - self.traced.outputs.left :]
@@ -170,7 +192,7 @@ class Runner:
         """The derivatives by these parameters; 0 for those that the program does not know."""
         if self._leaves is not leaves or len(self._derivatives) != len(leaves):
             first, size = self.unit.gradients, self.unit.program.sizes[PARAMETERS]
-            places = (place_of(v) if store_of(v) is self._store else size for v in leaves)
+            places = (place_of(v) if store_of(v) is self.store else size for v in leaves)
             # work[0] stays 0
             self._derivatives = np.array([first + p if p < size else 0 for p in places], np.int64)
             self._leaves = leaves

@@ -328,6 +328,9 @@ def same_entries(dicts: list[dict[str, Any]], keys: list[Any], values: list[Any]
 # ---- numbers that are in a store -------------------------------------------------------------
 
 _slot: Any = Value.__dict__["_data"]
+_grad_slot: Any = Value.__dict__["_grad"]
+_mark_slot: Any = Value.__dict__["_mark"]
+_owed: list[Callable[[], object]] = []  # writes gradients of Values in stores
 
 
 class Stored(Value):
@@ -346,6 +349,28 @@ class Stored(Value):
         store, place = _slot.__get__(self)
         store.view[place] = x
 
+    @property
+    def _grad(self) -> float:
+        _pay()
+        grad: float = _grad_slot.__get__(self)
+        return grad
+
+    @_grad.setter
+    def _grad(self, x: float) -> None:
+        _pay()
+        _grad_slot.__set__(self, x)
+
+    @property
+    def _mark(self) -> object | None:
+        _pay()
+        mark: object | None = _mark_slot.__get__(self)
+        return mark
+
+    @_mark.setter
+    def _mark(self, x: object | None) -> None:
+        _pay()
+        _mark_slot.__set__(self, x)
+
     @classmethod
     def _plain_class(cls) -> Any:
         return Value
@@ -359,6 +384,16 @@ def move(v: Value, store: Any, place: int) -> None:
     """Let the number of a leaf be the one at `place` of `store.view` from now on."""
     _slot.__set__(v, (store, place))
     v.__class__ = Stored
+
+
+def owe(write: Callable[[], object]) -> None:
+    """Gradients of Values in stores are there when this has been called."""
+    _owed[:] = [write]
+
+
+def _pay() -> None:
+    if _owed:
+        _owed.pop()()
 
 
 def home_of(v: Value) -> tuple[Any, int] | None:
