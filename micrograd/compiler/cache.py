@@ -215,8 +215,7 @@ class Programs:
         places = np.array([place_of(v) for v in r.parameters], np.int64)
         arguments = Arguments.of(traced.stand_ins, lanes)
         number_bytes = np.dtype(self._dtype).itemsize
-        trained = [group["params"] for group in groups]
-        unit = Compilation(r, arguments, places, len(store.values), mode, trained, number_bytes)
+        unit = Compilation(r, arguments, places, len(store.values), mode, groups, number_bytes)
         unit = compiled(unit, self._backend)
         return Runner(unit, traced, self._backend, self._dtype, store, members)
 

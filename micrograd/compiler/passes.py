@@ -43,6 +43,7 @@ from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched, touched_by_step
 from micrograd.compiler.update.update import update_graph
 from micrograd.errors import CompileError
+from micrograd.optim.state import ParamGroup
 
 VALUE, GRADIENT, STEP = "value", "gradient", "step"
 MOST_NESTS = 20_000  # of a program: more means that there are no arrays in it
@@ -60,7 +61,7 @@ class Compilation:
     places: Ids  # of its parameters, in a store
     size: int  # of the store
     mode: str  # VALUE or GRADIENT
-    trained: Sequence[Sequence[Any]] = ()  # the parameters of an optimiser, group by group
+    trained: Sequence[ParamGroup] = ()  # the groups of an optimiser
     number_bytes: int = 8
     # For each recorded operation 0, or what it is part of: then it stays as it was recorded, and
     # is in no group with one of another number.

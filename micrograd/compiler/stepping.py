@@ -10,17 +10,18 @@ from micrograd.engine import packed, same_lists
 
 
 class Members:
-    """The parameters of an optimiser's groups, as they were."""
+    """The parameters of an optimiser's groups, as they were, and whether these are dense."""
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
+        self._dense = [group.get("dense") for group in groups]
         self.lists: list[list[Any]] = [group["params"] for group in groups]
         self._packed = packed(self.lists)
         self._alive = [list(members) for members in self.lists]  # so that no address is new
 
     def same(self, groups: list[dict[str, Any]]) -> bool:
         """Whether each group has the parameters that it had."""
-        for group, members in zip(groups, self.lists):  # noqa: B905
-            if group["params"] is not members:
+        for group, members, dense in zip(groups, self.lists, self._dense):  # noqa: B905
+            if group["params"] is not members or group.get("dense") != dense:
                 return False
         return len(groups) == len(self.lists) and same_lists(self.lists, self._packed)
 

@@ -35,6 +35,7 @@ class Adagrad(Optimizer):
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,
         eps: float = 1e-10,
+        dense: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -45,6 +46,7 @@ class Adagrad(Optimizer):
                 "initial_accumulator_value": initial_accumulator_value,
                 "eps": eps,
             },
+            dense,
         )
 
     def check(self, options: ParamGroup) -> None:

@@ -37,6 +37,7 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
+        dense: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -47,6 +48,7 @@ class Adam(Optimizer):
                 "weight_decay": weight_decay,
                 "amsgrad": amsgrad,
             },
+            dense,
         )
 
     def check(self, options: ParamGroup) -> None:
@@ -129,8 +131,9 @@ class AdamW(Adam):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
+        dense: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, dense)
 
     def direction(self, m: Numbers, p: Any, g: Any, state: State, options: ParamGroup) -> Any:
         """Adam's direction, and the parameter itself by weight_decay."""

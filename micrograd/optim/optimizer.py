@@ -31,9 +31,16 @@ class Optimizer:
 
     `params` are parameters or single Values, or dicts (groups) with the key "params" and options
     that differ from the defaults, as in torch. A subclass gives `direction`, the rule.
+
+    A parameter that no backward pass has reached is left alone, as torch leaves one without `grad`.
+    A table of scalars, of which a step reaches some rows, is many parameters here and one in torch,
+    where momentum goes on to move the other rows. With `dense`, a group is like one parameter: if
+    any part of it was reached, all of it takes the step, what was not with a gradient of 0.
     """
 
-    def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self, params: Iterable[Any], defaults: Mapping[str, Any], dense: bool = False
+    ) -> None:
         single = isinstance(params, Tensor | Value) or hasattr(params, "parameters")
         if single or not isinstance(params, Iterable):
             raise _no_parameters(params, "a sequence of parameters")
@@ -46,7 +53,7 @@ class Optimizer:
         if not given:
             raise ArgumentValueError("params is empty: there is nothing to optimise")
         groups = given if isinstance(given[0], dict) else [{"params": given}]
-        self.defaults = dict(defaults)
+        self.defaults = {**defaults, "dense": True} if dense else dict(defaults)
         self.param_groups: list[ParamGroup] = []
         self.state: dict[Value, State] = {}
         for group in groups:
@@ -128,8 +135,8 @@ class Optimizer:
         """
         plan = []
         for options in self.param_groups:
-            for p in options["params"]:
-                values = list(scalars([p]))
+            for p in wholes(options):
+                values = list(scalars(p))
                 if not any(v._reached for v in values):
                     continue
                 rate = float(options["lr"])  # NumPy's floats would make all data NumPy's
@@ -219,6 +226,12 @@ def _no_parameters(given: Any, wanted: str) -> ArgumentTypeError:
     elif isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
         advice = ": pass model.parameters(), without the names"
     return ArgumentTypeError(f"params must be {wanted}, got {type(given).__name__}{advice}")
+
+
+def wholes(options: ParamGroup) -> list[list[Any]]:
+    """The parameters of a group that are reached together: each alone, or with `dense` all."""
+    members: list[Any] = options["params"]
+    return [members] if options.get("dense") else [[p] for p in members]
 
 
 def check_not_negative(options: ParamGroup, *names: str) -> None:

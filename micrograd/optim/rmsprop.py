@@ -37,6 +37,7 @@ class RMSprop(Optimizer):
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
+        dense: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -48,6 +49,7 @@ class RMSprop(Optimizer):
                 "momentum": momentum,
                 "centered": centered,
             },
+            dense,
         )
 
     def check(self, options: ParamGroup) -> None:

@@ -37,6 +37,7 @@ class SGD(Optimizer):
         dampening: float = 0,
         weight_decay: float = 0,
         nesterov: bool = False,
+        dense: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -47,6 +48,7 @@ class SGD(Optimizer):
                 "weight_decay": weight_decay,
                 "nesterov": nesterov,
             },
+            dense,
         )
 
     def check(self, options: ParamGroup) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,8 @@ from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import ROW, Graph, edges, levels, replace, used_by
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.store import place_of
-from micrograd.engine import Value
-from micrograd.optim.state import scalars
+from micrograd.optim.optimizer import wholes
+from micrograd.optim.state import ParamGroup, scalars
 
 ALWAYS = 0  # the number of the condition that is true
 
@@ -41,7 +40,7 @@ class Touched:
 
 
 def touched_by_step(
-    trained: Sequence[Sequence[Any]],
+    trained: Sequence[ParamGroup],
     g: Graph,
     leaves: Leaves,
     on_the_way: Mask,
@@ -50,7 +49,7 @@ def touched_by_step(
 ) -> tuple[Graph, Touched]:
     """What an eager step would update: a parameter of which a backward pass reaches some part.
 
-    `trained` are the parameters of an optimiser, group by group.
+    `trained` are the groups of an optimiser.
     `on_the_way` are the nodes that the loss is computed from, whatever the integers are. The graph
     is returned with the nodes that say which were reached; with `lanes`, in any of them.
     """
@@ -64,8 +63,8 @@ def touched_by_step(
     used: list[Ids] = []
     members_of: dict[int, list[int]] = {}
     for group in trained:
-        members = np.array([place_of(v) for v in scalars(group)], np.int64)
-        sizes = [1 if isinstance(p, Value) else p._values.size for p in group]
+        members = np.array([place_of(v) for v in scalars(group["params"])], np.int64)
+        sizes = [sum(1 for _ in scalars(whole)) for whole in wholes(group)]
         owner = np.repeat(np.arange(len(sizes)), sizes)
         met = np.flatnonzero(members < len(number))
         met = met[number[members[met]] >= 0]
