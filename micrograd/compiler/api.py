@@ -86,10 +86,11 @@ def compile(  # noqa: A001
     - `f.step(*inputs)`: the loss, and then one update by `optimizer`
     - `f.explain()`: what was recovered; `f.source`: the text that runs
 
-    `parameters` defaults to every leaf that existed before the call, in the order in which the
-    trace meets them. With `batch`, `fn` is for one sample, the leading axis of every argument is
-    the batch, and results are means over it. `backend` is "llvm" (needs the extra `jit`), "numpy",
-    or "auto": LLVM where it is installed. `dtype` is "float64" or "float32".
+    `parameters` defaults to those of the optimiser, in its order; without one to those of a model,
+    if `fn` is one or a method of one, and every other leaf that existed before the call, in the
+    order in which the trace meets them. With `batch`, `fn` is for one sample, the leading axis of
+    every argument is the batch, and results are means over it. `backend` is "llvm" (needs the extra
+    `jit`), "numpy", or "auto": LLVM where it is installed. `dtype` is "float64" or "float32".
 
     Results agree with the eager ones to 1e-12 of the sum of absolute terms, because sums are
     reordered; a result that is not finite is computed again eagerly. `exact` keeps the order of

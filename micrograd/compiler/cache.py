@@ -25,6 +25,7 @@ from micrograd.compiler.update.memory import Memory
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError
 from micrograd.interrupts import uncollected
+from micrograd.nn.module import Module
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 
@@ -59,7 +60,11 @@ class Programs:
         self._optimizer = optimizer
         self._batch, self._backend, self._dtype = batch, backend, dtype
         self._explicit = parameters
-        self._met: list[Value] = []
+        self._ordered: tuple[Members, list[Value]] | None = None  # those of the optimiser
+        model = getattr(fn, "__self__", fn)
+        self._met: list[Value] = (
+            list(scalars(model.parameters())) if isinstance(model, Module) else []
+        )
         self._runners: OrderedDict[tuple[str, CallShape], Runner] = OrderedDict()
         self._updates: OrderedDict[Any, Stepping] = OrderedDict()
         self._traces: OrderedDict[CallShape, Traced] = OrderedDict()
@@ -74,8 +79,18 @@ class Programs:
 
     @property
     def parameters(self) -> list[Value]:
-        """What gradients are taken by: those given, or those met so far, which may become more."""
-        return self._met if self._explicit is None else self._explicit
+        """What gradients are taken by: those given, or the optimiser's, in its order.
+
+        Else those of a model, as its `parameters()` has them, and what else was met so far.
+        """
+        if self._explicit is not None:
+            return self._explicit
+        if self._optimizer is None:
+            return self._met
+        groups = self._optimizer.param_groups
+        if self._ordered is None or not self._ordered[0].same(groups):
+            self._ordered = Members(groups), self._optimized()
+        return self._ordered[1]
 
     def starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
         """False if the rule's first step is not one from a state of zeros, and is yet to come."""

@@ -154,7 +154,7 @@ def test_eager_use_of_compiled_parameters(backend: str) -> None:
         p.grad = 7.0
     f(0.1, 0.2)
     f.value_and_grad(0.1, 0.2)
-    assert [p.grad for p in f.parameters] == [7.0] * 3
+    assert [p.grad for p in f.parameters] == [7.0] * len(f.parameters)
 
 
 def test_eager_steps_between_compiled_ones(backend: str) -> None:
