@@ -18,7 +18,7 @@ from micrograd.compiler import passes
 from micrograd.compiler.codes import NONE, ROWS
 from micrograd.compiler.graph.graph import ROW, SUM, Graph
 from micrograd.compiler.nest.ir import Nest
-from micrograd.compiler.passes import Compilation, Update
+from micrograd.compiler.passes import Compilation, UpdateCompilation
 from micrograd.compiler.trace.recording import Recording
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
@@ -92,7 +92,7 @@ def stages() -> Iterator[tuple[str, list[str]]]:
         elif step.name == "nests":
             yield step.name, lines(unit.loops.all)
     old = runner.stepping.unit
-    update = Update(old.memory, old.touched, old.size, old.flags_from)
+    update = UpdateCompilation(old.memory, old.touched, old.size, old.flags_from)
     passes.OF_UPDATES[0].run(update)
     yield "update", lines(update.program.nests)
     passes.OF_BACKENDS["llvm"][0].run(update)

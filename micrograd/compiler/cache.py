@@ -13,7 +13,14 @@ from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.backends import Executable
 from micrograd.compiler.fallback import eager_value
 from micrograd.compiler.nest.ir import PARAMETERS, STATE
-from micrograd.compiler.passes import GRADIENT, STEP, VALUE, Compilation, Update, compiled
+from micrograd.compiler.passes import (
+    GRADIENT,
+    STEP,
+    VALUE,
+    Compilation,
+    UpdateCompilation,
+    compiled,
+)
 from micrograd.compiler.runner import Runner, load
 from micrograd.compiler.stepping import Members, Stepping
 from micrograd.compiler.store import Store, place_of, store_of
@@ -246,7 +253,7 @@ class Programs:
         sets = np.concatenate([np.zeros(len(touched.used), np.int64), 1 + touched.flag])
         memory.split(sets, np.concatenate([touched.used, touched.chosen]))
         size, flags_from = runner.unit.size, runner.unit.flags_from
-        unit = Update(memory, touched, size, flags_from, runner.unit.number_bytes)
+        unit = UpdateCompilation(memory, touched, size, flags_from, runner.unit.number_bytes)
         if not len(touched.used) + len(touched.chosen):
             return Stepping(unit, None, 0.0)
         places = (touched.used, touched.chosen, touched.flag)
@@ -262,7 +269,7 @@ class Programs:
                     self._updates.popitem(last=False)
         return found
 
-    def _load(self, unit: Update) -> Executable:
+    def _load(self, unit: UpdateCompilation) -> Executable:
         executable = load(unit.program, self._backend, self._dtype)
         executable.point(PARAMETERS, unit.memory.store.numbers)
         executable.point(STATE, unit.memory.numbers)

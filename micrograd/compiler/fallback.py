@@ -46,29 +46,34 @@ def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Op
     """The loss (or (loss, aux)) and one update; other gradients are left as they were."""
     loss, result = _run(fn, inputs, batch)
     leaves = [v for group in optimizer.param_groups for v in scalars(group["params"])]
-    own = set(map(id, leaves))
-    kept = [(v, v.grad, v._mark) for v in topological_order(loss) if id(v) not in own]
+    kept = [(v, v.grad, v._mark) for v in (*topological_order(loss), *leaves)]
 
-    def updates() -> list[Update]:
+    def computed() -> tuple[list[Update], list[Gradient]]:
         for v in leaves:
             v.zero_grad()
         loss.backward()
-        return optimizer.updates()
+        return optimizer.updates(), [(v, v.grad, v._mark) for v in leaves]
 
-    def put_back() -> None:
-        for v, gradient, mark in kept:
-            v.grad, v._mark = gradient, mark
-
-    _apply(optimizer, restored(updates, put_back))
+    updates, gradients = restored(computed, lambda: _put(kept))
+    _apply(optimizer, updates, gradients)
     return result(loss.data)
 
 
-def _apply(optimizer: Optimizer, updates: list[Update]) -> None:
+Gradient = tuple[Value, float, Any]  # whose, the number, and the mark of who was reached
+
+
+def _put(gradients: list[Gradient]) -> None:
+    for v, gradient, mark in gradients:
+        v.grad, v._mark = gradient, mark
+
+
+def _apply(optimizer: Optimizer, updates: list[Update], gradients: list[Gradient]) -> None:
     """Carry out an update so that an interruption finds all of it done or nothing."""
     stored = [u for u in updates if store_of(u.value) is not None]
     store = store_of(stored[0].value) if stored else None
     if store is None or len(stored) < len(updates):
         optimizer.apply(updates)
+        whole(lambda: _put(gradients))
         return
     places, new = [place_of(u.value) for u in updates], [u.new for u in updates]
     states = {u.value: u.state for u in updates if u.state}
@@ -76,6 +81,7 @@ def _apply(optimizer: Optimizer, updates: list[Update]) -> None:
     def write() -> None:
         store.numbers[places] = new
         optimizer.state.update(states)
+        _put(gradients)
 
     whole(write)
 

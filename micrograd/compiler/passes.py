@@ -102,7 +102,7 @@ class Compilation:
 
 
 @dataclass(slots=True, eq=False)
-class Update:
+class UpdateCompilation:
     """The update of parameters at the places that a program has touched."""
 
     memory: Memory
@@ -123,7 +123,7 @@ class Pass(NamedTuple):
     check: Callable[[Any], None] = lambda _: None
 
 
-U = TypeVar("U", Compilation, Update)
+U = TypeVar("U", Compilation, UpdateCompilation)
 
 
 def compiled(unit: U, backend: str = "") -> U:
@@ -224,7 +224,7 @@ def _program(unit: Compilation) -> None:
     )
 
 
-def _update(unit: Update) -> None:
+def _update(unit: UpdateCompilation) -> None:
     """The optimiser's rule, on whole vectors."""
     memory, touched = unit.memory, unit.touched
     found = update_graph(memory, touched.used, touched.chosen, unit.flags_from + touched.flag)
@@ -255,17 +255,17 @@ def _update(unit: Update) -> None:
     unit.program = Program(tuple(loops.all), work, sizes, None)
 
 
-def _fuse(unit: Compilation | Update) -> None:
+def _fuse(unit: Compilation | UpdateCompilation) -> None:
     """Nests merged, stores dropped."""
     unit.program = fuse(unit.program)
 
 
-def _blocks(unit: Compilation | Update) -> None:
+def _blocks(unit: Compilation | UpdateCompilation) -> None:
     """A long axis in blocks."""
     unit.program = blocked(unit.program, unit.number_bytes)
 
 
-def _simplify(unit: Compilation | Update) -> None:
+def _simplify(unit: Compilation | UpdateCompilation) -> None:
     """Copies left out, comparisons kept as booleans."""
     unit.program = simplified(unit.program)
 
@@ -274,7 +274,7 @@ def _check_graph(unit: Compilation) -> None:
     G.check(unit.graph)
 
 
-def _check_program(unit: Compilation | Update) -> None:
+def _check_program(unit: Compilation | UpdateCompilation) -> None:
     verify.check(unit.program)
 
 

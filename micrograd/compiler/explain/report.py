@@ -14,7 +14,7 @@ from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import Nest, Program
 from micrograd.compiler.nest.spans import listed
-from micrograd.compiler.passes import STEP, Update
+from micrograd.compiler.passes import STEP, UpdateCompilation
 from micrograd.compiler.runner import Runner
 
 MOST_NESTS = 32  # kernels of an explanation
@@ -72,13 +72,15 @@ class Report(Mapping[str, Any]):
         return len(asdict(self))
 
 
-def update_of(runner: Runner, mode: str) -> Update | None:
+def update_of(runner: Runner, mode: str) -> UpdateCompilation | None:
     """The update that was run after a program."""
     step = runner.stepping if mode is STEP else None
     return step.unit if step is not None and step.executable is not None else None
 
 
-def explanation(report: Report, program: Program, update: Update | None, found: Recovered) -> str:
+def explanation(
+    report: Report, program: Program, update: UpdateCompilation | None, found: Recovered
+) -> str:
     """The arrays that were found, and what runs, as text."""
     shown = folded(found.operations)
     lines = [
@@ -99,7 +101,7 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}" + "s" * (count != 1)
 
 
-def _kernels(program: Program, update: Update | None, found: Recovered) -> list[str]:
+def _kernels(program: Program, update: UpdateCompilation | None, found: Recovered) -> list[str]:
     """A line for each kernel that runs: what it does, and of which array it is a part.
 
     Kernels in a row that are alike share a line.
