@@ -194,6 +194,8 @@ class Programs:
 
     def _compare(self, traced: Traced, sample: tuple[Any, ...]) -> None:
         """Raise a CompileError if the function, run as it is, finds another loss."""
+        for x in sample:
+            flat(x, np.float64)  # which refuses what floats cannot hold
         loss = eager_value(self._fn, sample, batch=False)
         loss = loss[0] if traced.outputs.has_aux else loss
         if not np.isclose(loss, traced.loss, rtol=1e-6, atol=1e-9, equal_nan=True):
