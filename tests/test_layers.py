@@ -33,7 +33,8 @@ ROOMS = [
     "micrograd.compiler.cache", "micrograd.compiler.explain",
     "micrograd.compiler.api",
     "micrograd.training", "micrograd.article", "micrograd",
-    "viz.layout", "viz.drawing", "viz.diagram", "viz.operations", "viz.arrays", "viz.views",
+    "viz.layout", "viz.drawing", "viz.diagram", "viz.operations", "viz.arrays",
+    "viz.stepping", "viz.views",
     "viz.plots", "viz.curves", "viz",
     "micrograd.commands", "micrograd.__main__",
 ]  # fmt: skip

@@ -10,8 +10,18 @@ from viz.views.draw_dot import draw_dot, trace
 from viz.views.gradient_diagram import gradient_diagram
 from viz.views.layer_graph import layer_graph
 from viz.views.op_graph import op_graph
+from viz.views.stepper import Stepper, stepper
 
-__all__ = ["Figure", "draw_dot", "gradient_diagram", "layer_graph", "op_graph", "trace"]
+__all__ = [
+    "Figure",
+    "Stepper",
+    "draw_dot",
+    "gradient_diagram",
+    "layer_graph",
+    "op_graph",
+    "stepper",
+    "trace",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -82,11 +82,12 @@ class Paper:
 
     def chosen(self, symbol: str, x: float) -> Quantity:
         """A number that the user chose, or a count: printed in full."""
-        return Quantity(symbol, float(x), exact=True)
+        return Quantity(symbol, float(x), exact=True, source=("chosen", symbol))
 
     def old(self, symbol: str, state: str = "", default: float = 0.0) -> Quantity:
         """A number of the state before the step."""
-        return Quantity(OLD.format(symbol), float(self._before.get(state or symbol, default)))
+        x = float(self._before.get(state or symbol, default))
+        return Quantity(OLD.format(symbol), x, source=("before", state or symbol))
 
     def count(self) -> Quantity:
         """t: how many steps there are with this one."""
@@ -97,7 +98,8 @@ class Paper:
     ) -> Quantity:
         """Write down an equation; returns what it gives."""
         value = self._after[state] if state else expression.value
-        result = Quantity(symbol, float(value))
+        source = ("after", state) if state else ("equation", expression)
+        result = Quantity(symbol, float(value), source=source)
         self._equations.append(Equation(result, expression, state, meaning))
         return result
 

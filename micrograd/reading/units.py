@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from micrograd.errors import GraphError
@@ -230,7 +230,7 @@ class Reader:
                 self._named[j] = Quantity("", node.value, None, exact=short)
             else:
                 sample = self.owner[j]
-                self._named[j] = Quantity(f"L[{sample}]", node.value, Hidden(sample))
+                self._named[j] = Quantity(f"L[{sample}]", node.value, Hidden(sample, (j,)))
         return self._named[j]
 
     def _attached(self, i: int) -> bool:
@@ -311,7 +311,8 @@ class Reader:
         if not hidden or (few and len(own) == 1):
             return expression
         total = math.fsum(x.value for x in hidden)
-        return _sum([*own, Quantity(self.others, total, Hidden(ALL_OTHERS))])
+        positions = tuple(i for x in hidden for i in x.tag.positions)
+        return _sum([*own, Quantity(self.others, total, Hidden(ALL_OTHERS, positions))])
 
     def _unit_of(self, expression: Any) -> Quantity:
         i = self._place[id(expression)]
@@ -329,9 +330,10 @@ class Reader:
 
 @dataclass(frozen=True)
 class Hidden:
-    """The tag of what belongs to another sample, or to all others."""
+    """The tag of what belongs to another sample, or to all others; where on the tape it is."""
 
     sample: int
+    positions: tuple[int, ...] = field(default=(), compare=False)
 
 
 def _is_simple(term: Any) -> bool:

@@ -77,7 +77,7 @@ class ParameterRecord:
         g = g if isinstance(g, Quantity) else Quantity(g, float(self.gradient[index]))
         before, after = (_at(index, state) for state in (self.state_before, self.state_after))
         *steps, new = self.optimizer.equations(p, g, before, after, dict(self.options))
-        result = Quantity(new.name, float(self.after[index]), new.result.tag)
+        result = Quantity(new.name, float(self.after[index]), new.result.tag, source=("new",))
         return (*steps, replace(new, result=result))
 
     def shown_gradient(self) -> Floats:

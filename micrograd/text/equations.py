@@ -49,16 +49,20 @@ class Expression(Arithmetic):
 class Quantity(Expression):
     """Something that has a name and a value; `tag` says what it is to the one who draws it.
 
-    `exact` is for what a user chose (a learning rate): all its digits are printed.
+    `exact` is for what a user chose (a learning rate): all its digits are printed. `source` says
+    where the number is from, to who computes it again.
     """
 
-    __slots__ = ("exact", "name", "tag")
+    __slots__ = ("exact", "name", "source", "tag")
 
-    def __init__(self, name: str, value: float, tag: Any = None, exact: bool = False) -> None:
+    def __init__(
+        self, name: str, value: float, tag: Any = None, exact: bool = False, source: Any = None
+    ) -> None:
         self.name = name
         self.value = value
         self.tag = tag
         self.exact = exact
+        self.source = source
 
     def __repr__(self) -> str:
         return f"Quantity({self.name!r}, {self.value!r})"

@@ -132,6 +132,77 @@ _CHINESE = {
     "ragged max": "不等长最大值",
     "{n} paths, summed up layer by layer": "{n} 条路径，逐层求和",
     "{n} numbers from {low} to {high}": "{n} 个数，从 {low} 到 {high}",
+    "The inputs": "输入",
+    "{name}: what comes in, times the weights": "{name}：输入乘以权重，再相加",
+    "{name} is computed": "计算 {name}",
+    "{name}: the activation": "{name}：激活函数",
+    "The backward pass starts at the end": "反向传播从最后开始",
+    "Back through the activation of {name}": "穿过 {name} 的激活函数往回传",
+    "path {k}": "路径 {k}",
+    "The gradient of {name}": "{name} 的梯度",
+    ": path {k} of {n}, through {through}": "：{n} 条路径中的第 {k} 条，经过 {through}",
+    "The paths to {name} meet: they are added": "通向 {name} 的路径汇合：相加",
+    "This is the share of one sample; the gradient is the sum over all {n}.": (
+        "这是一个样本的份额；梯度是全部 {n} 个样本之和。"
+    ),
+    "via {name}": "经由 {name}",
+    "The update of {name}": "{name} 的更新",
+    "inputs and targets": "输入和目标值",
+    "inputs": "输入",
+    "to the start": "回到开头",
+    "one step back": "后退一步",
+    "play": "播放",
+    "pause": "暂停",
+    "one step on": "前进一步",
+    "to the end": "到结尾",
+    "step": "步骤",
+    "picture of the graph; scroll or drag to move": "计算图；滚动或拖动来移动",
+    "blank the rest": "其余留空",
+    "speed": "速度",
+    "slow": "慢",
+    "medium": "中",
+    "fast": "快",
+    "smaller": "缩小",
+    "larger": "放大",
+    "fit": "适合窗口",
+    "print a worksheet with its solution": "打印练习纸及答案",
+    "How a number came about": "一个数是怎么来的",
+    "Click any number in the picture, or choose one here.": "点击图中任意一个数，或在这里选择。",
+    "number": "数",
+    "copy as LaTeX": "复制为 LaTeX",
+    "copy as Markdown": "复制为 Markdown",
+    "copy as text": "复制为文本",
+    "close": "关闭",
+    "Change the numbers": "改变数字",
+    "Everything on this page is computed again; nan and inf are numbers, too.": (
+        "页面上的一切都会重新计算；nan 和 inf 也是数。"
+    ),
+    "as recorded": "恢复原样",
+    "start": "开始",
+    "copied": "已复制",
+    "Press → or space. The forward pass computes the result, the backward pass each gradient, and "
+    "the update each new parameter.": (
+        "按 → 或空格键。前向传播计算结果，反向传播计算每个梯度，更新得到每个新参数。"
+    ),
+    "Copy from here:": "请从这里复制：",
+    "{text} is no number; write one such as 0.5, -2, 1e-3, nan or inf.": (
+        "{text} 不是数；请写成 0.5、-2、1e-3、nan 或 inf 这样的形式。"
+    ),
+    "With these numbers the program takes another branch: numbers are right, formulas are those of "
+    "the recorded run.": "用这些数，程序会走另一个分支：数值是对的，公式是记录时的。",
+    "This optimizer looks at its numbers, so updates are not computed again here.": (
+        "这个优化器会查看它的数值，所以这里不重新计算更新。"
+    ),
+    "Worksheet": "练习纸",
+    "Solution": "答案",
+    "Fill in the blanks. Each gradient is upstream times local; where paths meet, they are "
+    "added.": ("请填空。每个梯度等于上游乘以局部；路径汇合处相加。"),
+    "{n} paths; each line adds one product, from the result back:": (
+        "{n} 条路径；从结果往回，每行加上一个乘积："
+    ),
+    "This is the share of one sample; the gradient of the batch is:": (
+        "这是一个样本的份额；整个批次的梯度是："
+    ),
     "gathered": "收集",
     "ragged": "不等长",
     "windows": "滑动窗口",

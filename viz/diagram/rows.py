@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,37 @@ from viz.drawing.cards import ColouredText, Row
 from viz.drawing.palette import GRADIENT, LOCAL, OPERATOR_TEXT, Role
 
 LONGEST_FORMULA = 48  # characters; a longer one is not written with names
+Factors = tuple[Quantity, Quantity]  # upstream and local
+
+
+@dataclass(frozen=True)
+class Live:
+    """How a page computes a row again: the number, what its name says and what its small print.
+
+    `position` is the parameter that an optimiser's equation is about. Small print that is no
+    formula for the number itself is a share of it, after the words `before`, or a number within
+    a sentence, between `before` and `after`.
+    """
+
+    result: Quantity
+    formula: Any = None
+    detail: Any = None
+    whole: bool = False
+    position: int = -1
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class LiveGrid:
+    """How a page computes a grid again: a quantity for each entry.
+
+    The equations in `lines` decide on the digits; `positions` are the parameters of the lines.
+    """
+
+    columns: Sequence[Sequence[Quantity | None]]
+    lines: Sequence[Sequence[tuple[Any, Quantity]]]
+    positions: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -43,6 +75,7 @@ class Rows:
     def equation(
         self, name: str, formula: Any, value: float | None, role: Role,
         *, west: str = "", east: str = "", whole: bool = False, beside: bool = False,
+        source: Any = None,
     ) -> Row:  # fmt: skip
         """`name = formula` with names, its value, and below the formula with numbers.
 
@@ -55,7 +88,9 @@ class Rows:
         title = f"{name} = {said}" if named else name
         enough = beside and named and digits_needed(formula, shown, self.digits) == self.digits
         detail = () if enough else self.small_print(formula, shown, role)
-        return Row(title, shown, west, east, detail)
+        result = Quantity(name, math.nan if value is None else value, source=source)
+        live = Live(result, formula if named else None, formula if detail else None, whole)
+        return Row(title, shown, west, east, detail, live=live)
 
     def small_print(self, formula: Any, shown: str, role: Role) -> tuple[ColouredText, ...]:
         """The formula with numbers that come to what is shown; nothing if it is one number."""
@@ -65,18 +100,21 @@ class Rows:
         return (("= ", role.text), *coloured(pieces, role)) if pieces else ()
 
     def products(
-        self, factors: Sequence[tuple[float, float]], shown: str
+        self, factors: Sequence[Factors], shown: str
     ) -> tuple[ColouredText, ...]:  # fmt: skip
         """Small print: the sum of upstream times local, each in its colour."""
         pieces = spelled(sum_of_products(factors), shown, self.digits)
         return (("= ", GRADIENT.text), *coloured(pieces, GRADIENT)) if pieces else ()
 
 
-def sum_of_products(factors: Sequence[tuple[float, float]]) -> Any:
+def sum_of_products(factors: Sequence[Factors]) -> Any:
     """Upstream times local, added up, as an expression whose quantities tell which they are."""
     total: Any = None
     for upstream, local in factors:
-        pair = (Quantity("", upstream, GRADIENT), Quantity("", local, LOCAL))
+        pair = (
+            Quantity("", upstream.value, GRADIENT, source=upstream.source),
+            Quantity("", local.value, LOCAL, source=local.source),
+        )
         term = Applied(OPS["mul"], pair)
         total = term if total is None else Applied(OPS["add"], (total, term))
     return total

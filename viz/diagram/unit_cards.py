@@ -21,9 +21,9 @@ from micrograd.reading.units import (
     terms,
 )
 from micrograd.text.equations import Quantity, quantities, symbolic
-from viz.diagram.rows import LONGEST_FORMULA, Rows
+from viz.diagram.rows import LONGEST_FORMULA, Live, LiveGrid, Rows
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Updates, digits_of, text
-from viz.diagram.upstream import Upstream
+from viz.diagram.upstream import Upstream, slope_of
 from viz.diagram.weight_lines import Weight, weight_lines
 from viz.drawing.cards import Band, Card, Columns, Grid, Row
 from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, WEIGHT_FRAME
@@ -47,7 +47,8 @@ class Cards:
     def leaf(self, leaf: Leaf, key: str, with_gradient: bool) -> Card:
         """An input: its value, and its gradient where that is asked for."""
         value = self.reading.tape.nodes[leaf.position].value
-        parts = [Band(FORWARD, (Row(leaf.name, self.rows.number(value), "fw", "fe"),))]
+        live = Live(Quantity(leaf.name, value, leaf.position))
+        parts = [Band(FORWARD, (Row(leaf.name, self.rows.number(value), "fw", "fe", live=live),))]
         if with_gradient:
             row = self.gradients.row(self.gradients.by(leaf.name), leaf.position, "bw", "ge")
             parts.append(Band(GRADIENT, (row,)))
@@ -58,24 +59,31 @@ class Cards:
         w, x = product.weight, product.unit
         z = unit.before.result.name
         slope = unit.before.local(w)
-        local = [self.rows.equation(f"∂{z}/∂W", slope, float(slope), LOCAL)]
+        of_w = slope_of(unit.before, w).source
+        local = [self.rows.equation(f"∂{z}/∂W", slope, float(slope), LOCAL, source=of_w)]
         if self.has_gradient_row(x):
-            back = unit.before.local(x)
-            local.append(Row(f"∂{z}/∂{x.name} = W", self.rows.number(float(back)), "lw", "le"))
+            back = slope_of(unit.before, x)
+            local.append(
+                Row(f"{back.name} = W", self.rows.number(back.value), "lw", "le", live=Live(back))
+            )
         return Card(
             key,
             w.name,
             self.rows.say("weight"),
             (
-                Band(
-                    FORWARD, (Row(self.rows.say("value"), self.rows.number(w.value), "fw", "fe"),)
-                ),
+                Band(FORWARD, (self._value(w.tag, w.name),)),
                 Band(LOCAL, tuple(local)),
                 Band(GRADIENT, (self.gradients.row(self.gradients.by("W"), w.tag, "bw", "be"),)),
                 *self.updates.bands(w.tag),
             ),
             WEIGHT_FRAME,
         )
+
+    def _value(self, position: int, name: str) -> Row:
+        """The row of a parameter's value."""
+        value = self.reading.tape.nodes[position].value
+        live = Live(Quantity(name, value, position))
+        return Row(self.rows.say("value"), self.rows.number(value), "fw", "fe", live=live)
 
     def shared(self, positions: Sequence[int], title: str, key: str) -> Card:
         """A parameter that several units use, or that is used in another way than as a weight."""
@@ -87,18 +95,20 @@ class Cards:
             [(e.expression, e.result) for e in same] for same in zip(*found, strict=True)
         ]  # the digits that the optimiser's equations need
         digits = digits_of(given, self.rows.digits)
-        values = [Quantity(WEIGHT, nodes[i].value) for i in positions]
+        values = [Quantity(WEIGHT, nodes[i].value, i) for i in positions]
         slopes = [self.reading.gradient(i) for i in positions]
+        gradients = [
+            None if g is None else Quantity(GRADIENT_OF_IT, g, source=("gradient", i))
+            for g, i in zip(slopes, positions, strict=True)
+        ]
         columns: list[Column] = [
             (self.rows.say("value"), FORWARD, self._texts(values, digits)),
             (
                 self.gradients.by(title),
                 GRADIENT,
                 tuple(
-                    self.rows.number(None)
-                    if g is None
-                    else self._texts([Quantity(GRADIENT_OF_IT, g)], digits)[0]
-                    for g in slopes
+                    self.rows.number(None) if g is None else self._texts([g], digits)[0]
+                    for g in gradients
                 ),
             ),
             *self.updates.columns(found, digits),
@@ -108,7 +118,9 @@ class Cards:
         if self.reading.sample.count > 1:
             note = self.rows.say("Σ over {n} samples", n=self.reading.sample.count)
         port = Band(GRADIENT, (Row(self.gradients.by(title), note, "fw", "ge"),))
-        grid = Grid(tuple(columns), tuple(self.reading.leaves[i].name for i in positions))
+        live = LiveGrid([values, gradients, *self.updates.quantities(found)], given, positions)
+        names = tuple(self.reading.leaves[i].name for i in positions)
+        grid = Grid(tuple(columns), names, live=live)
         return Card(key, title, self.rows.say("shared parameter"), (grid, port), WEIGHT_FRAME)
 
     def _texts(self, found: Sequence[Quantity], digits: Mapping[str, int]) -> tuple[str, ...]:
@@ -116,10 +128,9 @@ class Cards:
 
     def _single(self, position: int, key: str) -> Card:
         name = self.reading.leaves[position].name
-        value = self.rows.number(self.reading.tape.nodes[position].value)
         gradient = self.gradients.row(self.gradients.by(name), position, "bw", "ge")
         parts = (
-            Band(FORWARD, (Row(self.rows.say("value"), value, "fw", "fe"),)),
+            Band(FORWARD, (self._value(position, name),)),
             Band(GRADIENT, (gradient,)),
             *self.updates.bands(position, name),
         )
@@ -191,21 +202,21 @@ class Cards:
     def _forward(self, unit: Unit) -> Band:
         rows = []
         for q in self._beside(unit):
-            rows.append(Row(q.name, self.rows.number(q.value)))
+            rows.append(Row(q.name, self.rows.number(q.value), live=Live(q)))
         bias = self.bias(unit)
         if bias is not None and not self.in_lines(unit):
-            rows.append(Row(bias.name, self.rows.number(bias.value)))
+            rows.append(Row(bias.name, self.rows.number(bias.value), live=Live(bias)))
         line = unit.before
         first = self.rows.equation(
             line.result.name, line.formula, line.result.value, FORWARD, west="fw",
-            east="" if unit.activation else "fe",
+            east="" if unit.activation else "fe", source=("value", line.position),
         )  # fmt: skip
         vectors = self._vectors(unit)
         if vectors:
             title = f"{line.result.name} = {vectors}"
-            first = replace(first, name=title)
+            first = replace(first, name=title, live=replace(first.live, formula=None))
         if self.in_lines(unit):
-            first = replace(first, detail=())
+            first = replace(first, detail=(), live=replace(first.live, detail=None))
         rows.append(first)
         if unit.activation:
             a = unit.activation
@@ -218,6 +229,7 @@ class Cards:
                     west="aw",
                     east="ae",
                     beside=True,
+                    source=("value", a.position),
                 )
             )
         return Band(FORWARD, tuple(rows))
@@ -265,21 +277,28 @@ class Cards:
         for k, q in enumerate(self.variables(unit)):
             slope = line.local(q)
             name = f"∂{line.result.name}/∂{q.name}"
-            yield self.rows.equation(name, slope, float(slope), LOCAL, west=f"l{k}", whole=True)
+            source = slope_of(line, q).source
+            yield self.rows.equation(
+                name, slope, float(slope), LOCAL, west=f"l{k}", whole=True, source=source
+            )
         if unit.activation:
             a = unit.activation
             slope = a.local(line.result)
             name = f"∂{a.result.name}/∂{line.result.name}"
-            row = self.rows.equation(name, slope, float(slope), LOCAL, whole=True, beside=True)
+            source = slope_of(a, line.result).source
+            row = self.rows.equation(
+                name, slope, float(slope), LOCAL, whole=True, beside=True, source=source
+            )
             function = _function(a)
             if not quantities(slope) and function:
-                row = Row(f"{name} = {function}′({line.result.name})", row.value)
+                row = Row(f"{name} = {function}′({line.result.name})", row.value, live=row.live)
             yield row
 
     def _gradients(self, unit: Unit) -> Iterator[Row]:
         by, line, a = self.gradients.by, unit.before, unit.activation
         if unit is self.reading.root:
-            yield Row(by(unit.result.name), "1", "bw", "be")
+            live = Live(Quantity(by(unit.result.name), 1.0, source=("one",)), whole=True)
+            yield Row(by(unit.result.name), "1", "bw", "be", live=live)
             return
         bias = None if self.in_lines(unit) else self.bias(unit)
         west = "" if self.in_lines(unit) else "bw"
@@ -290,7 +309,7 @@ class Cards:
             yield self.gradients.row(name, line.position, west, "ge")
         else:
             yield self.gradients.row(by(a.result.name), a.position, "gw", "ge")
-            slope = float(a.local(line.result))
+            slope = slope_of(a, line.result)
             yield self.gradients.through(name, a.position, slope, line.position, west)
         if bias is not None and self.reading.sample.count > 1:
             yield self.gradients.row(by(bias.name), bias.tag, "", "")

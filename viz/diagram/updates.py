@@ -9,7 +9,7 @@ from micrograd.optim.equation import NEW, Equation
 from micrograd.reading.reading import Reading
 from micrograd.text.equations import Quantity, figure, holds, quantities
 from micrograd.text.words import exact
-from viz.diagram.rows import Rows
+from viz.diagram.rows import Live, Rows
 from viz.drawing.cards import Band, ColouredText, Row, plain
 from viz.drawing.palette import UPDATE, Role
 
@@ -30,7 +30,12 @@ class Updates:
     def equations(self, position: int, name: str = WEIGHT) -> tuple[Equation, ...]:
         """How a parameter, called by `name`, was updated; nothing where it was not."""
         scalar = self.reading.scalars.get(position) if self.trained else None
-        return scalar.record.equations(scalar.index, name, GRADIENT_OF_IT) if scalar else ()
+        if scalar is None or scalar.record.gradient is None:
+            return ()
+        before, gradient = scalar.record.before[scalar.index], scalar.record.gradient[scalar.index]
+        p = Quantity(name, float(before), source=("value", position))
+        g = Quantity(GRADIENT_OF_IT, float(gradient), source=("gradient", position))
+        return scalar.record.equations(scalar.index, p, g)
 
     def bands(self, position: int, name: str = WEIGHT) -> tuple[Band, ...]:
         """A row for each equation, with its numbers."""
@@ -39,7 +44,10 @@ class Updates:
             shown = self.rows.number(equation.value)
             detail = self.rows.small_print(equation.expression, shown, UPDATE)
             name = self.rows.say("new value") if equation.name == NEW else equation.text()
-            rows.append(Row(name, shown, detail=detail))
+            live = Live(
+                equation.result, None, equation.expression if detail else None, position=position
+            )
+            rows.append(Row(name, shown, detail=detail, live=live))
         return (Band(UPDATE, tuple(rows)),) if rows else ()
 
     def of(self, positions: Sequence[int]) -> list[tuple[Equation, ...]]:
@@ -51,21 +59,22 @@ class Updates:
         self, found: Sequence[tuple[Equation, ...]], digits: Mapping[str, int]
     ) -> Iterator[Column]:
         """The state before the step, and what each equation gives, a line for each parameter."""
+        for values in self.quantities(found):
+            name = values[0].name
+            said = self.rows.say("new") if name == NEW else name
+            yield said, UPDATE, tuple(self._text(q, digits) for q in values)
+
+    def quantities(self, found: Sequence[tuple[Equation, ...]]) -> list[list[Quantity]]:
+        """The numbers of those columns."""
         if not found:
-            return
+            return []
         given = (WEIGHT, GRADIENT_OF_IT, *(e.name for e in found[0]))
         old = [q.name for e in found[0] for q in quantities(e.expression)
                if not q.exact and q.name not in given]  # fmt: skip
-        for name in dict.fromkeys(old):
-            values = [_quantity(equations, name) for equations in found]
-            yield name, UPDATE, tuple(self._text(q, digits) for q in values)
-        for k, equation in enumerate(found[0]):
-            said = self.rows.say("new") if equation.name == NEW else equation.name
-            yield (
-                said,
-                UPDATE,
-                tuple(self._text(equations[k].result, digits) for equations in found),
-            )
+        before = [
+            [_quantity(equations, name) for equations in found] for name in dict.fromkeys(old)
+        ]
+        return before + [[e.result for e in same] for same in zip(*found, strict=True)]
 
     def notes(
         self, found: Sequence[tuple[Equation, ...]], gradient: str

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from micrograd.reading.indices import indexed
 from micrograd.reading.reading import Reading
-from micrograd.reading.units import products
-from viz.diagram.rows import Rows, sum_of_products
+from micrograd.reading.units import Line, products
+from micrograd.text.equations import Quantity
+from viz.diagram.rows import Factors, Live, Rows, sum_of_products
 from viz.drawing.cards import ColouredText, Row, plain
 from viz.drawing.palette import GRADIENT
 
@@ -25,15 +26,20 @@ class Upstream:
         """The derivative of the result by something: ∂L/∂W."""
         return f"∂{self.reading.root.result.name}/∂{name}"
 
-    def factors(self, position: int) -> list[tuple[float, float]] | None:
+    def factors(self, position: int) -> list[Factors] | None:
         """Upstream and local of each use in this sample; None where no backward pass came."""
-        found = []
+        found: list[Factors] = []
         for use in self.reading.uses.get(position, ()):
             upstream = self.reading.gradient(use.line.position)
             if upstream is None:
                 return None
-            found.append((upstream, float(use.line.local(use.quantity))))
+            found.append((self.of(use.line.position), slope_of(use.line, use.quantity)))
         return found
+
+    def of(self, position: int) -> Quantity:
+        """The gradient of the result by a node, which a backward pass has reached."""
+        value = self.reading.gradient(position)
+        return Quantity("", value or 0.0, source=("gradient", position))
 
     def small_print(self, position: int) -> tuple[ColouredText, ...]:
         """Small print: where a gradient comes from, as products that are added."""
@@ -75,12 +81,38 @@ class Upstream:
         """∂L/∂name, its number and where it comes from."""
         gradient = self.reading.gradient(position)
         number = self.rows.number(gradient)
-        return Row(name, number, west, east, self.small_print(position))
+        detail = self.small_print(position)
+        live = self._live(name, position, bool(detail))
+        return Row(name, number, west, east, detail, live=live)
 
-    def through(self, name: str, above: int, slope: float, position: int, west: str) -> Row:
+    def _live(self, name: str, position: int, spelled: bool) -> Live | None:
+        if self.reading.gradient(position) is None:
+            return None
+        result = Quantity(name, self.of(position).value, source=("gradient", position))
+        factors = self.factors(position) or []
+        if not spelled or not factors or len(factors) > MOST_TERMS:
+            return Live(result)
+        batch = self.reading.sample.count > 1 and self.reading.hidden_uses(position)
+        before = ""
+        if batch:
+            text = self.rows.say("Σ over {n} samples", n=self.reading.sample.count)
+            before = f"{text}; {self.rows.say('this one')}: "
+        return Live(result, None, sum_of_products(factors), before=before)
+
+    def through(self, name: str, above: int, slope: Quantity, position: int, west: str) -> Row:
         """The gradient before an activation: the one after it times the slope."""
         upstream, gradient = self.reading.gradient(above), self.reading.gradient(position)
         shown = self.rows.number(gradient)
         known = upstream is not None and gradient is not None
-        detail = self.rows.products([(upstream or 0.0, slope)], shown) if known else ()
-        return Row(name, shown, west, "be", detail)
+        factors = [(self.of(above), slope)]
+        detail = self.rows.products(factors, shown) if known else ()
+        result = Quantity(name, gradient or 0.0, source=("gradient", position))
+        live = Live(result, None, sum_of_products(factors) if detail else None) if known else None
+        return Row(name, shown, west, "be", detail, live=live)
+
+
+def slope_of(line: Line, by: Quantity) -> Quantity:
+    """The local derivative of a line by one of its quantities."""
+    slope = float(line.local(by))
+    name = f"∂{line.result.name}/∂{by.name}"
+    return Quantity(name, slope, source=("slope", line, by))

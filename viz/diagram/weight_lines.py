@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from micrograd.reading.units import Unit
 from micrograd.text.equations import Quantity
+from viz.diagram.rows import Live, LiveGrid
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Assignment, Column, Updates, digits_of, text
-from viz.diagram.upstream import Upstream
+from viz.diagram.upstream import Upstream, slope_of
 from viz.drawing.cards import Band, ColouredText, Grid, Row, operand, plain
 from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, UPDATE
 
@@ -38,11 +39,16 @@ def weight_lines(
     positions = [w.parameter.tag for w in weights]
     alone = own and reading.sample.count == 1
     result = GRADIENT_OF_IT if alone else SHARE
-    w = [Quantity(WEIGHT, x.parameter.value) for x in weights]
-    x = [Quantity(SLOPE, x.value) for x in weights]
-    up = Quantity(UP, upstream or 0.0)
-    shares = [] if upstream is None else [Quantity(result, upstream * q.value) for q in x]
-    g = [Quantity(GRADIENT_OF_IT, reading.gradient(i) or 0.0) for i in positions]
+    w = [Quantity(WEIGHT, x.parameter.value, x.parameter.tag) for x in weights]
+    slopes = [slope_of(z, x.parameter) for x in weights]
+    x = [Quantity(SLOPE, q.value, source=q.source) for q in slopes]
+    up = Quantity(UP, upstream or 0.0, source=("gradient", z.position))
+    products = [] if upstream is None else [up * q for q in x]
+    shares = [Quantity(result, e.value, source=("equation", e)) for e in products]
+    g = [
+        Quantity(GRADIENT_OF_IT, reading.gradient(i) or 0.0, source=("gradient", i))
+        for i in positions
+    ]
     found = updates.of(positions) if own and upstream is not None else []
 
     total = sum((a * b for a, b in zip(w[1:], x[1:], strict=True)), w[0] * x[0])
@@ -57,32 +63,41 @@ def weight_lines(
         return tuple(text(q, digits, rows.digits) for q in found)
 
     slope = f"∂{z.result.name}/∂W"
+    live: list[Sequence[Quantity | None]] = [w, x]
     columns: list[Column] = [(rows.say("weights"), FORWARD, texts(w)), (slope, LOCAL, texts(x))]
     if shares and not alone:
         columns.append((rows.say("share"), GRADIENT, texts(shares)))
+        live.append(shares)
     if own:
         shown = tuple(rows.number(None) for _ in g) if upstream is None else texts(g)
         several = bool(found) and len(found[0]) > 1
         title = f"g = {gradients.by('W')}" if several else gradients.by("W")
         columns += [(title, GRADIENT, shown), *updates.columns(found, digits)]
+        live += [[None if upstream is None else q for q in g], *updates.quantities(found)]
     names = tuple(f"{x.unit} ·" if x.unit else x.parameter.name for x in weights)
-    grid = Grid(tuple(columns), names, tuple(f"w{j}" for j in range(len(names))))
+    grid = Grid(tuple(columns), names, tuple(f"w{j}" for j in range(len(names))),
+                live=LiveGrid(live, lines, positions))  # fmt: skip
 
-    notes = []
+    notes: list[tuple[str, Live | None]] = []
     if shares:
         said = gradients.by("W") if alone else rows.say("share")
-        notes.append(f"{said} = {operand(texts([up])[0])} × {slope}")
+        note = Live(up, before=f"{said} = ", after=f" × {slope}")
+        notes.append((f"{said} = {operand(texts([up])[0])} × {slope}", note))
     if own and not alone:
         over = rows.say("Σ over {n} samples", n=reading.sample.count)
-        notes.append(f"{gradients.by('W')}: {over}")
+        notes.append((f"{gradients.by('W')}: {over}", None))
     return grid, *_notes(notes, updates.notes(found, gradients.by("W")))
 
 
-def _notes(gradients: Sequence[str], rules: Sequence[tuple[ColouredText, ...]]) -> Iterator[Band]:
+def _notes(
+    gradients: Sequence[tuple[str, Live | None]], rules: Sequence[tuple[ColouredText, ...]]
+) -> Iterator[Band]:
     """Small print: how gradients come about, and what the optimiser does with them."""
-    details = [plain(GRADIENT, said) for said in gradients]
-    if details:
-        rows = tuple(Row("", "", "" if k else "bw", detail=x) for k, x in enumerate(details))
+    if gradients:
+        rows = tuple(
+            Row("", "", "" if k else "bw", detail=plain(GRADIENT, said), live=live)
+            for k, (said, live) in enumerate(gradients)
+        )
         yield Band(GRADIENT, rows, "lines")
     if rules:
         yield Band(UPDATE, tuple(Row("", "", detail=x) for x in rules), "lines")

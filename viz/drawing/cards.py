@@ -8,7 +8,7 @@ A card becomes an HTML-like label of Graphviz. Each band is one inner table with
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from micrograd.steps.step import Floats
@@ -35,7 +35,8 @@ class Row:
     """A line of a band: a name at the left, a number at the right.
 
     `west` and `east` are ports at its ends, for wires. `detail` is a line of small print below:
-    texts, each with its colour; with `inline` it follows the name on the same line.
+    texts, each with its colour; with `inline` it follows the name on the same line. `live` says how
+    a page computes it again.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Row:
     east: str = ""
     detail: tuple[ColouredText, ...] = ()
     inline: bool = False
+    live: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,13 @@ class Grid:
     """Columns side by side, each with a meaning of its own, one line an entry.
 
     A column is a header (which may be empty), a role and texts. `ports` name the left end of
-    each line.
+    each line. `live` says how a page computes them again.
     """
 
     columns: tuple[tuple[str, Role, tuple[str, ...]], ...]
     names: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
+    live: Any = field(default=None, compare=False)
 
     def roles(self) -> set[Role]:
         """The meanings that occur."""

@@ -52,8 +52,8 @@ class Drawing:
         self._meanings = _meanings(optimizer, language)
         self._language = language
         self._roles: set[Role] = set()
-        self._cards: dict[str, Card] = {}
-        self._wires: list[Wire] = []
+        self.cards: dict[str, Card] = {}
+        self.wires: list[Wire] = []
         self._words: dict[str, str] = {}  # of clusters
         self._note = note
         self.graph = graphviz.Digraph(name)
@@ -71,10 +71,14 @@ class Drawing:
         self.graph.attr("node", fontname=FONT, shape="plain")
         self.graph.attr("edge", arrowsize="0.8", fontname=FONT, penwidth="2.2")
 
+    def meaning(self, role: Role) -> str:
+        """What a colour means, in the picture's language."""
+        return self._meanings[role]
+
     def card(self, card: Card, graph: graphviz.Digraph | None = None) -> None:
         """Add a card, to a cluster if one is given; its key is the node's name and id."""
         self._roles.update(card.roles())
-        self._cards[card.key] = card
+        self.cards[card.key] = card
         (graph or self.graph).node(card.key, card.label(self._meanings), id=card.key)
 
     @contextmanager
@@ -165,16 +169,16 @@ class Drawing:
         """Note a wire, and return its id."""
         carries = self._meanings[role] + (f", {self._meanings[LOCAL]} {label}" if label else "")
         wire = Wire(f"e-{tail}-{head}", tail, head, carries)
-        self._wires.append(wire)
+        self.wires.append(wire)
         return wire.key
 
     def _description(self) -> str:
-        cards = list(self._cards.values())
-        return picture_in_words(cards, len(self._wires), self._meanings, self._language)
+        cards = list(self.cards.values())
+        return picture_in_words(cards, len(self.wires), self._meanings, self._language)
 
     def _all_words(self) -> dict[str, str]:
-        cards = {key: card_in_words(card, self._meanings) for key, card in self._cards.items()}
-        wires = {wire.key: wire_in_words(wire, self._cards, self._language) for wire in self._wires}
+        cards = {key: card_in_words(card, self._meanings) for key, card in self.cards.items()}
+        wires = {wire.key: wire_in_words(wire, self.cards, self._language) for wire in self.wires}
         return {**self._words, **cards, **wires}
 
 

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from micrograd.engine import Value
 from micrograd.errors import GraphError
-from micrograd.reading.names import key
-from micrograd.reading.reading import Reading, read, read_graph
-from micrograd.reading.units import INPUT, PARAMETER, Product, Unit
 from micrograd.steps.mistakes import cannot_draw
 from micrograd.steps.step import Step
-from micrograd.tape.paths import caller, variable_names
-from micrograd.tape.tape import check_current, take
 from micrograd.tensors.tensor import Tensor
-from micrograd.text.equations import quantities
 from micrograd.text.words import check_digits, check_language
-from viz.diagram.owners import own_parameters, with_weight_cards
+from viz.diagram.diagram import MOST_CARDS, diagram_of_step, diagram_of_value
 from viz.diagram.rows import Rows
-from viz.diagram.unit_cards import Cards
-from viz.diagram.updates import Updates
-from viz.diagram.upstream import Upstream
-from viz.drawing.cards import Card
-from viz.drawing.drawing import Drawing, step_caption
 from viz.drawing.figure import Figure
 from viz.views.layer_graph import layer_graph
-
-MOST_SCALARS = 300  # with more parameters than this, the picture is folded to layers
-MOST_CARDS = 40
 
 
 def gradient_diagram(
@@ -57,163 +41,15 @@ def gradient_diagram(
     if isinstance(step, Tensor):
         step = step._only("gradient_diagram")
     if isinstance(step, Value):
-        return _of_value(step, rows)
+        found = diagram_of_value(step, rows)
+        if found is None:
+            raise GraphError(
+                f"the graph has more than {MOST_CARDS} cards; op_graph folds one that is so large"
+            )
+        return found.figure()
     if not isinstance(step, Step):
         raise cannot_draw("gradient_diagram", "a recorded step or a Value", step)
-    if sum(p.before.size for p in step.parameters) > MOST_SCALARS:
+    diagram = diagram_of_step(step, sample, rows)
+    if diagram is None:
         return layer_graph(step, language, digits=digits, backward=True)
-    reading = read(step, sample, rows.say("Σ others"))
-    caption = step_caption(step, language, reading.sample.index, apart=reading.sample.count > 1)
-    drawing = Drawing("gradient_diagram", caption, language, step.optimizer_name, rows.note)
-    diagram = _Diagram(reading, drawing, rows)
-    return (
-        layer_graph(step, language, digits=digits, backward=True)
-        if diagram.too_large
-        else diagram.figure()
-    )
-
-
-def _of_value(root: Value, rows: Rows) -> Figure:
-    tape, position = take(root)
-    check_current(tape)
-    leaves = [v for v in position if v._row is None and v._static is None]
-    found = variable_names(caller(), {id(v) for v in leaves})
-    names = {position[v]: v.label or found.get(id(v)) or f"v{k}" for k, v in enumerate(leaves)}
-    reading = read_graph(tape, names)
-    caption = f"{reading.root.result.name} = {rows.number(root.data)}"
-    drawing = Drawing("gradient_diagram", caption, rows.language, "", rows.note)
-    diagram = _Diagram(reading, drawing, rows, trained=False)
-    if diagram.too_large:
-        raise GraphError(
-            f"the graph has more than {MOST_CARDS} cards; op_graph folds one that is so large"
-        )
     return diagram.figure()
-
-
-@dataclass
-class _Diagram:
-    reading: Reading
-    drawing: Drawing
-    rows: Rows
-    trained: bool = True
-    _cards: Cards = field(init=False)
-    _key_of: dict[int, str] = field(init=False, default_factory=dict)  # of each leaf with a card
-    _east: dict[int, str] = field(init=False, default_factory=dict)  # the port where it leaves
-    _columns: dict[tuple[int, str], list[str]] = field(init=False, default_factory=dict)
-    _place: dict[int, int] = field(init=False, default_factory=dict)  # of lines, left to right
-
-    def __post_init__(self) -> None:
-        own = own_parameters(self.reading)
-        gradients = Upstream(self.reading, self.rows)
-        updates = Updates(self.reading, self.rows, self.trained)
-        apart = with_weight_cards(self.reading, own)
-        self._cards = Cards(self.reading, self.rows, gradients, updates, apart, own)
-        for unit in self.reading.units:
-            below = [self._place[q.tag] for q in quantities(unit.before.formula)
-                     if q.tag in self._place]  # fmt: skip
-            place = max(below, default=0) + 1 + bool(self._own_weights(unit))
-            self._place |= {line.position: place for line in unit.lines}
-
-    @property
-    def too_large(self) -> bool:
-        """Whether there are more cards than can be read."""
-        weights = sum(len(self._own_weights(unit)) for unit in self.reading.units)
-        inputs = sum(leaf.kind == INPUT for leaf in self.reading.leaves.values())
-        return len(self.reading.units) + inputs + weights > MOST_CARDS
-
-    def _own_weights(self, unit: Unit) -> list[Product]:
-        """The weights of a unit that have a card each, on the wire to it."""
-        return self._cards.weighted(unit) if unit.position in self._cards.apart else []
-
-    def figure(self) -> Figure:
-        """The picture."""
-        self._inputs()
-        self._shared()
-        for unit in self.reading.units:
-            self._wires(unit)
-        for column in self._columns.values():
-            self.drawing.in_order(column)
-        return self.drawing.figure()
-
-    def _card(self, card: Card, place: int, kind: str) -> None:
-        """A card, below the others of its kind that have the same place from left to right."""
-        self.drawing.card(card)
-        self._columns.setdefault((place, kind), []).append(card.key)
-
-    # ---- leaves ------------------------------------------------------------------------------
-
-    def _inputs(self) -> None:
-        for leaf in self.reading.leaves.values():
-            if leaf.kind == INPUT:
-                name = key(leaf.name)
-                self._key_of[leaf.position] = name
-                self._card(self._cards.leaf(leaf, name, not self.trained), 0, "input")
-
-    def _shared(self) -> None:
-        """Cards of the parameters that are no unit's own, an array each."""
-        arrays: dict[str, list[int]] = {}
-        for position, scalar in self.reading.scalars.items():
-            if position in self.reading.leaves and position not in self._cards.own:
-                arrays.setdefault(scalar.record.name, []).append(position)
-        for positions in arrays.values():
-            first = self.reading.leaves[positions[0]].name
-            title = first.partition("[")[0] if len(positions) > 1 else first
-            name = key(title)
-            self._key_of |= dict.fromkeys(positions, name)
-            self._east |= dict.fromkeys(positions, "fe" if len(positions) == 1 else "ge")
-            users = [use.unit for i in positions for use in self.reading.uses[i]]
-            place = min(self._place[unit.before.position] for unit in users) - 1
-            self._card(self._cards.shared(positions, title, name), place, "parameter")
-
-    # ---- wires -------------------------------------------------------------------------------
-
-    def _wires(self, unit: Unit) -> None:
-        """A unit's card and those of its weights, and the wires that lead to them."""
-        cards = self._cards
-        self._card(cards.unit(unit), self._place[unit.position], "unit")
-        for j, product in enumerate(cards.weighted(unit)):
-            (self._line if cards.in_lines(unit) else self._weight)(unit, j, product)
-        joined = set()
-        for k, q in enumerate(cards.variables(unit)):
-            source, east = self._source(q.tag)
-            if source not in joined:
-                joined.add(source)
-                self.drawing.forward(source, east, unit.key, "fw")
-                self._back(unit.key, f"l{k}", q.tag)
-        for position in cards.shared_weights(unit):
-            source, east = self._source(position)
-            if source not in joined:
-                joined.add(source)
-                self.drawing.forward(source, east, unit.key, "fw", thin=True)
-                self.drawing.backward(unit.key, "bw", source, "ge", thin=True)
-
-    def _back(self, tail: str, port: str, position: int, thin: bool = False) -> None:
-        """A wire for a gradient, if the card that it leads to shows one."""
-        if not isinstance(position, int):
-            return
-        leaf = self.reading.leaves.get(position)
-        if leaf is None or leaf.kind == PARAMETER or not self.trained:
-            self.drawing.backward(tail, port, self._source(position)[0], "ge", thin)
-
-    def _weight(self, unit: Unit, j: int, product: Product) -> None:
-        name = f"{unit.key}_w{j}"
-        card = self._cards.weight(unit, product, name)
-        self._card(card, self._place[unit.position] - 1, "weight")
-        if isinstance(product.unit.tag, int):
-            self.drawing.forward(*self._source(product.unit.tag), name, "fw")
-        self.drawing.forward(name, "fe", unit.key, "fw")
-        self.drawing.backward(unit.key, "bw", name, "be")
-        self._back(name, "lw", product.unit.tag)
-
-    def _line(self, unit: Unit, j: int, product: Product) -> None:
-        if not isinstance(product.unit.tag, int):
-            return
-        self.drawing.forward(*self._source(product.unit.tag), unit.key, f"w{j}", thin=True)
-        self._back(unit.key, "bw", product.unit.tag, thin=True)
-
-    def _source(self, position: int) -> tuple[str, str]:
-        """The card that a value comes from, and the port at which it leaves."""
-        unit = self.reading.of.get(position)
-        if unit is None:
-            return self._key_of[position], self._east.get(position, "fe")
-        return unit.key, "ae" if unit.activation and position == unit.position else "fe"

@@ -1,0 +1,159 @@
+// How one number came about: the paths of the chain rule, or the equations before it.
+const LINES = DATA.lines.map(([position, q, formula, unit]) => ({ position, q, formula, unit }));
+const lineAt = new Map(LINES.map(line => [line.position, line]));
+const MOST_PATHS = 12;
+const quantitiesIn = e => isQuantity(e) ? [e.q] : Array.isArray(e) ? e.slice(1).flatMap(quantitiesIn) : [];
+function below(line) {
+  const seen = new Map();
+  for (const q of quantitiesIn(line.formula))
+    if (DATA.q[q][3][0] === "v" && !seen.has(q)) seen.set(q, { line, q, to: DATA.q[q][3][1] });
+  return [...seen.values()];
+}
+const slopeOf = edge => slope(edge.line.formula, edge.q);
+// The derivative's own formula, where it still gives the number.
+function slopeFormula(edge) {
+  const source = DATA.slopes[edge.line.position + "," + edge.q];
+  if (source === undefined) return null;
+  const now = compute(source, value), wanted = slopeOf(edge);
+  return Object.is(now, wanted) || Math.abs(now - wanted) <= 1e-12 * Math.abs(wanted) ? source : null;
+}
+const partial = (a, b) => `∂${a}/∂${b}`;
+const partialLatex = (a, b) => `\\frac{\\partial ${a}}{\\partial ${b}}`;
+const MUL = DATA.rows.findIndex(row => row.f === "mul"), ADD = DATA.rows.findIndex(row => row.f === "add");
+
+function edgesTo(target) {
+  const count = new Map([[target, 1]]), edges = new Map();
+  for (const line of LINES) {
+    if (line.position === target) continue;
+    const found = below(line).filter(e => count.get(e.to));
+    if (!found.length) continue;
+    edges.set(line.position, found);
+    count.set(line.position, found.reduce((n, e) => n + count.get(e.to), 0));
+  }
+  return { edges, number: count.get(ROOT) || 0 };
+}
+function pathsTo(target, edges) {
+  const paths = [], walk = (position, path) => {
+    if (position === target) { paths.push(path); return; }
+    for (const edge of edges.get(position) || []) walk(edge.to, [...path, edge]);
+  };
+  walk(ROOT, []);
+  return paths;
+}
+
+// Lines of a derivation: text and LaTeX, a headline where a path begins; and what lights up.
+function gradientOf(target, name, tex) {
+  const { edges, number: count } = edgesTo(target), root = lineAt.get(ROOT);
+  const left = partial(nameOf(root.q), name), leftTex = partialLatex(latexName(root.q), tex);
+  const result = number(G[target]), lines = [], lit = new Set([target]);
+  for (const [position, found] of edges) { lit.add(position); found.forEach(e => lit.add(e.to)); }
+  if (target === ROOT) return { left, lines: [[`${left} = 1`, `${leftTex} &= 1`]], lit, edges };
+  if (!count) return { left, lines: [[`${left} = ${result}`, `${leftTex} &= ${latexNumber(result)}`]], lit, edges };
+  if (count > MOST_PATHS) {
+    lines.push([fill(DATA.words.many, { n: count }), null]);
+    for (const line of [...LINES].reverse())
+      for (const e of edges.get(line.position) || []) lines.push(...term(e, root));
+    lines.push([`${left} = ${result}`, `${leftTex} &= ${latexNumber(result)}`]);
+    return { left, lines, lit, edges };
+  }
+  const paths = pathsTo(target, edges), sums = [];
+  paths.forEach((path, k) => {
+    const total = path.reduce((x, e) => x * slopeOf(e), 1);
+    sums.push(total);
+    if (paths.length > 1) lines.push([fill(DATA.words.path, { k: k + 1 }) + ": " +
+      [nameOf(root.q), ...path.map(e => nameOf(e.q))].join(" ← "), null]);
+    const names = path.map(e => partial(nameOf(e.line.q), nameOf(e.q))).join(" · ");
+    const namesTex = path.map(e => partialLatex(latexName(e.line.q), latexName(e.q))).join(" \\cdot ");
+    const head = paths.length > 1 ? "" : left, headTex = paths.length > 1 ? "" : leftTex;
+    const shown = number(total);
+    if (names !== head) lines.push([head ? `${head} = ${names}` : names, headTex ? `${headTex} &= ${namesTex}` : `& ${namesTex}`]);
+    const slopes = path.map(slopeOf), formulas = path.map(slopeFormula);
+    if (formulas.every(f => f !== null)) {
+      const product = formulas.reduce((a, b) => [MUL, a, b]);
+      lines.push(["= " + joined(symbolic(product)), "&= " + latex(product, latexName)]);
+    }
+    const digits = digitsFor(slopes, (a, b) => a * b, shown);
+    if (digits !== null && path.length > 1) lines.push(["= " + slopes.map(x => factor(figure(x, digits, LEAST))).join(" × "),
+      "&= " + slopes.map(x => texFactor(figure(x, digits, LEAST))).join(" \\cdot ")]);
+    lines.push([`= ${shown}`, `&= ${latexNumber(shown)}`]);
+  });
+  const share = sums.reduce((a, b) => a + b, 0), said = number(share);
+  if (paths.length > 1) {
+    const digits = digitsFor(sums, (a, b) => a + b, said);
+    const text = digits === null ? "" : sums.map(x => factor(figure(x, digits, LEAST))).join(" + ") + " = ";
+    const tex2 = digits === null ? "" : sums.map(x => texFactor(figure(x, digits, LEAST))).join(" + ") + " = ";
+    lines.push([`${left} = ${text}${said}`, `${leftTex} &= ${tex2}${latexNumber(said)}`]);
+  }
+  if (said !== result) {
+    lines.push([DATA.words.share, null]);
+    lines.push([`${left} = ${result}`, `${leftTex} &= ${latexNumber(result)}`]);
+  }
+  return { left, lines, lit, edges };
+}
+const factor = text => text.startsWith("-") ? `(${text})` : text;
+const texFactor = text => text.startsWith("-") ? bracketed(latexNumber(text)) : latexNumber(text);
+function digitsFor(numbers, combine, result) {
+  for (const tie of [false, true])
+    for (let d = LEAST; d <= MOST_TRIED; d++)
+      if (agrees(numbers.map(x => read(figure(x, d, LEAST))).reduce(combine), result, tie)) return d;
+  return null;
+}
+function term(e, root) {
+  const up = number(G[e.line.position]), local = number(slopeOf(e));
+  const a = partial(nameOf(root.q), nameOf(e.q)), b = partial(nameOf(root.q), nameOf(e.line.q));
+  const c = partial(nameOf(e.line.q), nameOf(e.q));
+  const product = number(G[e.line.position] * slopeOf(e));
+  return [[`${a}: + ${b} · ${c} ≈ ${factor(up)} × ${factor(local)} ≈ ${product}`,
+    `${partialLatex(latexName(root.q), latexName(e.q))} &\\mathrel{+}= ${texFactor(up)} \\cdot ${texFactor(local)} \\approx ${latexNumber(product)}`]];
+}
+
+function valueOf(target) {
+  const needed = new Set([target]);
+  for (const line of [...LINES].reverse())
+    if (needed.has(line.position)) below(line).forEach(e => needed.add(e.to));
+  const lines = LINES.filter(l => needed.has(l.position)).flatMap(l => equation(nameOf(l.q), latexName(l.q), l.formula, number(value(l.q))));
+  return { lines, lit: needed, edges: new Map() };
+}
+function equation(name, tex, formula, shown) {
+  const out = [[`${name} = ${joined(symbolic(formula))}`, `${tex} &= ${latex(formula, latexName)}`]];
+  const digits = digitsNeeded(formula, shown);
+  if (digits !== null) out.push(["= " + joined(spelled(formula, shown)), "&= " + latexFigures(formula, digits)]);
+  out.push([`= ${shown}`, `&= ${latexNumber(shown)}`]);
+  return out;
+}
+function derive(q) {
+  const [name, tex, , source] = DATA.q[q], [kind, a, b] = source;
+  const left = (text, d) => ({ title: text, ...d });
+  if (kind === "g") {
+    const target = DATA.names[a] || [name, tex];
+    const d = gradientOf(a, target[0], target[1]);
+    return left(d.left, d);
+  }
+  if (kind === "v") {
+    const d = valueOf(a);
+    if (!d.lines.length) d.lines = [[`${name} = ${exact(V[a])}`, `${tex} &= ${latexNumber(exact(V[a]))}`]];
+    return left(name, d);
+  }
+  if (kind === "s") {
+    const line = lineAt.get(a), lit = new Set([a]);
+    below(line).forEach(e => lit.add(e.to));
+    const formula = DATA.slopes[a + "," + c3(source)], shown = short(value(q));
+    const lines = equation(name, partialLatex(latexName(line.q), latexName(c3(source))), formula ?? plain(0), shown);
+    const now = formula === undefined ? NaN : compute(formula, value);
+    return left(name, { lines: Math.abs(now - value(q)) <= 1e-12 * Math.abs(now) ? lines : lines.slice(-1), lit, edges: new Map() });
+  }
+  const of = kind === "n" || kind === "a" ? DATA.rules_of[a] : null;
+  if (of) {
+    const lines = of.flatMap(([lhs, lhsTex, e, r]) => equation(lhs, lhsTex, e, number(value(r))));
+    const chain = gradientOf(a, ...DATA.names[a]);
+    return left(name, { lines: [...chain.lines, ...lines], lit: chain.lit, edges: chain.edges });
+  }
+  if (kind === "e") return left(name, { lines: equation(name || "=", tex || "", a, number(value(q))), lit: new Set(), edges: new Map() });
+  return left(name, { lines: [[`${name} = ${number(value(q))}`, `${tex} &= ${latexNumber(number(value(q)))}`]], lit: new Set(), edges: new Map() });
+}
+const c3 = source => source[2];
+const asText = d => d.lines.map(([text]) => text).join("\n");
+const asLatex = d => "\\begin{aligned}\n" + d.lines.map(([text, tex]) => tex === null ? `& \\text{${texEscape(text)}}` : tex).join(" \\\\\n") + "\n\\end{aligned}";
+const asMarkdown = d => `**${d.title}**\n\n$$\n${asLatex(d)}\n$$\n`;
+const texEscape = text => text.replace(/[\\{}$&#%_^~]/g, c => ({ "\\": "\\textbackslash{}", "^": "\\textasciicircum{}", "~": "\\textasciitilde{}" })[c] || "\\" + c).replace(/←/g, "$\\leftarrow$");
+const fill = (text, fields) => text.replace(/\{(\w+)\}/g, (_, key) => fields[key]);
