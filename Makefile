@@ -7,7 +7,7 @@ SETUP := setup.cfg setup.py pyproject.toml
 ENGINE := $(addprefix tests/test_,engine.py backward.py gradients.py ops.py memory.py cores.py \
 	arrays.py checks.py karpathy.py)
 
-.PHONY: conformance coverage demo fuzz notebooks pictures test test-all mutate native lint bench bench-compile clean
+.PHONY: browser conformance coverage demo fuzz notebooks pictures test test-all mutate native lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
@@ -19,11 +19,18 @@ pictures: .venv/.installed-test
 notebooks: .venv/.installed-notebook
 	$(BIN)/jupyter notebook notebooks
 
-test: .venv/.installed-test lint
+test: .venv/.installed-test lint browser
 	$(BIN)/python -m pytest --numprocesses auto
 	MICROGRAD_PURE=1 $(BIN)/python -m pytest --numprocesses auto --quiet $(ENGINE)
 
-test-all: .venv/.installed-test lint
+# Pages are tested in Chromium: Debian's, which root can install; without it those tests are skipped.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	} || echo "Chromium is missing, and tests of pages are skipped: apt-get install chromium"
+
+test-all: .venv/.installed-test lint browser
 	$(BIN)/python -m pytest --numprocesses auto -m ""
 
 mutate: .venv/.installed-test

@@ -12,7 +12,13 @@ from refusals import check_refused
 from micrograd.article import networks as article
 from micrograd.commands.cli import main
 
-FILES = ["gradient_diagram.png", "gradient_diagram.svg", "layer_graph.svg", "op_graph.svg"]
+FILES = [
+    "gradient_diagram.png",
+    "gradient_diagram.svg",
+    "layer_graph.svg",
+    "op_graph.svg",
+    "stepper.html",
+]
 
 
 def run(*arguments, cwd=None, **environment):

@@ -198,7 +198,7 @@ def test_open(tmp_path, monkeypatch, capsys):
     opened = []
     monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or len(opened) < 2)
     run_step(tmp_path, "--open", "--format", "svg,dot")
-    assert opened == [(tmp_path / "gradient_diagram.svg").as_uri()]
+    assert opened == [(tmp_path / "stepper.html").as_uri()]
     assert capsys.readouterr().err == ""
     run_step(tmp_path, "--open", "--format", "svg")
     assert capsys.readouterr().err.count("\n") == 1

@@ -21,7 +21,7 @@ from micrograd.commands.arguments import (
     write_and_say,
 )
 from micrograd.commands.parameter_file import WANTED, read_parameters, sizes_of
-from micrograd.errors import ArgumentValueError
+from micrograd.errors import ArgumentValueError, GraphError
 from micrograd.steps.record import record_steps
 from micrograd.steps.step import Step
 from micrograd.text.words import DIGITS, LANGUAGES, word
@@ -59,7 +59,7 @@ def add(commands: Any) -> None:
     add("--digits", type=decimals, default=DIGITS, metavar="N", help="decimals (%(default)s)")
     add("--format", type=formats, metavar="F,F",
         help="formats of all pictures (svg, and png for the gradient diagram)")  # fmt: skip
-    add("--open", action="store_true", help="show the gradient diagram when it is written")
+    add("--open", action="store_true", help="open the page when it is written")
     add("--language", choices=LANGUAGES, default="en")
     add_out(step)
 
@@ -81,7 +81,8 @@ def run(options: argparse.Namespace) -> None:
             contents |= _pictures(step, options, sample - 1, number)
         paths = write_and_say(target, contents)
     if options.open:
-        show(paths[0])
+        pages = [path for path in paths if path.name.startswith("stepper")]
+        show((pages or paths)[0])
 
 
 def _record(options: argparse.Namespace) -> list[Step]:
@@ -153,8 +154,13 @@ def _pictures(
         "op_graph": viz.op_graph(step, **said),
         "layer_graph": viz.layer_graph(step, **said),
     }
-    return {
+    contents = {
         f"{name}{number}.{kind}": figure.content(kind)
         for name, figure in figures.items()
         for kind in options.format or (("svg", "png") if name == "gradient_diagram" else ("svg",))
     }
+    try:
+        page = viz.stepper(step, sample=sample, **said).content("html")
+    except GraphError:  # too large for a page of cards
+        return contents
+    return contents | {f"stepper{number}.html": page}

@@ -65,10 +65,18 @@ def page(diagram: Diagram, svg: str) -> str:
     words = {place: html.escape(say(english), quote=True) for place, english in FRAME.items()}
     fields = {
         **words, "tag": TAGS[language], "title": html.escape(diagram.drawing.caption),
-        "style": asset("page.css"), "svg": svg, "script": script,
+        "style": asset("page.css"), "script": script,
+        "svg": _wordless(svg, diagram.drawing.caption),
         "hash": base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode(),
     }  # fmt: skip
     return re.sub(r"\{(\w+)\}", lambda m: fields[m[1]], asset("page.html"))
+
+
+def _wordless(svg: str, title: str) -> str:
+    """The picture without what it says of all its numbers: the page says them when it is time."""
+    svg = re.sub(r"<title[^>]*>.*?</title>|<desc[^>]*>.*?</desc>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' aria-labelledby="[^"]*"', f' aria-label="{html.escape(title)}"', svg, count=1)
+    return re.sub(r"\n{2,}", "\n", svg)
 
 
 def page_data(diagram: Diagram) -> dict[str, Data]:

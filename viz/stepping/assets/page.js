@@ -1,5 +1,5 @@
 // The page: stages, what is shown when, numbers that are changed, derivations, worksheets.
-const $ = id => document.getElementById(id);
+const $ = id => document.getElementById("ui-" + id);
 const SVG = document.querySelector(".picture svg");
 const make = (tag, text = "", attributes = {}) => {
   const element = document.createElement(tag);
@@ -48,6 +48,7 @@ function setText(text, content, room) {
   } else text.textContent = pieces.map(([words]) => words).join("");
   text.dataset.full = text.textContent;
   text.removeAttribute("textLength");
+  text.removeAttribute("lengthAdjust");
   if (room) {
     const wide = text.getComputedTextLength();
     if (wide > room) {
@@ -55,6 +56,10 @@ function setText(text, content, room) {
       text.setAttribute("lengthAdjust", "spacingAndGlyphs");
     }
   }
+}
+function roomBeside(line, band) {
+  const beside = line.name && line.name !== line.value ? line.name.getComputedTextLength() + 8 : 0;
+  return band.box ? Math.max(24, band.box.width - 6 - beside) : 0;
 }
 const gridDigits = () => DATA.grids.map(lines => digitsOf(lines));
 function coloured(pieces, role) {
@@ -79,11 +84,11 @@ function rewrite() {
     const x = value(row.q);
     if ("grid" in row) {
       const known = digits[row.grid][nameOf(row.q)] ?? LEAST;
-      setText(line.value, x === null ? MISSING : figureOf(row.q, known, LEAST));
+      setText(line.value, x === null ? MISSING : figureOf(row.q, known, LEAST), roomBeside(line, band));
       continue;
     }
     const shown = row.w ? short(x) : number(x);
-    setText(line.value, shown);
+    setText(line.value, shown, roomBeside(line, band));
     if (line.name && row.f) {
       const holds = agrees(compute(row.f, value), shown, true);
       setText(line.name, holds ? `${nameOf(row.q)} = ${joined(symbolic(row.f))}` : nameOf(row.q));
@@ -356,7 +361,7 @@ function begin() {
   run();
   recorded = decisions();
   slider.max = STAGES.length;
-  slider.addEventListener("input", () => show(Number(slider.value)));
+  slider.oninput = () => show(Number(slider.value));
   $("first").onclick = () => show(0);
   $("back").onclick = () => show(now - 1);
   $("next").onclick = () => show(now + 1);

@@ -1,0 +1,456 @@
+"""The page that steps: it shows Python's numbers, and computes them again as Python would."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from itertools import pairwise
+
+import pytest
+import recorded_models
+from browser import axe, browser, needs_browser
+
+import viz
+from micrograd import Value, nn, optim, record_step, record_steps
+from micrograd.article import networks as article
+from micrograd.errors import ArgumentTypeError, GraphError
+from micrograd.ops import FLOATS, OPS
+from viz.stepping.javascript import functions
+from viz.stepping.page import PROGRAM, asset, embedded
+
+pytestmark = needs_browser
+MODELS = recorded_models.steps()
+
+
+def long(*values):
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
+def article_step(parameters=None, x=article.X, y=article.Y, lr=article.LEARNING_RATE, rule=None):
+    model = article.network()
+    if parameters:
+        model.load_state_dict({**article.PARAMETERS, **parameters})
+    rule = rule or optim.SGD
+    return record_step(model, nn.MSELoss(), rule(model.parameters(), lr=lr), x, y)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(scope="module")
+def article_page(files):
+    return viz.stepper(article_step()).save(files / "step.html")
+
+
+def texts(page):
+    return page.evaluate("[...document.querySelectorAll('.picture text')].map(t => t.textContent)")
+
+
+def shown(page):
+    """The texts of bands that are not blank."""
+    return page.evaluate(
+        "bands.flatMap(b => b.lines.flatMap(l => l.texts))"
+        ".filter(t => getComputedStyle(t).visibility === 'visible').map(t => t.textContent)"
+    )
+
+
+def drawn(step, **options):
+    """The texts of the same picture, made in Python."""
+    svg = viz.stepper(step, **options).svg()
+    found = re.findall(r"<text[^>]*>(.*?)</text>", svg, re.DOTALL)
+    plain = [re.sub(r"<[^>]+>", "", text) for text in found]
+    return [t.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for t in plain]
+
+
+def edit(page, label, number):
+    page.get_by_label(label, exact=True).fill(number)
+    page.keyboard.press("Enter")
+
+
+def until(page, condition):
+    """Wait until something is so, ten seconds at most."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not so: {condition}")
+
+
+# ---- stepping ------------------------------------------------------------------------------------
+
+
+def test_by_keys_to_the_end(chromium, article_page):
+    with chromium.page(article_page) as page:
+        stages = page.evaluate("STAGES.length")
+        assert shown(page) == []
+        counts = []
+        for _ in range(stages):
+            page.keyboard.press("ArrowRight")
+            counts.append(len(shown(page)))
+        assert counts == sorted(counts)
+        assert page.locator("#ui-count").text_content() == f"{stages} / {stages}"
+        assert texts(page) == drawn(article_step())
+        bands = page.evaluate("bands.flatMap(b => b.lines.flatMap(l => l.texts)).length")
+        assert counts[-1] == bands
+        assert page.evaluate("location.hash") == f"#{stages}"
+        page.keyboard.press("ArrowLeft")
+        assert page.locator("#ui-count").text_content() == f"{stages - 1} / {stages}"
+
+
+def test_by_slider_link_and_play(chromium, article_page):
+    with chromium.page(article_page, step=3) as page:
+        assert page.locator("#ui-count").text_content().startswith("3 /")
+        page.locator("#ui-slider").focus()
+        page.keyboard.press("End")
+        stages = page.evaluate("STAGES.length")
+        assert page.locator("#ui-count").text_content() == f"{stages} / {stages}"
+        page.evaluate("location.hash = '#step=2'")
+        until(page, "now === 2")
+        page.locator("#ui-slider").evaluate("e => { e.value = 5; e.oninput(); }")
+        assert page.evaluate("now") == 5
+        page.select_option("#ui-speed", "800")
+        page.locator("#ui-play").click()
+        until(page, "now >= 6")
+        page.locator("#ui-play").click()
+        assert page.evaluate("playing") == 0
+
+
+def test_backward_is_a_product_at_a_time(chromium, article_page):
+    with chromium.page(article_page) as page:
+        said = []
+        for n in range(1, page.evaluate("STAGES.length") + 1):
+            page.evaluate(f"show({n})")
+            said.append(page.locator("#ui-equations").inner_text().replace("\n", " "))
+    assert "∂L/∂W2[0] = ∂L/∂out × ∂out/∂W2[0] = (-9.28755) × 0.90301 = -8.3868" in said
+    assert "∂L/∂z0 = ∂L/∂h0 × ∂h0/∂z0 = 3.1439 × 1 = 3.1439" in said
+    update = "W1[0] new = W1[0] − lr × g = 0.6319 − 0.01 × 6.2878"
+    assert any(line.startswith(update) for line in said)
+
+
+def test_paths_are_added_where_they_meet(chromium, files):
+    x = Value(0.5, label="x")
+    h = x.tanh()
+    h.label = "h"
+    a, b = h * 2.0, h.sin() * 3.0
+    a.label, b.label = "a", "b"
+    path = viz.stepper(a + b).save(files / "paths.html")
+    with chromium.page(path) as page:
+        said = []
+        for n in range(1, page.evaluate("STAGES.length") + 1):
+            page.evaluate(f"show({n})")
+            said.append(page.locator("#ui-equations").inner_text())
+    (meeting,) = [line for line in said if "via" in line]
+    numbers = re.search(r"= ([-\d.() +]+) = (\d+\.\d{4})$", meeting)
+    assert abs(eval(numbers[1]) - float(numbers[2])) < 0.5001e-4
+    assert float(numbers[2]) == pytest.approx(2 + 3 * math.cos(math.tanh(0.5)), abs=1e-4)
+
+
+# ---- computing again -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["1-2-1, batch", "gated"])
+def test_what_is_computed_again_is_what_python_printed(chromium, files, name):
+    path = viz.stepper(recorded_models.seeded(MODELS[name])).save(files / "model.html")
+    with chromium.page(path) as page:
+        before = texts(page)
+        page.evaluate("rewrite()")
+        assert texts(page) == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", MODELS)
+def test_all_models_are_computed_again(chromium, files, name):
+    try:
+        figure = viz.stepper(recorded_models.seeded(MODELS[name]))
+    except GraphError:
+        pytest.skip("too large for cards")
+    with chromium.page(figure.save(files / "model.html")) as page:
+        before = texts(page)
+        page.evaluate("rewrite()")
+        assert texts(page) == before
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        long(optim.SGD),
+        long(lambda p, lr: optim.SGD(p, lr=lr, momentum=0.9)),
+        optim.Adam,
+        long(optim.AdamW),
+        long(optim.RMSprop),
+        long(optim.Adagrad),
+    ],
+)
+def test_a_changed_weight_gives_the_page_of_that_weight(chromium, files, rule):
+    path = viz.stepper(article_step(rule=rule)).save(files / "rule.html")
+    weights = {"layer1.weight": [[0.5], article.PARAMETERS["layer1.weight"][1]]}
+    with chromium.page(path) as page:
+        edit(page, "W1[0]", "0.5")
+        edit(page, "x", "-1.25")
+        edit(page, "lr", "0.02")
+        changed = article_step(weights, x=[[-1.25]], lr=0.02, rule=rule)
+        wanted = drawn(changed)
+        found = texts(page)
+        legend = [k for k, text in enumerate(wanted) if text.startswith("one sample")
+                  or "lr = 0.02" in text]  # fmt: skip
+        relu = {f"∂h{k}/∂z{k} = ReLU′(z{k})" for k in (0, 1)}
+        for k, (a, b) in enumerate(zip(found, wanted, strict=True)):
+            assert k in legend or a == b or a in relu, (a, b)
+        page.get_by_role("button", name="as recorded").click()
+        assert texts(page) == drawn(article_step(rule=rule))
+
+
+def test_several_steps_keep_their_state(chromium, files):
+    model = article.network()
+    adam = optim.Adam(model.parameters(), lr=0.05)
+    steps = record_steps(model, nn.MSELoss(), adam, [(article.X, article.Y)] * 3)
+    with chromium.page(viz.stepper(steps[2]).save(files / "third.html")) as page:
+        before = texts(page)
+        page.evaluate("recompute()")
+        assert texts(page) == before
+
+
+@pytest.mark.parametrize("number", ["nan", "-inf", long("inf"), long("1e200")])
+def test_what_is_not_finite_travels_and_shows(chromium, article_page, number):
+    with chromium.page(article_page) as page:
+        edit(page, "x", number)
+        values = page.evaluate("V.map(String)")
+        wanted = article_step(x=[[float(number)]])
+        python = [node.value for node in wanted.tape.nodes]
+        for a, b in zip(values, python, strict=True):
+            assert same(float(a.replace("Infinity", "inf").replace("NaN", "nan")), b)
+        page.keyboard.press("End")
+        assert any("nan" in t or "inf" in t or "e+" in t for t in texts(page))
+
+
+def test_a_mistyped_number_is_refused(chromium, article_page):
+    with chromium.page(article_page) as page:
+        before = texts(page)
+        edit(page, "x", "two")
+        assert "two is no number" in page.locator("#ui-wrong").text_content()
+        assert texts(page) == before
+
+
+def same(a, b, places=2):
+    """Equal, both nan, or so many units in the last place apart."""
+    if math.isnan(a) or math.isnan(b) or math.isinf(a) or math.isinf(b) or a == 0 or b == 0:
+        return repr(a) == repr(b) or a == b
+    x, y = (struct.unpack("<q", struct.pack("<d", z))[0] for z in (a, b))
+    return abs(x - y) <= places
+
+
+EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.7, 20.5, 1e-8, 745.0, -745.0, 1e300,
+         math.inf, -math.inf, math.nan)  # fmt: skip
+ROUGH = ("exp", "log", "sin", "cos", "tanh", "sigmoid", "erf", "softplus", "pow", "pow_static")
+
+
+def test_rows_agree_with_python(chromium, files):
+    """Every row, value and derivative, on edges: exact, or near where libraries may differ."""
+    cases = []
+    for name, row in OPS.items():
+        static = row.static_samples if row.has_static else (None,)
+        for a in EDGES:
+            for b in EDGES if row.arity > 1 else (0.0,):
+                for k in static:
+                    inputs = [a, b, 0.25][: row.arity]
+                    given = [*inputs, *([] if k is None else [k])]
+                    value = row.f(*given)
+                    shares = row.vjp(FLOATS, 0.75, value, *given)
+                    cases.append((name, [str(x) for x in given], [value, *map(float, shares)]))
+    start = embedded({"digits": 4})
+    program = f"const DATA = {start};\n{asset('numbers.js')}\n{functions(OPS)}"
+    path = files / "rows.html"
+    path.write_text(f"<!doctype html><title>rows</title><script>{program}</script>")
+    calls = [(name, given) for name, given, _ in cases]
+    with chromium.page(path) as page:
+        found = page.evaluate(
+            "calls => calls.map(([name, given]) => {"
+            "const x = given.map(t => plain(t) ?? Number(t));"
+            "const y = F[name](...x); return [y, ...D[name](0.75, y, ...x)].map(v =>"
+            " Object.is(v, -0) ? '-0.0' : String(v)); })", calls)  # fmt: skip
+    for (name, given, wanted), got in zip(cases, found, strict=True):
+        numbers = [float(t.replace("Infinity", "inf").replace("NaN", "nan")) for t in got]
+        for a, b in zip(numbers, wanted, strict=True):
+            rough = name in ROUGH
+            near = math.isfinite(b) and abs(a - b) <= 1e-12 * abs(b) + 1e-300
+            assert same(a, b, 2 if rough else 0) or (rough and near), (name, given, a, b)
+
+
+# ---- derivations ---------------------------------------------------------------------------------
+
+
+def test_a_click_on_a_number_shows_its_derivation(chromium, article_page):
+    step = article_step()
+    with chromium.page(article_page, permissions=("clipboard-read", "clipboard-write")) as page:
+        page.keyboard.press("End")
+        page.locator("[id='a_h0_w0-bwd'] text.number").click()
+        said = page.locator("#ui-steps").inner_text().split("\n")
+        from micrograd import derivation
+
+        d = derivation(step, "layer1.weight[0,0]")
+        wanted = [line.strip() for line in d.text.splitlines()[-4:]]
+        assert said == wanted
+        assert page.locator("g.lit").count() >= 6
+        page.get_by_role("button", name="copy as LaTeX").click()
+        until(page, "document.getElementById('ui-copied').textContent !== ''")
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied.splitlines()[1:5] == d.latex.splitlines()[5:9]
+        page.get_by_role("button", name="copy as text").click()
+        page.keyboard.press("Escape")
+        assert page.locator("g.lit").count() == 0
+
+
+def test_every_number_has_a_derivation_that_holds(chromium, files):
+    path = viz.stepper(recorded_models.seeded(MODELS["residual"])).save(files / "residual.html")
+    with chromium.page(path) as page:
+        found = page.evaluate("DATA.q.map((_, q) => [asText(derive(q)), asLatex(derive(q))])")
+    checked = 0
+    for text, latex in found:
+        assert latex.count(r"\left(") == latex.count(r"\right)")
+        lines = [line.rpartition("= ")[2] for line in text.splitlines()]
+        for numbers, result in pairwise(lines):
+            formula = re.fullmatch(r"[-\d.()×+ ]+", numbers)
+            if formula and "×" in numbers and re.fullmatch(r"-?\d+\.\d{4}", result):
+                assert abs(eval(numbers.replace("×", "*")) - float(result)) <= 0.5001e-4, text
+                checked += 1
+    assert checked > 50
+
+
+# ---- safe, small, on paper -----------------------------------------------------------------------
+
+HOSTILE = '</script><img src=x onerror="document.title=1">{title}<!--'
+
+
+def test_labels_inject_nothing(chromium, files):
+    a, b = Value(2.0, label=HOSTILE), Value(3.0, label="<svg onload=alert(1)>")
+    path = viz.stepper((a * b).tanh() + a).save(files / "hostile.html")
+    with chromium.page(path) as page:
+        page.keyboard.press("End")
+        page.evaluate("DATA.q.forEach((_, q) => choose(q))")
+        assert page.locator("img").count() == 0
+        assert page.title() != "1"
+        assert "onerror" not in page.evaluate(
+            "[...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames()).join()"
+        )
+
+
+def test_the_articles_page_is_small(article_page):
+    assert article_page.stat().st_size <= 150_000
+    text = article_page.read_text("utf-8")
+    assert not re.search(r"(src|href)=|url\(|@import|fetch\(|XMLHttp", text)
+
+
+def test_the_worksheet_has_blanks_and_a_solution(chromium, article_page):
+    with chromium.page(article_page, step=7) as page:
+        page.evaluate("worksheet(); document.body.classList.add('sheets')")
+        sheets = page.locator(".sheet").all()
+        assert len(sheets) == 2
+        blank, solution = (sheet.text_content() for sheet in sheets)
+        assert blank.count("________") >= 15
+        assert "-8.3868" not in blank
+        assert "-8.3868" in solution
+        assert "21.5646" in blank  # the forward pass has been stepped through
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(ids) == len(set(ids))
+        pdf = page.pdf(prefer_css_page_size=True)
+        assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 2
+
+
+def test_without_motion_nothing_moves(chromium, article_page):
+    with chromium.page(article_page, motion="reduce") as page:
+        assert page.evaluate(
+            "getComputedStyle(document.querySelector('.picture text')).transitionDuration"
+        ) in ("0s", "")
+
+
+# ---- for every reader ----------------------------------------------------------------------------
+
+LAYOUT = """() => {
+  const wrong = [], wide = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth > wide) wrong.push("the page is wider than the window");
+  const seen = [...document.querySelectorAll("h1, h2, p, li, button, select, input, label, legend")]
+    .filter(e => e.checkVisibility() && !e.closest(".view"));
+  const box = e => e.getBoundingClientRect();
+  for (const e of seen) {
+    const b = box(e);
+    if (b.left < -0.5 || b.right > wide + 0.5) wrong.push(["outside", e.outerHTML.slice(0, 90)]);
+    const cut = e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== "visible";
+    if (cut && !["SELECT", "INPUT"].includes(e.tagName))
+      wrong.push(["cut", e.outerHTML.slice(0, 90)]);
+  }
+  for (const a of seen) for (const b of seen) {
+    if (a === b || a.contains(b) || b.contains(a)) continue;
+    const p = box(a), q = box(b);
+    const over = Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1
+      && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1;
+    if (over) wrong.push(["overlap", a.outerHTML.slice(0, 70), b.outerHTML.slice(0, 70)]);
+  }
+  for (const band of bands) for (const line of band.lines) for (const text of line.texts) {
+    if (!text.textContent) continue;
+    const t = text.getBBox();
+    if (t.x < band.box.x - 1 || t.x + t.width > band.box.x + band.box.width + 1)
+      wrong.push(["text", text.textContent, t.width, band.box.width]);
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("width", "language"), [(390, "en"), (1600, "zh"), long(390, "zh"), long(1600, "en")]
+)
+def test_nothing_is_cut_off_or_overlaps(chromium, files, width, language):
+    path = viz.stepper(article_step(), language=language).save(files / f"{language}.html")
+    with chromium.page(path, width=width) as page:
+        for n in (0, 2, 12, page.evaluate("STAGES.length")):
+            page.evaluate(f"show({n}); choose(STAGES[Math.max(0, now - 1)].e[0][2])")
+            assert page.evaluate(LAYOUT) == []
+        edit(page, "x", "-123456.789")
+        assert page.evaluate(LAYOUT) == []
+        stage = page.locator("#ui-title")
+        assert stage.is_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(chromium, files, article_page, theme):
+    source = axe()
+    width, step = (390, 9) if theme == "dark" else (1280, 20)
+    with chromium.page(article_page, width=width, theme=theme, step=step) as page:
+        page.evaluate("choose(STAGES[8].e[0][2])")
+        page.evaluate(source)
+        found = page.evaluate("axe.run()")
+        bad = [
+            (v["id"], v["impact"], [n["html"][:90] for n in v["nodes"]][:3])
+            for v in found["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert bad == []
+        checked = {rule["id"] for rule in found["passes"]}
+        assert "color-contrast" in checked
+
+
+def test_chinese(chromium, files):
+    path = viz.stepper(article_step(), language="zh").save(files / "zh.html")
+    with chromium.page(path, step=9) as page:
+        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+        assert page.locator("#ui-phase").text_content() == "反向传播"
+        assert texts(page) == drawn(article_step(), language="zh")
+
+
+def test_what_it_does_not_draw_is_said():
+    with pytest.raises(ArgumentTypeError, match="stepper draws"):
+        viz.stepper([article_step()])
+
+
+def test_the_program_comes_with_the_package():
+    assert all(asset(name) for name in PROGRAM)
+    assert json.loads(embedded({"a": "</script>"})) == {"a": "</script>"}
