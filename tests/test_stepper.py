@@ -15,7 +15,7 @@ from browser import axe, browser, needs_browser
 import viz
 from micrograd import Value, nn, optim, record_step, record_steps
 from micrograd.article import networks as article
-from micrograd.errors import ArgumentTypeError, GraphError
+from micrograd.errors import ArgumentTypeError
 from micrograd.ops import FLOATS, OPS
 from viz.stepping.javascript import functions
 from viz.stepping.page import PROGRAM, asset, embedded
@@ -170,9 +170,8 @@ def test_what_is_computed_again_is_what_python_printed(chromium, files, name):
 @pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
 def test_all_models_are_computed_again(chromium, files, name):
-    try:
-        figure = viz.stepper(recorded_models.seeded(MODELS[name]))
-    except GraphError:
+    figure = viz.stepper(recorded_models.seeded(MODELS[name]))
+    if "const STAGES" not in figure.html():
         pytest.skip("too large for cards")
     with chromium.page(figure.save(files / "model.html")) as page:
         before = texts(page)
@@ -446,6 +445,20 @@ def test_chinese(chromium, files):
         assert texts(page) == drawn(article_step(), language="zh")
 
 
+def test_in_a_notebook_it_runs_in_a_frame_that_reaches_nothing(chromium, files):
+    frames = [viz.stepper(article_step())._repr_mimebundle_()["text/html"] for _ in range(2)]
+    path = files / "notebook.html"
+    path.write_text(f"<!doctype html><title>notebook</title>{''.join(frames)}", "utf-8")
+    with chromium.page(path) as page:
+        assert 'sandbox="allow-scripts"' in frames[0]
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].length")
+        assert ids == 0
+        for frame in page.frames[1:]:
+            frame.locator("#ui-next").click()
+            frame.locator("#ui-next").click()
+            assert frame.locator("#ui-count").text_content().startswith("2 /")
+
+
 def test_what_it_does_not_draw_is_said():
     with pytest.raises(ArgumentTypeError, match="stepper draws"):
         viz.stepper([article_step()])
@@ -454,3 +467,22 @@ def test_what_it_does_not_draw_is_said():
 def test_the_program_comes_with_the_package():
     assert all(asset(name) for name in PROGRAM)
     assert json.loads(embedded({"a": "</script>"})) == {"a": "</script>"}
+
+
+def test_a_changed_weight_in_lines_gives_the_page_of_that_weight(chromium, files):
+    """Weights as lines of cards, whose digits are chosen together."""
+    first = [[0.3, -0.2, 0.4]] * 4
+
+    def recorded(weight):
+        model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+        model.load_state_dict({
+            "0.weight": [[weight, *first[0][1:]], *first[1:]], "0.bias": [0.1, 0.2, 0.3, -0.4],
+            "2.weight": [[0.5, -0.6, 0.7, 0.25]], "2.bias": [0.05],
+        })  # fmt: skip
+        adam = optim.Adam(model.parameters(), lr=0.1)
+        return record_step(model, nn.MSELoss(), adam, [[1.0, 2.0, -1.5]], [[0.3]])
+
+    path = viz.stepper(recorded(0.3)).save(files / "lines.html")
+    with chromium.page(path) as page:
+        edit(page, "W1[0,0]", "-0.7123")
+        assert texts(page) == drawn(recorded(-0.7123))

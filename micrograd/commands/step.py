@@ -21,7 +21,7 @@ from micrograd.commands.arguments import (
     write_and_say,
 )
 from micrograd.commands.parameter_file import WANTED, read_parameters, sizes_of
-from micrograd.errors import ArgumentValueError, GraphError
+from micrograd.errors import ArgumentValueError
 from micrograd.steps.record import record_steps
 from micrograd.steps.step import Step
 from micrograd.text.words import DIGITS, LANGUAGES, word
@@ -159,8 +159,5 @@ def _pictures(
         for name, figure in figures.items()
         for kind in options.format or (("svg", "png") if name == "gradient_diagram" else ("svg",))
     }
-    try:
-        page = viz.stepper(step, sample=sample, **said).content("html")
-    except GraphError:  # too large for a page of cards
-        return contents
+    page = viz.stepper(step, sample=sample, **said).content("html")
     return contents | {f"stepper{number}.html": page}

@@ -193,6 +193,16 @@ _CHINESE = {
     "This optimizer looks at its numbers, so updates are not computed again here.": (
         "这个优化器会查看它的数值，所以这里不重新计算更新。"
     ),
+    "operations": "运算",
+    "outside of modules": "不属于任何模块",
+    "Press → for the next layer; unfold a layer to see its units and operations.": (
+        "按 → 看下一层；展开一层可以看到它的单元和运算。"
+    ),
+    "{n} found, {m} shown": "找到 {n} 个，显示 {m} 个",
+    "name": "名称",
+    "operation": "运算",
+    "search by name": "按名称搜索",
+    "its number": "它的数",
     "Worksheet": "练习纸",
     "Solution": "答案",
     "Fill in the blanks. Each gradient is upstream times local; where paths meet, they are "

@@ -36,10 +36,10 @@ class Upstream:
             found.append((self.of(use.line.position), slope_of(use.line, use.quantity)))
         return found
 
-    def of(self, position: int) -> Quantity:
+    def of(self, position: int, name: str = "") -> Quantity:
         """The gradient of the result by a node, which a backward pass has reached."""
         value = self.reading.gradient(position)
-        return Quantity("", value or 0.0, source=("gradient", position))
+        return Quantity(name, value or 0.0, source=("gradient", position))
 
     def small_print(self, position: int) -> tuple[ColouredText, ...]:
         """Small print: where a gradient comes from, as products that are added."""
@@ -88,7 +88,7 @@ class Upstream:
     def _live(self, name: str, position: int, spelled: bool) -> Live | None:
         if self.reading.gradient(position) is None:
             return None
-        result = Quantity(name, self.of(position).value, source=("gradient", position))
+        result = self.of(position, name)
         factors = self.factors(position) or []
         if not spelled or not factors or len(factors) > MOST_TERMS:
             return Live(result)
@@ -106,13 +106,12 @@ class Upstream:
         known = upstream is not None and gradient is not None
         factors = [(self.of(above), slope)]
         detail = self.rows.products(factors, shown) if known else ()
-        result = Quantity(name, gradient or 0.0, source=("gradient", position))
+        result = self.of(position, name)
         live = Live(result, None, sum_of_products(factors) if detail else None) if known else None
         return Row(name, shown, west, "be", detail, live=live)
 
 
-def slope_of(line: Line, by: Quantity) -> Quantity:
+def slope_of(line: Line, by: Quantity, name: str = "") -> Quantity:
     """The local derivative of a line by one of its quantities."""
     slope = float(line.local(by))
-    name = f"∂{line.result.name}/∂{by.name}"
-    return Quantity(name, slope, source=("slope", line, by))
+    return Quantity(name or f"∂{line.result.name}/∂{by.name}", slope, source=("slope", line, by))

@@ -40,19 +40,15 @@ def weight_lines(
     alone = own and reading.sample.count == 1
     result = GRADIENT_OF_IT if alone else SHARE
     w = [Quantity(WEIGHT, x.parameter.value, x.parameter.tag) for x in weights]
-    slopes = [slope_of(z, x.parameter) for x in weights]
-    x = [Quantity(SLOPE, q.value, source=q.source) for q in slopes]
-    up = Quantity(UP, upstream or 0.0, source=("gradient", z.position))
+    x = [slope_of(z, x.parameter, SLOPE) for x in weights]
+    up = gradients.of(z.position, UP)
     products = [] if upstream is None else [up * q for q in x]
     shares = [Quantity(result, e.value, source=("equation", e)) for e in products]
-    g = [
-        Quantity(GRADIENT_OF_IT, reading.gradient(i) or 0.0, source=("gradient", i))
-        for i in positions
-    ]
+    g = [gradients.of(i, GRADIENT_OF_IT) for i in positions]
     found = updates.of(positions) if own and upstream is not None else []
 
     total = sum((a * b for a, b in zip(w[1:], x[1:], strict=True)), w[0] * x[0])
-    lines: list[Sequence[Assignment]] = [[(total, Quantity("z", z.result.value))]]
+    lines: list[Sequence[Assignment]] = [[(total, Quantity("z", z.result.value, z.position))]]
     if shares:
         exact = g if alone else shares
         lines.append([(up * b, share) for b, share in zip(x, exact, strict=True)])
@@ -78,15 +74,20 @@ def weight_lines(
     grid = Grid(tuple(columns), names, tuple(f"w{j}" for j in range(len(names))),
                 live=LiveGrid(live, lines, positions))  # fmt: skip
 
-    notes: list[tuple[str, Live | None]] = []
+    notes = []
     if shares:
         said = gradients.by("W") if alone else rows.say("share")
-        note = Live(up, before=f"{said} = ", after=f" × {slope}")
-        notes.append((f"{said} = {operand(texts([up])[0])} × {slope}", note))
+        notes.append(_said(said, up, texts([up])[0], slope))
     if own and not alone:
         over = rows.say("Σ over {n} samples", n=reading.sample.count)
         notes.append((f"{gradients.by('W')}: {over}", None))
     return grid, *_notes(notes, updates.notes(found, gradients.by("W")))
+
+
+def _said(name: str, up: Quantity, number: str, slope: str) -> tuple[str, Live | None]:
+    """The sentence that gives the gradients of all lines, and how a page makes it anew."""
+    live = Live(up, before=f"{name} = ", after=f" × {slope}")
+    return f"{name} = {operand(number)} × {slope}", live
 
 
 def _notes(

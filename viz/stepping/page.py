@@ -7,14 +7,18 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
 from micrograd.ops import OPS
+from micrograd.tape.tape import Tape
 from viz.diagram.diagram import Diagram
+from viz.diagram.rows import Rows
 from viz.stepping import program
 from viz.stepping.javascript import functions
 from viz.stepping.notation import Data, Notation, encoded
+from viz.stepping.outline import outline_data
 from viz.stepping.places import Places
 from viz.stepping.stages import Stages
 
@@ -52,24 +56,55 @@ SAID = {
 }  # fmt: skip
 
 
+OUTLINE = ("numbers.js", "engine.js", "outline.js")
+SAID_OF_OUTLINE = {
+    "start": "start", "result": "result", "operations": "operations", "none": "outside of modules",
+    "hint": "Press → for the next layer; unfold a layer to see its units and operations.",
+    "count": "{n} scalar operations", "more": "and {n} more", "found": "{n} found, {m} shown",
+}  # fmt: skip
+COLUMNS = ("name", "operation", "value", "local derivative", "gradient")
+
+
 def page(diagram: Diagram, svg: str) -> str:
     """The page as one file, which asks nothing of any network."""
     data = page_data(diagram)
     rows = {r["f"] for r in data["rows"]} | set(data["ops"]) | {"mul", "add"}
     rows |= {name for rule in data["rules"] for name in rule.pop("rows")}
+    say, language = diagram.rows.say, diagram.rows.language
+    words = {place: say(english) for place, english in FRAME.items()}
+    picture = {"svg": _wordless(svg, diagram.drawing.caption)}
+    return _assembled("page.html", PROGRAM, data, rows, words, language, picture)
+
+
+def outline(tape: Tape, names: Mapping[int, str], caption: str, rows: Rows) -> str:
+    """The page of a graph that is too large for cards."""
+    data = outline_data(tape, names, caption, rows)
+    say = rows.say
+    data["words"] = {name: say(english, n="{n}", m="{m}") for name, english
+                     in SAID_OF_OUTLINE.items()} | {
+        "phases": [say("Forward pass"), say("Backward pass")],
+        "columns": [say(title) for title in COLUMNS],
+    }  # fmt: skip
+    words = {place: say(english) for place, english in FRAME.items()}
+    words |= {"search": say("search by name"), "change": say("its number")}
+    return _assembled("outline.html", OUTLINE, data, set(data["ops"]), words, rows.language, {})
+
+
+def _assembled(
+    frame: str, parts: Sequence[str], data: dict[str, Data], rows: set[str],
+    words: Mapping[str, str], language: str, ready: Mapping[str, str],
+) -> str:  # fmt: skip
     script = "\n".join([
         '"use strict";', f"const DATA = {embedded(data)};", functions(rows),
-        *[compact(asset(name)) for name in PROGRAM],
+        *[compact(asset(name)) for name in parts],
     ])  # fmt: skip
-    say, language = diagram.rows.say, diagram.rows.language
-    words = {place: html.escape(say(english), quote=True) for place, english in FRAME.items()}
     fields = {
-        **words, "tag": TAGS[language], "title": html.escape(diagram.drawing.caption),
+        **{place: html.escape(said, quote=True) for place, said in words.items()}, **ready,
+        "tag": TAGS[language], "title": html.escape(data["caption"]),
         "style": asset("page.css"), "script": script,
-        "svg": _wordless(svg, diagram.drawing.caption),
         "hash": base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode(),
     }  # fmt: skip
-    return re.sub(r"\{(\w+)\}", lambda m: fields[m[1]], asset("page.html"))
+    return re.sub(r"\{(\w+)\}", lambda m: fields.get(m[1], m[0]), asset(frame))
 
 
 def _wordless(svg: str, title: str) -> str:

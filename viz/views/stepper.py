@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Callable
+from typing import Any
+
+from micrograd.core.walk import topological_order
 from micrograd.engine import Value
 from micrograd.errors import GraphError
 from micrograd.steps.mistakes import cannot_draw
 from micrograd.steps.step import Step
+from micrograd.tape.paths import caller, variable_names
+from micrograd.tape.tape import check_current, take
 from micrograd.tensors.tensor import Tensor
 from micrograd.text.words import check_digits, check_language
-from viz.diagram.diagram import MOST_CARDS, Diagram, diagram_of_step, diagram_of_value
+from viz.diagram.diagram import Diagram, diagram_of_step, diagram_of_value
 from viz.diagram.rows import Rows
+from viz.drawing.drawing import step_caption
 from viz.drawing.figure import Figure
-from viz.stepping.page import page
+from viz.operations.naming import step_names
+from viz.stepping.outline import MOST_OPERATIONS
+from viz.stepping.page import outline, page
+from viz.views.layer_graph import layer_graph
+from viz.views.op_graph import op_graph
+
+MOST_READ = 3000  # operations of a Value that are tried as cards
+FRAME_HEIGHT = 900  # pixels, in a notebook
 
 
 class Stepper(Figure):
-    """A gradient diagram whose `.html` is a page that steps through it."""
+    """A picture whose "html" is a page that steps through it; `write` makes that page."""
 
-    def __init__(self, diagram: Diagram) -> None:
-        drawn = diagram.figure()
+    def __init__(self, drawn: Figure, write: Callable[[str], str], drawing: bool) -> None:
         super().__init__(drawn.source, drawn.title, drawn.description, drawn.words, drawn.language)
-        self._diagram = diagram
+        self._write, self._drawing = write, drawing
 
     def html(self) -> str:
         """The page, one file that needs nothing else."""
-        return page(self._diagram, self.svg())
+        return self._write(self.svg() if self._drawing else "")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """The page in a frame of its own for a notebook: it runs, and reaches nothing around it."""
+        inner = html.escape(self.html(), quote=True)
+        frame = (
+            f'<iframe srcdoc="{inner}" sandbox="allow-scripts" title="{html.escape(self.title)}" '
+            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0"></iframe>'
+        )
+        return {"text/html": frame, "text/plain": repr(self)}
 
     def content(self, format: str) -> bytes:
         """The page for "html"; the whole picture in the formats of any figure."""
@@ -51,12 +74,42 @@ def stepper(
     rows = Rows(digits, language)
     if isinstance(step, Tensor):
         step = step._only("stepper")
-    if isinstance(step, Value):
-        diagram = diagram_of_value(step, rows, anew=True)
-    elif isinstance(step, Step):
-        diagram = diagram_of_step(step, sample, rows)
-    else:
+    if not isinstance(step, Step | Value):
         raise cannot_draw("stepper", "a recorded step or a Value", step)
-    if diagram is None:
-        raise GraphError(f"the graph has more than {MOST_CARDS} cards")
-    return Stepper(diagram)
+    diagram = _diagram(step, sample, rows)
+    if diagram is not None:
+        drawn = diagram
+        return Stepper(diagram.figure(), lambda svg: page(drawn, svg), drawing=True)
+    return _outlined(step, rows)
+
+
+def _diagram(step: Step | Value, sample: int, rows: Rows) -> Diagram | None:
+    """The diagram of cards; None where there would be too many, or some cannot be read."""
+    if isinstance(step, Step):
+        return diagram_of_step(step, sample, rows)
+    if len(topological_order(step)) > MOST_READ:
+        return None
+    return diagram_of_value(step, rows, anew=True)
+
+
+def _outlined(step: Step | Value, rows: Rows) -> Stepper:
+    """The page of layers, units and operations that unfold."""
+    if isinstance(step, Step):
+        tape, names = step.tape, step_names(step)
+        caption = step_caption(step, rows.language)
+        drawn = layer_graph(step, rows.language, digits=rows.digits, backward=True)
+    else:
+        tape, position = take(step)
+        check_current(tape)
+        leaves = [v for v in position if v._row is None and v._static is None]
+        found = variable_names(caller(), {id(v) for v in leaves})
+        names = {position[v]: v.label or found.get(id(v)) or f"v{k}" for k, v in enumerate(leaves)}
+        names |= {i: node.label for i, node in enumerate(tape.nodes) if node.label}
+        caption = f"{len(tape.nodes):,} {rows.say('operations')}"
+        drawn = op_graph(step, language=rows.language, digits=rows.digits)
+    if len(tape.nodes) > MOST_OPERATIONS:
+        raise GraphError(
+            f"the graph has {len(tape.nodes):,} nodes, and a page can hold {MOST_OPERATIONS:,}: "
+            "draw a part of it, or op_graph and layer_graph, which fold"
+        )
+    return Stepper(drawn, lambda svg: outline(tape, names, caption, rows), drawing=False)
