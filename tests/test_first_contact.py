@@ -288,7 +288,7 @@ def test_a_closed_pipe_loses_no_picture_and_prints_no_traceback(both, tmp_path):
     os.close(writer)
     assert done.returncode == 0
     assert not done.stderr
-    assert len(os.listdir(tmp_path / "out")) == 4
+    assert len(os.listdir(tmp_path / "out")) == 5
 
 
 CHINESE = pytest.param("README.zh-CN.md", marks=pytest.mark.long)  # the same code and commands

@@ -159,5 +159,7 @@ def _pictures(
         for name, figure in figures.items()
         for kind in options.format or (("svg", "png") if name == "gradient_diagram" else ("svg",))
     }
+    if options.format and "html" not in options.format and not options.open:
+        return contents
     page = viz.stepper(step, sample=sample, **said).content("html")
     return contents | {f"stepper{number}.html": page}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from micrograd.reading.units import Unit
-from micrograd.text.equations import Quantity
+from micrograd.text.equations import Expression, Quantity
 from viz.diagram.rows import Live, LiveGrid
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Assignment, Column, Updates, digits_of, text
 from viz.diagram.upstream import Upstream, slope_of
@@ -38,12 +38,10 @@ def weight_lines(
     upstream = reading.gradient(z.position)
     positions = [w.parameter.tag for w in weights]
     alone = own and reading.sample.count == 1
-    result = GRADIENT_OF_IT if alone else SHARE
     w = [Quantity(WEIGHT, x.parameter.value, x.parameter.tag) for x in weights]
     x = [slope_of(z, x.parameter, SLOPE) for x in weights]
     up = gradients.of(z.position, UP)
-    products = [] if upstream is None else [up * q for q in x]
-    shares = [Quantity(result, e.value, source=("equation", e)) for e in products]
+    shares = [] if upstream is None else [_share(up * q, alone) for q in x]
     g = [gradients.of(i, GRADIENT_OF_IT) for i in positions]
     found = updates.of(positions) if own and upstream is not None else []
 
@@ -66,10 +64,10 @@ def weight_lines(
         live.append(shares)
     if own:
         shown = tuple(rows.number(None) for _ in g) if upstream is None else texts(g)
-        several = bool(found) and len(found[0]) > 1
-        title = f"g = {gradients.by('W')}" if several else gradients.by("W")
+        several = "g = " if found and len(found[0]) > 1 else ""
+        title = several + gradients.by("W")
         columns += [(title, GRADIENT, shown), *updates.columns(found, digits)]
-        live += [[None if upstream is None else q for q in g], *updates.quantities(found)]
+        live += [g if upstream is not None else [None] * len(g), *updates.quantities(found)]
     names = tuple(f"{x.unit} ·" if x.unit else x.parameter.name for x in weights)
     grid = Grid(tuple(columns), names, tuple(f"w{j}" for j in range(len(names))),
                 live=LiveGrid(live, lines, positions))  # fmt: skip
@@ -82,6 +80,12 @@ def weight_lines(
         over = rows.say("Σ over {n} samples", n=reading.sample.count)
         notes.append((f"{gradients.by('W')}: {over}", None))
     return grid, *_notes(notes, updates.notes(found, gradients.by("W")))
+
+
+def _share(product: Expression, alone: bool) -> Quantity:
+    """What one line adds to the gradient of its weight: all of it, if it is alone."""
+    name = GRADIENT_OF_IT if alone else SHARE
+    return Quantity(name, product.value, source=("equation", product))
 
 
 def _said(name: str, up: Quantity, number: str, slope: str) -> tuple[str, Live | None]:
