@@ -37,6 +37,7 @@ from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 
 MOST_PROGRAMS = 64  # for each function; the one that was not used for longest goes first
+MOST_VARIANTS = 4  # of them for one shape: as for a model that trains and one that does not
 
 
 def _key(mode: str, inputs: tuple[Any, ...]) -> Any:
@@ -44,6 +45,13 @@ def _key(mode: str, inputs: tuple[Any, ...]) -> Any:
     sizes = [x.shape if type(x) is np.ndarray else len(x) if type(x) in (list, tuple) else type(x)
              for x in inputs]  # fmt: skip
     return mode, *sizes
+
+
+def _add(kept: OrderedDict[Any, list[Any]], key: Any, new: Any) -> None:
+    """Keep one more for a key, and of each what was made last."""
+    kept[key] = [new, *kept.get(key, ())][:MOST_VARIANTS]
+    if len(kept) > MOST_PROGRAMS:
+        kept.popitem(last=False)
 
 
 def _program_of(mode: str) -> str:
@@ -72,9 +80,9 @@ class Programs:
         self._met: list[Value] = (
             list(scalars(model.parameters())) if isinstance(model, Module) else []
         )
-        self._runners: OrderedDict[tuple[str, CallShape], Runner] = OrderedDict()
+        self._runners: OrderedDict[tuple[str, CallShape], list[Runner]] = OrderedDict()
         self._updates: OrderedDict[Any, Stepping] = OrderedDict()
-        self._traces: OrderedDict[CallShape, Traced] = OrderedDict()
+        self._traces: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._last: dict[Any, Runner] = {}  # by mode and lengths, the program that ran last
         self._calls = Calls()
         self._new: Traced | None = None  # traced in this call: not to be verified yet
@@ -82,7 +90,7 @@ class Programs:
         self.mode = VALUE  # and how
 
     def __len__(self) -> int:
-        return len(self._runners)
+        return sum(map(len, self._runners.values()))
 
     @property
     def parameters(self) -> list[Value]:
@@ -126,8 +134,9 @@ class Programs:
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program for these arguments, pointed at them, if there is nothing left to check."""
-        runner = self._runners.get((_program_of(mode), shape_of(inputs)))
-        if runner is None or not runner.traced.verified or not runner.fits(mode):
+        found = self._runners.get((_program_of(mode), shape_of(inputs)), ())
+        runner = next((r for r in found if r.traced.verified and r.fits(mode)), None)
+        if runner is None:
             return None
         if runner.traced.is_due() or (runner.traced.tried and self._untried(runner.traced, inputs)):
             return None
@@ -155,20 +164,19 @@ class Programs:
 
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         key = _program_of(mode), shape_of(inputs)
-        traced = self._traces.get(self._sample(inputs)[2])
+        traced = self._trace_of(self._sample(inputs)[2])
         fresh, self._new = self._new, None
         if traced is not None and traced is not fresh and not self._agrees(traced, inputs):
             self._traces.clear()
             self._runners.clear()
             self._last.clear()
-        runner = self._runners.get(key)
-        if runner is None or not self._still(runner, mode):
+        found = self._runners.get(key, ())
+        runner = next((r for r in found if self._still(r, mode)), None)
+        if runner is None:
             runner = self._build(key[0], inputs)
             self._new = None
             self._check_samples(runner.traced, inputs)
-            self._runners[key] = runner
-            if len(self._runners) > MOST_PROGRAMS:
-                self._runners.popitem(last=False)
+            _add(self._runners, key, runner)
         self._runners.move_to_end(key)
         if mode is STEP and not (runner.stepping and runner.stepping.follow()):
             runner.followed_by(self._stepping(runner))
@@ -180,8 +188,6 @@ class Programs:
 
         Raises a CompileError if the program is another now; False if all must be built anew.
         """
-        if traced.captured is not None and not traced.captured.same():
-            return False
         again = [inputs] if not traced.verified or traced.due else []
         for arguments in again or self._untried(traced, inputs):
             _, sample, shape = self._sample(arguments)
@@ -280,16 +286,20 @@ class Programs:
     def traced(self, inputs: tuple[Any, ...]) -> Traced:
         """The trace for arguments of this shape."""
         _, sample, shape = self._sample(inputs)
-        traced = self._traces.get(shape)
-        if traced is None or not (traced.captured and traced.captured.same()):
+        traced = self._trace_of(shape)
+        if traced is None:
             with located(self._fn):
                 traced = uncollected(lambda: self._source().trace(sample, shape))
             traced.calls = self._calls
-            self._new = self._traces[shape] = traced
-            if len(self._traces) > MOST_PROGRAMS:
-                self._traces.popitem(last=False)
+            self._new = traced
+            _add(self._traces, shape, traced)
             self._meet(traced)
         return traced
+
+    def _trace_of(self, shape: CallShape) -> Traced | None:
+        """The trace for a shape with everything around the function as it is now."""
+        traces = self._traces.get(shape, ())
+        return next((t for t in traces if t.captured and t.captured.same()), None)
 
     def _meet(self, traced: Traced) -> None:
         known = {id(v) for v in self._met}

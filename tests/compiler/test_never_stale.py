@@ -300,3 +300,25 @@ def test_true_among_integers_that_are_indices(backend: str) -> None:
     f = micrograd.compile(loss, backend=backend)
     for ids in ([True, 1, 2], [1, 2, True], [0, 2, True]):
         assert f(ids) == loss(ids).data
+
+
+def test_what_comes_back_is_not_compiled_again(backend: str) -> None:
+    module = Dropped()
+    f = micrograd.compile(module, backend=backend)
+    counts = []
+    for _ in range(6):
+        for training in (True, False):
+            module.train(training)
+            assert f([1.0, -0.5]) == pytest.approx(module([1.0, -0.5]).data, rel=1e-12)
+        counts.append(len(f._programs))
+    assert counts[0] == counts[-1] == 2
+
+
+def test_an_equal_number_that_is_shared_is_no_change(backend: str) -> None:
+    """One object of a float is one constant of a program, equal ones are several."""
+    plain, one = SimpleNamespace(a=1.0, b=1.0), Value(2.0)
+    f = micrograd.compile(lambda x: one * plain.a + one * plain.b * x, backend=backend)
+    for a in (1.0, float("1"), 0.5, float("1.0"), float("1e0")):
+        plain.a = a
+        for x in (0.1, 0.2):
+            assert f(x) == pytest.approx(2.0 * a + 2.0 * x)

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import Ids
-from micrograd.compiler.trace.recording import CHOICES, PARAMETERS, Codes, Recording
+from micrograd.compiler.trace.recording import (
+    CHOICES,
+    CONSTANTS,
+    PARAMETERS,
+    SORT,
+    Codes,
+    Recording,
+    by_value,
+)
 
 MOST_COVERED = 1024  # the length of tables of which entries that are new are sought
 MOST_TRACES = 12
@@ -42,6 +50,8 @@ class Choices:
     def check(self, other: Recording, ids: Ids) -> None:
         """Raise a Divergence unless the recording of a trace with other integers agrees."""
         base = self.recording
+        if not any((first >> SORT) == (CONSTANTS >> SORT) for _, first, _ in self.tables):
+            base, other = by_value(base), by_value(other)
         _same_operations(base, other)
         chosen = {CHOICES + k: table for k, table in enumerate(self.tables)}
         for mine, theirs in zip(_operands(base), _operands(other), strict=True):

@@ -8,7 +8,7 @@ what makes a matrix of a list of rows that several neurons read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -196,6 +196,23 @@ class _LeafNumbers:
         if number == len(self.constants):
             self.constants.append(x)
         return CONSTANTS + number
+
+
+def by_value(r: Recording) -> Recording:
+    """The same with one constant for each number, whichever object it was: to be compared."""
+    bits, number = np.unique(r.constants.view(np.int64), return_inverse=True)
+
+    def changed(codes: Codes) -> Codes:
+        constant = (codes >= CONSTANTS) & (codes < CHOICES)
+        new = codes.copy()
+        new[constant] = CONSTANTS + number.ravel()[codes[constant] - CONSTANTS]
+        return new
+
+    return replace(
+        r, a=changed(r.a), b=changed(r.b), c=changed(r.c), outputs=changed(r.outputs),
+        many={node: changed(codes) for node, codes in r.many.items()},
+        constants=bits.view(np.float64),
+    )  # fmt: skip
 
 
 def met(r: Recording) -> list[int]:

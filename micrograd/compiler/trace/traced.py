@@ -21,7 +21,13 @@ from micrograd.compiler.trace.integers import (
 )
 from micrograd.compiler.trace.left import Left, values_in
 from micrograd.compiler.trace.reachable import generators_of, leaves_of, lengths_of
-from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
+from micrograd.compiler.trace.recording import (
+    MADE_BY_HAND,
+    Recording,
+    Unrecordable,
+    by_value,
+    record,
+)
 from micrograd.compiler.trace.results import Outputs, outputs_of
 from micrograd.compiler.trace.stand_ins import CallShape, StandIns, stand_ins
 from micrograd.compiler.trace.surroundings import Surroundings
@@ -364,6 +370,7 @@ class _Trials:
 
 def _same(a: Recording, b: Recording) -> None:
     """Raise a Divergence at the first operation in which two recordings differ."""
+    a, b = by_value(a), by_value(b)
     n = min(len(a), len(b))
     wrong = np.nonzero(a.row[:n] != b.row[:n])[0]
     if len(wrong) or len(a) != len(b):
