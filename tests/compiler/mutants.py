@@ -31,7 +31,7 @@ import torch  # noqa: F401
 ROOT = Path(__file__).parents[2]
 COMPILER = "micrograd/compiler"
 COPIED = ("micrograd", "viz", "csrc", "tests", "examples", "setup.cfg")
-SECONDS = 240  # for the tests of one mutant: who does not end is found
+SECONDS = 150  # for the tests of one mutant: who does not end is found
 
 # A pass: its modules, and the tests of it, those that end soonest first.
 GRAPHS = ("graph", "normal", "gradient")
@@ -39,12 +39,12 @@ TESTS = {
     "graph/graph": (*GRAPHS, "schedule"),
     "graph/builder": GRAPHS,
     "graph/normal_form": GRAPHS,
-    "graph/gradient": ("gradient", "compiled_losses"),
-    "arrays/schedule": ("schedule", "kernels", "recovered"),
+    "graph/gradient": ("gradient",),
+    "arrays/schedule": ("schedule", "kernels"),
     "arrays/layout": ("layout", "kernels"),
     "arrays/loops": ("kernels", "layout", "lanes"),
     "arrays/batch": ("lanes",),
-    "arrays/inputs": ("inputs", "choices", "lanes"),
+    "arrays/inputs": ("inputs",),
     "nest/axes": ("fusion", "blocking", "verify"),
     "nest/spans": ("verify", "fusion"),
     "nest/touches": ("fusion", "blocking"),
@@ -53,10 +53,10 @@ TESTS = {
     "optimise/blocking": ("blocking",),
     "optimise/runs": ("blocking",),
     "optimise/scratch": ("blocking",),
-    "update/touched": ("touched", "compiled_steps"),
-    "update/memory": ("optimizer_memory", "state_between_steps"),
+    "update/touched": ("touched",),
+    "update/memory": ("optimizer_memory",),
     "update/rules": ("optimizer_memory",),
-    "update/update": ("optimizer_memory", "compiled_optimizers"),
+    "update/update": ("optimizer_memory",),
     "backends/numpy/calls": ("numpy_calls", "backends"),
     "backends/numpy/rows": ("numpy_calls", "numpy_peephole"),
     "backends/numpy/terms": ("numpy_calls", "backends"),
@@ -229,9 +229,9 @@ def main() -> int:
             sys.exit("tests fail as it is: run make test first")
         left = []
         for mutant in every:
-            if not noticed(copy, mutant, TESTS[mutant.module]):
-                left.append(mutant)
-                print(f"not found by its own tests: {mutant}", flush=True)
+            found = noticed(copy, mutant, TESTS[mutant.module])
+            print(f"{'found' if found else 'not found by its own tests'}: {mutant}", flush=True)
+            left += [] if found else [mutant]
         whole = [] if options.own else WHOLE_PROGRAMS
         alive = [m for m in left if not (whole and noticed(copy, m, whole))]
     for mutant in alive:

@@ -152,10 +152,20 @@ ADDED = summed((N, 3), Affine(WORK, 10, (1, 0)), Affine(WORK, 60, (0, 1)), None,
         (apply("relu", 10, 30), ADDED),  # it is no term
         (term(10, 30), term(10, 40), ADDED),  # it is written twice
         (term(10, 30), replace(ADDED, extents=(N - 1, 3))),  # a part of it is added to
+        (term(10, 30), apply("exp", 30, 70), ADDED),  # what fills it is rewritten before
     ],
 )
 def test_what_moves_is_made_before_it_is_read(kernels: tuple[Nest, ...]) -> None:
     same_numbers(program(*kernels, kept=KEPT[isinstance(kernels[-1], Nest)]))
+
+
+def test_what_fills_the_place_of_a_sum_is_added_in_its_nest() -> None:
+    for filling in (term(10, 30), Nest((N,), (Statement(TERM, at(10), (), coefficient=0.5),))):
+        fused = same_numbers(program(filling, apply("exp", 80, 70), ADDED, kept=KEPT[1]))
+        assert rows(fused) == [["exp"], [TERM, TERM]]
+        total, added = fused.nests[1].body
+        assert not total.accumulate and added.accumulate
+        assert [x.base for x in added.inputs] == [x.base for x in filling.first.inputs]
 
 
 def test_only_what_reads_one_array_is_made_again_where_it_is_read() -> None:
