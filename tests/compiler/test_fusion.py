@@ -164,7 +164,8 @@ def test_what_fills_the_place_of_a_sum_is_added_in_its_nest() -> None:
         fused = same_numbers(program(filling, apply("exp", 80, 70), ADDED, kept=KEPT[1]))
         assert rows(fused) == [["exp"], [TERM, TERM]]
         total, added = fused.nests[1].body
-        assert not total.accumulate and added.accumulate
+        assert not total.accumulate
+        assert added.accumulate
         assert [x.base for x in added.inputs] == [x.base for x in filling.first.inputs]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import interpret
@@ -64,6 +65,30 @@ def test_a_copy_read_in_part_with_other_numbers_is_made() -> None:
         each("exp", at(60), at(26)),
     )
     assert_same(program_of(*kernels, kept=60), kept=60)
+
+
+def test_copies_that_are_listed_are_not_made() -> None:
+    index = np.arange(N)[::-1]
+    for source in (at(100), at(0, argument(0))):
+        kernels = (each(TERM, at(20), source), taken(60, WORK, 20 + index))
+        assert len(calls(assert_same(program_of(*kernels, kept=60), kept=60))) == 1
+    some = (each(TERM, at(20), at(100)), taken(60, WORK, 25 + index))  # and of what is no copy
+    assert len(calls(assert_same(program_of(*some, kept=60), kept=60))) == 1
+
+
+@pytest.mark.parametrize("extents", [(2,), (3,), (2, 3), (3, 2), (1, 2), (2, 1)])
+def test_copies_of_few_numbers_are_not_made(extents: tuple[int, ...]) -> None:
+    dense = (*(math.prod(extents[i:]) for i in range(1, len(extents))), 1)
+    apart = tuple(2 * s for s in dense)
+
+    def nest(row: str, out: Affine, source: Affine) -> Nest:
+        return Nest(extents, (Statement(row, out, (source,)),))
+
+    kernels = (
+        nest(TERM, Affine(WORK, 20, dense), Affine(argument(0), 1, apart)),
+        nest("exp", Affine(WORK, 60, dense), Affine(WORK, 20, dense)),
+    )
+    assert calls(assert_same(program_of(*kernels, kept=60), kept=60)) == ["np.exp(v, v)"]
 
 
 def test_lists_of_lists() -> None:
@@ -138,6 +163,12 @@ def test_a_comparison_that_is_a_number_stays_one() -> None:
         each("select", at(60), *[at(20)] * 2, at(0)),
     )
     assert_same(program_of(*both, kept=60), kept=60)
+    listed = (
+        each("less", at(20), at(0, argument(0)), at(N, argument(0))),
+        each("select", at(40), at(20), at(0), at(1)),
+        taken(60, WORK, 20 + np.arange(N)[::-1]),
+    )
+    assert_same(program_of(*listed, kept=60), kept=60)
 
 
 def test_more_arguments_than_fit_in_a_byte() -> None:

@@ -35,6 +35,7 @@ class Surroundings:
         "_classes",
         "_copies",
         "_entries",
+        "_has_others",
         "_held",
         "_lists",
         "_modules",
@@ -59,6 +60,7 @@ class Surroundings:
         self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()]
         self._classes = [(c, n, vars(c)[n]) for c in found.classes for n in sorted(found.names)
                          if n in vars(c)]  # fmt: skip
+        self._has_others = bool(self._classes or self._others or self._slots)
         self._set = attributes_set()
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
@@ -94,19 +96,8 @@ class Surroundings:
 
     def same(self) -> bool:
         """Whether all is still what it was."""
-        return (
-            self._same_contents()
-            and (same_lists(self._lists, self._packed) or self._equal_lists())
-            and (same_entries(*self._entries) or _equal_entries(self._entries))
-            and self._same_modules()
-        )
-
-    def _same_contents(self) -> bool:
         for cell, value in self._cells:
             if cell.cell_contents is not value:
-                return False
-        for cls, name, value in self._classes:
-            if vars(cls).get(name) is not value:
                 return False
         for array, content in self._arrays:
             if _content(array) != content:
@@ -114,17 +105,22 @@ class Surroundings:
         for container, size in self._sizes:
             if len(container) != size:
                 return False
-        for other, items in self._others:
-            if not _equal(other, items):
-                return False
-        for x, name, value in self._slots:  # noqa: SIM110  (a generator costs each call)
-            if not _same(getattr(x, name, None), value):
-                return False
-        return True
+        if self._has_others and not self._same_others():
+            return False
+        if not same_lists(self._lists, self._packed) and not self._equal_lists():
+            return False
+        if not same_entries(*self._entries) and not _equal_entries(self._entries):
+            return False
+        return self._set == attributes_set() or self._same_modules()
+
+    def _same_others(self) -> bool:
+        return (
+            all(vars(cls).get(name) is value for cls, name, value in self._classes)
+            and all(_equal(other, items) for other, items in self._others)
+            and all(_same(getattr(x, name, None), value) for x, name, value in self._slots)
+        )
 
     def _same_modules(self) -> bool:
-        if self._set == attributes_set():
-            return True
         if not same_entries(*self._modules) and not _equal_entries(self._modules):
             return False
         self._set = attributes_set()
