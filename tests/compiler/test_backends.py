@@ -151,6 +151,29 @@ def test_matrix_products(load: Load, layout: str) -> None:
         np.testing.assert_allclose(spaces[WORK][1:].reshape(m, n), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 9])
+@pytest.mark.parametrize("terms", [3, 8, 64, 67])
+def test_sums_with_what_follows_them(rows: int, terms: int) -> None:
+    """In one nest: a sum along the vectors, and then rows of which an input is one number."""
+    out, one = Affine(WORK, 8, (1,)), Affine(WORK, 0, (0,))
+    total = summed(
+        (rows, terms), Affine(WORK, 8, (1, 0)), Affine(WORK, 40, (terms, 1)), None, 1.0, False
+    )
+    after = [
+        Nest((rows,), (Statement("maximum", Affine(WORK, 20, (1,)), (out, one)),)),
+        Nest((rows,), (Statement(TERM, Affine(WORK, 30, (1,)), (Affine(WORK, 20, (1,)), one)),)),
+    ]
+    work = np.random.default_rng(0).normal(size=40 + rows * terms)
+    program = Program((total, *after), 3, work, {}, 30, (), ((30, rows),))
+    fused = fuse(program)
+    assert len(fused.nests) == 1
+    expected: dict = {}
+    spaces: dict = {}
+    loss = interpreted(program, expected, "float64")
+    assert run_on(llvm.load, fused, spaces, "float64") == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(spaces[WORK][30 : 30 + rows], expected[WORK][30 : 30 + rows])
+
+
 def row_program(row: Op, static: float | None, count: int) -> Program:
     inputs = tuple(Affine(argument(i), 0, (1,)) for i in range(row.arity))
     statement = Statement(row.name, Affine(WORK, 1, (1,)), inputs, static)
