@@ -1,8 +1,12 @@
-"""Notebooks in Chinese have the code of the English ones: `make test-all` runs them."""
+"""Nothing is kept from run to run; notebooks in Chinese run with `make test-all` only."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ["MICROGRAD_CACHE"] = "0"  # nothing of an earlier run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,8 @@
 """LLVM's text as a function that can be called.
 
 It is compiled twice: at once, quickly, and once it has run for a while, in another thread, so that
-it runs about twice as fast. Both compute the same, to the last bit.
+it runs about twice as fast. Both compute the same, to the last bit. What is made well is kept on
+disk, and is there at once in the next process.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from functools import cache
 from time import perf_counter
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.backends import Executable, checked_array, space_type, write_constants
+from micrograd.compiler.backends.llvm import objects
 from micrograd.compiler.backends.llvm.ir import Machine
 from micrograd.compiler.backends.llvm.later import later
 from micrograd.compiler.backends.llvm.render import render
@@ -54,10 +57,13 @@ class LlvmExecutable:
         self._next: LlvmExecutable | None = None
         self._at = 0  # of work, what the next one reads
         start = perf_counter()
-        self._code = Code(source.text, QUICK)
+        self._key = _key(source.text)
+        kept = objects.stored(self._key)
+        self._code = Code(source.text, QUICK if kept is None else GOOD, kept)
         self._left = (perf_counter() - start) / WORTH  # seconds to run before better code is made
         self._better: Code | None = None
-        self._is_good = self._ready = False  # whether better code is made, here, and for `step`
+        self._is_good = kept is not None  # whether there is no better code to be made
+        self._ready = self._is_good  # and the same of all that `step` runs
         self.run: Callable[[], float] = self._run_quick
         self.step: Callable[[], float] = self._run_quick
         self._use(self._code)
@@ -100,7 +106,10 @@ class LlvmExecutable:
     def _improve(self) -> None:
         for part in (self._next, self):
             if part is not None and not part._is_good:
-                part._better, part._is_good = Code(part.source, GOOD), True
+                code = Code(part.source, GOOD)
+                part._better, part._is_good = code, True
+                if code.object is not None:
+                    objects.store(part._key, code.object)
         self._ready = True
 
     def _take_better(self) -> Code:
@@ -123,7 +132,12 @@ class LlvmExecutable:
 class Code:
     """A module as machine code: its function, and the table of the arrays that it runs on."""
 
-    def __init__(self, text: str, optimisation: int) -> None:
+    def __init__(self, text: str, optimisation: int, kept: bytes | None = None) -> None:
+        self.object: bytes | None = None  # to be kept, if it was made now
+
+        def made(_: Any, content: bytes) -> None:
+            self.object = content
+
         module = llvm.parse_assembly(text)
         machine = _target().create_target_machine(
             cpu=llvm.get_host_cpu_name(),
@@ -131,6 +145,7 @@ class Code:
             opt=optimisation,
         )
         self.engine = llvm.create_mcjit_compiler(module, machine)
+        self.engine.set_object_cache(made, lambda _: kept)
         self.engine.finalize_object()
         table = self.engine.get_global_value_address("spaces")
         self.table = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
@@ -148,6 +163,13 @@ class Code:
         """Let all that the functions use live as long as they do."""
         for function in (self.run, self.step):
             function.owner = self.engine, things  # type: ignore[attr-defined]
+
+
+def _key(text: str) -> str:
+    """The name under which machine code is kept: it is of a program, a processor and a compiler."""
+    features = llvm.get_host_cpu_features().flatten()
+    versions = llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info))
+    return objects.key_of(text, llvm.get_host_cpu_name(), features, *versions, str(GOOD))
 
 
 @cache
