@@ -15,7 +15,7 @@ from browser import axe, browser, needs_browser
 import viz
 from micrograd import Value, nn, optim, record_step, record_steps
 from micrograd.article import networks as article
-from micrograd.errors import ArgumentTypeError
+from micrograd.errors import ArgumentTypeError, GraphError, LayoutError
 from micrograd.ops import FLOATS, OPS
 from viz.stepping.javascript import functions
 from viz.stepping.page import PROGRAM, asset, embedded
@@ -486,3 +486,80 @@ def test_a_changed_weight_in_lines_gives_the_page_of_that_weight(chromium, files
     with chromium.page(path) as page:
         edit(page, "W1[0,0]", "-0.7123")
         assert texts(page) == drawn(recorded(-0.7123))
+
+
+def test_the_moving_picture_fills_by_itself(chromium, files):
+    figure = viz.stepper(article_step())
+    path = files / "moving.svg"
+    path.write_text(figure.moving(), "utf-8")
+    hidden = (
+        "[...document.querySelectorAll('[class*=\" s\"], text[class^=s]')]"
+        ".filter(e => getComputedStyle(e).opacity < 0.5).length"
+    )
+    with chromium.page(path) as page:
+        page.evaluate("document.getAnimations().forEach(a => { a.pause(); a.currentTime = 0 })")
+        start = page.evaluate(hidden)
+        page.evaluate("document.getAnimations().forEach(a => { a.currentTime = 31000 })")
+        assert start > 50
+        assert page.evaluate(hidden) == 0
+    with chromium.page(path, motion="reduce") as page:
+        assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_a_picture_for_each_stage(tmp_path):
+    paths = viz.stepper(article_step()).save_stages(tmp_path / "stages")
+    assert [p.name for p in paths][:2] == ["stage01.svg", "stage02.svg"]
+    hidden = [p.read_text("utf-8").count('visibility="hidden"') for p in paths]
+    assert hidden == sorted(hidden, reverse=True)
+    assert hidden[-1] == 0 < hidden[0]
+
+
+def large_step():
+    model = nn.Sequential(
+        nn.Linear(8, 20), nn.Tanh(), nn.Linear(20, 20), nn.Tanh(), nn.Linear(20, 1)
+    )
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    return record_step(model, nn.MSELoss(), sgd, [[0.1 * k for k in range(8)]] * 2, [[1.0]] * 2)
+
+
+def test_a_large_graph_unfolds_and_is_searched(chromium, files):
+    step = large_step()
+    path = viz.stepper(step).save(files / "large.html")
+    with chromium.page(path) as page:
+        assert page.evaluate("V[ROOT]") == pytest.approx(step.loss, rel=1e-12)
+        found = page.evaluate("G")
+        for a, node in zip(found, step.tape.nodes, strict=True):
+            assert (
+                a is None
+                if node.gradient is None
+                else a == pytest.approx(node.gradient, rel=1e-12, abs=1e-15)
+            )
+        assert page.locator("tbody tr").count() == 0
+        page.locator("summary").first.click()
+        page.locator("details details summary").first.click()
+        until(page, "document.querySelectorAll('tbody tr').length > 10")
+        page.locator("#ui-search").fill("W2[3,4]")
+        assert "1 found" in page.locator("#ui-found").text_content()
+        page.locator("#ui-edited").fill("nan")
+        page.keyboard.press("Enter")
+        assert page.evaluate("String(V[ROOT])") == "NaN"
+
+
+def test_a_graph_beyond_the_limit_is_refused(monkeypatch):
+    monkeypatch.setattr("viz.views.stepper.MOST_OPERATIONS", 100)
+    with pytest.raises(GraphError, match="a page can hold 100"):
+        viz.stepper(large_step())
+
+
+def test_slides_have_a_stage_each(tmp_path):
+    figure = viz.stepper(article_step())
+    pdf = figure.save(tmp_path / "slides.pdf").read_bytes()
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 27
+    assert re.search(rb"/MediaBox\s*\[0 0 (959|960)[\d.]* 540", pdf)
+
+
+def test_slides_without_a_browser(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(LayoutError, match="Chromium"):
+        viz.stepper(Value(1.0, label="a") * 2.0).save(tmp_path / "slides.pdf")
+    assert not (tmp_path / "slides.pdf").exists()

@@ -193,6 +193,7 @@ _CHINESE = {
     "This optimizer looks at its numbers, so updates are not computed again here.": (
         "这个优化器会查看它的数值，所以这里不重新计算更新。"
     ),
+    "print slides": "打印幻灯片",
     "operations": "运算",
     "outside of modules": "不属于任何模块",
     "Press → for the next layer; unfold a layer to see its units and operations.": (

@@ -239,7 +239,9 @@ class Stages:
         hidden: Any,
     ) -> None:  # fmt: skip
         """The end of a gradient: its number is shown."""
-        stage.places += self.places.of.get(("g", position), [])
+        own = self.places.of.get(("g", position))
+        above = self.reading.uses[position][0].line.position  # a bias stands with its z
+        stage.places += own or self.places.of.get(("g", above), [])
         if hidden:
             n = self.reading.sample.count
             stage.note = self.say("This is the share of one sample; the gradient is the sum over "

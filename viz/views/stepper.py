@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from micrograd.core.walk import topological_order
@@ -15,13 +17,16 @@ from micrograd.tape.paths import caller, variable_names
 from micrograd.tape.tape import check_current, take
 from micrograd.tensors.tensor import Tensor
 from micrograd.text.words import check_digits, check_language
+from micrograd.training.files import write_all
 from viz.diagram.diagram import Diagram, diagram_of_step, diagram_of_value
 from viz.diagram.rows import Rows
 from viz.drawing.drawing import step_caption
 from viz.drawing.figure import Figure
 from viz.operations.naming import step_names
+from viz.stepping.moving import frames, moving
 from viz.stepping.outline import MOST_OPERATIONS
-from viz.stepping.page import outline, page
+from viz.stepping.page import outline, page, page_data
+from viz.stepping.slides import printed
 from viz.views.layer_graph import layer_graph
 from viz.views.op_graph import op_graph
 
@@ -32,13 +37,35 @@ FRAME_HEIGHT = 900  # pixels, in a notebook
 class Stepper(Figure):
     """A picture whose "html" is a page that steps through it; `write` makes that page."""
 
-    def __init__(self, drawn: Figure, write: Callable[[str], str], drawing: bool) -> None:
+    def __init__(
+        self, drawn: Figure, write: Callable[[str], str], diagram: Diagram | None = None
+    ) -> None:
         super().__init__(drawn.source, drawn.title, drawn.description, drawn.words, drawn.language)
-        self._write, self._drawing = write, drawing
+        self._write, self._diagram = write, diagram
 
     def html(self) -> str:
         """The page, one file that needs nothing else."""
-        return self._write(self.svg() if self._drawing else "")
+        return self._write(self.svg() if self._diagram else "")
+
+    def stages(self) -> list[str]:
+        """The picture at the end of each stage, as SVG; the whole, if it has no stages."""
+        svg = self.svg()
+        return frames(svg, page_data(self._diagram)) if self._diagram else [svg]
+
+    def moving(self) -> str:
+        """An SVG that goes through the stages by itself, for a README or a slide."""
+        svg = self.svg()
+        return moving(svg, page_data(self._diagram)) if self._diagram else svg
+
+    def save_stages(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write a picture for each stage, `stage01.svg` and so on; all of them or none."""
+        pictures = self.stages()
+        width = len(str(len(pictures)))
+        names = (f"stage{k:0{width}d}.svg" for k in range(1, len(pictures) + 1))
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        contents = {n: svg.encode() for n, svg in zip(names, pictures, strict=True)}
+        return write_all(target, contents)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """The page in a frame of its own for a notebook: it runs, and reaches nothing around it."""
@@ -50,8 +77,15 @@ class Stepper(Figure):
         return {"text/html": frame, "text/plain": repr(self)}
 
     def content(self, format: str) -> bytes:
-        """The page for "html"; the whole picture in the formats of any figure."""
-        return self.html().encode() if format == "html" else super().content(format)
+        """The page for "html", a slide for each stage for "pdf"; else the whole picture.
+
+        Raises a LayoutError for "pdf" where there is no Chromium to print with.
+        """
+        if format == "html":
+            return self.html().encode()
+        if format == "pdf" and self._diagram:
+            return printed(self.html())
+        return super().content(format)
 
 
 def stepper(
@@ -79,7 +113,7 @@ def stepper(
     diagram = _diagram(step, sample, rows)
     if diagram is not None:
         drawn = diagram
-        return Stepper(diagram.figure(), lambda svg: page(drawn, svg), drawing=True)
+        return Stepper(diagram.figure(), lambda svg: page(drawn, svg), diagram)
     return _outlined(step, rows)
 
 
@@ -112,4 +146,4 @@ def _outlined(step: Step | Value, rows: Rows) -> Stepper:
             f"the graph has {len(tape.nodes):,} nodes, and a page can hold {MOST_OPERATIONS:,}: "
             "draw a part of it, or op_graph and layer_graph, which fold"
         )
-    return Stepper(drawn, lambda svg: outline(tape, names, caption, rows), drawing=False)
+    return Stepper(drawn, lambda svg: outline(tape, names, caption, rows))

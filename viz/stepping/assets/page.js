@@ -353,6 +353,24 @@ function worksheet() {
   $("blank").checked = was;
   show(at, false);
 }
+// A slide for each stage, with what it says above the picture.
+function slides() {
+  const at = now;
+  $("sheets").replaceChildren(...STAGES.map((stage, k) => {
+    show(k + 1, false);
+    const page = make("section", "", { class: "sheet slide" });
+    const title = make("h2");
+    title.append($("phase").cloneNode(true), make("span", stage.h));
+    const copy = SVG.cloneNode(true);
+    copy.removeAttribute("style");
+    page.append(title, $("equations").cloneNode(true), copy);
+    page.querySelectorAll("[id]").forEach(e => e.removeAttribute("id"));
+    copy.querySelectorAll(".lit").forEach(e => e.classList.remove("lit"));
+    return page;
+  }));
+  show(at, false);
+  document.body.classList.add("sheets");
+}
 const lineOf = new Map(bands.flatMap(band => band.lines.flatMap(line => line.texts.map(text => [text, line]))));
 
 // ---- all of it ----------------------------------------------------------------------------------
@@ -377,6 +395,7 @@ function begin() {
     document.body.classList.add("sheets");
     print();
   };
+  $("slides").onclick = () => { slides(); print(); };
   addEventListener("afterprint", () => document.body.classList.remove("sheets"));
   $("close").onclick = () => choose(null);
   $("text").onclick = () => copy(asText(derive(chosen)));
@@ -424,5 +443,6 @@ function begin() {
   const hash = location.hash.slice(1).replace("step=", "");
   document.body.classList.add("ready");
   show(hash === "" || isNaN(hash) ? 0 : Number(hash));
+  if (hash === "slides") slides();
 }
 begin();
