@@ -356,6 +356,14 @@ def test_the_worksheet_has_blanks_and_a_solution(chromium, article_page):
         assert len(sheets) == 2
         blank, solution = (sheet.text_content() for sheet in sheets)
         assert blank.count("________") >= 15
+        outside = page.evaluate(
+            "[...document.querySelectorAll('.sheet svg')].flatMap(svg => ["
+            "...svg.querySelectorAll('g > a')].flatMap(a => { const band ="
+            " a.querySelector('polygon').getBBox(); return [...a.querySelectorAll('text')].filter("
+            "t => t.getBBox().x + t.getBBox().width > band.x + band.width + 1)"
+            ".map(t => t.textContent) }))"
+        )
+        assert outside == []
         assert "-8.3868" not in blank
         assert "-8.3868" in solution
         assert "21.5646" in blank  # the forward pass has been stepped through

@@ -23,7 +23,7 @@ def printed(page: str) -> bytes:
     if browser is None:
         raise LayoutError(
             "slides in PDF are printed by Chromium, and none was found: install it (apt-get "
-            "install chromium), print the page from your browser, or write pictures with save_stages"
+            "install chromium), print the page from your browser, or use save_stages"
         )
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "page.html"), Path(folder, "slides.pdf")

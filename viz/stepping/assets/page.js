@@ -339,7 +339,10 @@ function worksheet() {
       const line = lineOf.get(text);
       to[k].classList.remove("pend");
       if (solution || !line || text === line.name) return;
-      to[k].replaceChildren(text === line.value ? "________" : "= " + "_".repeat(Math.max(6, Math.min(24, text.textContent.length - 4))));
+      const room = bandOf.get(text).box.width, small = to[k].firstElementChild;
+      if (text === line.value || !small) { to[k].textContent = "________"; return; }
+      small.textContent = "= " + "_".repeat(Math.max(4, Math.min(text.textContent.length, Math.floor(room / 7) - 4)));
+      to[k].replaceChildren(small);
     });
     copy.querySelectorAll(".pend").forEach(e => e.classList.remove("pend"));
     copy.querySelectorAll(".now, .lit").forEach(e => e.classList.remove("now", "lit"));
@@ -371,6 +374,7 @@ function slides() {
   show(at, false);
   document.body.classList.add("sheets");
 }
+const bandOf = new Map(bands.flatMap(band => band.lines.flatMap(line => line.texts.map(text => [text, band]))));
 const lineOf = new Map(bands.flatMap(band => band.lines.flatMap(line => line.texts.map(text => [text, line]))));
 
 // ---- all of it ----------------------------------------------------------------------------------
