@@ -15,13 +15,16 @@ from micrograd import observers
 from micrograd.checks import detect_anomaly
 from micrograd.compiler.cache import Programs
 from micrograd.compiler.codes import Floats
+from micrograd.compiler.decisions import Decisions
 from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
-from micrograd.compiler.fallback import eager_gradient, eager_step, eager_value, inside
+from micrograd.compiler.fallback import eager_gradient, eager_step, eager_value
 from micrograd.compiler.owed import owed
 from micrograd.compiler.passes import GRADIENT, STEP, VALUE
 from micrograd.compiler.runner import Runner, chosen
+from micrograd.compiler.trace.eagerly import inside
+from micrograd.compiler.trace.structures import Keywords, by_position
 from micrograd.compiler.trace.tracer import active, current, refuse
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
@@ -103,8 +106,12 @@ def compile(  # noqa: A001
     compared when the program is traced again: at the second call with other arguments, the 8th, the
     32nd, and so on.
 
-    Raises a CompileError that names the line for what cannot be compiled faithfully: a branch on a
-    number, a number that leaves the graph, randomness, a hand-written `_backward`.
+    Where numbers decide what happens, both sides are part of the program, and the numbers choose at
+    every call; where a side does more than compute, there is a program for each way that decisions
+    go, up to eight. Flags, text and None are constants: a program for each.
+
+    Raises a CompileError that names the line, and what to write instead, for what cannot be
+    compiled faithfully: a number that leaves the graph, randomness, a hand-written `_backward`.
 
     >>> import micrograd
     >>> w = micrograd.Value(1.0)
@@ -157,7 +164,8 @@ class Compiled(Generic[Result]):
         self.dtype = dtype
         self.backend = chosen(backend)
         self._explicit = None if parameters is None else _leaves(parameters)
-        self._programs = Programs(fn, self._explicit, optimizer, batch, self.backend, dtype)
+        programs = Programs(fn, self._explicit, optimizer, batch, self.backend, dtype)
+        self._decisions = Decisions(programs)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -196,61 +204,63 @@ class Compiled(Generic[Result]):
 
     # ---- running -------------------------------------------------------------------------------
 
-    def __call__(self, *inputs: Any) -> Result:
+    def __call__(self, *inputs: Any, **keywords: Any) -> Result:
         """The loss, or (loss, aux)."""
         result: Result
         if current() is not None or inside():
-            result = self.fn(*inputs)  # inside another function: part of it
+            result = self.fn(*inputs, **keywords)  # inside another function: part of it
             return result
+        if keywords:
+            inputs = self._by_position(inputs, keywords)
         with self._lock:
             if not self._is_eager():
-                runner = self._programs.runner(VALUE, inputs)
-                loss = runner.executable.run()
-                if loss == loss:
+                runner, loss = self._run(VALUE, inputs)
+                if runner is not None and loss == loss:
                     result = runner.result(loss)
                     return result
             result = eager_value(self.fn, inputs, self.batch)
             return result
 
-    def value_and_grad(self, *inputs: Any) -> tuple[Result, Floats]:
+    def value_and_grad(self, *inputs: Any, **keywords: Any) -> tuple[Result, Floats]:
         """The loss (or (loss, aux)) and the gradient, in the order of `parameters`."""
         self._check_outermost("value_and_grad")
+        if keywords:
+            inputs = self._by_position(inputs, keywords)
         with self._lock:
             if not self._is_eager():
-                runner = self._programs.runner(GRADIENT, inputs)
-                if runner.owes:
-                    owed.write()
-                loss = runner.executable.run()
-                if loss == loss:
+                runner, loss = self._run(GRADIENT, inputs)
+                if runner is not None and loss == loss:
                     return runner.result(loss), runner.gradient(self._programs.parameters)
             self._programs.traced(inputs)
             return eager_gradient(self.fn, inputs, self.batch, self.parameters)
 
-    def attempt(self, *inputs: Any) -> float:
+    def attempt(self, *inputs: Any, **keywords: Any) -> float:
         """The loss and one step; nan, and nothing has changed, where `step` would go on eagerly."""
         self._check_outermost("attempt")
+        if keywords:
+            inputs = self._by_position(inputs, keywords)
         with self._lock:
-            runner = self._step_runner(inputs)
-            if runner is None:
-                return math.nan
-            loss = runner.executable.step()
-            if loss == loss:
+            runner, loss = self._stepped(inputs)
+            if runner is not None and loss == loss:
                 owed.by(runner)
             return loss
 
-    def step(self, *inputs: Any) -> Result:
+    def step(self, *inputs: Any, **keywords: Any) -> Result:
         """The loss (or (loss, aux)) before the step, and one update of the parameters.
 
         Afterwards `p.grad` is the gradient that the step was made with, 0 where it did not come to
         a parameter. A step that is interrupted has changed all parameters, or none.
         """
+        if keywords:
+            inputs = self._by_position(inputs, keywords)
         with self._lock:
             result: Result
             runner = None if active or observers.active else self._programs.again(STEP, inputs)
             if runner is None:
                 self._check_outermost("step")
-                runner = self._step_runner(inputs)
             loss: Any = math.nan if runner is None else runner.executable.step()
+            if loss != loss and (runner is None or runner.missed()):
+                runner, loss = self._stepped(inputs)
             if runner is not None and loss == loss:
                 if owed.now is not runner:
                     owed.by(runner)
@@ -266,16 +276,39 @@ class Compiled(Generic[Result]):
             bool(observers.active) and any(isinstance(o, detect_anomaly) for o in observers.mine())
         )
 
-    def _step_runner(self, inputs: tuple[Any, ...]) -> Runner | None:
+    @property
+    def _programs(self) -> Programs:
+        return self._decisions.programs
+
+    def _run(self, mode: str, inputs: tuple[Any, ...]) -> tuple[Runner | None, float]:
+        """The program for these arguments, and the loss."""
+        return self._decisions.run(inputs, lambda programs: programs.runner(mode, inputs), mode)
+
+    def _stepped(self, inputs: tuple[Any, ...]) -> tuple[Runner | None, float]:
+        """The program that makes this step, and the loss; nan if it has to be an eager one."""
+        return self._decisions.run(
+            inputs, lambda programs: self._step_runner(programs, inputs), STEP
+        )
+
+    def _step_runner(self, programs: Programs, inputs: tuple[Any, ...]) -> Runner | None:
         """The program of a step; None if this step has to be an eager one."""
         if self.optimizer is None:
             raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
         if self._is_eager() or _has_own_step(self.optimizer):
             return None
-        runner = self._programs.ready(STEP, inputs)
-        if runner is None and self._programs.starts_exactly(inputs):
-            runner = self._programs.runner(STEP, inputs)
-        return self._programs.keep(STEP, inputs, runner)
+        runner = programs.ready(STEP, inputs)
+        if runner is None and programs.starts_exactly(inputs):
+            runner = programs.runner(STEP, inputs)
+        return programs.keep(STEP, inputs, runner)
+
+    def _by_position(self, given: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments of a call in which some have names."""
+        inputs = by_position(self.fn, given, keywords)
+        if self.batch and inputs and type(inputs[-1]) is Keywords:
+            raise ArgumentTypeError(
+                f"with batch=True arguments are given by position, got {', '.join(inputs[-1])}="
+            )
+        return inputs
 
     def _check_outermost(self, method: str) -> None:
         if current() is not None:
@@ -329,7 +362,7 @@ class Compiled(Generic[Result]):
 
     def __repr__(self) -> str:
         name = getattr(self.fn, "__qualname__", repr(self.fn))
-        return f"<compiled {name}: {self.backend}, {self.dtype}, {len(self._programs)} programs>"
+        return f"<compiled {name}: {self.backend}, {self.dtype}, {len(self._decisions)} programs>"
 
 
 def _has_own_step(optimizer: Optimizer) -> bool:

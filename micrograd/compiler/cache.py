@@ -92,6 +92,18 @@ class Programs:
     def __len__(self) -> int:
         return sum(map(len, self._runners.values()))
 
+    def another(self) -> Programs:
+        """Programs of the same function, for other decisions; what is trained is known to both."""
+        made = Programs(
+            self._fn, self._explicit, self._optimizer, self._batch, self._backend, self._dtype
+        )
+        made._met = self._met
+        return made
+
+    def knows(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether there is a trace for arguments of this shape."""
+        return self._sample(inputs)[2] in self._traces
+
     @property
     def parameters(self) -> list[Value]:
         """What gradients are taken by: those given, or the optimiser's, in its order.
@@ -224,9 +236,8 @@ class Programs:
 
     def _untried(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Arguments to trace for the integers among these that no trace has had."""
-        for k, tried in traced.tried.items():
-            numbers = flat(inputs[k], np.int64)
-            if not tried.issuperset(numbers.tolist()):
+        for group, numbers in traced.stand_ins.integers_in(inputs) if traced.tried else ():
+            if not traced.tried[group].issuperset(numbers):
                 if not self._batch:
                     return [inputs]
                 return [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]

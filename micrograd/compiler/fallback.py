@@ -7,14 +7,15 @@ Used where a compiled result is not finite, so that it is what the eager engine 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import local
 from typing import Any
 
 import numpy as np
 
 from micrograd.compiler.store import place_of, store_of
+from micrograd.compiler.trace.eagerly import eagerly
 from micrograd.compiler.trace.results import Outputs, outputs_of
 from micrograd.compiler.trace.stand_ins import first_samples
+from micrograd.compiler.trace.structures import called
 from micrograd.core.walk import topological_order
 from micrograd.engine import Value
 from micrograd.functions import apply
@@ -24,8 +25,6 @@ from micrograd.optim.optimizer import Optimizer, Update
 from micrograd.optim.state import scalars
 
 Function = Callable[..., Any]
-
-_inside = local()
 
 
 def eager_value(fn: Function, inputs: tuple[Any, ...], batch: bool) -> Any:
@@ -93,13 +92,11 @@ def _run(
     if batch:
         first_samples(inputs)
     samples = list(zip(*inputs, strict=True)) if batch else [inputs]
-    outer = inside()
 
     def run() -> list[Outputs]:
-        _inside.now = True
-        return [outputs_of(fn(*sample), mean=batch) for sample in samples]
+        return [outputs_of(called(fn, sample), mean=batch) for sample in samples]
 
-    runs = restored(run, lambda: setattr(_inside, "now", outer))
+    runs = eagerly(run)
     loss = runs[0].values[0]
     for other in runs[1:]:
         loss = apply("add", loss, other.values[0])
@@ -122,8 +119,3 @@ def _mean(parts: list[Any]) -> Any:
     if isinstance(first, bool | int | float):
         return sum(map(float, parts)) / len(parts)
     return first
-
-
-def inside() -> bool:
-    """Whether this thread is in a function that runs here instead of compiled."""
-    return getattr(_inside, "now", False)

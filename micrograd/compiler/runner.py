@@ -182,6 +182,13 @@ class Runner:
         for left in self.traced.left:
             left.put()
 
+    def missed(self) -> bool:
+        """Whether the arguments of the last run lead to other decisions than the program is for."""
+        outputs = self.traced.outputs
+        if not outputs.conditional or not self.traced.form.guarding:
+            return False
+        return bool(self.executable.work[self.unit.outputs[-1 - outputs.left]] != 1)
+
     def result(self, loss: float) -> Any:
         """The loss, with aux if the function has one."""
         if not self.has_aux:
@@ -204,7 +211,7 @@ Plan = tuple[Space, tuple[int, ...], str, np.ndarray]  # of an argument; see `Ru
 
 
 def _planned(
-    inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[int, set[int]]
+    inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[Any, set[int]]
 ) -> list[Plan] | None:
     """How each argument is taken when it has other numbers; None if one needs a closer look."""
     if {space.number for space, *_ in plan} != set(range(len(inputs))):

@@ -66,7 +66,7 @@ def recorded(
 ) -> tuple[Recording, StandIns]:
     """The recording of one trace, whose result is a Value or several, and its inputs."""
     with traced() as tracer:
-        made = stand_ins(arguments, shape_of(arguments), tracer)
+        made = stand_ins(arguments, tracer)
         result = fn(*made.arguments)
         outputs = [result] if isinstance(result, Value) else list(result)
         r = record(tracer, outputs, given)

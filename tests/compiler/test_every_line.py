@@ -16,9 +16,9 @@ import micrograd
 from micrograd import Value, nn, no_grad, observers, optim, tensor
 from micrograd.compiler import cache as programs
 from micrograd.compiler import runner
-from micrograd.compiler.fallback import inside
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace import tracer as tracing
+from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.tracer import Tracer
 from micrograd.compiler.trace.watching import traced
 from micrograd.compiler.update.memory import Memory

@@ -99,13 +99,12 @@ def test_tables_out_of_reach_are_right_or_refused(backend: str) -> None:
     assert found == [0.75, 0.5, 1.0]
 
 
-def test_integers_that_choose_plain_numbers_are_refused(backend: str) -> None:
+def test_integers_that_choose_plain_numbers(backend: str) -> None:
     w = Value(1.0)
     matrix = [[0.0] * 5 for _ in range(8)]
     matrix[6][3] = 4.0
     f = micrograd.compile(lambda i, j: w * matrix[i][j], backend=backend)
-    with pytest.raises(CompileError, match=r"test_hostile\.py"):
-        f(0, 0)
+    assert [f(0, 0), f(6, 3), f(3, 2), f(6, 2), f(-2, -2)] == [0.0, 4.0, 0.0, 0.0, 4.0]
 
 
 def test_aux_of_a_batch_are_means_and_strange_aux_are_refused(backend: str) -> None:
@@ -124,11 +123,11 @@ def test_a_refusal_that_is_caught_is_still_one(backend: str) -> None:
 
     def branches(x: float) -> Value:
         try:
-            return w * x if w.data > 0 else w
+            return w * float(f"{x:.1f}")
         except Exception:
             return w * 10
 
-    with pytest.raises(CompileError, match="branch"):
+    with pytest.raises(CompileError, match="text"):
         micrograd.compile(branches, backend=backend)(1.0)
 
 
@@ -270,11 +269,12 @@ def test_a_method() -> None:
     assert steep.error.parameters == [steep.slope]
 
 
-def test_a_negative_index_names_the_line(backend: str) -> None:
+def test_a_negative_index_counts_from_the_end(backend: str) -> None:
     table = leaves(3)
     f = micrograd.compile(lambda i: table[i] * 1.0, backend=backend)
-    with pytest.raises(CompileError, match=r"negative integer(.|\n)*test_hostile\.py"):
-        f(-1)
+    assert [f(-1), f(-3), f(0)] == [table[-1].data, table[0].data, table[0].data]
+    with pytest.raises(IndexError):
+        f(-4)
     both = micrograd.compile(lambda i, j: table[i] * j, backend=backend)
     assert [both(1, -2), both(2, 3), both(0, -5), both(1, 70)] == [-1.5, 3.0, -2.5, 52.5]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -229,17 +228,10 @@ def test_as_a_decorator() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        None,
-        "abc",
-        b"abc",
-        {"x": 1.0},
-        {1.0},
         1j,
         pytest.param(object(), id="object"),
-        Fraction,
-        [1.0, None],
-        [1.0, "2"],
-        [[1.0], 2.0, None],
+        [1.0, 2j],
+        {"x": object()},
         np.array([1j, 2.0]),
         np.array(["1", "2"]),
         np.array([None, 1.0]),

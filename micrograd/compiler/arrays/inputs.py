@@ -35,9 +35,11 @@ class Arguments:
         """Those of a trace; with lanes, of one of so many samples."""
         space = [argument(k) for k in made.argument]
         ids_space = [integers(k) for k in made.ids_argument]
+        sizes = Counter(space)
+        sizes.update({integers(k): made.argument.count(k) for k in set(made.ids_argument)})
         return Arguments(
             np.array(made.values, np.float64), space, np.array(made.at, np.int64),
-            ids_space, np.array(made.ids_at, np.int64), Counter([*space, *ids_space]), lanes,
+            ids_space, np.array(made.ids_at, np.int64), sizes, lanes,
         )  # fmt: skip
 
     @staticmethod

@@ -23,6 +23,7 @@ from micrograd.compiler.graph.graph import (
     Graph,
     replace,
     sorted_terms,
+    used_by,
 )
 from micrograd.compiler.trace.recording import CONSTANTS, DETACHED, LARGEST_OF, SORT, Recording
 from micrograd.ops import OPS
@@ -74,7 +75,8 @@ def normal_form(
         builder.add_terms(np.full(len(table), chosen + k), table, hot[slot, : len(table)], 1.0)
     outputs = builder.block_of_sums(len(r.outputs), reduced=lanes > 0)
     builder.add_terms(outputs, ids(r.outputs), NONE, 1.0 / lanes if lanes else 1.0)
-    g = _folded(_with_origin(builder.unsorted(), r, first, outputs))
+    g = _with_origin(builder.unsorted(), r, first, outputs)
+    g = _folded(_without_dead(g, outputs, first, kept))
     candidates = np.ones(len(g), bool)
     if kept is not None:
         candidates[first + np.nonzero(kept)[0]] = False
@@ -146,6 +148,29 @@ def _define_polynomials(builder: Builder, r: Recording, first: int, operands: li
             builder.define(first + places, terms)
     for places, c in _scaled(r):
         builder.add_terms(first + places, operands[0][places], NONE, c)
+
+
+def _without_dead(g: Graph, outputs: Ids, first: int, kept: Mask | None) -> Graph:
+    """What nothing is computed from uses nothing: what has one user besides is then inlined."""
+    used = np.zeros(len(g), bool)
+    for operands in (g.u, g.v, g.args):
+        used[operands[operands >= 0]] = True
+    used[outputs] = True
+    if used[first:].all():
+        return g
+    seed = np.zeros(len(g), bool)
+    seed[outputs] = True
+    if kept is not None:
+        seed[first : first + len(kept)] |= kept
+    dead = ~used_by(sorted_terms(g), seed, np.ones(len(g), bool))
+    dead[:first] = False
+    terms = ~dead[g.node]
+    return replace(
+        g, kind=np.where(dead, CONSTANT, g.kind).astype(np.int8),
+        row=np.where(dead, NONE, g.row).astype(np.int16),
+        args=np.where(dead[:, None], NONE, g.args), stop=g.stop & ~dead,
+        reduced=g.reduced & ~dead, node=g.node[terms], u=g.u[terms], v=g.v[terms], c=g.c[terms],
+    )  # fmt: skip
 
 
 def _folded(g: Graph) -> Graph:

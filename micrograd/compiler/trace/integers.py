@@ -7,7 +7,7 @@ operand becomes a choice from a table, which the program makes at run time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from micrograd.compiler.trace.recording import (
     Recording,
     by_value,
 )
+from micrograd.compiler.trace.stand_ins import refilled
 
 MOST_COVERED = 1024  # the length of tables of which entries that are new are sought
 MOST_TRACES = 12
@@ -195,23 +196,11 @@ def limit(works: Callable[[int], bool], known: int, guesses: set[int]) -> int:
     return low + 1
 
 
-def with_integers(arguments: tuple[Any, ...], of: Sequence[int], ids: Ids) -> tuple[Any, ...]:
-    """The arguments with other integers; `of` is the argument that each is from."""
-    new = list(arguments)
-    numbers = ids.tolist()
-    for k in dict.fromkeys(of):
-        own = [x for x, argument in zip(numbers, of, strict=True) if argument == k]
-        new[k] = _refilled(arguments[k], iter(own))
-    return tuple(new)
-
-
-def _refilled(x: Any, numbers: Iterator[int]) -> Any:
-    if isinstance(x, np.ndarray):
-        return np.array([next(numbers) for _ in range(x.size)], x.dtype).reshape(x.shape)
-    if isinstance(x, list | tuple):
-        parts = [_refilled(item, numbers) for item in x]
-        return parts if isinstance(x, list) else tuple(parts)
-    return x if isinstance(x, bool) else next(numbers)
+def with_integers(arguments: tuple[Any, ...], ids: Ids) -> tuple[Any, ...]:
+    """The arguments with other integers."""
+    new = iter(ids.tolist())
+    return tuple(refilled(x, lambda old, group: old if group is None else next(new))
+                 for x in arguments)  # fmt: skip
 
 
 def more_integers(ids: Ids, group: Ids, tried: list[Ids], extents: Ids) -> list[Ids]:

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
+from itertools import zip_longest
 from numbers import Real
 from typing import Any, NoReturn
 
 import numpy as np
 
-from micrograd.compiler.trace.tracer import Read, Truth, as_read, choose, refuse
+from micrograd.compiler.trace.tracer import (
+    Read,
+    Restart,
+    Truth,
+    as_read,
+    choose,
+    current,
+    undecided,
+)
 from micrograd.engine import Value, as_operand
 from micrograd.functions import apply
 from micrograd.ops import OPS
@@ -25,16 +34,17 @@ NUMBERS = (Real, np.bool_)
 
 
 class Unset:
-    """Stands for a variable that only one side of a branch sets; any use of it is refused."""
+    """A variable that is not one thing after a branch; whatever uses it is refused."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, reason: str, site: Hashable = None) -> None:
+        self._why = reason
+        self._site = site
 
     def _used(self, *_: Any) -> NoReturn:
-        refuse(
-            f"the variable {self._name} is set on one side of a branch on traced data only: give "
-            "it a value before the branch, or on the other side, too"
-        )
+        tracer = current()
+        if tracer is not None and tracer.guarding and self._site is not None:
+            raise Restart(self._site, self._why)
+        undecided(self._why)
 
     def __getattr__(self, name: str) -> Any:
         self._used()
@@ -46,22 +56,35 @@ class Unset:
     __hash__ = _used
 
 
-def merged(condition: Read, a: Any, b: Any, name: str = "what is computed") -> Any:
-    """`a` where the condition holds, else `b`; refused where a program cannot hold both."""
+class _Nothing:
+    """What a function returns on a side that does not return."""
+
+
+NOTHING = _Nothing()
+
+
+def merged(
+    condition: Read, a: Any, b: Any, name: str = "what is computed", site: Hashable = None
+) -> Any:
+    """`a` where the condition holds, else `b`; an `Unset` where a program cannot hold both."""
     if a is b:
         return a
-    if isinstance(a, Unset) or isinstance(b, Unset):
-        return Unset(name)
+    if a is NOTHING or b is NOTHING:
+        return b if a is NOTHING else a
+    for x in (a, b):
+        if isinstance(x, Unset):
+            return x
     if _is_number(a) and _is_number(b):
         return _number(condition, a, b)
     parts = _parts(a, b)
     if parts is None:
-        refuse(
+        reason = (
             f"{name} is {_named(a)} or {_named(b)}, depending on traced data; a program can choose "
             "between numbers, and between lists, tuples, dicts and arrays of them that are alike"
         )
+        return Unset(reason, site)
     whole, pairs = parts
-    return whole([merged(condition, x, y, name) for x, y in pairs])
+    return whole([merged(condition, x, y, name, site) for x, y in pairs])
 
 
 def _is_number(x: Any) -> bool:
@@ -112,8 +135,12 @@ def _number(condition: Read, a: Any, b: Any) -> Any:
     plain = not isinstance(a, Value) and not isinstance(b, Value)
     if plain and type(a) is type(b) and (a == b or (a != a and b != b)) and repr(a) == repr(b):
         return a
-    if plain and {a, b} == {True, False} and {type(a), type(b)} == {bool}:
-        return condition if a else negated(condition)
+    if all(isinstance(x, bool | Truth) for x in (a, b)):
+        a, b = _known(a, condition, True), _known(b, condition, False)
+        if a is b:
+            return a
+        if isinstance(a, bool) and isinstance(b, bool):
+            return condition if a else negated(condition)
     made = _sum(condition, a, b)
     if any(isinstance(x, Value) and not isinstance(x, Read) for x in (a, b)):
         return made
@@ -124,9 +151,23 @@ def _number(condition: Read, a: Any, b: Any) -> Any:
 
 def negated(condition: Any) -> Any:
     """The opposite of a condition."""
-    answer = apply("equal", condition, 0.0)
-    answer.__class__ = Truth
-    return answer
+    tracer = current()
+    known = {} if tracer is None else tracer.opposites
+    opposite = known.get(id(condition))
+    if opposite is None:
+        opposite = apply("equal", condition, 0.0)
+        opposite.__class__ = Truth
+        known[id(condition)], known[id(opposite)] = opposite, condition
+    return opposite
+
+
+def _known(x: Any, condition: Any, holds: bool) -> Any:
+    """What is known of a truth where a condition holds, or does not."""
+    if x is condition:
+        return holds
+    if isinstance(x, Truth) and negated(condition) is x:
+        return not holds
+    return x
 
 
 def _sum(condition: Read, a: Any, b: Any) -> Value:
@@ -145,26 +186,33 @@ def _common(a: Any, b: Any) -> tuple[Any, Addends, Addends] | None:
     """What both sums begin with, and what each adds; None if there is nothing."""
     if isinstance(a, Truth) or isinstance(b, Truth):
         return None
-    begun = {_key(base): more for base, more in _beginnings(b)}
-    for base, more in _beginnings(a):
-        other = begun.get(_key(base))
-        if other is not None:
-            return None if not more and not other else (base, more, other)
+    seen_a: dict[Any, Addends] = {}
+    seen_b: dict[Any, Addends] = {}
+    for of_a, of_b in zip_longest(_beginnings(a), _beginnings(b)):
+        for found, own, other in ((of_a, seen_a, seen_b), (of_b, seen_b, seen_a)):
+            if found is not None:
+                base, more = found
+                key = _key(base)
+                own.setdefault(key, more)
+                if key in other:
+                    both = seen_a[key], seen_b[key]
+                    return (base, *both) if any(both) else None
     return None
 
 
-def _beginnings(x: Any) -> list[tuple[Any, Addends]]:
-    found: list[tuple[Any, Addends]] = [(x, [])]
-    while isinstance(x, Value) and x._row is not None and len(found) < MOST_ADDED:
-        if x._row is not OPS["add"] and x._row is not OPS["sub"]:
-            break
+def _beginnings(x: Any) -> Iterator[tuple[Any, Addends]]:
+    """What a sum is added to, from the sum itself on, and what is added."""
+    yield x, []
+    added: Addends = []
+    for _ in range(MOST_ADDED):
+        if not isinstance(x, Value) or (x._row is not OPS["add"] and x._row is not OPS["sub"]):
+            return
         first, second = x._inputs
-        found.append((first, [(second, x._row is OPS["sub"]), *found[-1][1]]))
-        if len(found) == 2 and x._row is OPS["add"]:
-            found.append((second, [(first, False)]))
-            found[-1], found[-2] = found[-2], found[-1]
+        if not added and x._row is OPS["add"]:
+            yield second, [(first, False)]
+        added = [(second, x._row is OPS["sub"]), *added]
+        yield first, added
         x = first
-    return found
 
 
 def _key(x: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.advice import advised
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 from micrograd.tensors.tensor import Tensor
@@ -43,16 +44,16 @@ def lengths_of(fn: Callable[..., Any]) -> set[int]:
 
 @contextmanager
 def located(fn: Callable[..., Any]) -> Iterator[None]:
-    """Inside, a CompileError that names no line is given the one where the function begins."""
+    """Inside, a CompileError is given what to write instead, and a line if it names none."""
     try:
         yield
     except CompileError as error:
         own = fn.__func__ if isinstance(fn, MethodType) else fn
         if "\n  at " in str(error) or not isinstance(own, FunctionType):
-            raise
+            raise advised(error) from None
         path, line = own.__code__.co_filename, own.__code__.co_firstlineno
         text = linecache.getline(path, line).strip()
-        raise CompileError(f"{error}\n  at {path}:{line}: {text}") from None
+        raise advised(CompileError(f"{error}\n  at {path}:{line}: {text}")) from None
 
 
 def generators_of(fn: Callable[..., Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from micrograd.compiler.codes import ROW_INDEX, ROWS
 from micrograd.compiler.trace.left import is_left
-from micrograd.compiler.trace.tracer import DETACH, LARGEST, SIDES, Read, Tracer
+from micrograd.compiler.trace.tracer import DETACH, LARGEST, PICK, SIDES, Read, Tracer
 from micrograd.engine import Value
 from micrograd.ops import BY_HAND, OPS
 
@@ -64,22 +64,19 @@ def record(tracer: Tracer, outputs: Sequence[Value], given: Iterable[Value] = ()
     """
     nodes = tracer.nodes
     n = len(nodes)
-    a: list[Any] = [v._a for v in nodes]
+    a: list[Any] = [v._a if v._row is not PICK else None for v in nodes]
     b: list[Any] = [v._b for v in nodes]
     rows: list[Any] = [v._row for v in nodes]
     row = _rows(rows)
     many = _many(nodes, row)
-    statics = np.full(n, np.nan)
-    with_static = np.array([*[OPS[name].has_static for name in ROWS], False, False])[row]
-    for i in np.nonzero(with_static)[0].tolist():
-        statics[i] = nodes[i]._static
     # Every operand once, in the order of use: a and b of a node, then the others.
     extra = [(i, x) for i, inputs in many.items() for x in inputs]
-    objects = a + b + [x for _, x in extra] + list(outputs)
+    tables = [x for table, _ in tracer.chosen.values() for x in table]
+    objects = a + b + [x for _, x in extra] + list(outputs) + tables
     ids = _ids(objects)
     place = np.concatenate([
         2 * np.arange(n), 2 * np.arange(n) + 1, [2 * i + 1 for i, _ in extra],
-        np.full(len(outputs), 2 * n),
+        np.full(len(outputs) + len(tables), 2 * n),
     ]).astype(np.int64)  # fmt: skip
     codes = _node_codes(_ids(nodes), ids)
     codes[ids == id(None)] = -2
@@ -100,14 +97,40 @@ def record(tracer: Tracer, outputs: Sequence[Value], given: Iterable[Value] = ()
             lists[i] = own
         else:
             a_codes[i], b_codes[i], c_codes[i] = own
-    stop = row >= DETACHED
-    if tracer.stopped:
-        stop |= np.isin(_ids(nodes), _ids(tracer.stopped))
+    choices = _choices(tracer, codes[at + len(outputs) :])
+    number = {node: CHOICES + k for k, node in enumerate(tracer.chosen)}
+    for i in np.nonzero(_ids(rows) == id(PICK))[0].tolist():
+        a_codes[i] = number[id(nodes[i])]
     return Recording(
-        row, a_codes, b_codes, c_codes, statics, stop, lists,
-        np.array(found.constants, np.float64), found.parameters, codes[at:],
+        row, a_codes, b_codes, c_codes, _statics(nodes, row), _stops(tracer, row), lists,
+        np.array(found.constants, np.float64), found.parameters,
+        codes[at : at + len(outputs)], choices,
         sides=np.nonzero(_ids(rows) == id(SIDES))[0],
     )  # fmt: skip
+
+
+def _statics(nodes: list[Value], row: NDArray[np.int16]) -> NDArray[np.float64]:
+    """The static parameter of each node that has one; a PICK is a power of 1."""
+    statics = np.full(len(nodes), np.nan)
+    with_static = np.array([*[OPS[name].has_static for name in ROWS], False, False])[row]
+    for i in np.nonzero(with_static)[0].tolist():
+        statics[i] = 1.0 if nodes[i]._row is PICK else nodes[i]._static
+    return statics
+
+
+def _stops(tracer: Tracer, row: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Through which nodes no derivative flows."""
+    stop: NDArray[np.bool_] = row >= DETACHED
+    if tracer.stopped:
+        stop |= np.isin(_ids(tracer.nodes), _ids(tracer.stopped))
+    return stop
+
+
+def _choices(tracer: Tracer, codes: Codes) -> list[tuple[Codes, int]]:
+    """The tables that integers choose from, whose entries have these codes, one after the other."""
+    ends = np.cumsum([0, *(len(table) for table, _ in tracer.chosen.values())])
+    slots = [slot for _, slot in tracer.chosen.values()]
+    return [(codes[a:b], slot) for a, b, slot in zip(ends[:-1], ends[1:], slots, strict=True)]
 
 
 def _ids(objects: Sequence[Any]) -> Codes:
@@ -117,11 +140,11 @@ def _ids(objects: Sequence[Any]) -> Codes:
 def _rows(rows: Sequence[Any]) -> NDArray[np.int16]:
     ids, first, inverse = np.unique(_ids(rows), return_index=True, return_inverse=True)
     index = np.zeros(len(ids), np.int16)
+    special = {id(DETACH): DETACHED, id(LARGEST): LARGEST_OF, id(PICK): ROW_INDEX["pow_static"]}
     for k, i in enumerate(first.tolist()):
         row = rows[i]
         if row is BY_HAND or row is None:
             raise Unrecordable(MADE_BY_HAND, i)
-        special = {id(DETACH): DETACHED, id(LARGEST): LARGEST_OF}
         index[k] = special[id(row)] if id(row) in special else ROW_INDEX[row.name]
     return index[inverse]
 

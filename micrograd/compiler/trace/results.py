@@ -26,6 +26,9 @@ class Outputs:
     constants: list[Any] = field(default_factory=list)
     rebuild: Rebuild = lambda numbers: None  # aux from the numbers of the values
     left: int = 0  # how many of the values, the last ones, the function has left somewhere
+    conditional: bool = (
+        False  # whether one after aux says that the program is right for its arguments
+    )
 
 
 def outputs_of(result: Any, mean: bool = False) -> Outputs:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from itertools import chain
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.structures import is_static, kind, parts, rebuilt, static
 from micrograd.compiler.trace.tracer import Index, Read, Tracer
 from micrograd.engine import Value, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
@@ -18,6 +18,7 @@ from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor
 
 FLOAT, INTEGER, STATIC = "float", "int", "static"
+MOST_FIELDS = 16  # of a record, each of which has integers of its own
 MOST_INTEGER = 2**53  # up to which every integer is a float
 CallShape = tuple[Hashable, ...]
 
@@ -40,32 +41,37 @@ def _shape(x: Any, name: str) -> Hashable:
                 "trained is met by itself"
             )
         return "tensor", FLOAT, x.shape
-    if isinstance(x, bool):
-        return STATIC, x
+    if is_static(x):
+        return STATIC, static(x)
     if isinstance(x, Value):
         raise ArgumentTypeError(
-            f"{name} holds a Value; arguments are numbers, and what is trained is met by itself"
+            f"{name} holds a Value; arguments are numbers, and what is trained is met by itself: "
+            "let the function find it in its closure, as `lambda x, y: loss(model, x, y)` does"
         )
     if isinstance(x, Integral):
         return INTEGER
     if isinstance(x, Real):
         return FLOAT
+    inside = parts(x)
+    if inside is None:
+        raise ArgumentTypeError(
+            f"{name} must be a number or nested lists, tuples, dicts, dataclasses or arrays of "
+            f"numbers, text, a flag or None, got {type(x).__name__}; an object that holds what is "
+            "trained belongs in the closure: `lambda x, y: loss(model, x, y)`"
+        )
     if isinstance(x, list | tuple):
         regular = _regular(x)
         if regular is not None:
             return containers(x), *regular
-        parts = [_shape(item, name) for item in x]
-        if len(parts) > 1 and parts.count(parts[0]) == len(parts):
-            return type(x).__name__, len(parts), parts[0]
-        return type(x).__name__, tuple(parts)
-    raise ArgumentTypeError(
-        f"{name} must be a number or nested lists or arrays of numbers, got {type(x).__name__}"
-    )
+    shapes = [_shape(item, name) for item in inside]
+    if len(shapes) > 1 and isinstance(x, list | tuple) and shapes.count(shapes[0]) == len(shapes):
+        return kind(x), len(shapes), shapes[0]
+    return kind(x), tuple(shapes)
 
 
 def containers(x: Any) -> str:
     """The types of nested lists, as of the first in each."""
-    name = type(x).__name__
+    name = str(kind(x))
     if not isinstance(x, list | tuple) or not x or not isinstance(x[0], list | tuple | np.ndarray):
         return name
     return f"{name} of {containers(x[0])}"
@@ -85,11 +91,16 @@ def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:
         return None
     items: list[Any] = [x]
     sorts: set[type] = set()
+    holders: set[type] = set()
     for _ in range(array.ndim):
+        holders = set(map(type, items))
         items = list(chain.from_iterable(items))
         sorts = set(map(type, items))
         if len(sorts) > 1 and not all(issubclass(sort, Real) for sort in sorts):
             return None
+    # A tuple is a record: (user, item, rating) has two integers. A list of numbers is of one sort.
+    if len(sorts) > 1 and holders != {list} and any(issubclass(t, Integral) for t in sorts):
+        return None
     return None if bool in sorts else (sort, array.shape)
 
 
@@ -101,22 +112,6 @@ def _plain_numbers(x: Any) -> list[Any] | None:
         items = list(chain.from_iterable(items))
         sorts = set(map(type, items))
     return items if sorts in ({float}, {int}) else None
-
-
-def is_integral(shape: Hashable) -> bool:
-    """Whether all numbers of an argument are integers."""
-    return set(_sorts(shape)) == {INTEGER}
-
-
-def _sorts(shape: Hashable) -> Iterator[str]:
-    if isinstance(shape, str):
-        yield shape
-    elif isinstance(shape, tuple) and shape[1] in (FLOAT, INTEGER):
-        yield shape[1]
-    elif isinstance(shape, tuple) and shape[0] in ("list", "tuple") and len(shape) < 4:
-        for part in shape[1:] if len(shape) == 3 else shape[1]:
-            if not isinstance(part, int):
-                yield from _sorts(part)
 
 
 def flat(x: Any, dtype: Any) -> np.ndarray:
@@ -141,14 +136,17 @@ def flat(x: Any, dtype: Any) -> np.ndarray:
     stack = [x]
     while stack:
         item = stack.pop()
-        if isinstance(item, list | tuple):
-            stack.extend(reversed(item))
+        inside = parts(item)
+        if inside is not None:
+            stack.extend(reversed([*inside]))
         elif isinstance(item, np.ndarray | Tensor):
             numbers.extend(flat(item, dtype).tolist())
-        elif not isinstance(item, bool):
+        elif not is_static(item):
             if type(item) is not float and isinstance(item, Integral):
                 _check_integers(item, item)
             numbers.append(item)
+    if dtype == np.int64:  # where there are floats, too, these are not read
+        return np.nan_to_num(np.array(numbers, np.float64), posinf=0, neginf=0).astype(dtype)
     return np.array(numbers, dtype)
 
 
@@ -162,60 +160,100 @@ def _check_integers(least: Any, most: Any) -> None:
             )
 
 
+IndexGroup = (
+    Hashable  # of integers in one list: the argument; of one in a record: its place in it, too
+)
+
+
 @dataclass(slots=True)
 class StandIns:
     """Traced arguments, and what their numbers are called."""
 
-    arguments: tuple[Any, ...]
-    values: list[float]  # of the inputs, numbered through all arguments
-    argument: list[int]  # which argument each is in
-    at: list[int]
-    ids: list[int]  # of the run-time integers, numbered through all arguments
-    ids_argument: list[int]
-    ids_at: list[int]
+    arguments: tuple[Any, ...] = ()
+    values: list[float] = field(default_factory=list)  # of the inputs, through all arguments
+    argument: list[int] = field(default_factory=list)  # which argument each is in
+    at: list[int] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)  # of the integers, through all arguments
+    ids_argument: list[int] = field(default_factory=list)
+    ids_at: list[int] = field(default_factory=list)
+    ids_group: list[IndexGroup] = field(default_factory=list)  # which are indices of the same lists
+
+    def integers_in(self, inputs: tuple[Any, ...]) -> Iterator[tuple[IndexGroup, list[int]]]:
+        """The integers of each group in the arguments of a call, which may be of many samples."""
+        for k in dict.fromkeys(self.ids_argument):
+            numbers = flat(inputs[k], np.int64).reshape(-1, self.argument.count(k))
+            members: dict[IndexGroup, list[int]] = {}
+            for at, of, group in zip(self.ids_at, self.ids_argument, self.ids_group, strict=True):
+                if of == k:
+                    members.setdefault(group, []).append(at)
+            for group, places in members.items():
+                yield group, numbers[:, places].ravel().tolist()
 
 
-def stand_ins(arguments: tuple[Any, ...], shape: CallShape, tracer: Tracer) -> StandIns:
+def stand_ins(arguments: tuple[Any, ...], tracer: Tracer) -> StandIns:
     """The arguments with a Read in the place of every number."""
-    made = StandIns((), [], [], [], [], [], [])
+    made = StandIns()
     whole = []
-    for k, (x, sort) in enumerate(zip(arguments, shape, strict=True)):
-        integral = is_integral(sort)
-        numbers = iter(flat(x, np.int64 if integral else np.float64).tolist())
-        reads = _reads(numbers, k, integral, made, tracer)
-        whole.append(_rebuilt(x, partial(next, reads)))
+    for k, x in enumerate(arguments):
+        flat(x, np.float64)  # raises for integers that no float holds
+        first = len(made.values)
+
+        def read(number: Any, group: IndexGroup, k: int = k, first: int = first) -> Read:
+            return _read(number, group, k, len(made.values) - first, made, tracer)
+
+        whole.append(refilled(x, read, k, as_objects=True))
     made.arguments = tuple(whole)
     return made
 
 
-def _reads(
-    numbers: Iterator[Any], k: int, integral: bool, made: StandIns, tracer: Tracer
-) -> Iterator[Read]:
-    for at, number in enumerate(numbers):
-        sort = Index if integral else Read
-        read = sort.__new__(sort)
-        Value.__init__(read, float(number))
-        tracer.inputs[id(read)] = len(made.values)
-        tracer.leaves.append(read)
-        made.values.append(float(number))
-        made.argument.append(k)
-        made.at.append(at)
-        if integral:
-            tracer.slots[id(read)] = len(made.ids)
-            made.ids.append(int(number))
-            made.ids_argument.append(k)
-            made.ids_at.append(at)
-        yield read
+def _read(number: Any, group: IndexGroup, k: int, at: int, made: StandIns, tracer: Tracer) -> Read:
+    """The stand-in for the number at that place of an argument; an integer has a group."""
+    sort = Read if group is None else Index
+    read = sort.__new__(sort)
+    Value.__init__(read, float(number))
+    tracer.inputs[id(read)] = len(made.values)
+    tracer.leaves.append(read)
+    made.values.append(float(number))
+    made.argument.append(k)
+    made.at.append(at)
+    if group is not None:
+        tracer.slots[id(read)] = len(made.ids)
+        made.ids.append(int(number))
+        made.ids_argument.append(k)
+        made.ids_at.append(at)
+        made.ids_group.append(group)
+    return read
 
 
-def _rebuilt(x: Any, read: Callable[[], Read]) -> Any:
+def refilled(
+    x: Any, new: Callable[[Any, IndexGroup], Any], group: IndexGroup = 0, as_objects: bool = False,
+    sort: str = "",
+) -> Any:  # fmt: skip
+    """The argument with others in the place of its numbers: `new(number, group of an integer)`.
+
+    `sort` is that of all its numbers, where it is known. Arrays stay what they are, or become
+    arrays of objects.
+    """
     if isinstance(x, np.ndarray | Tensor):
-        values = filled(tuple(x.shape), [read() for _ in range(int(np.prod(x.shape)))])
+        own = group if isinstance(x, np.ndarray) and x.dtype.kind != "f" else None
+        old = [v._data for v in x._values.flat] if isinstance(x, Tensor) else x.ravel().tolist()
+        numbers = [new(number, own) for number in old]
+        if not as_objects and isinstance(x, np.ndarray):
+            return np.array(numbers, x.dtype).reshape(x.shape)
+        values = filled(tuple(x.shape), numbers)
         return Tensor(values) if isinstance(x, Tensor) else values
-    if isinstance(x, list | tuple):
-        parts = [_rebuilt(item, read) for item in x]
-        return parts if isinstance(x, list) else tuple(parts)
-    return x if isinstance(x, bool) else read()
+    if is_static(x):
+        return x
+    inside = parts(x)
+    if inside is None:
+        integral = sort == INTEGER or (not sort and isinstance(x, Integral))
+        return new(x, group if integral else None)
+    if not sort and isinstance(x, list | tuple):
+        sort = (_regular(x) or [""])[0]
+    record = not isinstance(x, list) and len(inside) <= MOST_FIELDS
+    groups = [(group, place) if record else group for place in range(len(inside))]
+    return rebuilt(x, [refilled(item, new, own, as_objects, sort)
+                       for item, own in zip(inside, groups, strict=True)])  # fmt: skip
 
 
 def first_samples(arguments: tuple[Any, ...]) -> tuple[int, tuple[Any, ...]]:

@@ -13,8 +13,11 @@ import numpy as np
 
 from micrograd.compiler.trace.left import Left
 from micrograd.compiler.trace.named import NUMBERS, Entries, Named
+from micrograd.compiler.trace.reachable import PACKAGE, names_of
 from micrograd.engine import packed, same_entries, same_lists
 from micrograd.nn.module import attributes_set
+
+TYPES = {"isinstance", "type", "issubclass"}
 
 
 class Surroundings:
@@ -44,6 +47,7 @@ class Surroundings:
         "_set",
         "_sizes",
         "_slots",
+        "asks_types",
     )
 
     def __init__(self, fn: Callable[..., Any]) -> None:
@@ -62,6 +66,9 @@ class Surroundings:
                          if n in vars(c)]  # fmt: skip
         self._has_others = bool(self._classes or self._others or self._slots)
         self._set = attributes_set()
+        # Whether the user's code asks of which type something is: stand-ins are of others.
+        own = (code for code in found.codes if not code.co_filename.startswith(PACKAGE))
+        self.asks_types = any(not TYPES.isdisjoint(names_of(code)) for code in own)
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
         """What the function has put into dicts, and lists and sets that it has changed.

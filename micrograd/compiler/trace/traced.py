@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from micrograd.compiler.codes import Ids, Mask
+from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others
+from micrograd.compiler.trace.forms import Form, as_it_is, name_of, other_forms, with_conditions
 from micrograd.compiler.trace.integers import (
     Choices,
     Divergence,
@@ -29,12 +31,19 @@ from micrograd.compiler.trace.recording import (
     record,
 )
 from micrograd.compiler.trace.results import Outputs, outputs_of
-from micrograd.compiler.trace.stand_ins import CallShape, StandIns, stand_ins
+from micrograd.compiler.trace.stand_ins import CallShape, IndexGroup, StandIns, stand_ins
 from micrograd.compiler.trace.surroundings import Surroundings
-from micrograd.compiler.trace.tracer import LineTracer, Tracer, random_states
+from micrograd.compiler.trace.tracer import (
+    LineTracer,
+    Missed,
+    Tracer,
+    UndecidedError,
+    random_states,
+)
 from micrograd.compiler.trace.watching import traced as run_traced
 from micrograd.engine import Value
 from micrograd.errors import CompileError
+from micrograd.gradients import grad
 
 REASONS = {
     MADE_BY_HAND: "a node with a hand-written _backward has no expression to compile",
@@ -47,6 +56,10 @@ KEPT_IN_LIST = (
     "do; return it: `return loss, values`"
 )
 ANY = 1 << 62  # the extent of an integer that is a number only
+
+
+class DifferentError(CompileError):
+    """A trace does not do what the function does as it is."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +82,7 @@ class Traced:
     outputs: Outputs
     milliseconds: float = 0.0
     choices: Choices | None = None
-    tried: dict[int, set[int]] = field(default_factory=dict)  # integers of each argument
+    tried: dict[IndexGroup, set[int]] = field(default_factory=dict)  # integers of each group
     extents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of slots' tables
     captured: Surroundings | None = None  # what the function found around it
     verified: bool = False  # whether a second trace has agreed
@@ -78,6 +91,12 @@ class Traced:
     left: list[Left] = field(default_factory=list)  # what the function puts into attributes
     loss: float = 0.0  # as the last trace had it
     compared: bool = False  # whether the function run by itself has agreed
+    form: Form = field(default_factory=lambda: Form(lambda: None))  # in which it was traced
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is of some decisions, and others need another one."""
+        return bool(self.form.expected)
 
     def passes(self) -> bool:
         """Count a call, if nothing is to be looked at before it; False if something is."""
@@ -101,12 +120,37 @@ class Traceable:
         self.known = list(known)
         self.mean = mean  # whether results are means over samples
         self._places: list[tuple[dict[Any, Any], Any]] = []  # where it leaves Values behind
+        self.form = as_it_is(fn)
 
     def trace(self, arguments: tuple[Any, ...], shape: CallShape) -> Traced:
-        """Trace, with several sets of integers if they index lists.
+        """Trace as it is; if numbers decide what happens, rewritten; or for these decisions.
 
         Raises a CompileError that names the user's line for what cannot be compiled.
         """
+        try:
+            traced = self._trace(arguments, shape)
+            if traced.captured is None or not traced.captured.asks_types or self.mean:
+                return traced
+            self._compare(traced, arguments, shape)
+            return traced
+        except (UndecidedError, DifferentError) as error:
+            first = error
+        why = str(first)
+        for form in other_forms(self.fn, self.mean):
+            self.form, self._places = form, []
+            try:
+                traced = self._trace(arguments, shape)
+                self._compare(traced, arguments, shape)
+            except CompileError as error:
+                more = str(error).removeprefix("cannot be compiled: ")
+                if form.sides is not None and more not in why:
+                    why += f"\n  and with both sides of branches traced, {more}"
+                continue
+            return traced
+        raise UndecidedError(why)
+
+    def _trace(self, arguments: tuple[Any, ...], shape: CallShape) -> Traced:
+        """Trace in this form, with several sets of integers if they index lists."""
         start = perf_counter()
         generators = generators_of(self.fn)
         before = random_states(generators)
@@ -127,6 +171,9 @@ class Traceable:
         traced.captured = captured
         traced.left = left
         traced.loss = run.loss
+        traced.form = self.form
+        self.form.expected = [holds for _, holds in run.tracer.decisions]
+        self.form.why = run.tracer.reasons
         traced.milliseconds = 1e3 * (perf_counter() - start)
         return traced
 
@@ -137,7 +184,10 @@ class Traceable:
         is past the tables as they were seen.
         """
         self._places = [(x.where, x.key) for x in traced.left]
+        self.form = traced.form
         run = self._run(arguments, shape)
+        if len(run.tracer.decisions) != len(traced.form.expected or ()):
+            raise Missed
         ids = np.array(run.made.ids, np.int64)
         if traced.choices is not None:
             indexed = traced.extents < ANY
@@ -157,6 +207,8 @@ class Traceable:
                 _same(traced.recording, again)
         except Divergence as divergence:
             self._refuse(divergence.reason, divergence.node, arguments, shape)
+        if self.form.sides is not None and not traced.verified:
+            self._compare_run(run, known, arguments)
         return True
 
     def _left(
@@ -190,23 +242,61 @@ class Traceable:
         run.outputs.left = len(found)
         return left
 
+    def _compare(self, traced: Traced, arguments: tuple[Any, ...], shape: CallShape) -> None:
+        """Raise a CompileError unless the function itself does the same, on other numbers, too."""
+        known, expected = traced.recording.parameters, self.form.expected
+        self._compare_run(self._run(arguments, shape), known, arguments)
+        if self.form.sides is None or self.form.sides.unbounded:
+            return
+        for other in others(arguments, len(traced.recording)):
+            theirs = eager_numbers(self.fn, other, known)
+            if theirs is None:
+                continue
+            self.form.expected = None
+            try:
+                self._compare_run(self._run(other, shape), known, other, theirs)
+            except (UndecidedError, Missed):
+                continue  # there will be another program
+            finally:
+                self.form.expected = expected
+
+    def _compare_run(
+        self, run: _Run, known: Sequence[Value], arguments: tuple[Any, ...],
+        theirs: list[float] | None = None,
+    ) -> None:  # fmt: skip
+        theirs = theirs or eager_numbers(self.fn, arguments, known)
+        if theirs is None:
+            return
+        loss = run.outputs.values[0]
+        aux = run.outputs.rebuild([v._data for v in run.outputs.values])
+        slopes = [g._data for g in grad(loss, list(known))]
+        if not agree([loss._data, *slopes, *numbers_in(aux)], theirs, len(slopes)):
+            raise DifferentError(
+                f"cannot be compiled: {name_of(self.fn)} traced would not be what it is eagerly; "
+                "write its branches with micrograd.where"
+            )
+
     # ---- traces --------------------------------------------------------------------------------
 
     def _run(
         self, arguments: tuple[Any, ...], shape: CallShape, tracer: Tracer | None = None
     ) -> _Run:
-        tracer = tracer or Tracer()
 
-        def program() -> _Run:
-            made = stand_ins(arguments, shape, tracer)
-            result = self.fn(*made.arguments)
-            if tracer.refusal is not None:
-                raise tracer.refusal  # the program went on after it, another way
-            return _Run(tracer, made, outputs_of(result, self.mean))
+        def run(new: Tracer) -> _Run:
+            def program() -> _Run:
+                made = stand_ins(arguments, new)
+                result = self.form.result(made.arguments)
+                if new.refusal is not None:
+                    raise new.refusal  # the program went on after it, another way
+                outputs = outputs_of(result, self.mean)
+                with_conditions(new, outputs)
+                return _Run(new, made, outputs)
 
-        run = run_traced(tracer, program)
-        self._leave(run)
-        return run
+            return run_traced(new, program)
+
+        found: _Run = self.form.run(run, lambda: tracer or Tracer())
+        self._leave(found)
+        return found
 
     def _record(
         self, run: _Run, arguments: tuple[Any, ...], shape: CallShape, known: Sequence[Value]
@@ -217,13 +307,14 @@ class Traceable:
             self._refuse(REASONS[error.reason], error.node, arguments, shape)
 
     def _refuse(
-        self, reason: str, node: int, arguments: tuple[Any, ...], shape: CallShape
-    ) -> NoReturn:
+        self, reason: str, node: int, arguments: tuple[Any, ...], shape: CallShape,
+        sort: type[CompileError] = CompileError,
+    ) -> NoReturn:  # fmt: skip
         """Raise a CompileError about the line that made a node; traces again to find it."""
         tracer = LineTracer(node)
         self._run(arguments, shape, tracer)
         where = tracer.line or f"in {getattr(self.fn, '__qualname__', self.fn)!s}"
-        raise CompileError(f"cannot be compiled: {reason}\n  at {where}")
+        raise sort(f"cannot be compiled: {reason}\n  at {where}")
 
     def _refuse_randomness(
         self, traced: Traced, arguments: tuple[Any, ...], shape: CallShape
@@ -242,13 +333,13 @@ class Traceable:
     def _with_choices(
         self, run: _Run, first: Recording, arguments: tuple[Any, ...], shape: CallShape
     ) -> Traced:
-        trials = _Trials(self, run, first, arguments, shape)
-        extents = trials.extents(lengths_of(self.fn))
-        trials.vary(extents)
         try:
+            trials = _Trials(self, run, first, arguments, shape)
+            extents = trials.extents(lengths_of(self.fn))
+            trials.vary(extents)
             return trials.solved(extents)
         except Divergence as divergence:
-            self._refuse(divergence.reason, divergence.node, arguments, shape)
+            self._refuse(divergence.reason, divergence.node, arguments, shape, UndecidedError)
 
     def _check_constants(self, first: Outputs, other: Outputs) -> None:
         if first.constants != other.constants:
@@ -259,8 +350,8 @@ class Traceable:
             )
 
     def _note(self, traced: Traced, made: StandIns) -> None:
-        for k, number in zip(made.ids_argument, made.ids, strict=True):
-            traced.tried.setdefault(k, set()).add(number)
+        for group, number in zip(made.ids_group, made.ids, strict=True):
+            traced.tried.setdefault(group, set()).add(number)
 
 
 @dataclass(slots=True)
@@ -285,7 +376,9 @@ class _Trials:
         self._source, self._run, self._first = source, run, first
         self._arguments, self._shape = arguments, shape
         self._ids = np.array(made.ids, np.int64)
-        self._argument = np.unique(made.ids_argument, return_inverse=True)[1]  # of each integer
+        number: dict[IndexGroup, int] = {}
+        groups = [number.setdefault(group, len(number)) for group in made.ids_group]
+        self._group = np.array(groups, np.int64)  # of each integer
         self._indexed = np.zeros(len(self._ids), bool)
         self._recordings, self._tried = [first], [self._ids]
         self._traced = Traced(first, made, run.outputs)
@@ -293,7 +386,7 @@ class _Trials:
             if slot < 0:
                 continue
             if self._ids[slot] < 0:
-                raise CompileError(
+                raise UndecidedError(
                     "cannot be compiled: a negative integer indexes a list from its end\n"
                     f"  at {line}"
                 )
@@ -303,8 +396,8 @@ class _Trials:
     def extents(self, guesses: set[int]) -> Ids:
         """How long the tables are that each integer indexes, found by trial; see `limit`."""
         extents = np.ones(len(self._ids), np.int64)
-        for argument in np.unique(self._argument[self._indexed]).tolist():
-            own = self._argument == argument
+        for group in np.unique(self._group[self._indexed]).tolist():
+            own = self._group == group
             last: list[tuple[_Run, Ids]] = []
 
             def works(x: int, own: Mask = own, last: list[tuple[_Run, Ids]] = last) -> bool:
@@ -321,7 +414,7 @@ class _Trials:
 
     def vary(self, extents: Ids) -> None:
         """Trace with more integers, as many as tell apart what depends on which."""
-        for new in more_integers(self._ids, self._argument, self._tried[1:], extents):
+        for new in more_integers(self._ids, self._group, self._tried[1:], extents):
             other = self._attempt(new)
             if other is not None:
                 self._keep(other, new)
@@ -333,20 +426,20 @@ class _Trials:
         chosen = {slot for slot, _, _ in choices.tables}
         for slot, line in self._run.tracer.indexed.items():
             if slot >= 0 and slot not in chosen and extents[slot] > 1:
-                raise CompileError(
+                raise UndecidedError(
                     "cannot be compiled: a run-time integer indexes something that is no table of "
                     f"Values, or is not used\n  at {line}"
                 )
         traced = self._traced
         traced.choices, traced.recording = choices, choices.recording
-        of_tables = np.isin(self._argument, self._argument[self._indexed])
+        of_tables = np.isin(self._group, self._group[self._indexed])
         traced.extents = np.where(of_tables, extents, ANY)
         traced.verified = True
         return traced
 
     def _attempt(self, new: Ids) -> _Run | None:
         """A run with these integers; None if one is past the end of its list."""
-        arguments = with_integers(self._arguments, self._run.made.ids_argument, new)
+        arguments = with_integers(self._arguments, new)
         try:
             other = self._source._run(arguments, self._shape)
         except IndexError:
@@ -356,7 +449,7 @@ class _Trials:
             reason = "what is computed depends on a run-time integer"
             differ = (a != b for a, b in zip(rows, others, strict=False))
             node = next((i for i, different in enumerate(differ) if different), len(rows) - 1)
-            self._source._refuse(reason, node, self._arguments, self._shape)
+            self._source._refuse(reason, node, self._arguments, self._shape, UndecidedError)
         return other
 
     def _keep(self, other: _Run, new: Ids) -> None:
@@ -383,6 +476,11 @@ def _same(a: Recording, b: Recording) -> None:
         wrong = np.nonzero((x != y) & ((x == x) | (y == y)))[0]
         if len(wrong):
             raise Divergence("what is computed changes from call to call", int(wrong[0]))
+    if len(a.choices) != len(b.choices) or any(
+        slot != other or not np.array_equal(codes, others)
+        for (codes, slot), (others, other) in zip(a.choices, b.choices, strict=True)
+    ):
+        raise Divergence("what is computed changes from call to call", 0)
     if not np.array_equal(a.outputs, b.outputs) or any(
         not np.array_equal(codes, b.many[i]) for i, codes in a.many.items()
     ):

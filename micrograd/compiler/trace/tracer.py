@@ -9,9 +9,11 @@ raises a CompileError that names the user's line, because the answer would hold 
 
 from __future__ import annotations
 
+import math
+import operator
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
 from threading import get_ident
 from typing import Any, NoReturn
 
@@ -32,6 +34,12 @@ LARGEST = replace(
     BY_HAND, name="largest", symbol="largest", vjp=lambda m, g, y, *xs: (0.0,) * len(xs)
 )
 SIDES = replace(OPS["select"])
+# An entry of a table, which another integer would choose otherwise.
+PICK = replace(BY_HAND, name="pick", arity=1, symbol="pick", vjp=lambda m, g, y, a: (g,))
+
+BRANCH = "a branch depends on traced data, and could go the other way in the next run"
+
+Decision = tuple[bool, float]  # whether a condition holds, and of which number it is
 
 active: list[Tracer] = []  # innermost last; all of one thread
 
@@ -52,6 +60,45 @@ def refuse(reason: str) -> NoReturn:
     raise error
 
 
+class UndecidedError(CompileError):
+    """A refusal that rewriting the function may do without: what happens depends on numbers."""
+
+
+class Restart(BaseException):
+    """The branch at `site` cannot be two sides of a select: trace again, and decide it."""
+
+    def __init__(self, site: Hashable, reason: str) -> None:
+        self.site = site
+        self.reason = reason
+
+
+class Missed(BaseException):  # so that no program catches it; answered by another program
+    """A program was traced for other decisions than these arguments lead to."""
+
+
+def undecided(reason: str) -> NoReturn:
+    """Raise about a number on which more depends than the numbers of a program."""
+    tracer = current()
+    if tracer is not None and tracer.guarding and tracer.sides:
+        raise Restart(tracer.sides[0].site, f"{reason}\n  at {user_line()}")
+    error = UndecidedError(f"cannot be compiled: {reason}\n  at {user_line()}")
+    if tracer is not None and tracer.refusal is None:
+        tracer.refusal = error
+    raise error
+
+
+def decided(condition: Value, holds: bool, reason: str, of: float = 0.0) -> bool:
+    """Whether the condition holds here, where a program may be of one decision; else refused.
+
+    `of` is the number that the condition compares with, if that is another one in other calls.
+    """
+    tracer = current()
+    if tracer is None or not tracer.guarding or tracer.sides:
+        undecided(reason)
+    tracer.decide(condition, (holds, of), reason)
+    return holds
+
+
 class Read(Value):
     """A number that a traced program reads: known to the program only as a number."""
 
@@ -62,27 +109,59 @@ class Read(Value):
         return choose(self, a, b)
 
     def __bool__(self) -> bool:
-        refuse("a branch depends on traced data, and could go the other way in the next run")
+        return decided(self, bool(self._data), BRANCH)
 
     def __float__(self) -> float:
-        refuse("a traced number is turned into a float, which would be a constant of the program")
+        undecided("a traced number is turned into a float, which would be a constant")
 
     def __int__(self) -> int:
-        refuse("a traced number is turned into an int, which would be a constant of the program")
+        return self._as_integer(int, "turned into an int")
 
     def __index__(self) -> int:
-        refuse("a traced number indexes a list, which would choose for this run only")
+        reason = "a traced number indexes a list, which would choose for this run only"
+        if not self._data.is_integer():
+            refuse(reason)
+        return int(self._decided_to_be(int(self._data), reason))
 
-    def __round__(self, digits: int | None = None) -> float:
-        refuse("a traced number is rounded, which would be a constant of the program")
+    def __round__(self, digits: int | None = None) -> Any:
+        if digits is not None:
+            refuse("a traced number is rounded, which would be a constant of the program")
+        return self._as_integer(round, "rounded")
 
-    __trunc__ = __floor__ = __ceil__ = __round__
+    def __trunc__(self) -> int:
+        return self._as_integer(math.trunc, "truncated")
+
+    def __floor__(self) -> int:
+        return self._as_integer(math.floor, "rounded down")
+
+    def __ceil__(self) -> int:
+        return self._as_integer(math.ceil, "rounded up")
+
+    def _as_integer(self, whole: Callable[[float], int], what: str) -> int:
+        """The integer that the number becomes, where a program may be of one integer."""
+        reason = f"a traced number is {what}, which would be a constant of the program"
+        tracer = current()
+        if tracer is None or not tracer.guarding or not math.isfinite(self._data):
+            undecided(reason)
+        n = whole(self._data)
+        # Those that become n lie in an interval; its ends are decided to be as they are here.
+        for end in (n - 1.0, n - 0.5, float(n), n + 0.5, n + 1.0):
+            decided(_compared("less", self, end), self._data < end, reason, end)
+            decided(_compared("equal", self, end), self._data == end, reason, end)
+        return n
+
+    def _decided_to_be(self, n: Any, reason: str) -> Any:
+        decided(_compared("equal", self, float(n)), True, reason, n)
+        return n
 
     def __format__(self, spec: str) -> str:
         refuse("a traced number is turned into text, which would be of this run only")
 
     def __hash__(self) -> int:
-        refuse("a traced number is looked up, which would choose for this run only")
+        reason = "a traced number is looked up, which would choose for this run only"
+        if not self._data.is_integer():
+            refuse(reason)
+        return hash(self._decided_to_be(int(self._data), reason))
 
     def __eq__(self, other: object) -> Any:
         return _compared("equal", self, other)
@@ -117,9 +196,12 @@ class Index(Read):
 
     def __index__(self) -> int:
         tracer = current()
+        n = int(self._data)
+        if tracer is not None and tracer.guarding:
+            return int(self._decided_to_be(n, "an integer counts, or looks up something"))
         if tracer is not None:
             tracer.index_used(self)
-        return int(self._data)
+        return n
 
     __int__ = __index__
 
@@ -176,9 +258,14 @@ for _name in _METHODS:
     setattr(Read, _name, _closed(getattr(Value, _name)))
 
 
-def _no_row(operator: str) -> Callable[..., NoReturn]:
-    def method(self: Read, *others: Any) -> NoReturn:
-        refuse(f"the operator {operator} on a traced number is no row of the op table")
+def _no_row(operator: str, on_integers: Callable[..., Any] | None) -> Callable[..., Any]:
+    def method(self: Read, *others: Any) -> Any:
+        reason = f"the operator {operator} on a traced number is no row of the op table"
+        integers = [x for x in (self, *others) if isinstance(x, Index)]
+        plain = [int(x) if isinstance(x, Index) else x for x in (self, *others)]
+        if not integers or any(isinstance(x, Value) for x in plain):
+            undecided(reason)
+        return NotImplemented if on_integers is None else on_integers(*plain)
 
     return method
 
@@ -186,9 +273,18 @@ def _no_row(operator: str) -> Callable[..., NoReturn]:
 _NO_ROW = {"mod": "%", "floordiv": "//", "divmod": "divmod", "matmul": "@", "and": "&", "or": "|",
            "xor": "^", "lshift": "<<", "rshift": ">>"}  # fmt: skip
 for _name, _operator in _NO_ROW.items():
-    setattr(Read, f"__{_name}__", _no_row(_operator))
-    setattr(Read, f"__r{_name}__", _no_row(_operator))
-Read.__invert__ = _no_row("~")  # type: ignore[operator]
+    _plain = divmod if _name == "divmod" else getattr(operator, f"__{_name}__")
+    setattr(Read, f"__{_name}__", _no_row(_operator, _plain))
+    setattr(Read, f"__r{_name}__", _no_row(_operator, lambda a, b, f=_plain: f(b, a)))
+Read.__invert__ = _no_row("~", operator.invert)  # type: ignore[operator]
+
+
+@dataclass(slots=True, eq=False)
+class Side:
+    """One side of a branch that is being traced."""
+
+    site: Hashable
+    condition: Any  # that it is taken
 
 
 class Tracer(Observer):
@@ -203,6 +299,16 @@ class Tracer(Observer):
         self.slots: dict[int, int] = {}  # id of a traced integer: its number
         self.indexed: dict[int, str] = {}  # of integers that chose from a list: the line
         self.refusal: CompileError | None = None  # the first one, if the program goes on after it
+        self.guarding = False  # whether a program may be of some decisions
+        self.decisions: list[tuple[Value, Decision]] = []  # conditions, and whether they hold
+        self.required: list[Value] = []  # what must hold for the program to be right
+        self.expected: list[Decision] | None = None  # decisions of the trace before
+        self.reasons: list[str] = []  # of the decisions
+        self._asked: dict[tuple[int, float], Truth] = {}
+        self._in_range: set[tuple[int, int]] = set()
+        self.sides: list[Side] = []  # of branches, innermost last
+        self.opposites: dict[int, Any] = {}  # id of a condition: its opposite
+        self.chosen: dict[int, tuple[tuple[Value, ...], int]] = {}  # of each PICK: table, slot
         self.made = self.nodes.append  # type: ignore[assignment,method-assign]  # a C function
 
     def cut(self, node: Value) -> None:
@@ -212,6 +318,35 @@ class Tracer(Observer):
         self.stopped.append(whole)
         self.leaves.append(node)
         self.sources[id(node)] = whole
+
+    def decide(self, condition: Value, holds: Decision, reason: str) -> None:
+        """Note a decision; raises Missed where the trace before has decided otherwise."""
+        place = len(self.decisions)
+        if self.expected is not None and self.expected[place : place + 1] != [holds]:
+            raise Missed
+        self.decisions.append((condition, holds))
+        self.reasons.append(f"{reason}\n  at {user_line()}")
+
+    def equals(self, number: Value, n: float) -> Truth:
+        """Whether a number is n: asked once each."""
+        key = id(number), float(n)
+        if key not in self._asked:
+            self._asked[key] = _compared("equal", number, n)
+        return self._asked[key]
+
+    def require(self, number: Value, end: int) -> None:
+        """The program is right only where a number is at least 0, and less than `end`."""
+        key = id(number), end
+        if key not in self._in_range:
+            self._in_range.add(key)
+            self.required.append(_compared("less_equal", 0.0, number))
+            self.required.append(_compared("less", number, float(end)))
+
+    def pick(self, table: tuple[Value, ...], here: int, slot: int) -> Value:
+        """The entry of a table that the integer of a slot chooses, now that of this place."""
+        picked = record(PICK, table[here]._data, (table[here],))
+        self.chosen[id(picked)] = table, slot
+        return picked
 
     def index_used(self, integer: Index) -> None:
         """Note that an integer has chosen from a list."""

@@ -1,0 +1,90 @@
+"""Programs for the decisions that a function takes: of one shape of arguments a few, tried in turn.
+
+A program that is for other decisions says so when it runs, and has changed nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from micrograd.compiler.cache import Programs
+from micrograd.compiler.owed import owed
+from micrograd.compiler.passes import GRADIENT, STEP
+from micrograd.compiler.runner import Runner
+from micrograd.compiler.trace.advice import advised
+from micrograd.compiler.trace.tracer import Missed
+from micrograd.errors import CompileError
+
+MOST_DECISIONS = 8  # programs of one shape that differ in decisions only
+Inputs = tuple[object, ...]
+
+
+class Decisions:
+    """All programs of one function; `programs` are those that ran last."""
+
+    def __init__(self, programs: Programs) -> None:
+        self.programs = programs
+        self._all = [programs]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._all))
+
+    def run(
+        self, inputs: Inputs, find: Callable[[Programs], Runner | None], mode: str
+    ) -> tuple[Runner | None, float]:
+        """The program that `find` has for these arguments, and the loss; nan if there is none."""
+        found = _ran(self.programs, find, mode)
+        if found is not None:
+            return found
+        before = self.programs
+        others = [p for p in self._all if p is not before]
+        known = [p.knows(inputs) for p in others]
+        for programs, knows in zip(others, known, strict=True):
+            found = _ran(programs, find, mode) if knows else None
+            if found is not None:
+                self._use(programs)
+                return found
+        fresh = [p for p, knows in zip(others, known, strict=True) if not knows]
+        if not fresh and len(self._all) >= MOST_DECISIONS:
+            raise advised(CompileError(_too_many(before)))
+        programs = fresh[0] if fresh else before.another()
+        found = _ran(programs, find, mode)
+        if found is None:
+            return None, math.nan  # decided otherwise at once: as it is, for this call
+        self._use(programs)
+        return found
+
+    def _use(self, programs: Programs) -> None:
+        self.programs = programs
+        self._all = [programs, *(p for p in self._all if p is not programs)]
+
+
+def _ran(
+    programs: Programs, find: Callable[[Programs], Runner | None], mode: str
+) -> tuple[Runner | None, float] | None:
+    """The program and the loss; None if it is for other decisions."""
+    try:
+        runner = find(programs)
+    except Missed:
+        return None
+    if runner is None:
+        return None, math.nan
+    if mode is STEP:
+        loss = runner.executable.step()
+    else:
+        if mode is GRADIENT and runner.owes:
+            owed.write()
+        loss = runner.executable.run()
+    return (runner, loss) if loss == loss or not runner.missed() else None
+
+
+def _too_many(programs: Programs) -> str:
+    form = None if programs.newest is None else programs.newest.traced.form
+    sides = None if form is None else form.sides
+    found = [*(sides.decided_sites.values() if sides else ()), *(form.why if form else ())]
+    reason = found[0] if found else "branches depend on traced data"
+    return (
+        f"cannot be compiled: {reason}\n  and there are {MOST_DECISIONS} programs already, for "
+        "the ways that the calls before went"
+    )

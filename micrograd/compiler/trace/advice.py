@@ -1,0 +1,56 @@
+"""What to write instead of what cannot be compiled: a line a refusal, and where to read on."""
+
+from __future__ import annotations
+
+from micrograd.errors import CompileError
+
+PAGE = "docs/compiling.md"
+
+# Words of a refusal, what to write instead, and the section of the page; the first that fits.
+INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("append", "extend", "comprehension", "of length"),
+     "keep the length: put `micrograd.where(condition, v, 0.0)` into the list, and count with "
+     "`n += micrograd.where(condition, 1.0, 0.0)`", "Lists whose length depends on numbers"),
+    (("turned into text",),
+     "print what comes back instead: `return loss, {'name': number}`, and `loss, seen = f(x)`",
+     "Looking at numbers"),
+    (("random numbers", "is called on one side"),
+     "draw and change things outside of the function, and pass what was drawn as an argument",
+     "Randomness and state"),
+    (("changes from call to call", "another parameter", "holds something that is no Value"),
+     "pass what changes as an argument of the function", "Randomness and state"),
+    (("is set on one side", "depending on traced data", "None, depending"),
+     "give the variable a number on both sides: `v = micrograd.where(condition, a, b)`",
+     "Branches"),
+    (("branch", "`is` compares", "sorted", "an element is made", "looked up"),
+     "choose between numbers with `micrograd.where(condition, a, b)`, `max` or `min`",
+     "Branches"),
+    (("into a float",),
+     "leave it a number of the program: `v.exp()` instead of `math.exp(v)`, `v.data` instead of "
+     "`float(v)`", "Functions of numbers"),
+    (("rounded", "an int,", "truncated", "the operator"),
+     "compute it before the call, and pass it as an argument", "Functions of numbers"),
+    (("integer", "indexes", "counts"),
+     "let an integer choose whole rows of equal length, `table[i]`, or pass what it chooses",
+     "Integers"),
+    (("sets `.data`",), "leave the update to the optimiser: `compile(fn, optimizer=…).step`",
+     "Steps"),
+    (("calls backward", "value_and_grad", "calls step"),
+     "return the loss; `f.value_and_grad(…)` and `f.step(…)` differentiate it", "Steps"),
+    (("hand-written",), "write it with the operations of Value, or as a row of the op table",
+     "Steps"),
+    (("before the call",), "compute the value inside the function, from leaves", "Steps"),
+    (("copied or pickled",), "use the Value itself", "Steps"),
+    (("no arrays", "wait for the one before", "too irregular"), "run it eagerly", "Steps"),
+)  # fmt: skip
+
+
+def advised(error: CompileError) -> CompileError:
+    """The error, with what to write instead; unchanged if it says so already or nobody knows."""
+    text = str(error)
+    if PAGE in text:
+        return error
+    for words, instead, section in INSTEAD:
+        if any(word in text.partition("\n")[0] for word in words):
+            return type(error)(f"{text}\n  instead: {instead}\n  see {PAGE}, {section!r}")
+    return error

@@ -1,0 +1,85 @@
+"""A rewritten function held against the one that was written: on these arguments, and on others.
+
+Both are run, and have to agree in what they return and in derivatives. The others are the same
+numbers in another order, and with other signs, so that branches go other ways.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.trace.eagerly import eagerly
+from micrograd.compiler.trace.results import outputs_of
+from micrograd.compiler.trace.stand_ins import IndexGroup, refilled
+from micrograd.compiler.trace.structures import called
+from micrograd.engine import Value
+from micrograd.gradients import grad
+
+NEAR = 1e-9  # of the largest: sums are added up in another order
+FEW, MANY = 2_000, 20_000  # nodes: the longer a trace is, the fewer others there are
+
+
+def others(arguments: tuple[Any, ...], nodes: int) -> Iterator[tuple[Any, ...]]:
+    """Arguments with the numbers in another order, and with other signs."""
+    r = random.Random(0)
+    for k in range(8 if nodes < FEW else 3 if nodes < MANY else 1):
+        yield tuple(_varied(x, r, k) for x in arguments)
+
+
+def _varied(x: Any, r: random.Random, k: int) -> Any:
+    numbers: dict[IndexGroup, list[Any]] = {}
+    refilled(x, lambda number, group: numbers.setdefault(group, []).append(number))
+    for group, own in numbers.items():
+        if k % 3 != 1:
+            r.shuffle(own)
+        if group is None and k % 3:
+            own[:] = [-n if k % 3 == 1 or r.random() < 0.5 else n for n in own]
+        if group is None and k > 3:
+            own[:] = [n * r.choice((0.25, 1.0, 3.0)) for n in own]
+    left = {group: iter(own) for group, own in numbers.items()}
+    return refilled(x, lambda _, group: next(left[group]))
+
+
+def eager_numbers(
+    fn: Callable[..., Any], arguments: tuple[Any, ...], parameters: Sequence[Value]
+) -> list[float] | None:
+    """What the function returns, and its derivatives; None if it raises."""
+    try:
+        result = eagerly(lambda: called(fn, arguments))
+        outputs = outputs_of(result)
+    except Exception:  # whatever it is: these arguments are not for this function
+        return None
+    slopes = [g.data for g in grad(outputs.values[0], list(parameters))]
+    aux = outputs.rebuild([v.data for v in outputs.values])
+    return [outputs.values[0].data, *slopes, *numbers_in(aux)]
+
+
+def agree(mine: Sequence[float], theirs: Sequence[float], slopes: int) -> bool:
+    """Whether numbers are as near as sums in another order are; what is not finite is passed over.
+
+    Of a program whose numbers are not finite the function itself is run.
+    """
+    if len(mine) != len(theirs):
+        return False
+    a, b = np.array(mine, float), np.array(theirs, float)
+    if not np.isfinite(a[: 1 + slopes]).all():
+        return True
+    scale = 1e-3 + np.abs(b[np.isfinite(b)]).max(initial=0.0)
+    equal = (a == b) | (np.isnan(a) & np.isnan(b))
+    return bool((equal | (np.abs(a - b) <= NEAR * scale)).all())
+
+
+def numbers_in(x: Any) -> list[float]:
+    """The numbers in a result, in order."""
+    if isinstance(x, np.ndarray):
+        return [number for item in x.ravel().tolist() for number in numbers_in(item)]
+    if isinstance(x, dict):
+        return [number for item in x.values() for number in numbers_in(item)]
+    if isinstance(x, list | tuple):
+        return [number for item in x for number in numbers_in(item)]
+    return [float(x)] if isinstance(x, Real) else []

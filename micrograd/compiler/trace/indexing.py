@@ -1,0 +1,150 @@
+"""Elements that a traced number chooses: a table at run time, or a sum over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.trace.merging import merged
+from micrograd.compiler.trace.tracer import (
+    Index,
+    Read,
+    Truth,
+    as_read,
+    choose,
+    current,
+    decided,
+)
+from micrograd.engine import Value, as_operand
+from micrograd.functions import apply
+from micrograd.tensors.tensor import Tensor
+
+MOST_ENTRIES = 4096  # of a table that a computed number chooses from
+
+
+def item(x: Any, key: Any) -> Any:
+    """`x[key]`; what a traced key chooses at every run anew."""
+    if isinstance(key, tuple) and _axis_by_axis(x, key):
+        for k in key:
+            x = item(x, k)
+        return x
+    if not isinstance(key, Read) or current() is None:
+        return x[key]
+    if isinstance(x, dict):
+        return _entry(x, key)
+    if not isinstance(x, list | tuple | np.ndarray | Tensor) or not len(x):
+        return x[key]
+    here = int(key._data)
+    if key._data != here or not -len(x) <= here < len(x):
+        return x[here]  # raises what Python raises
+    if _slot(key) is None and len(x) > MOST_ENTRIES:
+        return x[key]
+    entries = list(x._values if isinstance(x, Tensor) else x)
+    if isinstance(entries[0], np.generic):
+        entries = [number.item() for number in entries]
+    chosen = _picked(entries, key, here)
+    if chosen is None:
+        return x[key]
+    rows = isinstance(x, Tensor) and isinstance(chosen, np.ndarray)
+    return Tensor(chosen) if rows else chosen
+
+
+def _axis_by_axis(x: Any, key: tuple[Any, ...]) -> bool:
+    """Whether an array is indexed by traced numbers along its first axes."""
+    plain = any(isinstance(k, slice) or k is None or k is Ellipsis for k in key)
+    traced = any(isinstance(k, Read) for k in key)
+    return isinstance(x, np.ndarray | Tensor) and traced and not plain
+
+
+def _slot(key: Read) -> int | None:
+    tracer = current()
+    return None if tracer is None else tracer.slots.get(id(key))
+
+
+def _picked(entries: list[Any], key: Read, here: int) -> Any:
+    """The entry that the key chooses; None if the entries are not alike."""
+    first = entries[0]
+    if all(isinstance(x, Value | Real | np.bool_) for x in entries):
+        return _number(entries, key, here)
+    if not all(type(x) is type(first) for x in entries):
+        return None
+    if isinstance(first, list | tuple) and len({len(x) for x in entries}) == 1:
+        parts = [_picked(list(column), key, here) for column in zip(*entries, strict=True)]
+        if any(part is None for part in parts):
+            return None
+        return first._make(parts) if hasattr(first, "_make") else type(first)(parts)
+    if isinstance(first, np.ndarray) and len({x.shape for x in entries}) == 1:
+        columns = zip(*[x.ravel().tolist() for x in entries], strict=True)
+        made = np.empty(first.size, object)
+        made[:] = [_number(list(column), key, here) for column in columns]
+        return made.reshape(first.shape)
+    return None
+
+
+def _number(entries: list[Any], key: Any, here: int) -> Any:
+    operands = tuple(as_operand(x) for x in entries)
+    numbers = all(isinstance(x, Read) or not isinstance(x, Value) for x in entries)
+    tracer = current()
+    assert tracer is not None
+    slot = _slot(key)
+    if slot is not None and here >= 0 and isinstance(key, Index):
+        tracer.require(key, len(entries))
+        picked = tracer.pick(operands, here, slot)
+        return as_read(picked) if numbers else picked
+    if here < 0:
+        decided(key < 0, True, "a number that chooses from a list is negative")
+        key = key + len(entries)
+    tracer.require(key, len(entries))
+    total: Any = None
+    for j, x in enumerate(operands):
+        one = choose(tracer.equals(key, j), x, as_operand(0.0))
+        total = one if total is None else total + one
+    return as_read(total) if numbers else total
+
+
+def _entry(x: dict[Any, Any], key: Read) -> Any:
+    keys = [k for k in x if isinstance(k, Real) and not isinstance(k, bool)]
+    here = int(key._data) if key._data.is_integer() else key._data
+    if len(keys) != len(x) or here not in x or len(x) > MOST_ENTRIES:
+        return x[key]
+    tracer = current()
+    assert tracer is not None
+    found: Any = None
+    answers = [tracer.equals(key, float(k)) for k in keys]
+    for answer, k in zip(answers, keys, strict=True):
+        found = x[k] if found is None else merged(answer, x[k], found, "an entry of a dict")
+    tracer.required.append(_any(answers))
+    return found
+
+
+def _any(truths: Sequence[Any]) -> Any:
+    total = truths[0]
+    for x in truths[1:]:
+        total = apply("add", total, x)
+    return total
+
+
+def contained(x: Any, container: Any) -> Any:
+    """`x in container`."""
+    if not isinstance(container, list | tuple | set | frozenset | dict | range | np.ndarray):
+        return x in container
+    members = list(container.flat) if isinstance(container, np.ndarray) else list(container)
+    traced = isinstance(x, Read) or any(isinstance(member, Read) for member in members)
+    if not traced or not members or (isinstance(x, Value) and not isinstance(x, Read)):
+        return x in container
+    answers = []
+    for member in members:
+        answer = x == member
+        if isinstance(answer, Truth):
+            answers.append(answer)
+        elif answer is True:
+            return True
+    if not answers:
+        return False
+    total = answers[0]
+    for answer in answers[1:]:
+        total = merged(total, True, answer)
+    return total

@@ -1,0 +1,1 @@
+"""Programs as people write them who know Python, and of this library the README."""
