@@ -1,0 +1,1 @@
+"""Programs on which all implementations must agree."""
