@@ -118,7 +118,7 @@ def _code(node: ast.AST) -> Iterator[ast.expr]:
     """The expressions that run, without annotations, what errors say and what only asserts."""
     for name, value in ast.iter_fields(node):
         said = isinstance(node, ast.Raise | ast.JoinedStr) or getattr(node, "arg", "") == "strict"
-        if name in ("annotation", "returns", "msg") or said:
+        if name in ("annotation", "returns", "msg", "decorator_list") or said:
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
