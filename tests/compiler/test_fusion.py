@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
@@ -167,6 +168,15 @@ def test_what_fills_the_place_of_a_sum_is_added_in_its_nest() -> None:
         assert not total.accumulate
         assert added.accumulate
         assert [x.base for x in added.inputs] == [x.base for x in filling.first.inputs]
+
+
+@pytest.mark.parametrize("extents", [(2, 5), (5, 2), (1, 10), (2, 1, 5)])
+def test_a_long_axis_is_split_to_join_a_matrix(extents: tuple[int, ...]) -> None:
+    dense = tuple(math.prod(extents[i + 1 :]) for i in range(len(extents)))
+    apart = tuple(math.prod(extents[:i]) for i in range(len(extents)))  # transposed
+    turned = Statement("relu", Affine(WORK, 10, dense), (Affine(WORK, 30, apart),))
+    kernels = Nest(extents, (turned,)), apply("maximum", 80, 10, 50)
+    assert rows(same_numbers(program(*kernels, kept=KEPT[0]))) == [["relu", "maximum"]]
 
 
 def test_only_what_reads_one_array_is_made_again_where_it_is_read() -> None:
