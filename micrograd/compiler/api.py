@@ -19,6 +19,7 @@ from micrograd.compiler.decisions import Decisions
 from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
+from micrograd.compiler.explain.sequence import in_words
 from micrograd.compiler.fallback import eager_gradient, eager_step, eager_value
 from micrograd.compiler.owed import owed
 from micrograd.compiler.passes import GRADIENT, STEP, VALUE
@@ -347,6 +348,10 @@ class Compiled(Generic[Result]):
         """What was recovered from the scalar program that ran last, in words."""
         if self._programs.newest is None:
             return "nothing has been compiled yet: call the function first"
+        unit, traced = self._programs.newest.unit, self._programs.newest.traced
+        if unit.sequence is not None:
+            given = given_names(self.fn, traced.recording.parameters, self.batch)
+            return in_words(self.report(), unit, traced, self.fn, given)
         update = update_of(self._programs.newest, self._programs.mode)
         return explanation(self.report(), self._programs.newest.program, update, self.recovered())
 

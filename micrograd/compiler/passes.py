@@ -19,11 +19,11 @@ from micrograd.compiler.arrays.batch import SampleAxis, placed
 from micrograd.compiler.arrays.inputs import Arguments, read_arguments
 from micrograd.compiler.arrays.layout import ALIGN, Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
-from micrograd.compiler.arrays.schedule import Group, lane_mask, live, schedule
+from micrograd.compiler.arrays.schedule import Group, NoArrays, lane_mask, live, schedule
 from micrograd.compiler.backends.numpy import simplified
 from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.graph import graph as G  # noqa: N812
-from micrograd.compiler.graph.gradient import gradient, reached
+from micrograd.compiler.graph.gradient import differentiated, gradient, reached
 from micrograd.compiler.graph.graph import CONSTANT, Graph
 from micrograd.compiler.graph.normal_form import Leaves, inlined, normal_form
 from micrograd.compiler.nest import verify
@@ -36,17 +36,19 @@ from micrograd.compiler.nest.ir import (
     Program,
     Space,
 )
+from micrograd.compiler.nest.sequence import Part
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
+from micrograd.compiler.sequential.order import ranks
+from micrograd.compiler.sequential.places import read_leaves
+from micrograd.compiler.sequential.sequence import InSequence, in_sequence
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched, touched_by_step
 from micrograd.compiler.update.update import update_graph
-from micrograd.errors import CompileError
 from micrograd.optim.state import ParamGroup
 
 VALUE, GRADIENT, STEP = "value", "gradient", "step"
-MOST_NESTS = 20_000  # of a program: more means that there are no arrays in it
 FIRST = ALIGN  # of work, where gradients start; work[0] stays 0
 HOMES = (PARAMETERS, GRADIENTS, STATE)  # of leaves and results of an update
 CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
@@ -72,6 +74,8 @@ class Compilation:
     touched: Touched = field(default_factory=lambda: Touched.none())
     flags: Ids = field(default_factory=lambda: np.zeros(0, np.int64))  # not 0 where chosen
     adjoints: Ids = field(init=False)  # of the parameters
+    rank: Ids = field(init=False)  # of nodes, in the order of the program
+    sequence: InSequence | None = None  # of a program in which there are no arrays
     groups: list[Group] = field(init=False)
     of: Ids = field(init=False)  # the group of each node
     layout: Layout = field(init=False)
@@ -160,10 +164,15 @@ def _gradient(unit: Compilation) -> None:
     """Adjoints: more nodes."""
     g, leaves = unit.graph, unit.leaves
     unit.adjoints = np.full(len(unit.places), NONE)
+    active = np.zeros(len(g), bool)
     if unit.mode != VALUE:
         kept = np.concatenate([leaves.outputs, unit.flags])
         loss = int(leaves.outputs[0])
-        unit.graph, unit.adjoints = gradient(g, loss, leaves.parameters, unit.in_lanes(), kept)
+        active = differentiated(g, loss)
+        lanes = unit.in_lanes()
+        unit.graph, unit.adjoints = gradient(g, loss, leaves.parameters, lanes, kept, active)
+    size = len(unit.graph)
+    unit.rank = ranks(size, np.arange(len(g)), np.flatnonzero(active), leaves.choices)
 
 
 def _live(unit: Compilation) -> None:
@@ -172,6 +181,7 @@ def _live(unit: Compilation) -> None:
     have = adjoints >= 0
     roots = np.concatenate([leaves.outputs, unit.flags, adjoints[have]])
     unit.graph, new = live(unit.graph, roots)
+    unit.rank = unit.rank[new >= 0]
     unit.leaves = Leaves(*[new[getattr(leaves, name)] for name in Leaves.__dataclass_fields__])
     unit.adjoints, unit.flags = np.where(have, new[adjoints], NONE), new[unit.flags]
 
@@ -182,13 +192,23 @@ def _schedule(unit: Compilation) -> None:
     pinned = (where.pins >= 0).astype(np.int64)
     if unit.apart is not None:
         pinned[origin >= 0] = unit.apart[origin[origin >= 0]]
-    unit.groups, unit.of = schedule(unit.graph, where.home, unit.in_lanes(), pinned)
+    may_be_none = not unit.lanes and unit.apart is None
+    try:
+        unit.groups, unit.of = schedule(
+            unit.graph, where.home, unit.in_lanes(), pinned, arrays=may_be_none
+        )
+    except NoArrays:
+        roots = np.concatenate([unit.leaves.outputs, unit.flags])
+        unit.sequence = in_sequence(unit.graph, unit.rank, where.pins, roots)
 
 
 def _layout(unit: Compilation) -> None:
     """Addresses."""
     flags = -(-len(unit.flags) // ALIGN) * ALIGN
     room = unit.flags_from + flags if unit.mode != VALUE else 0
+    if unit.sequence is not None:
+        unit.groups, unit.layout = unit.sequence.lay_out(FIRST + room)
+        return
     unit.layout = lay_out(unit.graph, unit.groups, _homes(unit), FIRST + room, 0)
 
 
@@ -196,8 +216,11 @@ def _nests(unit: Compilation) -> None:
     """The array IR: loops over the arrays."""
     layout, groups = unit.layout, unit.groups
     unit.loops = loops = Loops(layout.top, layout.lanes_top, unit.arguments.batch)
-    read_arguments(groups, layout, unit.leaves, unit.arguments, loops)
-    loops_of(unit.graph, groups, unit.of, layout, loops)
+    if unit.sequence is not None:
+        read_leaves(groups, layout, unit.leaves, unit.places, unit.arguments, loops)
+    else:
+        read_arguments(groups, layout, unit.leaves, unit.arguments, loops)
+        loops_of(unit.graph, groups, unit.of, layout, loops)
     if len(layout.unpinned):
         unit.gradients = _collected(unit)
 
@@ -205,11 +228,6 @@ def _nests(unit: Compilation) -> None:
 def _program(unit: Compilation) -> None:
     """The nests, with lanes after what else is in work, and work with the constants in it."""
     loops, arguments, outputs = unit.loops, unit.arguments, unit.outputs
-    if len(loops.all) > MOST_NESTS:
-        raise CompileError(
-            f"cannot be compiled: too irregular, there would be {len(loops.all):,} "
-            "kernels; run it eagerly"
-        )
     base = loops.free[WORK]
     work = np.zeros(base + loops.free[LANES] * arguments.batch.width)
     _write_constants(work, unit.graph, unit.groups, unit.layout)
@@ -218,10 +236,13 @@ def _program(unit: Compilation) -> None:
     checked = ((unit.gradients, unit.size),) if unit.mode != VALUE and unit.size else ()
     flags = (unit.gradients + unit.flags_from, len(unit.flags))
     kept = (*checked, flags, *((int(a), 1) for a in outputs))
-    nests = tuple(placed(nest, base) for nest in loops.all)
+    parts: tuple[Part, ...] = ()
+    if unit.sequence is not None:
+        parts, kept = unit.sequence.parts, (*kept, unit.sequence.leaves)
     unit.program = Program(
-        nests, work, sizes, int(outputs[0]), checked, kept, origins=loops.origins
-    )
+        tuple(placed(nest, base) for nest in loops.all), work, sizes, int(outputs[0]), checked,
+        kept, origins=loops.origins, sequence=parts,
+    )  # fmt: skip
 
 
 def _update(unit: UpdateCompilation) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd.compiler.codes import ROWS
+from micrograd.compiler.nest import sequence
 from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import (
     TERM,
     WORK,
     Affine,
     Counter,
+    Listed,
     Nest,
     Operand,
     Program,
@@ -37,6 +40,8 @@ def run(program: Program, spaces: Spaces) -> float:
     work = spaces[WORK]
     for nest, block in program.in_order():
         _run(nest if block is None else in_block(nest, block), spaces)
+    for part in program.sequence:
+        run_part(part, work)
     if program.loss is None:
         return 0.0
     checked = [work[base : base + length] for base, length in program.checked]
@@ -96,3 +101,44 @@ def _read(x: Operand, spaces: Spaces, index: Shape, place: int) -> float:
 
 def _address(x: Affine, index: Shape) -> int:
     return x.base + sum(s * i for s, i in zip(x.strides, index, strict=True))
+
+
+# ---- sequences ---------------------------------------------------------------------------------
+
+
+def run_part(part: sequence.Part, work: NDArray[Any]) -> None:
+    """What a part means, one number at a time."""
+    if isinstance(part, Nest):
+        for index in range(part.extents[0]):
+            for s in part.body:
+                work[_place(s.out, index)] = _value_in_order(s, work, index)
+        return
+    for n in range(len(part)):
+        terms = range(part.first[n], part.first[n + 1])
+        factors = [[part.c[t], *(work[x[t]] for x in (part.u, part.v) if x[t] >= 0)] for t in terms]
+        row = int(part.row[n])
+        if row == sequence.TOTAL:
+            work[part.out[n]] = sum(np.prod(f) for f in factors)
+        elif row == sequence.LARGEST:
+            work[part.out[n]] = np.max([np.prod(f) for f in factors])
+        else:
+            op = OPS[ROWS[row]]
+            static = (float(part.static[n]),) if op.has_static else ()
+            inputs = [float(work[i]) for i in part.args[n][: op.arity]]
+            work[part.out[n]] = op.f(*inputs, *static)
+
+
+def _value_in_order(s: Statement, work: NDArray[Any], index: int) -> float:
+    if s.starts is not None:
+        places = range(s.starts[index], s.starts[index + 1])
+        value = sum(float(np.prod([work[x.index[j]] for x in s.inputs])) for j in places)
+    elif s.is_term:
+        value = float(np.prod([work[_place(x, index)] for x in s.inputs]))
+    else:
+        static = () if s.static is None else (s.static,)
+        return float(OPS[s.row].f(*[float(work[_place(x, index)]) for x in s.inputs], *static))
+    return s.coefficient * value + (float(work[_place(s.out, index)]) if s.accumulate else 0.0)
+
+
+def _place(x: Affine | Listed, index: int) -> int:
+    return int(x.index[index]) if isinstance(x, Listed) else x.base + x.strides[0] * index

@@ -61,9 +61,9 @@ class Loops:
         self.free[space] = base + -(-count // step) * step
         return base
 
-    def stand_for(self, g: Graph, group: Group | None) -> None:
+    def stand_for(self, g: Graph | None, group: Group | None) -> None:
         """The nests that follow compute a group; or something that was not recorded."""
-        if group is None:
+        if g is None or group is None:
             self._origin = frozenset()
             return
         self._origin = frozenset([len(self.origins)])

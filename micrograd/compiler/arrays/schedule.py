@@ -29,6 +29,11 @@ from micrograd.compiler.graph.graph import (
 
 Hashes = NDArray[np.uint64]
 
+FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
+FEW_MEMBERS = 4  # of a group on average: fewer are no arrays
+NARROW = 6  # nodes of a level on average: fewer are no groups that are arrays
+MOST_GROUPS = 20_000
+
 KEPT = ("kind", "row", "static", "value", "stop", "reduced", "origin")
 
 
@@ -96,14 +101,22 @@ def lane_mask(g: Graph, seeds: Ids) -> Mask:
     return users_of(g, seed, ~g.reduced)
 
 
-def schedule(g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids) -> tuple[list[Group], Ids]:
+class NoArrays(Exception):  # noqa: N818  (a finding)
+    """A graph whose groups have so few members that they are no arrays."""
+
+
+def schedule(
+    g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids, arrays: bool = False
+) -> tuple[list[Group], Ids]:
     """Groups in the order in which they can be computed, and the group of each node.
 
     `home` is 0 for a leaf that has no place yet, and else tells where it is: leaves of different
     homes are in different groups. `pinned` nodes are kept apart from others, those of different
-    numbers also from each other.
+    numbers also from each other. With `arrays`, NoArrays is raised
+    as soon as there seem to be none.
     """
     level = levels(g)
+    found = _Widths(level, g.kind) if arrays else None
     groups = _Groups(g, level, lanes)
     for kind in (PARAMETER, INPUT, CONSTANT):
         for where in np.unique(home[g.kind == kind]).tolist():
@@ -111,7 +124,7 @@ def schedule(g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids) -> tuple[list
                 nodes = np.nonzero((g.kind == kind) & (home == where) & (lanes == lane))[0]
                 if len(nodes):
                     groups.add(Group(kind, nodes, home=where, lanes=lane))
-    flags = _hash(lanes + 2 * g.reduced + 4 * pinned)
+    flags = mixed(lanes + 2 * g.reduced + 4 * pinned)
     rows = _by_level(np.nonzero(g.kind == ROW)[0], level)
     order = np.lexsort((np.arange(len(g.node)), g.node, level[g.node]))
     term_levels = level[g.node[order]]
@@ -121,11 +134,39 @@ def schedule(g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids) -> tuple[list
             groups.add_rows(rows[depth], flags)
         if cuts[depth] < cuts[depth + 1]:
             groups.add_sums(order[cuts[depth] : cuts[depth + 1]], flags)
+        if found:
+            found.check(depth, len(groups.all))
     for group in groups.all:
         first = group.nodes[0]
         group.pinned, group.reduced = bool(pinned[first]), bool(g.reduced[first])
     _split_leaves(groups, g)
     return groups.all, groups.of
+
+
+class _Widths:
+    """Whether groups are arrays, some levels at a time."""
+
+    def __init__(self, level: NDArray[np.int32], kind: NDArray[np.int8]) -> None:
+        self._until = np.cumsum(np.bincount(level[kind > CONSTANT]))  # nodes, up to each level
+        self._depth, self._groups = 0, FEW_GROUPS // 2  # where it was looked at last
+        if len(self._until) > FEW_GROUPS and self._until[-1] < NARROW * len(self._until):
+            raise NoArrays
+
+    def check(self, depth: int, groups: int) -> None:
+        """Raise NoArrays if there are many small groups, and the rest does not look different."""
+        if groups < FEW_GROUPS:
+            if groups < FEW_GROUPS // 2:
+                self._depth = depth
+            return
+        new = groups - self._groups
+        if new < FEW_GROUPS // 2:
+            return
+        nodes = int(self._until[depth] - self._until[self._depth])
+        rest, levels = int(self._until[-1] - self._until[depth]), len(self._until) - 1 - depth
+        wider = rest * (depth - self._depth) > FEW_MEMBERS * nodes * max(levels, 1)
+        if groups > MOST_GROUPS or (nodes < FEW_MEMBERS * new and not wider):
+            raise NoArrays
+        self._depth, self._groups = depth, groups
 
 
 def _by_level(nodes: Ids, level: NDArray[np.int32]) -> dict[int, Ids]:
@@ -154,10 +195,10 @@ class _Groups:
     def add_rows(self, nodes: Ids, flags: Hashes) -> None:
         """Groups of the rows of one level."""
         g = self.g
-        key = _hash(g.row[nodes]) + np.uint64(3) * _hash(_bits(g.static[nodes])) + flags[nodes]
+        key = mixed(g.row[nodes]) + np.uint64(3) * mixed(_bits(g.static[nodes])) + flags[nodes]
         for i in range(3):
             args = g.args[nodes, i]
-            key = _hash(key) + _hash(np.where(args >= 0, self.of[args], NONE))
+            key = mixed(key) + mixed(np.where(args >= 0, self.of[args], NONE))
         for members in _classes(key, nodes):
             n = members[0]
             args = [g.args[members, i] for i in range(3) if g.args[n, i] >= 0]
@@ -173,15 +214,15 @@ class _Groups:
         swap = (v >= 0) & (group_v < group_u)
         u, v = np.where(swap, v, u), np.where(swap, u, v)
         group_u, group_v = np.where(swap, group_v, group_u), np.where(swap, group_u, group_v)
-        key = _hash(group_u) * np.uint64(3) + _hash(group_v + (1 << 32)) * np.uint64(5)
-        key += _hash(_bits(c)) + _hash(g.kind[node])
+        key = mixed(group_u) * np.uint64(3) + mixed(group_v + (1 << 32)) * np.uint64(5)
+        key += mixed(_bits(c)) + mixed(g.kind[node])
         classes, of_class = np.unique(key, return_inverse=True)
         nodes, of_node = np.unique(node, return_inverse=True)
         pairs, count = np.unique(of_node * len(classes) + of_class, return_counts=True)
         pair_node, pair_class = pairs // len(classes), classes[pairs % len(classes)]
         which, exactly = flags[nodes].copy(), np.zeros(len(nodes), np.uint64)
-        np.add.at(which, pair_node, _hash(pair_class))
-        np.add.at(exactly, pair_node, _hash(pair_class + _hash(count)))
+        np.add.at(which, pair_node, mixed(pair_class))
+        np.add.at(exactly, pair_node, mixed(pair_class + mixed(count)))
         _, inverse = np.unique(which, return_inverse=True)
         by_group = np.argsort(inverse[of_node], kind="stable")
         bounds = np.searchsorted(inverse[of_node][by_group], np.arange(inverse.max() + 2))
@@ -275,7 +316,7 @@ def _bits(x: Floats) -> Hashes:
     return np.ascontiguousarray(x, np.float64).view(np.uint64)
 
 
-def _hash(numbers: NDArray[Any]) -> Hashes:
+def mixed(numbers: NDArray[Any]) -> Hashes:
     """Splitmix64's mixing (Steele, Lea and Flood, 2014): sums of hashes are keys of sets."""
     whole = numbers if numbers.dtype == np.uint64 else numbers.astype(np.int64).view(np.uint64)
     x: Hashes = whole + np.uint64(0x9E3779B97F4A7C15)

@@ -39,6 +39,7 @@ class Forward:
 def forward(r: Recording, arguments: Arguments, apart: Ids | None = None) -> Forward:
     """The forward computation of a recording, as the passes find it; see `Compilation.apart`."""
     places = np.arange(len(r.parameters))
+    apart = np.zeros(len(r), np.int64) if apart is None else apart  # groups, whatever they are
     unit = Compilation(r, arguments, places, len(places), VALUE, apart=apart)
     for step in TO_GROUPS:
         step.run(unit)

@@ -34,6 +34,7 @@ class Report(Mapping[str, Any]):
     kernels: int
     gathers: int
     ragged: int
+    loops: int  # of a program that is no array: what repeats in it
     trace_ms: float
     passes_ms: float
     backend_ms: float
@@ -56,6 +57,7 @@ class Report(Mapping[str, Any]):
             kernels=len(nests),
             gathers=sum(bool(listed(nest)) and nest.starts is None for nest in nests),
             ragged=sum(nest.starts is not None for nest in nests),
+            loops=sum(isinstance(part, Nest) for part in unit.program.sequence),
             trace_ms=traced.milliseconds,
             passes_ms=sum(passes.values()),
             backend_ms=backend_ms,

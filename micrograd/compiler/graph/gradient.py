@@ -32,13 +32,22 @@ def reached(g: Graph, loss: int) -> Mask:
     return used_by(g, seed, ~g.stop)
 
 
-def gradient(g: Graph, loss: int, wanted: Ids, lanes: Mask, outputs: Ids) -> tuple[Graph, Ids]:
+def differentiated(g: Graph, loss: int) -> Mask:
+    """The nodes that get an adjoint: those between parameters and the loss."""
+    return users_of(g, g.kind == PARAMETER, ~g.stop) & reached(g, loss)
+
+
+def gradient(
+    g: Graph, loss: int, wanted: Ids, lanes: Mask, outputs: Ids, active: Mask | None = None
+) -> tuple[Graph, Ids]:
     """The graph with adjoints, and the adjoint of each of `wanted` (-1: there is none).
+
+    Those of the differentiated nodes, which may be given, come first, in the order of the nodes.
 
     `lanes` marks the nodes that have a value for each lane: what they give to the adjoint of a
     node that has one value is summed over the lanes. `outputs` must keep their meaning.
     """
-    active = users_of(g, g.kind == PARAMETER, ~g.stop) & reached(g, loss)
+    active = differentiated(g, loss) if active is None else active
     nodes = np.nonzero(active)[0]
     adjoint = np.full(len(g), NONE)
     adjoint[nodes] = len(g) + np.arange(len(nodes))

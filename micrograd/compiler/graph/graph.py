@@ -19,7 +19,7 @@ from micrograd.ops import OPS
 
 PARAMETER, INPUT, CONSTANT, SUM, LARGEST, ROW = range(6)
 
-MOST_LEVELS = 20_000  # of a graph: more means that there are no arrays in it
+FEW, MANY, PATIENCE = 48, 192, 24  # nodes of a narrow front, of a wide one; rounds to wait
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,21 +99,24 @@ def evaluate(g: Graph, values: Floats | None = None) -> Floats:
 
 def levels(g: Graph) -> NDArray[np.int32]:
     """The longest path from a leaf to each node."""
-    users, used = edges(g)
-    order = np.argsort(used, kind="stable")
-    users = users[order]
-    count = np.bincount(used, minlength=len(g))
-    start = np.cumsum(count) - count
-    waiting = np.bincount(users, minlength=len(g))
+    near = _Neighbours(*edges(g)[::-1], len(g))
+    waiting = np.bincount(near.to, minlength=len(g))
     level = np.zeros(len(g), np.int32)
-    ready = np.nonzero(waiting == 0)[0]
-    depth = 0
+    ready = np.flatnonzero(waiting == 0)
+    depth = narrow = 0
     while len(ready):
+        narrow = narrow + 1 if len(ready) < FEW else 0
+        if narrow > PATIENCE:
+            count = waiting.tolist()
+            found, starts = _narrow_levels(near.lists(), count, ready.tolist())
+            waiting = np.array(count)
+            times = np.diff(starts)
+            level[found[: starts[-1]]] = depth + np.repeat(np.arange(len(times)), times)
+            depth, ready, narrow = depth + len(times), np.array(found[starts[-1] :], np.int64), 0
+            continue
         level[ready] = depth
         depth += 1
-        _check_depth(depth)
-        reached = users[spans(start[ready], count[ready])]
-        nodes, times = counted(reached, len(g))
+        nodes, times = counted(near.of(ready), len(g))
         waiting[nodes] -= times
         ready = nodes[waiting[nodes] == 0]
     if waiting.any():
@@ -124,12 +127,25 @@ def levels(g: Graph) -> NDArray[np.int32]:
     return level
 
 
-def _check_depth(depth: int) -> None:
-    if depth > MOST_LEVELS:
-        raise CompileError(
-            f"cannot be compiled: more than {MOST_LEVELS:,} operations that each wait for the one "
-            "before; there are no arrays in a chain. Run it eagerly"
-        )
+def _narrow_levels(
+    near: tuple[list[int], list[int]], waiting: list[int], ready: list[int]
+) -> tuple[list[int], list[int]]:
+    """Nodes level by level while there are few in each, and where the levels start.
+
+    The last to start is the one to go on with.
+    """
+    start, to = near
+    found, starts, first = ready, [0], 0
+    while first < len(found) < first + MANY:
+        last = len(found)
+        for n in found[first:last]:
+            for m in to[start[n] : start[n + 1]]:
+                waiting[m] -= 1
+                if not waiting[m]:
+                    found.append(m)
+        first = last
+        starts.append(first)
+    return found, starts
 
 
 def spans(start: Ids, count: Ids) -> Ids:
@@ -138,44 +154,72 @@ def spans(start: Ids, count: Ids) -> Ids:
     return np.repeat(start - offset, count) + np.arange(count.sum())
 
 
+class _Neighbours:
+    """The nodes that edges lead to, by the node that they lead from."""
+
+    def __init__(self, source: Ids, to: Ids, size: int) -> None:
+        self.to = to[np.argsort(source, kind="stable")]
+        self.count = np.bincount(source, minlength=size)
+        self.start = np.cumsum(self.count) - self.count
+        self._lists: tuple[list[int], list[int]] | None = None
+
+    def of(self, front: Ids) -> Ids:
+        """The neighbours of these nodes, with repeats."""
+        return self.to[spans(self.start[front], self.count[front])]
+
+    def lists(self) -> tuple[list[int], list[int]]:
+        """Where each node's neighbours start, and at last end, and all neighbours: plain Python."""
+        if self._lists is None:
+            self._lists = [*self.start.tolist(), len(self.to)], self.to.tolist()
+        return self._lists
+
+
 def users_of(g: Graph, seed: Mask, through: Mask) -> Mask:
     """The seeds, and the nodes that are computed from them along nodes in `through`."""
     users, used = edges(g)
-    order = np.argsort(used, kind="stable")
-    users = users[order]
-    count = np.bincount(used, minlength=len(g))
-    start = np.cumsum(count) - count
-    found = seed.copy()
-    front = np.nonzero(seed)[0]
-    rounds = 0
-    while len(front):
-        rounds += 1
-        _check_depth(rounds)
-        front = _new(users[spans(start[front], count[front])], found, through)
-    return found
+    return _found(_Neighbours(used, users, len(g)), seed, through)
 
 
 def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
     """The seeds, and the nodes that they are computed from along nodes in `through`."""
-    count = np.bincount(g.node, minlength=len(g))
-    start = np.cumsum(count) - count
+    users, used = edges(g)
+    return _found(_Neighbours(users, used, len(g)), seed, through)
+
+
+def _found(near: _Neighbours, seed: Mask, through: Mask) -> Mask:
+    """What is found from the seeds: in wide fronts many nodes at once, in narrow ones one by one.
+
+    A round of NumPy costs as much as dozens of nodes in plain Python, and chains have as many
+    rounds as nodes.
+    """
     found = seed.copy()
-    front = np.nonzero(seed)[0]
-    rounds = 0
+    front = np.flatnonzero(seed)
+    narrow = 0
     while len(front):
-        rounds += 1
-        _check_depth(rounds)
-        terms = spans(start[front], count[front])
-        used = np.concatenate([g.u[terms], g.v[terms], g.args[front].ravel()])
-        front = _new(used[used >= 0], found, through)
+        narrow = narrow + 1 if len(front) < FEW else 0
+        if narrow > PATIENCE:
+            shut = found | ~through
+            closed = bytearray(shut.tobytes())
+            front, narrow = _narrow_search(near.lists(), closed, front.tolist()), 0
+            found |= np.frombuffer(closed, bool) & ~shut
+            continue
+        nodes = near.of(front)
+        front, _ = counted(nodes[~found[nodes] & through[nodes]], len(found))
+        found[front] = True
     return found
 
 
-def _new(nodes: Ids, found: Mask, through: Mask) -> Ids:
-    """Those of the nodes that are not found yet, once each; marks them."""
-    nodes, _ = counted(nodes[~found[nodes] & through[nodes]], len(found))
-    found[nodes] = True
-    return nodes
+def _narrow_search(near: tuple[list[int], list[int]], closed: bytearray, stack: list[int]) -> Ids:
+    """Close what is found, while there is little to go on with; what there is then."""
+    start, to = near
+    pop, push = stack.pop, stack.append
+    while stack and len(stack) < MANY:
+        n = pop()
+        for m in to[start[n] : start[n + 1]]:
+            if not closed[m]:
+                closed[m] = 1
+                push(m)
+    return np.array(stack, np.int64)
 
 
 def counted(nodes: Ids, size: int) -> tuple[Ids, Ids]:

@@ -38,6 +38,7 @@ class Leaves:
     hot: Ids  # (slot, choice): 1 where the run-time integer of the slot is that choice
     outputs: Ids  # a node of its own for each output, the loss first
     sides: Ids  # selects of which a backward pass reaches the side that is taken
+    choices: Ids  # what is chosen by run-time integers
 
 
 def normal_form(
@@ -67,9 +68,10 @@ def normal_form(
     operands = [ids(x) for x in (r.a, r.b, r.c)]
     builder.block(_kinds(r), r.row, operands, r.static, r.stop, len(r.choices))
     _define_polynomials(builder, r, first, operands)
-    for node, codes in r.many.items():
-        table = ids(codes)
-        builder.add_terms(np.full(len(table), first + node), table, NONE, 1.0)
+    if r.many:
+        lengths = [len(codes) for codes in r.many.values()]
+        nodes = np.repeat(first + np.array(list(r.many)), lengths)
+        builder.add_terms(nodes, ids(np.concatenate(list(r.many.values()))), NONE, 1.0)
     for k, (codes, slot) in enumerate(r.choices):
         table = ids(codes)
         builder.add_terms(np.full(len(table), chosen + k), table, hot[slot, : len(table)], 1.0)
@@ -81,7 +83,8 @@ def normal_form(
     if kept is not None:
         candidates[first + np.nonzero(kept)[0]] = False
     g = inlined(_without_zeros(g), candidates, outputs)
-    return g, Leaves(parameters.ids, given.ids, hot, outputs, first + r.sides)
+    choices = chosen + np.arange(len(r.choices))
+    return g, Leaves(parameters.ids, given.ids, hot, outputs, first + r.sides, choices)
 
 
 def _with_origin(g: Graph, r: Recording, first: int, outputs: Ids) -> Graph:
@@ -162,7 +165,7 @@ def _without_dead(g: Graph, outputs: Ids, first: int, kept: Mask | None) -> Grap
     seed[outputs] = True
     if kept is not None:
         seed[first : first + len(kept)] |= kept
-    dead = ~used_by(sorted_terms(g), seed, np.ones(len(g), bool))
+    dead = ~used_by(g, seed, np.ones(len(g), bool))
     dead[:first] = False
     terms = ~dead[g.node]
     return replace(

@@ -26,6 +26,7 @@ Shape = tuple[int, ...]
 Reduction = Literal["add", "max"]
 
 INDICES = "ijklmnopqrst"  # of axes, in texts
+TOGETHER = 4  # of what is listed in an ordered nest: so many are added at a time
 TERM = "term"  # the row of a statement that is not in the op table: coefficient · product of inputs
 
 
@@ -145,7 +146,9 @@ class Statement:
     """`out = row(*inputs, static)`; for a TERM `out = coefficient · Πinputs`, of at most two.
 
     A TERM that accumulates adds to `out`. What is not `kept` is read by later statements of the
-    same nest only, and need not be stored.
+    same nest only, and need not be stored; of an ordered nest, by the next index, too, and of the
+    last index it is stored. With `starts`, in an ordered nest, a TERM is at index i the sum of
+    what is listed from starts[i] to starts[i + 1], a multiple of TOGETHER and not nothing.
     """
 
     row: str
@@ -155,6 +158,12 @@ class Statement:
     coefficient: float = 1.0
     accumulate: bool = False
     kept: bool = True
+    starts: Integers | None = field(default=None, compare=False)
+
+    @property
+    def is_term(self) -> bool:
+        """Whether it is a TERM."""
+        return self.row == TERM
 
     def __str__(self) -> str:
         return f"{self.out} {'+=' if self.accumulate else '='} {self.value}"
@@ -179,6 +188,9 @@ class Nest:
     (nan if any is nan), over the axes on which its `out` has stride 0; the others run at each index
     of the result, and have stride 0 along these axes, too. With `starts` the row i of the one axis
     takes what is listed from starts[i] to starts[i + 1]; no row is empty.
+
+    The one axis of an `ordered` nest is gone through index by index: statements may read and write
+    what earlier indices wrote. Such nests are in sequences only.
     """
 
     extents: Shape
@@ -186,6 +198,7 @@ class Nest:
     reduce: Reduction | None = None
     starts: Integers | None = field(default=None, compare=False)
     origin: frozenset[int] = field(default=frozenset(), compare=False)  # see Program.origins
+    ordered: bool = False
 
     def __str__(self) -> str:
         """As it would be written in a program; a register in place of what is not stored."""
@@ -282,7 +295,8 @@ class Program:
     """Nests and what they run on.
 
     It computes a loss and gradients, and answers nan where the loss or a number in `checked` is
-    not finite. Or it is an update, without a loss: it writes new parameters and state.
+    not finite. Or it is an update, without a loss: it writes new parameters and state. What is no
+    array is a `sequence` (see that module), which runs after the nests.
     """
 
     nests: tuple[Nest, ...]
@@ -293,6 +307,7 @@ class Program:
     kept: tuple[Range, ...] = ()  # what of work is read after a run
     repeats: tuple[Repeat, ...] = ()  # one after the other
     origins: Sequence[Integers] = ()  # recorded operations, as `Graph.origin` has them
+    sequence: tuple[Any, ...] = ()
 
     @property
     def all_sizes(self) -> dict[Space, int]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.compiler.nest import sequence
 from micrograd.compiler.nest.axes import along, in_block
 from micrograd.compiler.nest.ir import (
     MASKS,
@@ -36,9 +40,24 @@ def check(program: Program) -> None:
     for place, nest in enumerate(_in_last_blocks(program, sizes)):
         for fault in _faults(nest, sizes, program.loss is None):
             raise ProgramError(f"nest {place}: {fault}, in\n{nest}")
+    if program.sequence:
+        for fault in sequence.faults(program.sequence, len(program.work), _known(program)):
+            raise ProgramError(f"sequence: {fault}")
     for base, length in program.read_after:
         if base < 0 or length < 0 or base + length > len(program.work):
             raise ProgramError(f"range ({base}, {length}) is not within work")
+
+
+def _known(program: Program) -> NDArray[np.bool_]:
+    """Which numbers of work are there before the sequence: those that it does not write."""
+    known = np.ones(len(program.work), bool)
+    for part in program.sequence:
+        written = [part.out] if isinstance(part, sequence.Scalars) else [
+            s.out.base + s.out.strides[0] * np.arange(part.extents[0]) for s in part.body
+        ]  # fmt: skip
+        for at in written:
+            known[at[(at >= 0) & (at < len(known))]] = False
+    return known
 
 
 def _in_last_blocks(program: Program, sizes: Sizes) -> list[Nest]:

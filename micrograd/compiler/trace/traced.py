@@ -278,6 +278,10 @@ class Traceable:
 
     # ---- traces --------------------------------------------------------------------------------
 
+    def again(self, arguments: tuple[Any, ...], shape: CallShape, tracer: Tracer) -> None:
+        """Run the function once more, watched by this tracer."""
+        self._run(arguments, shape, tracer)
+
     def _run(
         self, arguments: tuple[Any, ...], shape: CallShape, tracer: Tracer | None = None
     ) -> _Run:

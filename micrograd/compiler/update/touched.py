@@ -109,7 +109,9 @@ class Conditions:
         flows = on_the_way & ~g.stop
         loss = np.zeros(len(g), bool)
         loss[leaves.outputs[0]] = True
-        self.always = used_by(_without(g, self._slot, sides), loss, ~g.stop)
+        self.always = on_the_way
+        if (self._slot >= 0).any() or len(sides):
+            self.always = used_by(_without(g, self._slot, sides), loss, ~g.stop)
         kept = on_the_way[user] & flows[used] & ~self.always[used]
         user, used, gate = user[kept], used[kept], gate[kept]
         self._of: dict[int, int] = {}

@@ -265,3 +265,29 @@ class Instructions:
         """The bits of 1.5 · 2**mantissa."""
         c = self._constants
         return ((c.bias + c.mantissa) << c.mantissa) | (1 << (c.mantissa - 1))
+
+
+class ScalarInstructions(Instructions):
+    """Instructions on single numbers; what the C library has is called, which waits less.
+
+    Code for vectors is a long chain of products; for one number a table is faster.
+    """
+
+    def __init__(self, body: Body) -> None:
+        super().__init__(body, 1)
+
+    def exp(self, x: Number) -> str:
+        """E to the x."""
+        return self._library("exp", x)
+
+    def log(self, x: Number) -> str:
+        """The natural logarithm."""
+        return self._library("log", x)
+
+    def log1p(self, x: Number) -> str:
+        """ln(1 + x)."""
+        return self._library("log1p", x)
+
+    def tanh(self, x: Number) -> str:
+        """The hyperbolic tangent."""
+        return self._library("tanh", x)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
+from micrograd.compiler.backends.llvm import interpreter
+from micrograd.compiler.backends.llvm.bytecode import InstructionForm
 from micrograd.compiler.backends.llvm.ir import Body, Machine, Precision
-from micrograd.compiler.nest.ir import Integers, Space, SpaceRole
+from micrograd.compiler.nest.ir import WORK, Integers, Space, SpaceRole
 
 LONG = 300  # lines of a function, from which the next call goes to another: LLVM likes them short
 BLOCK = "%block"  # the number of the block that runs
@@ -49,6 +51,16 @@ class ModuleText:
     def call(self, name: str, *arguments: str) -> None:
         """Call a function of kernels, in the part that is being written."""
         self.part.line(f"call void @{name}({', '.join(arguments)})")
+
+    def interpret(self, code: str) -> None:
+        """Run the instructions at a pointer, in the part that is being written."""
+        number = self.precision.name
+        numbers, last = self.address(WORK), self.precision.constant(0.0)
+        self.part.line(f"call tailcc void @start(ptr {numbers}, ptr {code}, {number} {last})")
+
+    def add_interpreter(self, forms: Iterable[InstructionForm]) -> None:
+        """Write the functions of all opcodes."""
+        self._functions += interpreter.functions(forms, self._body, self.precision.name)
 
     def address(self, space: Space, offset: int = 0) -> str:
         """A pointer to a number of a space, in the part that is being written."""

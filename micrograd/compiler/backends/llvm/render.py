@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.backends.llvm import elementwise, listed, reduction
+from micrograd.compiler.backends.llvm import elementwise, listed, ordered, reduction
+from micrograd.compiler.backends.llvm.bytecode import Encoder
 from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Pointers
 from micrograd.compiler.backends.llvm.module import ModuleText, table_entry
 from micrograd.compiler.backends.llvm.regular import rows_alike, run_length
@@ -35,6 +36,7 @@ from micrograd.compiler.nest.ir import (
     SpaceRole,
     size_of,
 )
+from micrograd.compiler.nest.sequence import Part, Scalars
 from micrograd.compiler.nest.spans import reads, writes
 
 Strides = tuple[tuple[int, ...], ...]
@@ -63,6 +65,7 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
         done = repeat.end
     for nest in program.nests[done:]:
         calls.add(nest)
+    calls.sequence(program.sequence)
     parts = module.calls_of_parts()
     if program.loss is None:
         functions = _update(parts, spaces.index(GRADIENTS))
@@ -174,6 +177,33 @@ class _Calls:
         for nest in nests:
             self.add(nest, blocks=True)
         self._module.end_blocks(count)
+
+    def sequence(self, parts: Sequence[Part]) -> None:
+        """Write what runs the parts of a sequence."""
+        if not parts:
+            return
+        encoder = Encoder(self._module.precision)
+        scalars = [part for part in parts if isinstance(part, Scalars)]
+        code = iter(encoder.words(scalars) if scalars else ())
+        for part in parts:
+            self._module.split()
+            if isinstance(part, Nest):
+                self._loop(part)
+                continue
+            words = next(code)
+            padded = np.append(words, np.zeros(len(words) % 2, np.int32)).view(np.int64)
+            self._module.interpret(self._module.integer_table(padded))
+        self._module.add_interpreter(encoder.forms)
+
+    def _loop(self, nest: Nest) -> None:
+        """An ordered nest; those that are alike share a function."""
+        module, local = self._module, ordered.localised(nest)
+        key = ("ordered", local.body, len(local.lists), local.fixed)
+        write = partial(ordered.emit, nest=nest, local=local)
+        name = module.function(key, local.parameters, write)
+        pointers = [module.address(WORK), *(module.address(WORK, at) for at in local.bases)]
+        pointers += [module.integer_table(index) for index in local.lists]
+        module.call(name, *(f"ptr {p}" for p in pointers), f"i64 {nest.extents[0]}")
 
     def _plain(self, nest: Nest, blocks: bool) -> None:
         nest = merged(_moving(nest) if blocks else nest)

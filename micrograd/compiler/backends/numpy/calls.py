@@ -48,6 +48,8 @@ class Writer(TermLines):
 
     def _loss(self, program: Program, at: int) -> None:
         self._all(program.nests)
+        if program.sequence:
+            self._line("sequence()")
         loss = self._view(Affine(WORK, at, ()), ())
         self._line(f"loss = {loss}.item()")
         self._line("if not isfinite(loss):\n        return nan")

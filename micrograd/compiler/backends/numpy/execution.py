@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from micrograd.compiler.backends import Executable, checked_array, space_type, write_constants
 from micrograd.compiler.backends.numpy.calls import Writer
 from micrograd.compiler.backends.numpy.rows import each
+from micrograd.compiler.backends.numpy.sequence import runner
 from micrograd.compiler.nest.ir import GRADIENTS, WORK, Program, Space
 from micrograd.compiler.store import aligned
 
@@ -38,7 +39,7 @@ class NumpyExecutable:
         self._views = {name: (a, n) for (a, n), name in writer.views.items()}
         self._names: dict[str, Any] = {
             "np": np, "each": each, "nan": np.nan, "isfinite": math.isfinite, "setitem": setitem,
-            **writer.integers,
+            **writer.integers, "sequence": runner(program.sequence, self.work),
         }  # fmt: skip
         buffers: dict[int, NDArray[Any]] = {}
         for which, shape in sorted(writer.temporaries, key=lambda key: -math.prod(key[1])):

@@ -66,6 +66,8 @@ class _Simplification:
         self._needed = np.zeros(sizes[WORK], bool)
         for base, length in program.read_after:
             self._needed[base : base + length] = True
+        if program.sequence:
+            self._plain[self._needed] += 1
         # Of each address of work: what is read in its stead, and whether it is read nevertheless.
         self._space = np.zeros(sizes[WORK], np.int64)  # its place in `spaces`, 0 for none
         self._instead = np.zeros(sizes[WORK], np.int64)

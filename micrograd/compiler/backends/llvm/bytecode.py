@@ -1,0 +1,203 @@
+"""Scalar statements as instructions for the interpreter: numbers of four bytes in a row.
+
+An instruction is an opcode and what its form says: the address that it writes, and those that it
+reads. Sums take two terms an instruction. The result of the one before is at hand, and needs no
+address. Only forms that occur have an opcode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.compiler.backends.llvm.ir import DOUBLE, Precision
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask
+from micrograd.compiler.nest.sequence import LARGEST, Scalars
+
+Words = NDArray[np.int32]
+ABSENT, AT_HAND, IN_MEMORY = range(3)  # a factor
+PLAIN, NEGATIVE, SCALED = range(3)  # a coefficient: 1, -1, or one that is in the instruction
+
+
+class TermForm(NamedTuple):
+    """How a term is written: its coefficient, and its factors."""
+
+    c: int
+    u: int
+    v: int
+
+
+class SumForm(NamedTuple):
+    """One or two terms added up, or the larger; `goes_on` from what is at hand."""
+
+    largest: bool
+    goes_on: bool
+    stores: bool
+    terms: tuple[TermForm, ...]
+
+
+class RowForm(NamedTuple):
+    """A row of the op table, by its place, on factors."""
+
+    row: int
+    static: float
+    args: tuple[int, ...]
+
+
+InstructionForm = SumForm | RowForm
+END = 0  # the opcode that ends a part
+RARE = 24  # times that a form has to occur to have an opcode, unless it is one of the few
+TERMS = 27  # forms of a term; the next number stands for no term
+
+
+class Encoder:
+    """Writes parts as words; the forms that occurred are the opcodes, in the order of `forms`."""
+
+    def __init__(self, precision: Precision) -> None:
+        self.forms: dict[InstructionForm, int] = {}
+        self._precision = precision
+
+    def words(self, parts: Sequence[Scalars]) -> list[Words]:
+        """The instructions of each part, and the end."""
+        part = Scalars.joined(parts)
+        begins = np.cumsum([0, *map(len, parts)])[:-1]
+        before = np.concatenate([[NONE], part.out[:-1]])
+        before[begins[begins < len(part)]] = NONE
+        plain = np.zeros(len(part), bool)
+        pieces = self._pieces(part, before, plain)
+        for piece in pieces:
+            _, which, times = np.unique(piece.keys, return_inverse=True, return_counts=True)
+            plain[piece.statement[times[which.ravel()] < RARE]] = True
+        pieces = self._pieces(part, before, plain)
+        place = np.concatenate([p.place for p in pieces])
+        width = np.concatenate([p.width for p in pieces])
+        order = np.argsort(place, kind="stable")
+        ends = np.cumsum(width[order])
+        begin = np.empty(len(place), np.int64)
+        begin[order] = ends - width[order]
+        words = np.zeros(int(width.sum()), np.int32)
+        done = 0
+        for piece in pieces:
+            opcodes = self._opcodes(piece.keys, piece.form)
+            piece.write(words, opcodes, begin[done : done + len(piece.place)])
+            done += len(piece.place)
+        of_statement = np.concatenate([p.statement for p in pieces])
+        until = np.cumsum(np.bincount(of_statement, weights=width, minlength=len(part)))
+        cuts = np.concatenate([[0], until])[begins[1:]].astype(np.int64)
+        return [np.append(code, np.int32(END)) for code in np.split(words, cuts)]
+
+    def _pieces(self, part: Scalars, before: Ids, plain: Mask) -> list[_Piece]:
+        """The instructions; of statements that are `plain` in the few forms that do for all."""
+        return [self._sums(part, before, plain), _rows(part, before, plain)]
+
+    def _opcodes(self, keys: Ids, form: Callable[[int, int], InstructionForm]) -> Ids:
+        """A number for each key, whose form is asked for once."""
+        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        found = [
+            self.forms.setdefault(form(k, i), END + 1 + len(self.forms))
+            for k, i in zip(distinct.tolist(), first.tolist(), strict=True)
+        ]
+        return np.array(found, np.int64)[inverse.ravel()]
+
+    def _sums(self, part: Scalars, before: Ids, plain: Mask) -> _Piece:
+        owner = part.owner
+        number, single = np.arange(len(owner)) - part.first[owner], plain[owner]
+        count = np.diff(part.first)[owner]
+        at_hand = (number < 2) & ~single
+        factors = [_factor(x, at_hand & (x == before[owner])) for x in (part.u, part.v)]
+        c = np.where(part.c == 1, PLAIN, np.where(part.c == -1, NEGATIVE, SCALED))
+        c = np.where((factors[0] == ABSENT) | single, SCALED, c)
+        code = 9 * c + 3 * factors[0] + factors[1]
+        lead = np.flatnonzero((number % 2 == 0) | single)
+        paired = (number[lead] + 1 < count[lead]) & ~single[lead]
+        second = np.where(paired, np.append(code, TERMS)[lead + 1], TERMS)
+        stores = number[lead] + 1 + paired >= count[lead]
+        flags = 4 * (part.row[owner[lead]] == LARGEST) + 2 * (number[lead] > 0) + stores
+        keys = (flags * (TERMS + 1) + code[lead]) * (TERMS + 1) + second
+        at = np.ones(len(lead), np.int64)
+        columns = [(np.where(stores, at, NONE), _words(part.out[owner[lead]]))]
+        at = at + stores
+        for k, here in enumerate((np.ones(len(lead), bool), paired)):
+            t = np.where(here, lead + k, 0)
+            at = self._term(columns, at, part, t, np.where(here, c[t], PLAIN),
+                            [np.where(here, f[t], ABSENT) for f in factors])  # fmt: skip
+        place = lead + owner[lead]
+        return _Piece(owner[lead], place, keys, columns, at, lambda key, _: _sum_form(key))
+
+    def _term(
+        self, columns: list[tuple[Ids, Words]], at: Ids, part: Scalars, t: Ids, c: Ids,
+        factors: list[Ids],
+    ) -> Ids:  # fmt: skip
+        """Add the columns of a term from `at` on; where the next one begins."""
+        for number in _number_words(part.c[t], self._precision):
+            columns.append((np.where(c == SCALED, at, NONE), number))
+            at = at + (c == SCALED)
+        for x, factor in zip((part.u, part.v), factors, strict=True):
+            columns.append((np.where(factor == IN_MEMORY, at, NONE), _words(x[t])))
+            at = at + (factor == IN_MEMORY)
+        return at
+
+
+class _Piece(NamedTuple):
+    """Instructions of one sort: whose they are, in which order they come, and their words."""
+
+    statement: Ids
+    place: Ids
+    keys: Ids
+    columns: list[tuple[Ids, Words]]
+    width: Ids
+    form: Callable[[int, int], InstructionForm]  # that of a key, and of an instruction that has it
+
+    def write(self, words: Words, opcodes: Ids, begin: Ids) -> None:
+        """Write the words of each from where it begins."""
+        words[begin] = opcodes
+        for at, column in self.columns:
+            have = at >= 0
+            words[(begin + at)[have]] = column[have]
+
+
+def _rows(part: Scalars, before: Ids, plain: Mask) -> _Piece:
+    n = np.flatnonzero(part.row >= 0)
+    static, which = np.unique(part.static[n], return_inverse=True)
+    args = part.args[n]
+    factors = _factor(args, (args == before[n][:, None]) & ~plain[n][:, None])
+    keys = part.row[n].astype(np.int64) * max(len(static), 1) + which.ravel()
+    for k in range(3):
+        keys = 3 * keys + factors[:, k]
+
+    def form(_: int, i: int) -> RowForm:
+        args = tuple(f for f in factors[i].tolist() if f != ABSENT)
+        return RowForm(int(part.row[n[i]]), float(part.static[n[i]]), args)
+
+    columns = [(np.ones(len(n), np.int64), _words(part.out[n]))]
+    at = np.full(len(n), 2)
+    for k in range(3):
+        columns.append((np.where(factors[:, k] == IN_MEMORY, at, NONE), _words(args[:, k])))
+        at = at + (factors[:, k] == IN_MEMORY)
+    return _Piece(n, part.first[n] + n, keys, columns, at, form)
+
+
+def _factor(x: Ids, at_hand: NDArray[np.bool_]) -> Ids:
+    return np.where(x < 0, ABSENT, np.where(at_hand, AT_HAND, IN_MEMORY))
+
+
+def _words(x: Ids) -> Words:
+    return x.astype(np.int32)
+
+
+def _number_words(c: Floats, precision: Precision) -> list[Words]:
+    if precision is DOUBLE:
+        pairs = np.ascontiguousarray(c, np.float64).view(np.int32).reshape(-1, 2)
+        return [pairs[:, 0], pairs[:, 1]]
+    return [c.astype(np.float32).view(np.int32)]
+
+
+def _sum_form(key: int) -> SumForm:
+    key, second = divmod(key, TERMS + 1)
+    flags, first = divmod(key, TERMS + 1)
+    terms = tuple(TermForm(code // 9, code // 3 % 3, code % 3) for code in (first, second)
+                  if code < TERMS)  # fmt: skip
+    return SumForm(flags >= 4, flags % 4 >= 2, flags % 2 == 1, terms)

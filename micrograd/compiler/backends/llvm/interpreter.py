@@ -1,0 +1,154 @@
+"""The interpreter of scalar statements as LLVM's text: a function an opcode, each calls the next.
+
+The calls are tail calls, so that they are jumps: where the numbers are, where the instruction is,
+and the last result stay in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from micrograd.compiler.backends.llvm.bytecode import (
+    ABSENT,
+    AT_HAND,
+    IN_MEMORY,
+    NEGATIVE,
+    SCALED,
+    InstructionForm,
+    RowForm,
+    SumForm,
+    TermForm,
+)
+from micrograd.compiler.backends.llvm.functions import Number, ScalarInstructions
+from micrograd.compiler.backends.llvm.ir import Body
+from micrograd.compiler.backends.llvm.rows import computed
+from micrograd.compiler.codes import ROWS
+
+TABLE = "opcodes"
+PARAMETERS = "ptr %numbers, ptr %at, {0} %last"
+
+
+class Opcode:
+    """Writes the function of an opcode."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._m = ScalarInstructions(body)
+        self._words = 1  # read so far, the opcode included
+        self._out = ""
+
+    def write(self, form: InstructionForm) -> None:
+        """The whole function but for its head."""
+        if isinstance(form, RowForm):
+            self._out = self._word()
+            args = [self._factor(kind) for kind in form.args]
+            static = None if form.static != form.static else form.static
+            result = self._m.text(computed(self._m, ROWS[form.row], args, static))
+        else:
+            self._out = self._word() if form.stores else ""
+            result = self._sum(form)
+        if self._out:
+            self._body.line(f"store {self._number} {result}, ptr {self._place(self._out)}")
+        self._jump(result)
+
+    @property
+    def _number(self) -> str:
+        return self._body.precision.name
+
+    def _sum(self, form: SumForm) -> str:
+        total: str | None = "%last" if form.goes_on else None
+        for term in form.terms:
+            if form.largest:
+                x = self._product(term)
+                total = x if total is None else self._m.maximum(total, x)
+            else:
+                total = self._added(total, term)
+        assert total is not None
+        return total
+
+    def _added(self, total: str | None, term: TermForm) -> str:
+        """The total so far and one more term; a product is added as it is made."""
+        if total is None:
+            return self._product(term)
+        if term.v == ABSENT and term.c != SCALED:
+            x = self._factor(term.u)
+            return self._m.fsub(total, x) if term.c == NEGATIVE else self._m.fadd(total, x)
+        if term.u == ABSENT:
+            return self._m.fadd(total, self._constant())
+        c = self._constant() if term.c == SCALED else None
+        u = self._factor(term.u)
+        if term.v == ABSENT:
+            assert c is not None
+            return self._m.fma(u, c, total)
+        if c is not None:
+            u = self._m.fmul(u, c)
+        elif term.c == NEGATIVE:
+            u = self._m.fneg(u)
+        return self._m.fma(u, self._factor(term.v), total)
+
+    def _product(self, term: TermForm) -> str:
+        c: Number | None = self._constant() if term.c == SCALED else None
+        if term.u == ABSENT:
+            assert c is not None
+            return self._m.text(c)
+        x = self._factor(term.u)
+        if term.c == NEGATIVE:
+            x = self._m.fneg(x)
+        if term.v != ABSENT:
+            x = self._m.fmul(x, self._factor(term.v))
+        return x if c is None else self._m.fmul(x, c)
+
+    def _word(self) -> str:
+        """The next word of the instruction, as an index."""
+        at = self._body.value(f"getelementptr i32, ptr %at, i64 {self._words}")
+        self._words += 1
+        word = self._body.value(f"load i32, ptr {at}, align 4")
+        return self._body.value(f"zext i32 {word} to i64")
+
+    def _constant(self) -> str:
+        at = self._body.value(f"getelementptr i32, ptr %at, i64 {self._words}")
+        self._words += self._body.precision.bytes // 4
+        return self._body.value(f"load {self._number}, ptr {at}, align 4")
+
+    def _place(self, index: str) -> str:
+        return self._body.value(f"getelementptr {self._number}, ptr %numbers, i64 {index}")
+
+    def _factor(self, kind: int) -> str:
+        if kind == AT_HAND:
+            return "%last"
+        assert kind == IN_MEMORY
+        place = self._place(self._word())
+        return self._body.value(f"load {self._number}, ptr {place}")
+
+    def _jump(self, result: str) -> None:
+        following = self._body.value(f"getelementptr i32, ptr %at, i64 {self._words}")
+        dispatch(self._body, following, result)
+
+
+def dispatch(body: Body, at: str, last: str) -> None:
+    """Call the function of the opcode that is there, and return."""
+    opcode = body.value(f"load i32, ptr {at}, align 4")
+    index = body.value(f"zext i32 {opcode} to i64")
+    entry = body.value(f"getelementptr ptr, ptr @{TABLE}, i64 {index}")
+    function = body.value(f"load ptr, ptr {entry}")
+    number = body.precision.name
+    arguments = f"ptr %numbers, ptr {at}, {number} {last}"
+    body.line(f"musttail call tailcc void {function}({arguments})")
+    body.line("ret void")
+
+
+def functions(forms: Iterable[InstructionForm], make: object, number: str) -> list[str]:
+    """The text of all opcodes; opcode 0 ends. `make()` gives the body of a new function."""
+    parameters = PARAMETERS.format(number)
+    head = "define internal tailcc void @opcode{0}(" + parameters + ") #0 {{"
+    texts = ["\n".join([head.format(0), "  ret void", "}"])]
+    for k, form in enumerate(forms, 1):
+        body = make()  # type: ignore[operator]
+        Opcode(body).write(form)
+        texts.append("\n".join([head.format(k), *body.lines, "}"]))
+    entries = ", ".join(f"ptr @opcode{k}" for k in range(len(texts)))
+    table = f"@{TABLE} = internal constant [{len(texts)} x ptr] [{entries}]"
+    body = make()  # type: ignore[operator]
+    dispatch(body, "%at", body.precision.constant(0.0))
+    start = [f"define internal tailcc void @start({parameters}) noinline #0 {{", *body.lines, "}"]
+    return [table, *texts, "\n".join(start)]

@@ -1,0 +1,260 @@
+"""Ordered nests as LLVM's text: a loop of numbers, in which what a turn hands on is in registers.
+
+A value of the same turn is at hand, that of the turn before is carried; what does not move is
+loaded before the loop. All else is loaded from memory, and stored there if it is to be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from micrograd.compiler.backends.llvm.functions import ScalarInstructions
+from micrograd.compiler.backends.llvm.ir import Body
+from micrograd.compiler.backends.llvm.rows import computed
+from micrograd.compiler.nest.ir import (
+    TOGETHER,
+    Affine,
+    Integers,
+    Listed,
+    Nest,
+    Space,
+    SpaceRole,
+    Statement,
+)
+
+
+@dataclass(slots=True, eq=False)
+class LocalLoop:
+    """A nest whose addresses are relative to pointers: one or two for each step.
+
+    Lists are numbered; nests that are alike have equal bodies, and differ in these and the count.
+    """
+
+    body: tuple[Statement, ...]
+    bases: list[int]
+    lists: list[Integers] = field(default_factory=list)
+    fixed: frozenset[Affine] = frozenset()  # what does not move, and is not written
+
+    @property
+    def parameters(self) -> str:
+        """Of the function."""
+        pointers = [f"ptr %p{k}" for k in range(len(self.bases))]
+        lists = [f"ptr %l{k}" for k in range(len(self.lists))]
+        return ", ".join(["ptr %numbers", *pointers, *lists, "i64 %turns"])
+
+
+def localised(nest: Nest) -> LocalLoop:
+    """The nest with numbers of pointers and lists for spaces.
+
+    What is written has pointers of its own: so loops share a function wherever else they read.
+    """
+    outs: dict[int, list[int]] = {s.out.strides[0]: [] for s in nest.body}
+    for s in nest.body:
+        outs[s.out.strides[0]].append(s.out.base)
+    own = {step: range(min(bases) - step, max(bases) + 1) for step, bases in outs.items()}
+    lowest: dict[tuple[int, bool], int] = {}
+    plain = [x for s in nest.body for x in (s.out, *s.inputs) if isinstance(x, Affine)]
+
+    def sort(x: Affine) -> tuple[int, bool]:
+        return x.strides[0], x.base in own.get(x.strides[0], ())
+
+    for x in plain:
+        lowest[sort(x)] = min(x.base, lowest.get(sort(x), x.base))
+    number = {key: k for k, key in enumerate(lowest)}
+    lists: list[Integers] = []
+
+    def noted(index: Integers) -> Space:
+        lists.append(index)
+        return Space.of(SpaceRole.LOCAL, len(lists) - 1)
+
+    def local(x: Affine | Listed) -> Affine:
+        if isinstance(x, Listed):
+            return Affine(noted(x.index), 0, ())
+        return Affine(
+            Space.of(SpaceRole.LOCAL, number[sort(x)]), x.base - lowest[sort(x)], x.strides
+        )
+
+    body = []
+    for s in nest.body:
+        inputs = tuple(map(local, s.inputs))
+        if s.starts is not None:
+            inputs = (*inputs, Affine(noted(s.starts), 0, ()))
+        body.append(replace(s, out=local(s.out), inputs=inputs, starts=None))
+    fixed = frozenset(map(local, _unwritten(plain, nest)))
+    return LocalLoop(tuple(body), list(lowest.values()), lists, fixed)
+
+
+def _unwritten(found: list[Affine], nest: Nest) -> list[Affine]:
+    """What stays where it is, and no turn writes."""
+    still = list(dict.fromkeys(x for x in found if not x.strides[0]))
+    where = np.array([x.base for x in still])[:, None]
+    at = np.array([s.out.base for s in nest.body])
+    step = np.array([s.out.strides[0] for s in nest.body])
+    turn = np.where(step != 0, (where - at) // np.where(step != 0, step, 1), 0)
+    written = (at + turn * step == where) & (turn >= 0) & (turn < nest.extents[0])
+    return [x for x, known in zip(still, written.any(1).tolist(), strict=True) if not known]
+
+
+def emit(body: Body, nest: Nest, local: LocalLoop) -> None:
+    """Write the function of a nest."""
+    _LoopText(body, nest, local).write()
+
+
+class _LoopText:
+    def __init__(self, body: Body, nest: Nest, local: LocalLoop) -> None:
+        self._body = body
+        self._m = ScalarInstructions(body)
+        self._statements = list(zip(nest.body, local.body, strict=True))
+        self._fixed = local.fixed
+        self._outs = {s.out: None for s in local.body}
+        self._still: dict[Affine, str] = {}  # what does not move: loaded before
+        self._values: dict[Affine, str] = {}  # of this turn
+        self._pointers: dict[Space, str] = {}  # of this turn
+        self._carried: dict[Affine, Affine] = {}  # what is carried: made in the turn before
+
+    def write(self) -> None:
+        sums = [out for out in self._outs if not out.strides[0]]
+        for s, local in self._statements:
+            own = [local.out] if s.accumulate else []
+            for x in [*(local.inputs if s.starts is None else ()), *own]:
+                self._prepare(x)
+        start = [*self._carried, *sums]
+        loaded = [self._load(self._pointer(x.space), x) for x in start]
+        results = self._body.repeat("%turns", 1, loaded, lambda i, v: self._turn(i, start, v))
+        last = self._body.value("sub i64 %turns, 1")
+        del results
+        for out in self._outs:
+            if not out.strides[0]:
+                self._store(self._values[out], self._pointer(out.space), out)
+            elif not self._is_kept(out):
+                pointer = self._body.moved(self._pointer(out.space), last, out.strides[0])
+                self._store(self._values[out], pointer, out)
+
+    def _is_kept(self, out: Affine) -> bool:
+        return any(s.kept for s, local in self._statements if local.out == out)
+
+    def _prepare(self, x: Affine) -> None:
+        """Carry what the turn before made; load what does not move."""
+        if not x.strides or x in self._outs or x in self._carried:
+            return
+        (step,) = x.strides
+        following = Affine(x.space, x.base + step, x.strides)
+        if step and following in self._outs:
+            self._carried[x] = following
+        elif x in self._fixed and x not in self._still:
+            self._still[x] = self._load(self._pointer(x.space), x)
+
+    def _turn(self, index: str, start: list[Affine], carried: list[str]) -> list[str]:
+        self._values = dict(self._still)
+        self._values.update(zip(start, carried, strict=True))
+        self._pointers = {}
+        for s, local in self._statements:
+            if local.out in self._carried:  # it is written anew: what was carried is gone
+                raise AssertionError("a turn writes what it was handed")
+            self._statement(s, local, index)
+        return [self._values[self._carried.get(x, x)] for x in start]
+
+    def _statement(self, s: Statement, local: Statement, index: str) -> None:
+        out, m = local.out, self._m
+        if s.starts is not None:
+            total = self._unequal(s, local, index)
+            result = total if s.coefficient == 1.0 else m.fmul(total, s.coefficient)
+            if s.accumulate:
+                result = m.fadd(self._values[out], result)
+        elif s.is_term:
+            factors = [self._value(x, index) for x in local.inputs]
+            result = self._term(s, factors, self._values[out] if s.accumulate else None)
+        else:
+            inputs = [self._value(x, index) for x in local.inputs]
+            result = m.text(computed(m, s.row, inputs, s.static))
+        self._values[out] = result
+        final = all(other is s or other.out != s.out for other, _ in self._after(s))
+        if s.kept and final and out.strides[0]:
+            self._store(result, self._place(out, index), out)
+
+    def _after(self, s: Statement) -> list[tuple[Statement, Statement]]:
+        place = next(k for k, (other, _) in enumerate(self._statements) if other is s)
+        return self._statements[place + 1 :]
+
+    def _term(self, s: Statement, factors: list[str], total: str | None) -> str:
+        """A product, or what there is and a product, rounded once."""
+        m, c = self._m, s.coefficient
+        if not factors:
+            return m.text(c) if total is None else m.fadd(total, c)
+        x = factors[0]
+        if len(factors) == 1 and total is not None and c in (1.0, -1.0):
+            return m.fadd(total, x) if c == 1.0 else m.fsub(total, x)
+        if len(factors) == 2 and c != 1.0:
+            x = m.fneg(x) if c == -1.0 else m.fmul(x, c)
+        other = factors[1] if len(factors) == 2 else c
+        if total is not None:
+            return m.fma(x, other, total)
+        if other == 1.0:
+            return x
+        return m.fneg(x) if other == -1.0 else m.fmul(x, other)
+
+    def _unequal(self, s: Statement, local: Statement, index: str) -> str:
+        """The sum of what is listed for this turn: so many products at a time, at least once."""
+        body = self._body
+        *lists, starts = (f"%l{x.space.number}" for x in local.inputs)
+        at = body.moved(starts, index, 1, "i64")
+        first = body.value(f"load i64, ptr {at}")
+        following = body.value(f"load i64, ptr {body.moved(at, '1', 1, 'i64')}")
+        room = body.value(f"sub i64 {following}, {first}")
+        count = body.value(f"udiv exact i64 {room}, {TOGETHER}")
+        begin = [body.moved(x, first, 1, "i64") for x in lists]
+
+        def step(k: str, carried: list[str]) -> list[str]:
+            at = [body.moved(x, k, TOGETHER, "i64") for x in begin]
+            return [self._with_listed(total, at, lane) for lane, total in enumerate(carried)]
+
+        parts = body.repeat(count, 1, [body.constant(0.0, 1)] * TOGETHER, step)
+        while len(parts) > 1:
+            half = len(parts) // 2
+            pairs = zip(parts[:half], parts[half:], strict=True)
+            parts = [self._m.fadd(a, b) for a, b in pairs]
+        return parts[0]
+
+    def _with_listed(self, total: str, lists: list[str], place: int) -> str:
+        factors = [self._listed(x, str(place)) for x in lists]
+        if len(factors) == 1:
+            return self._m.fadd(total, factors[0])
+        u, v = factors
+        return self._m.fma(u, v, total)
+
+    # ---- memory --------------------------------------------------------------------------------
+
+    def _value(self, x: Affine, index: str) -> str:
+        """A number of this turn: loaded once, unless it was made."""
+        if x not in self._values:
+            if not x.strides:
+                self._values[x] = self._listed(f"%l{x.space.number}", index)
+            else:
+                self._values[x] = self._load(self._place(x, index), x)
+        return self._values[x]
+
+    def _listed(self, index: str, place: str) -> str:
+        at = self._body.value(f"load i64, ptr {self._body.moved(index, place, 1, 'i64')}")
+        number = self._body.precision.name
+        pointer = self._body.value(f"getelementptr {number}, ptr %numbers, i64 {at}")
+        return self._body.value(f"load {number}, ptr {pointer}")
+
+    def _place(self, x: Affine, index: str) -> str:
+        """The pointer of this turn that an operand is an offset from."""
+        if x.space not in self._pointers:
+            pointer = self._pointer(x.space)
+            self._pointers[x.space] = self._body.moved(pointer, index, x.strides[0])
+        return self._pointers[x.space]
+
+    def _pointer(self, space: Space) -> str:
+        return f"%p{space.number}"
+
+    def _load(self, pointer: str, x: Affine) -> str:
+        place = self._body.moved(pointer, str(x.base), 1)
+        return self._body.value(f"load {self._body.precision.name}, ptr {place}")
+
+    def _store(self, value: str, pointer: str, x: Affine) -> None:
+        place = self._body.moved(pointer, str(x.base), 1)
+        self._body.line(f"store {self._body.precision.name} {value}, ptr {place}")

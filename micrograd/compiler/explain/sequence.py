@@ -1,0 +1,173 @@
+"""A program that is no array, in words: what it repeats, in the names of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.codes import ROWS, Ids
+from micrograd.compiler.explain.naming import Given
+from micrograd.compiler.explain.report import Report
+from micrograd.compiler.explain.variables import variables
+from micrograd.compiler.passes import Compilation
+from micrograd.compiler.sequential.loops import Rolled
+from micrograd.compiler.sequential.sequence import InSequence
+from micrograd.compiler.trace.recording import CONSTANTS, DETACHED, INPUTS, PARAMETERS, Recording
+from micrograd.compiler.trace.traced import Traced
+from micrograd.ops import ATOM, OPS
+
+MOST_LOOPS = 12  # of an explanation
+MOST_STATEMENTS = 16  # of a loop
+
+
+def in_words(
+    report: Report, unit: Compilation, traced: Traced, fn: Callable[..., Any], given: Given
+) -> str:
+    """What runs, in the order in which it does."""
+    sequence = unit.sequence
+    assert sequence is not None
+    inside = sum(loop.period * loop.turns for loop in sequence.loops)
+    alone = len(sequence.order) - inside
+    lines = [
+        f"{report.nodes:,} scalar operations, one after the other: there are no arrays in them",
+        f"-> {len(sequence.loops):,} loops, of {inside:,} operations and derivatives, and "
+        f"{alone:,} that are in no loop ({report.backend})",
+        "",
+    ]
+    text = _Text(traced.recording, unit, given, variables(fn, traced))
+    said = [(loop.turns, text.loop(sequence, loop)) for loop in sequence.loops]
+    runs = [list(run) for _, run in groupby(said, lambda loop: loop[1])]
+    for run in runs[:MOST_LOOPS]:
+        lines += _headed([turns for turns, _ in run], run[0][1])
+    if len(runs) > MOST_LOOPS:
+        lines.append(f"  … and {sum(map(len, runs[MOST_LOOPS:])):,} more loops")
+    times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
+    return "\n".join([*lines, "", f"{times}, backend {report.backend_ms:.1f} ms"])
+
+
+def _headed(turns: list[int], body: list[str]) -> list[str]:
+    """Loops with the same text, one after the other."""
+    least, most = min(turns), max(turns)
+    count = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    times = f", {len(turns)} times" if len(turns) > 1 else ""
+    head = f"for {count} steps{times}"
+    if len(body) == 1 and body[0].startswith("back"):
+        return [f"  {body[0].replace('back', f'back, {head}', 1)}"]
+    return [f"  {head}:", *(f"      {line}" for line in body)]
+
+
+class _Text:
+    """Recorded operations as text."""
+
+    def __init__(
+        self, r: Recording, unit: Compilation, given: Given, names: dict[int, str]
+    ) -> None:
+        self._r, self._given, self._names = r, given, names
+        self._argument = [space.number for space in unit.arguments.space]
+        self._at = unit.arguments.at
+        self._alone = np.bincount(self._argument, minlength=1) == 1
+        self._last = _last_uses(r)
+        self._uses = np.bincount(_operands(r)[_operands(r) >= 0], minlength=len(r))
+        self._first = self._end = self._period = 0  # operations of the turn that is written
+
+    def loop(self, sequence: InSequence, loop: Rolled) -> list[str]:
+        """A loop as a program would have it; on the way back, what it adds up."""
+        nodes = sequence.order[loop.start : loop.end].reshape(loop.turns, loop.period)
+        origin = sequence.graph.origin[nodes]
+        if (origin[1] < 0).any():
+            of = [f"∂{name}" for name in self._carried(-2 - origin[1][origin[1] < -1])]
+            sums = f"; {len(loop.sums)} sums are added up" if loop.sums else ""
+            back = f": {', '.join(of)}" if of else ""
+            return [f"back{back}{sums}"]
+        ends = origin.max(1)
+        self._first, self._end = int(ends[0]) + 1, int(ends[1]) + 1
+        self._period = self._end - self._first
+        body = [n for n in range(self._first, self._end) if self._is_statement(n)]
+        lines = [f"{self._name(n)} = {self._formula(n)[0]}" for n in body[:MOST_STATEMENTS]]
+        if len(body) > MOST_STATEMENTS:
+            lines.append(f"… and {len(body) - MOST_STATEMENTS} more")
+        grows = ["(sums of unequal length)"] if loop.ragged else []
+        return [*lines, *grows]
+
+    def _carried(self, operations: Ids) -> list[str]:
+        """The variables that these operations were assigned to."""
+        found = dict.fromkeys(self._names[n] for n in operations.tolist() if n in self._names)
+        return list(found)[:MOST_STATEMENTS]
+
+    def _is_statement(self, n: int) -> bool:
+        """Whether an operation of the turn has a line of its own."""
+        if self._last[n] < 0:
+            return False
+        return n in self._names or self._last[n] >= self._end or self._uses[n] > 1
+
+    def _name(self, n: int) -> str:
+        """The variable of an operation, or of the one at its place in the next turn."""
+        for same in (n, n + self._period, n + 2 * self._period):
+            if same in self._names:
+                return self._names[same]
+        if n < self._first - self._period:
+            return "…"
+        return f"v{n - self._first + (self._period if n < self._first else 0)}"
+
+    def _formula(self, n: int) -> tuple[str, int]:
+        """The right side, and how tightly it holds together."""
+        row, r = int(self._r.row[n]), self._r
+        if row >= DETACHED:
+            codes = r.many.get(n, r.a[n : n + 1]).tolist()
+            inner = ", ".join(self._operand(c, n)[0] for c in codes)
+            return (f"max({inner})" if n in r.many else inner), ATOM
+        op = OPS[ROWS[row]]
+        codes = [int(x[n]) for x in (r.a, r.b, r.c)[: op.arity]]
+        texts = []
+        for code, need in zip(codes, op.needs, strict=True):
+            text, binds = self._operand(code, n)
+            texts.append(text if binds >= need else f"({text})")
+        static = [f"{r.static[n]:g}"] if op.has_static else []
+        return op.text(*texts, *static), op.binds
+
+    def _operand(self, code: int, user: int) -> tuple[str, int]:
+        if 0 <= code < PARAMETERS:
+            inner = self._first <= code < self._end and not self._is_statement(code)
+            return self._formula(code) if inner else (self._name(code), ATOM)
+        if code < INPUTS:
+            return self._given.parameters[code - PARAMETERS] or f"p{code - PARAMETERS}", ATOM
+        if code < CONSTANTS:
+            k = code - INPUTS
+            name = self._given.argument(self._argument[k])
+            moves = "t" if self._moves(code, user) else str(self._at[k])
+            return (name if self._alone[self._argument[k]] else f"{name}[{moves}]"), ATOM
+        number = float(self._r.constants[code - CONSTANTS])
+        same = not self._moves(code, user)
+        return (f"{number:g}" if same else "c[t]"), ATOM if number >= 0 else 0
+
+    def _moves(self, code: int, user: int) -> bool:
+        """Whether the next turn reads something else there."""
+        after = user + self._period
+        if after >= len(self._r):
+            return False
+        others = [int(x[after]) for x in (self._r.a, self._r.b, self._r.c)]
+        if code < CONSTANTS:
+            return code not in others
+        numbers = [self._r.constants[x - CONSTANTS] for x in others if x >= CONSTANTS]
+        return self._r.constants[code - CONSTANTS] not in numbers
+
+
+def _operands(r: Recording) -> Ids:
+    """Of all operations what they use of what was recorded, in order; -1 for leaves."""
+    codes = np.concatenate([r.a, r.b, r.c, *r.many.values()])
+    return np.where(codes < PARAMETERS, codes, -1)
+
+
+def _last_uses(r: Recording) -> Ids:
+    """Of each operation the last that uses it; -1 if nothing does."""
+    n = np.arange(len(r))
+    users = np.concatenate([n, n, n, *(np.full(len(x), k) for k, x in r.many.items())])
+    used = _operands(r)
+    last = np.full(len(r), -1)
+    np.maximum.at(last, used[used >= 0], users[used >= 0])
+    outputs = r.outputs[(r.outputs >= 0) & (r.outputs < PARAMETERS)]
+    last[outputs] = len(r)
+    return last

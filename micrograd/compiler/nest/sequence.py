@@ -1,0 +1,182 @@
+"""Programs that are no arrays: scalar statements one after the other, and loops among them.
+
+A sequence is run part by part. A part is `Scalars`, many statements in the form of arrays, or an
+ordered nest: a loop whose indices run one after the other, so that it may read what earlier ones
+wrote. All its numbers are in work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.compiler.codes import NONE, ROWS, Floats, Ids
+from micrograd.compiler.nest.ir import TERM, TOGETHER, Affine, Listed, Nest, Statement
+from micrograd.ops import LARGER, OPS
+
+TOTAL, LARGEST = -1, -2  # in place of a row: the sum of the terms `c · u · v`, or the largest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalars:
+    """Statements in order, an entry each; operands are addresses in work, or NONE.
+
+    `first` has where the terms of each begin, and at last where they end. A term without `v` is
+    `c · u`, one without both is `c`; those of the largest are plain `u`.
+    """
+
+    out: Ids
+    row: NDArray[np.int16]  # a place in the op table, TOTAL or LARGEST
+    static: Floats
+    args: Ids  # of rows: (statements, 3)
+    first: Ids
+    u: Ids
+    v: Ids
+    c: Floats
+
+    def __len__(self) -> int:
+        return len(self.out)
+
+    @property
+    def owner(self) -> Ids:
+        """The statement that each term belongs to."""
+        return np.repeat(np.arange(len(self)), np.diff(self.first))
+
+    def part(self, start: int, end: int) -> Scalars:
+        """The statements from start to end."""
+        i, j = self.first[start], self.first[end]
+        return Scalars(
+            self.out[start:end], self.row[start:end], self.static[start:end],
+            self.args[start:end], self.first[start : end + 1] - i,
+            self.u[i:j], self.v[i:j], self.c[i:j],
+        )  # fmt: skip
+
+    @staticmethod
+    def joined(parts: Sequence[Scalars]) -> Scalars:
+        """The statements of all parts."""
+        counts = np.concatenate([np.diff(part.first) for part in parts])
+        fields = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("out", "row", "static", "args", "u", "v", "c")
+        )
+        out, row, static, args, u, v, c = fields
+        first = np.concatenate([[0], np.cumsum(counts)])
+        return Scalars(out, row, static, args, first, u, v, c)
+
+    def __str__(self) -> str:
+        return f"{len(self):,} scalar statements"
+
+
+Part = Scalars | Nest
+
+
+# ---- what is promised ----------------------------------------------------------------------------
+
+
+def faults(parts: tuple[Part, ...], size: int, known: NDArray[np.bool_]) -> Iterator[str]:
+    """What is wrong with a sequence: addresses that are none, or read before they are written.
+
+    `known` says which of the `size` numbers of work are there before it runs; it is changed.
+    """
+    for place, part in enumerate(parts):
+        if isinstance(part, Nest):
+            found = _loop_faults(part, size, known)
+        else:
+            found = _scalar_faults(part, size, known)
+        yield from (f"part {place}: {fault}" for fault in found)
+
+
+def _scalar_faults(part: Scalars, size: int, known: NDArray[np.bool_]) -> Iterator[str]:
+    n = len(part)
+    if not (len(part.row) == len(part.static) == len(part.args) == len(part.first) - 1 == n):
+        yield "arrays of unequal length"
+        return
+    every = np.concatenate([part.out, part.u, part.v, part.args.ravel()])
+    if len(every) and (every.max() >= size or every.min() < NONE or part.out.min(initial=0) < 0):
+        yield "an address that is none"
+        return
+    time = np.where(known, -1, n)
+    time[part.out] = np.arange(n)
+    for user, used in _uses(part):
+        if (time[used] >= user).any():
+            yield "reads what is not there yet"
+    arity = np.array([OPS[name].arity for name in ROWS])
+    rows = part.row >= 0
+    if ((part.args[rows] >= 0).sum(1) != arity[part.row[rows]]).any():
+        yield "wrong number of arguments"
+    if (np.diff(part.first)[rows] > 0).any() or (np.diff(part.first)[~rows] < 1).any():
+        yield "terms of a row, or a sum of none"
+    if (part.row[part.owner] == LARGEST).any() and (
+        part.v[part.row[part.owner] == LARGEST] >= 0
+    ).any():
+        yield "the largest of products"
+    known[part.out] = True
+
+
+def _uses(part: Scalars) -> Iterator[tuple[Ids, Ids]]:
+    for x in (part.u, part.v):
+        yield part.owner[x >= 0], x[x >= 0]
+    users, places = np.nonzero(part.args >= 0)
+    yield users, part.args[users, places]
+
+
+def _loop_faults(nest: Nest, size: int, known: NDArray[np.bool_]) -> Iterator[str]:
+    if not nest.ordered or len(nest.extents) != 1 or nest.extents[0] < 1:
+        yield f"no loop: {nest.extents}"
+        return
+    count, body = nest.extents[0], len(nest.body)
+    index = np.arange(count)
+    time = np.where(known, -1, count * body)
+    for k, s in enumerate(nest.body):
+        at = _addresses(s.out, index)
+        if at.min() < 0 or at.max() >= size:
+            yield f"writes beyond work: {s}"
+            return
+        time[at] = np.minimum(time[at], index * body + k)
+    for k, s in enumerate(nest.body):
+        yield from _statement_faults(s, nest, size)
+        reads = [(_addresses(x, index), index) for x in s.inputs if s.starts is None]
+        if s.starts is not None:
+            reads = [(x.index, np.repeat(index, np.diff(s.starts))) for x in s.inputs]
+        if s.accumulate:
+            reads.append((_addresses(s.out, index), index))
+        for at, when in reads:
+            if len(at) and (at.min() < 0 or at.max() >= size):
+                yield f"reads beyond work: {s}"
+            elif (time[at] >= when * body + k).any() and not _continues(nest, k, at):
+                yield f"reads what is not there yet: {s}"
+    known |= time < count * body
+
+
+def _continues(nest: Nest, k: int, at: Ids) -> bool:
+    """Whether an accumulating statement adds to what an earlier one of the body wrote."""
+    s = nest.body[k]
+    return s.accumulate and any(other.out == s.out for other in nest.body[:k])
+
+
+def _statement_faults(s: Statement, nest: Nest, size: int) -> Iterator[str]:
+    if not s.is_term:
+        op = OPS[s.row]
+        if len(s.inputs) != op.arity or (s.static is not None) != op.has_static or s.accumulate:
+            yield f"not a row: {s}"
+    elif len(s.inputs) > 2:
+        yield f"a product of {len(s.inputs)}"
+    if s.starts is not None and (len(s.starts) != nest.extents[0] + 1 or not s.inputs):
+        yield f"sums of {len(s.starts) - 1} for {nest.extents[0]}"
+    elif s.starts is not None and ((n := np.diff(s.starts)).min() < 1 or (n % TOGETHER).any()):
+        yield "sums of nothing, or of what is not padded"
+
+
+def _addresses(x: Affine | Listed, index: Ids) -> Ids:
+    if isinstance(x, Listed):
+        return x.index[index]
+    return x.base + x.strides[0] * index
+
+
+def largest_of(out: Affine, inputs: list[Affine | Listed]) -> list[Statement]:
+    """Statements for the largest of several, two at a time."""
+    first = Statement(TERM, out, (inputs[0],))
+    return [first, *(Statement(LARGER.name, out, (out, x)) for x in inputs[1:])]

@@ -1,0 +1,128 @@
+"""Loops in place of statements that repeat themselves: ordered nests.
+
+In a loop an operand moves by the same step from turn to turn, or it is looked up in a list. The
+first and the last turn, which often read something else, may stay outside. A long sum of what the
+turns make is added up in the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.nest.ir import WORK, Affine, Listed, Statement
+from micrograd.compiler.nest.sequence import Scalars
+from micrograd.compiler.sequential.repeats import LEAST, Repetition, Signatures, repeats
+
+LoopOperand = Affine | Listed | None  # None: there is none
+
+LISTS = 0.34  # of the operands of a loop, the part that may be looked up
+
+
+@dataclass(slots=True, eq=False)
+class Rolled:
+    """TurnOf of a body: `period` statements from `start` on, `turns` times."""
+
+    start: int
+    period: int
+    turns: int
+    ragged: bool = False  # its sums are of unequal length
+    sums: list[Statement] = field(default_factory=list)  # what is added up along it
+
+    @property
+    def end(self) -> int:
+        """The first statement after it."""
+        return self.start + self.period * self.turns
+
+
+def find_loops(
+    part: Scalars, signs: Signatures, free: Mask, same: Ids, ragged: bool
+) -> list[Rolled]:
+    """Loops among the free statements, which are then not free.
+
+    `same` has an address for equal constants. Ragged ones have sums of unequal length, which
+    `signs` leave open.
+    """
+    loops = []
+    for run in repeats(signs, free) if free.sum() > LEAST else ():
+        for loop in _pieces(part, run, ragged, same):
+            loops.append(loop)
+            free[loop.start : loop.end] = False
+    return loops
+
+
+def _pieces(part: Scalars, run: Repetition, ragged: bool, same: Ids) -> Iterator[Rolled]:
+    """A run as one loop, or as several in which operands move evenly."""
+    start, period, turns = run
+    if ragged:
+        if turns >= LEAST:
+            yield Rolled(start, period, turns, ragged=True)
+        return
+    moved = np.diff(columns(part, Rolled(*run), same), axis=0)
+    breaks = np.flatnonzero((moved[1:] != moved[:-1]).any(1)) + 1
+    edges = [0, *breaks.tolist(), len(moved)]
+    spans = list(pairwise(edges))
+    longest = max(end - first for first, end in spans) + 1
+    if longest < turns - 4:
+        inside = moved[1 : turns - 2]
+        even = (inside == inside[:1]).all(0)
+        used = (columns(part, Rolled(start, period, 1), same) >= 0).any(0)
+        if turns - 2 >= LEAST and (~even & used).sum() <= LISTS * used.sum():
+            yield Rolled(start + period, period, turns - 2)
+            return
+    done = 0
+    for first, end in spans:
+        first = max(first, done)
+        if end - first + 1 >= LEAST:
+            yield Rolled(start + first * period, period, end - first + 1)
+            done = end + 1
+
+
+def columns(part: Scalars, loop: Rolled, same: Ids) -> Ids:
+    """The operands, a row a turn: factors u of all terms, factors v, arguments of rows."""
+    a, turns = loop.start, loop.turns
+    i, width = part.first[a], part.first[a + loop.period] - part.first[a]
+    of_terms = [x[i : i + width * turns].reshape(turns, width) for x in (part.u, part.v)]
+    args = part.args[a : a + loop.period * turns].reshape(turns, 3 * loop.period)
+    found = np.concatenate([*of_terms, args], axis=1)
+    equal = np.where(found >= 0, same[found], NONE)
+    constant = (equal == equal[:1]).all(0)
+    return np.where(constant, equal, found)
+
+
+def operands(found: Ids) -> list[LoopOperand]:
+    """What a loop reads, for each column: at even steps, or as listed; None if it is nothing."""
+    steps = np.diff(found[:2], axis=0)[0] if len(found) > 1 else np.zeros(found.shape[1], np.int64)
+    even = (np.diff(found, axis=0) == steps).all(0).tolist()
+    read: list[LoopOperand] = []
+    for k, (base, step) in enumerate(zip(found[0].tolist(), steps.tolist(), strict=True)):
+        if base < 0:
+            read.append(None)
+        else:
+            moves = Affine(WORK, base, (step,)) if even[k] else Listed(WORK, found[:, k].copy())
+            read.append(moves)
+    return read
+
+
+@dataclass(slots=True, eq=False)
+class TurnOf:
+    """Of each statement the loop that it is in (or NONE), the turn, and its place in the body."""
+
+    loop: Ids
+    turn: Ids
+    slot: Ids
+
+    @staticmethod
+    def of(loops: list[Rolled], size: int) -> TurnOf:
+        """Those of a list of statements of that size."""
+        turns = TurnOf(*(np.full(size, NONE) for _ in range(3)))
+        for k, loop in enumerate(loops):
+            count = np.arange(loop.period * loop.turns)
+            turns.loop[loop.start : loop.end] = k
+            turns.turn[loop.start : loop.end] = count // loop.period
+            turns.slot[loop.start : loop.end] = count % loop.period
+        return turns
