@@ -35,6 +35,7 @@ test-all: .venv/.installed-test lint browser
 
 mutate: .venv/.installed-test
 	$(BIN)/python tests/compiler/mutants.py
+	$(BIN)/python tests/core_mutants.py
 
 MINUTES ?= 60
 
