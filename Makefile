@@ -7,7 +7,7 @@ SETUP := setup.cfg setup.py pyproject.toml
 ENGINE := $(addprefix tests/test_,engine.py backward.py gradients.py ops.py memory.py cores.py \
 	arrays.py checks.py karpathy.py)
 
-.PHONY: browser conformance coverage demo fuzz notebooks pictures test test-all mutate native lint bench bench-compile clean
+.PHONY: browser conformance coverage demo docs fuzz notebooks pictures test test-all mutate native lint bench bench-compile clean
 
 demo: .venv/.installed
 	$(BIN)/micrograd step
@@ -15,6 +15,12 @@ demo: .venv/.installed
 pictures: .venv/.installed-test
 	$(BIN)/python docs/draw.py
 	$(BIN)/python docs/neuron.py
+
+docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	$(BIN)/python docs/site.py build/site-source
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file build/site-source/mkdocs.yml --site-dir ../site
+	@echo build/site/index.html
 
 notebooks: .venv/.installed-notebook
 	$(BIN)/jupyter notebook notebooks

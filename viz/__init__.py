@@ -6,6 +6,7 @@ import importlib
 from types import ModuleType
 
 from viz.drawing.figure import Figure
+from viz.drawing.notebook import register
 from viz.views.draw_dot import draw_dot, trace
 from viz.views.gradient_diagram import gradient_diagram
 from viz.views.layer_graph import layer_graph
@@ -16,6 +17,7 @@ __all__ = [
     "Figure",
     "Stepper",
     "draw_dot",
+    "enable_display",
     "gradient_diagram",
     "layer_graph",
     "op_graph",
@@ -29,6 +31,14 @@ def __getattr__(name: str) -> ModuleType:
     if name == "curves":
         return importlib.import_module("viz.curves")
     raise AttributeError(f"module 'viz' has no attribute {name!r}")
+
+
+def enable_display(on: bool = True) -> None:
+    """Let a Value in a notebook show the graph that it was computed by; off: its text again.
+
+    Raises a GraphError outside of a notebook.
+    """
+    register(op_graph if on else None)
 
 
 def __dir__() -> list[str]:
