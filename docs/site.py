@@ -50,6 +50,7 @@ nav:
 """
 
 DOCUMENTS = {
+    "compiling.md": "docs/compiling.md", "conformance.md": "docs/conformance.md",
     "index.md": "README.md", "architecture.md": "ARCHITECTURE.md",
     "contributing.md": "CONTRIBUTING.md", "changes.md": "CHANGELOG.md",
 }  # fmt: skip
@@ -105,8 +106,8 @@ def write(target: Path) -> None:
             shutil.copy(notebook, pages / "notebooks")
             title = re.sub(r"^\d+_", "", notebook.stem).replace("_", " ")
             nav.append((f"Notebook: {title}", f"notebooks/{notebook.name}"))
-    nav += [("What compiles, and how", "architecture.md"), ("Contributing", "contributing.md"),
-            ("Changes", "changes.md")]  # fmt: skip
+    others = ("compiling", "conformance", "architecture", "contributing", "changes")
+    nav += [(name.capitalize(), f"{name}.md") for name in others]
     lines = "".join(f'  - "{title}": {page}\n' for title, page in nav)
     (target / "mkdocs.yml").write_text(SETTINGS + lines, "utf-8")
 
