@@ -22,7 +22,7 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("is set on one side", "depending on traced data", "None, depending"),
      "give the variable a number on both sides: `v = micrograd.where(condition, a, b)`",
      "Branches"),
-    (("branch", "`is` compares", "sorted", "an element is made", "looked up"),
+    (("branch", "`is`", "sorted", "an element is made", "looked up"),
      "choose between numbers with `micrograd.where(condition, a, b)`, `max` or `min`",
      "Branches"),
     (("into a float",),

@@ -194,6 +194,12 @@ class _Rewriting(ast.NodeTransformer):
         )  # fmt: skip
         return ast.copy_location(loop, s)
 
+    def visit_Match(self, s: ast.Match) -> Any:
+        """A truth that is matched is decided."""
+        self.generic_visit(s)
+        s.subject = ast.copy_location(asked("matched", s.subject), s.subject)
+        return s
+
     def visit_Assign(self, s: ast.Assign) -> Any:
         """Elements and attributes are set by the helper."""
         self.generic_visit(s)

@@ -153,6 +153,10 @@ class Sides:
         finally:
             tracer.sides.pop()
 
+    def matched(self, x: Any) -> Any:
+        """What `match` compares with its cases."""
+        return bool(x) if isinstance(x, Truth) else x
+
     # ---- jumps ---------------------------------------------------------------------------------
 
     def nothing(self) -> Any:

@@ -7,6 +7,8 @@ dicts, contents of arrays. What the code in reach can name is noted, and compare
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dis import opmap
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from micrograd.compiler.trace.reachable import PACKAGE, names_of
 from micrograd.engine import packed, same_entries, same_lists
 from micrograd.nn.module import attributes_set
 
+IS_OP, LOAD_CONST = opmap["IS_OP"], opmap["LOAD_CONST"]
 TYPES = {"isinstance", "type", "issubclass"}
 
 
@@ -47,6 +50,7 @@ class Surroundings:
         "_set",
         "_sizes",
         "_slots",
+        "asks_truths",
         "asks_types",
     )
 
@@ -67,8 +71,9 @@ class Surroundings:
         self._has_others = bool(self._classes or self._others or self._slots)
         self._set = attributes_set()
         # Whether the user's code asks of which type something is: stand-ins are of others.
-        own = (code for code in found.codes if not code.co_filename.startswith(PACKAGE))
+        own = [code for code in found.codes if not code.co_filename.startswith(PACKAGE)]
         self.asks_types = any(not TYPES.isdisjoint(names_of(code)) for code in own)
+        self.asks_truths = any(map(_asks_truths, own))
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
         """What the function has put into dicts, and lists and sets that it has changed.
@@ -141,6 +146,19 @@ class Surroundings:
             copy[:] = x
         self._packed = packed(self._lists)
         return True
+
+
+def _asks_truths(code: CodeType) -> bool:
+    """Whether something is compared with True or False by `is`, as `match` does: by no method."""
+    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
+    if any(map(_asks_truths, inner)):
+        return True
+    truths = {k for k, x in enumerate(code.co_consts) if x is True or x is False}
+    ops, args = code.co_code[::2], code.co_code[1::2]
+    return any(
+        op == IS_OP and ops[k - 1] == LOAD_CONST and args[k - 1] in truths
+        for k, op in enumerate(ops) if k and truths
+    )  # fmt: skip
 
 
 def _same(x: Any, y: Any) -> bool:

@@ -155,6 +155,10 @@ class Traceable:
         generators = generators_of(self.fn)
         before = random_states(generators)
         captured = Surroundings(self.fn)
+        if captured.asks_truths and self.form.sides is None:
+            raise UndecidedError(
+                "cannot be compiled: `is True`, or `case True`, asks for a truth that may be traced"
+            )
         run = self._run(arguments, shape)
         left = self._left(captured, run, arguments, shape)
         drew = random_states(generators) != before
