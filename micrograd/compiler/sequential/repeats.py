@@ -16,7 +16,7 @@ from micrograd.compiler.codes import Floats, Ids, Mask
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
 
 LEAST = 8  # turns of a loop: fewer do not pay for making it
-MOST_PERIOD = 600  # statements of a body: more take LLVM too long
+MOST_PERIOD = 128  # statements of a body: more are no faster, and take LLVM longer
 GRAM = 4  # statements in a row whose repetition says what periods there may be
 CANDIDATES = 40
 
