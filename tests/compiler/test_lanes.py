@@ -22,7 +22,8 @@ from passes import (
 )
 from programs import programs, run
 
-from micrograd import Value, nn
+import micrograd
+from micrograd import Value, grad, nn
 from micrograd.compiler.arrays.batch import SampleAxis, placed
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import lane_mask
@@ -230,3 +231,19 @@ def test_numbers_that_are_added_along_an_axis_are_counted() -> None:
     loops.sum((4, 3), Affine(WORK, 0, (1, 0)), (), 2.0)
     (nest,) = loops.all
     assert nest == Nest((4,), (Statement(TERM, Affine(WORK, 0, (1,)), (), None, 6.0),))
+
+
+def test_rows_of_unequal_length_read_parameters_once_for_all_samples() -> None:
+    w = [Value(0.1 * k - 0.4) for k in range(9)]
+    rows = [(7, 2), (5, 0, 8), (1, 6, 3, 4)]
+
+    def loss(x: list[Any]) -> Value:
+        sums = (sum(w[i] * x[k] for k, i in enumerate(row)) for row in rows)
+        return sum(h.tanh() * h for h in sums)
+
+    samples = np.random.default_rng(0).normal(size=(5, 4))
+    found = micrograd.compile(loss, batch=True, parameters=w)(samples)
+    mean = sum(loss(x) for x in samples.tolist()) / 5
+    assert found == pytest.approx(mean.data, rel=1e-12)
+    gradient = micrograd.compile(loss, batch=True, parameters=w).value_and_grad(samples)[1]
+    np.testing.assert_allclose(gradient, [g.data for g in grad(mean, w)], rtol=1e-12)
