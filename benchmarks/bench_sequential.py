@@ -58,7 +58,11 @@ def in_c(case: Case) -> Callable[[int], Any] | None:
     function.restype = ctypes.c_double
     arguments = [*map(argument, case.given), argument(list(case.program.parameters))]
     arguments += [*map(argument, case.after), argument(RATE)]
-    return lambda steps: function(*arguments, steps)
+
+    def run(steps: int, _: Any = kept) -> Any:  # the arrays live as long
+        return function(*arguments, steps)
+
+    return run
 
 
 def seconds(run: Callable[[int], Any], rounds: int = 5, target: float = 0.04) -> float:
