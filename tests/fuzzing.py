@@ -234,6 +234,8 @@ def environments(rng: random.Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
         keep = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
         environment = {k: v for k, v in os.environ.items() if k in keep}
+        # On a full disk Python leaves half of a .pyc behind, for everybody after it.
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
         odd: dict[str, list[str | None]] = {
             "HOME": [None, "/nowhere", folder, ""],
