@@ -15,6 +15,7 @@ demo: .venv/.installed
 pictures: .venv/.installed-test
 	$(BIN)/python docs/draw.py
 	$(BIN)/python docs/neuron.py
+	$(BIN)/python docs/torch_names.py
 
 docs: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"

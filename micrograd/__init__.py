@@ -11,14 +11,14 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from micrograd import names as _names
 from micrograd.checks import detect_anomaly, gradcheck, gradgradcheck
 from micrograd.engine import Value
-from micrograd.errors import CompileError, MicrogradError
-from micrograd.functions import maximum, minimum
+from micrograd.errors import LISTED, CompileError, MicrogradError, no_attribute
 from micrograd.gradients import grad, hessian
 from micrograd.observers import no_grad
-from micrograd.tensors.choice import where
-from micrograd.tensors.tensor import FloatTensor, Tensor, tensor
+from micrograd.tensors.choice import maximum, minimum, where
+from micrograd.tensors.tensor import Tensor, tensor
 
 if TYPE_CHECKING:
     from micrograd import data as data
@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from micrograd.compiler.api import Compiled, compile  # noqa: A004  (the contract's name)
     from micrograd.derivations.derivation import Derivation, derivation
     from micrograd.diagnosis.diagnose import Diagnosis, diagnose
-    from micrograd.nn.init import manual_seed
+    from micrograd.exchange.from_torch import from_torch
+    from micrograd.exchange.to_torch import to_torch
     from micrograd.steps.record import record_step, record_steps
+    from micrograd.tensors.creation import FloatTensor
+    from micrograd.tensors.generator import manual_seed
     from micrograd.training.fit import History, fit
     from micrograd.training.saving import load, save
 
+# What `from micrograd import *` gives. By torch's names there is more: see micrograd/names.py.
 __all__ = [
     "CompileError",
     "Compiled",
@@ -47,6 +51,7 @@ __all__ = [
     "detect_anomaly",
     "diagnose",
     "fit",
+    "from_torch",
     "grad",
     "gradcheck",
     "gradgradcheck",
@@ -60,37 +65,26 @@ __all__ = [
     "record_steps",
     "save",
     "tensor",
+    "to_torch",
     "where",
 ]
 
 __version__ = "0.1.0"
 
-# Loaded when first asked for, so that `import micrograd` stays light.
-_LATER = {
-    "Compiled": "micrograd.compiler.api",
-    "Derivation": "micrograd.derivations.derivation",
-    "Diagnosis": "micrograd.diagnosis.diagnose",
-    "History": "micrograd.training.fit",
-    "compile": "micrograd.compiler.api",
-    "data": "",
-    "derivation": "micrograd.derivations.derivation",
-    "diagnose": "micrograd.diagnosis.diagnose",
-    "fit": "micrograd.training.fit",
-    "load": "micrograd.training.saving",
-    "manual_seed": "micrograd.nn.init",
-    "nn": "",
-    "optim": "",
-    "record_step": "micrograd.steps.record",
-    "record_steps": "micrograd.steps.record",
-    "save": "micrograd.training.saving",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'micrograd' has no attribute {name!r}")
-    home = _LATER[name]
-    value = getattr(import_module(home), name) if home else import_module(f"micrograd.{name}")
+    """What is loaded when it is first asked for, so that `import micrograd` stays light."""
+    if name in _names.HOMES:
+        home, there = _names.HOMES[name]
+        value = getattr(import_module(home), there)
+    elif name in _names.METHODS:
+        value = getattr(Tensor, name)
+    elif name in _names.MODULES:
+        value = import_module(f"micrograd.{name}")
+    elif name in _names.CONSTANTS:
+        value = _names.CONSTANTS[name]
+    else:
+        raise no_attribute("module 'micrograd'", name, _names.INSTEAD.get(name, LISTED))
     globals()[name] = value
     return value
 
@@ -98,4 +92,5 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """What there is, with what is not loaded yet."""
     own = [name for name in globals() if name.startswith("__")]
-    return sorted({*own, *__all__, *_LATER})
+    later = (_names.HOMES, _names.METHODS, _names.MODULES, _names.CONSTANTS)
+    return sorted({*own, *__all__}.union(*later))

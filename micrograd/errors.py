@@ -15,6 +15,10 @@ class ArgumentValueError(MicrogradError, ValueError):
     """An argument has the right type and a value that cannot be used."""
 
 
+class ShapeError(ArgumentValueError, RuntimeError):
+    """Shapes that do not fit; torch raises a RuntimeError for them."""
+
+
 class GraphError(MicrogradError, RuntimeError):
     """A graph cannot be used as asked: a node without a derivative, a loss with no parameters."""
 
@@ -45,3 +49,12 @@ class GraphWarning(UserWarning):
 
 class FontWarning(UserWarning):
     """A raster or PDF picture holds characters for which the machine has no font."""
+
+
+LISTED = "docs/torch.md lists what there is, by torch's names"
+
+
+def no_attribute(of: str, name: str, advice: str = LISTED) -> AttributeError:
+    """The error about a name that is not here: what to use instead, and no guess of Python's."""
+    # With an object that has no such names, Python finds none that are similar.
+    return AttributeError(f"{of} has no attribute {name!r}: {advice}", name=name, obj=None)

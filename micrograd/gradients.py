@@ -51,6 +51,11 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
     return [g if isinstance(g, Value) else Value(g) for g in results]
 
 
+def reached(output: Value) -> set[int]:
+    """The ids of all Values that `output` was computed from, itself among them."""
+    return {id(v) for v in topological_order(output)}
+
+
 def _number(adjoint: Value | float) -> float:
     return adjoint._data if isinstance(adjoint, Value) else adjoint
 

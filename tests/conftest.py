@@ -1,4 +1,4 @@
-"""Nothing is kept from run to run; notebooks in Chinese run with `make test-all` only."""
+"""Nothing is kept from run to run, nor from test to test; notebooks in Chinese: make test-all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import os
 
 import pytest
 
+from micrograd.tensors.generator import follow_python
+
 os.environ["MICROGRAD_CACHE"] = "0"  # nothing of an earlier run
+
+
+@pytest.fixture(autouse=True)
+def _unseeded() -> None:
+    """Random numbers are from Python's `random`, whatever another test has seeded."""
+    follow_python()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -177,7 +177,7 @@ def test_any_kind_on_either_side(other: Any) -> None:
 
 
 def test_powers_with_arrays() -> None:
-    x = tensor([2.0, 3.0])
+    x = tensor([2.0, 3.0], requires_grad=True)
     assert (x**2)._values[0]._op == "**2"
     for exponent in (Value(2.0), np.array([2.0, 2.0]), tensor([2.0, 2.0])):
         assert (x**exponent).tolist() == [4.0, 9.0]

@@ -149,7 +149,7 @@ def test_a_diverging_loss_is_an_error_that_says_when_and_the_model_is_finite():
     sgd = optim.SGD(model.parameters(), lr=1e30)
     with pytest.raises(TrainingError, match=r"epoch \d+, step \d+.*learning rate.*too large"):
         fit(model, nn.MSELoss(), sgd, DataLoader(x, y), 100, progress=False)
-    assert all(math.isfinite(p) for a in model.state_dict().values() for p in a.flat)
+    assert all(math.isfinite(p) for a in model.state_dict().values() for p in a.numpy().flat)
 
 
 def test_nan_in_the_data_is_not_blamed_on_the_rate():

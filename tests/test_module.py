@@ -250,7 +250,7 @@ def test_a_state_of_torch_with_shared_weights_loads() -> None:
     mine, theirs = shared(nn), shared(torch.nn).double()
     mine.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     assert mine.c.weight.tolist() == theirs.c.weight.tolist()
-    state = {k: torch.tensor(v) for k, v in mine.state_dict().items()}
+    state = {k: torch.tensor(v.numpy()) for k, v in mine.state_dict().items()}
     assert str(theirs.load_state_dict(state)) == "<All keys matched successfully>"
 
 

@@ -30,7 +30,7 @@ def twins() -> tuple[nn.Module, torch.nn.Module]:
     theirs = torch.nn.Sequential(
         torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)
     ).double()
-    theirs.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
+    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in mine.state_dict().items()})
     return mine, theirs
 
 

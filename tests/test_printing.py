@@ -109,5 +109,5 @@ def test_results_print_as_torchs_except_the_name_of_grad_fn() -> None:
     numbers = [1.0, 2.5, -3.0]
     mine = shown(tensor(numbers, requires_grad=True))
     assert mine == shown(torch.tensor(numbers, requires_grad=True))
-    assert repr(tensor(numbers, requires_grad=True) * 2).endswith("grad_fn=<MulBackward>)")
+    assert repr(tensor(numbers, requires_grad=True) * 2).endswith("grad_fn=<MulBackward0>)")
     assert repr(tensor([1.0]) * 2) == repr(torch.tensor([1.0]) * 2)

@@ -214,7 +214,7 @@ def test_momentum_is_recorded_as_a_direction():
     model = nn.Linear(1, 1)
     sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     peer = torch.nn.Linear(1, 1).double()
-    peer.load_state_dict({k: torch.tensor(v) for k, v in model.state_dict().items()})
+    peer.load_state_dict({k: torch.tensor(v.numpy()) for k, v in model.state_dict().items()})
     torch_sgd = torch.optim.SGD(peer.parameters(), lr=0.1, momentum=0.9)
     for _ in range(3):
         step = record_step(model, nn.MSELoss(), sgd, [[1.0]], [[2.0]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from typing import Any
 
 from viz.drawing.figure import Figure
 from viz.drawing.notebook import register
@@ -26,10 +26,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """`viz.curves`, imported when it is first asked for, since it needs matplotlib."""
+def __getattr__(name: str) -> Any:
+    """What is imported when it is first asked for: `curves` needs matplotlib, `compare` torch."""
     if name == "curves":
         return importlib.import_module("viz.curves")
+    if name == "compare":
+        return importlib.import_module("viz.views.comparison").compare
     raise AttributeError(f"module 'viz' has no attribute {name!r}")
 
 
@@ -44,4 +46,4 @@ def enable_display(on: bool = True) -> None:
 def __dir__() -> list[str]:
     """What there is, with what is not loaded yet."""
     own = [name for name in globals() if name.startswith("__")]
-    return sorted({*own, *__all__, "curves"})
+    return sorted({*own, *__all__, "compare", "curves"})

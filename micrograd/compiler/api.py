@@ -29,7 +29,7 @@ from micrograd.compiler.trace.structures import Keywords, by_position
 from micrograd.compiler.trace.tracer import active, current, refuse
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
-from micrograd.optim.optimizer import Optimizer
+from micrograd.optim.optimizer import Optimizer, is_frozen
 from micrograd.optim.state import scalars
 from micrograd.tensors.tensor import Tensor
 
@@ -295,7 +295,7 @@ class Compiled(Generic[Result]):
         """The program of a step; None if this step has to be an eager one."""
         if self.optimizer is None:
             raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
-        if self._is_eager() or _has_own_step(self.optimizer):
+        if self._is_eager() or _has_own_step(self.optimizer) or _leaves_out(self.optimizer):
             return None
         runner = programs.ready(STEP, inputs)
         if runner is None and programs.starts_exactly(inputs):
@@ -374,6 +374,11 @@ def _has_own_step(optimizer: Optimizer) -> bool:
     """Whether a step of this optimiser is more than its `direction`."""
     sort = type(optimizer)
     return any(getattr(sort, n) is not getattr(Optimizer, n) for n in ("step", "updates", "apply"))
+
+
+def _leaves_out(optimizer: Optimizer) -> bool:
+    """Whether there are parameters that a step does not change."""
+    return any(is_frozen(p) for group in optimizer.param_groups for p in group["params"])
 
 
 def _leaves(parameters: Sequence[Any]) -> list[Value]:

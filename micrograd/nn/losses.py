@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import operator
-from functools import reduce
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError
 from micrograd.functions import VALUES
-from micrograd.nn.activations import shifted
 from micrograd.nn.module import Module
 from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor, tensor
@@ -32,12 +31,20 @@ class Loss(Module):
     formula = "loss(out, y)"
     derivative = "∂L/∂out"
     takes_classes = False  # whether targets with one axis are whole numbers that choose
+    reductions: tuple[str, ...] = REDUCTIONS
+    operation = ""  # torch's name for it
+    broadcasts = False  # whether other shapes than the output's are a warning only
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(
+        self, reduction: str = "mean", *, size_average: bool | None = None,
+        reduce: bool | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        if reduction not in REDUCTIONS:
+        if size_average is not None or reduce is not None:  # of older scripts
+            reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+        if reduction not in self.reductions:
             raise ArgumentValueError(
-                f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}"
+                f"reduction must be one of {', '.join(self.reductions)}, got {reduction!r}"
             )
         self.reduction = reduction
 
@@ -49,7 +56,8 @@ class Loss(Module):
         """Raise an ArgumentValueError if the target does not fit the output."""
         if output.shape != target.shape:
             raise ArgumentValueError(
-                f"the target must have the shape of the output, {output.shape}, got {target.shape}"
+                f"the target must have the shape of the output, {tuple(output.shape)}, got "
+                f"{tuple(target.shape)}"
             )
 
     def check_numbers(self, target: NDArray[np.float64]) -> None:
@@ -65,13 +73,46 @@ class Loss(Module):
         target = target if isinstance(target, Tensor) else tensor(target)
         self.check(output, target)
         if not output.numel():
-            raise ArgumentValueError(f"the batch is empty: its shape is {output.shape}")
-        losses = self.each(output, target)
+            raise ArgumentValueError(f"the batch is empty: its shape is {tuple(output.shape)}")
+        result = self.reduced(self.each(output, target), target)
+        result._op = self.operation if result._op and self.operation else result._op
+        return result
+
+    def reduced(self, losses: Tensor, target: Tensor) -> Tensor:
+        """The losses, or their mean or sum."""
         return losses if self.reduction == "none" else getattr(losses, self.reduction)()
 
 
-class MSELoss(Loss):
+class _Broadcasting(Loss):
+    """A loss that broadcasts output and target, and warns where that is hardly meant."""
+
+    broadcasts = True
+
+    def check(self, output: Tensor, target: Tensor) -> None:
+        """Warn, as torch does, if the shapes differ."""
+        if output.shape == target.shape:
+            return
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({output.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=_users_level(),
+        )
+
+
+def _users_level() -> int:
+    """How many calls above the warning the code is that is not of this package."""
+    frame: Any = sys._getframe(2)
+    level = 2
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("micrograd."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+class MSELoss(_Broadcasting):
     """The mean of (output - target)².
+
+    Other shapes than the output's broadcast, with a warning, as in torch.
 
     >>> from micrograd import nn, tensor
     >>> nn.MSELoss()(tensor([1.0, 2.0]), tensor([1.0, 4.0]))
@@ -80,13 +121,14 @@ class MSELoss(Loss):
 
     formula = "(out − y)²"
     derivative = "2(out − y)"
+    operation = "MseLoss"
 
     def each(self, output: Tensor, target: Tensor) -> Tensor:
         """(output - target)²."""
         return (output - target) ** 2
 
 
-class L1Loss(Loss):
+class L1Loss(_Broadcasting):
     """The mean of |output - target|.
 
     >>> from micrograd import nn, tensor
@@ -102,97 +144,85 @@ class L1Loss(Loss):
         return abs(output - target)
 
 
-class BCEWithLogitsLoss(Loss):
-    """Binary cross entropy: the mean of -y log s - (1 - y) log(1 - s), where s = sigmoid(output).
+class HuberLoss(_Broadcasting):
+    """Squares up to a distance of delta, beyond it a line: e²/2 or delta (|e| - delta/2).
 
-    The target y is a probability, 0 or 1 for a known class; an ArgumentValueError is raised for
-    others, with which the loss has no minimum. Accurate for logits of any size:
-    `torch.nn.BCEWithLogitsLoss`.
+    Source: Huber, "Robust estimation of a location parameter", 1964.
 
     >>> from micrograd import nn, tensor
-    >>> nn.BCEWithLogitsLoss(reduction="none")(tensor([0.0, 1000.0]), tensor([1.0, 0.0]))
-    tensor([6.9315e-01, 1.0000e+03])
+    >>> nn.HuberLoss(reduction="none")(tensor([0.5, 3.0]), tensor([0.0, 0.0]))
+    tensor([0.1250, 2.5000])
     """
 
-    formula = "log(1 + exp(out)) − y × out"
-    derivative = "(sigmoid(out) − y)"
+    formula = "huber(out − y)"
+    derivative = "clamp(out − y)"
+    operation = "HuberLoss"
 
-    def check(self, output: Tensor, target: Tensor) -> None:
-        """Raise an ArgumentValueError if the target does not fit the output."""
-        super().check(output, target)
-        self.check_numbers(np.array(_known(target), np.float64))
-
-    def check_numbers(self, target: NDArray[np.float64]) -> None:
-        """Raise an ArgumentValueError for a target that is no probability."""
-        wrong = target[(target < 0.0) | (target > 1.0)]
-        if wrong.size:
-            raise ArgumentValueError(
-                "the target must hold probabilities from 0 to 1, such as the labels 0 and 1, got "
-                f"{wrong.flat[0]:g}"
-            )
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        if not delta > 0:
+            raise ArgumentValueError(f"delta must be above 0, got {delta!r}")
+        self.delta = delta
 
     def each(self, output: Tensor, target: Tensor) -> Tensor:
-        """max(x, 0) - x y + log(1 + exp(-|x|)).
+        """Of each pair."""
+        return (output - target)._each(self._of_distance, "HuberLoss")
 
-        Written without the kinks of max and abs at 0, where the loss has derivatives of any order.
-        """
-        losses = []
-        for x, y in zip(output._values.flat, target._values.flat, strict=True):
-            positive = VALUES.less(0.0, x)
-            tail = VALUES.select(positive, -x, x).softplus()
-            losses.append(x * (positive - y) + tail)
-        return output._tracked(filled(output.shape, losses), target)
+    def _of_distance(self, e: Any) -> Any:
+        line = (abs(e) - 0.5 * self.delta) * self.delta
+        return VALUES.select(VALUES.less(abs(e), self.delta), e * e * 0.5, line)
 
 
-class CrossEntropyLoss(Loss):
-    """The mean over the samples of -log p, where p = softmax(output) at the sample's class.
+class SmoothL1Loss(HuberLoss):
+    """`HuberLoss` divided by its width, here beta."""
 
-    The output has the shape (N, C): a row of logits a sample, a logit a class. The target is the
-    classes, whole numbers from 0 to C - 1 of the shape (N,), or probabilities of the shape (N, C):
-    then the loss of a sample is -Σ target log p. Accurate for logits of any size. Raises
-    an ArgumentValueError for other shapes, for an empty batch, and for a class that there is not.
-    `torch.nn.CrossEntropyLoss`.
+    operation = "SmoothL1Loss"
 
-    >>> from micrograd import nn, tensor
-    >>> logits = tensor([[0.0, 0.0], [1000.0, 0.0]])
-    >>> nn.CrossEntropyLoss(reduction="none")(logits, tensor([0, 1]))
-    tensor([6.9315e-01, 1.0000e+03])
+    def __init__(self, reduction: str = "mean", beta: float = 1.0, **older: Any) -> None:
+        super().__init__(reduction, beta or 1.0)
+        self.beta = beta
+
+    def _of_distance(self, e: Any) -> Any:
+        if not self.beta:
+            return abs(e)
+        near = e * e * 0.5 / self.beta
+        return VALUES.select(VALUES.less(abs(e), self.beta), near, abs(e) - 0.5 * self.beta)
+
+
+class KLDivLoss(Loss):
+    """The divergence of Kullback and Leibler: target (log target - output), of log-probabilities.
+
+    With `reduction` "batchmean" the sum is divided by the number of samples, which is the
+    divergence; "mean" divides by the number of elements, as in torch. With `log_target` the target
+    is log-probabilities, too.
     """
 
-    formula = "log Σ exp(out) − out[y]"
-    derivative = "(softmax(out) − [class = y])"
-    takes_classes = True
+    formula = "y (log y − out)"
+    derivative = "−y"
+    reductions = (*REDUCTIONS, "batchmean")
 
-    def terms(self, shape: tuple[int, ...]) -> int:
-        """One a sample."""
-        return shape[0] if self.reduction == "mean" else 1
-
-    def check(self, output: Tensor, target: Tensor) -> None:
-        """Raise an ArgumentValueError if the target does not fit the output."""
-        if output.ndim != 2:
-            raise ArgumentValueError(
-                f"the output must have the shape (samples, classes), got {output.shape}"
-            )
-        if target.shape not in (output.shape, output.shape[:1]):
-            raise ArgumentValueError(
-                f"the target must have the shape {output.shape[:1]}, a class each sample, or "
-                f"{output.shape}, probabilities, got {target.shape}"
-            )
-        if target.ndim == 1 and output.numel():
-            _check_classes(_known(target), output.shape[1])
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction)
+        self.log_target = log_target
 
     def each(self, output: Tensor, target: Tensor) -> Tensor:
-        """The loss of each sample."""
-        losses = []
-        for logits, wanted in zip(output._values.tolist(), target._values.tolist(), strict=True):
-            row = shifted(logits)
-            log_total = reduce(operator.add, [v.exp() for v in row]).log()
-            if target.ndim == 1:
-                losses.append(log_total - row[int(wanted)])
-            else:
-                terms = [p * (log_total - v) for p, v in zip(wanted, row, strict=True)]
-                losses.append(reduce(operator.add, terms))
-        return output._tracked(filled((len(losses),), losses), target)
+        """Of each pair; 0 where the target is 0."""
+        losses = [
+            self._of(x, y) for x, y in zip(output._values.flat, target._values.flat, strict=True)
+        ]
+        return output._tracked(filled(tuple(output.shape), losses), target)
+
+    def _of(self, x: Any, y: Any) -> Any:
+        if self.log_target:
+            return y.exp() * (y - x)
+        none = VALUES.equal(y, 0.0)
+        return VALUES.select(none, 0.0, y * VALUES.select(none, 1.0, y).log()) - y * x
+
+    def reduced(self, losses: Tensor, target: Tensor) -> Tensor:
+        """The losses, or their mean or sum."""
+        if self.reduction == "batchmean":
+            return losses.sum() / float(len(losses))
+        return super().reduced(losses, target)
 
 
 class HingeLoss(Loss):
@@ -213,7 +243,7 @@ class HingeLoss(Loss):
     def check(self, output: Tensor, target: Tensor) -> None:
         """Raise an ArgumentValueError if the target does not fit the output."""
         super().check(output, target)
-        self.check_numbers(np.array(_known(target), np.float64))
+        self.check_numbers(np.array(known_numbers(target), np.float64))
 
     def check_numbers(self, target: NDArray[np.float64]) -> None:
         """Raise an ArgumentValueError for a target that is neither -1 nor 1."""
@@ -226,19 +256,33 @@ class HingeLoss(Loss):
         return (1.0 - target * output).relu()
 
 
-def _known(target: Tensor) -> list[float]:
+class SoftMarginLoss(Loss):
+    """The mean of log(1 + exp(-y output)), where y is -1 or 1."""
+
+    formula = "log(1 + exp(−y × out))"
+    derivative = "−y sigmoid(−y × out)"
+
+    def each(self, output: Tensor, target: Tensor) -> Tensor:
+        """Of each pair."""
+        return (-target * output).softplus()
+
+
+class GaussianNLLLoss(Loss):
+    """The mean of (log var + (output - target)² / var) / 2: a normal distribution's."""
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.full, self.eps = full, eps
+
+    def forward(self, output: Any, target: Any, var: Any = None) -> Tensor:
+        """The loss of outputs with the variances `var`."""
+        spread = var.clamp(min=self.eps)
+        losses = (spread.log() + (output - target) ** 2 / spread) * 0.5
+        losses = losses + 0.5 * math.log(2 * math.pi) if self.full else losses
+        return self.reduced(losses, target)
+
+
+def known_numbers(target: Tensor) -> list[float]:
     """The target's numbers; none where they are known at run time only."""
     numbers = [v.data for v in target._values.flat]
     return [float(y) for y in numbers if not isinstance(y, Value)]
-
-
-def _check_classes(target: list[float], classes: int) -> None:
-    for i, y in enumerate(target):
-        if not y.is_integer():
-            raise ArgumentValueError(
-                f"the target must hold classes, whole numbers, got {y:g} for sample {i}"
-            )
-        if not 0 <= y < classes:
-            raise ArgumentValueError(
-                f"the target must hold classes from 0 to {classes - 1}, got {y:g} for sample {i}"
-            )

@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from micrograd.engine import Value, zero_gradients
-from micrograd.errors import ArgumentTypeError, ArgumentValueError, MicrogradError
+from micrograd.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    MicrogradError,
+    no_attribute,
+)
 from micrograd.interrupts import whole
 from micrograd.nn.parameter import Parameter
 from micrograd.tape.modules import recorder
+from micrograd.tensors.backward import Handle
 from micrograd.tensors.tensor import Tensor, tensor
 
 AnyParameter = Parameter | Value
 
+
+class Parameters(list[AnyParameter]):
+    """A list of parameters; `next` gives one after the other, as of torch's iterator."""
+
+    _given = 0
+
+    def __next__(self) -> AnyParameter:
+        if self._given >= len(self):
+            raise StopIteration
+        self._given += 1
+        return self[self._given - 1]
+
+
+class Buffer(Tensor):
+    """An array that belongs to a module's state and is not trained."""
+
+    __slots__ = ()
+
+
 _NAMES_SHOWN = 20  # in an error
+
+# What torch's modules have and these do not: what to use.
+INSTEAD = {
+    "register_full_backward_hook": "viz.gradient_diagram(step) and step.table() show gradients",
+    "register_backward_hook": "viz.gradient_diagram(step) and step.table() show gradients",
+    "share_memory": "remove it",
+    "compile": "micrograd.compile(fn) takes a function of the inputs",
+}
+
+
+class NoForwardError(MicrogradError, NotImplementedError):
+    """A module that does not say what it computes."""
 
 
 _changes = [0]
@@ -59,13 +97,68 @@ class Module:
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run `forward`; while a step is recorded, in a scope of the module's name."""
         recording = recorder()
-        if recording is None:
+        if recording is None and "_forward_hooks" not in vars(self):
             return self.forward(*inputs, **named)
-        return recording.call(self, self.forward, inputs, named)
+        run = self._hooked if "_forward_hooks" in vars(self) else self.forward
+        return (
+            run(*inputs, **named) if recording is None else recording.call(self, run, inputs, named)
+        )
+
+    def _hooked(self, *inputs: Any, **named: Any) -> Any:
+        before, after = vars(self)["_forward_hooks"]
+        for hook in list(before):
+            changed = hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
+        output = self.forward(*inputs, **named)
+        for hook in list(after):
+            changed = hook(self, inputs, output)
+            output = output if changed is None else changed
+        return output
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call `hook(module, inputs, output)` after each call; it may return another output."""
+        return self._hook(hook, 1)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call `hook(module, inputs)` before each call; it may return other inputs."""
+        return self._hook(hook, 0)
+
+    def _hook(self, hook: Callable[..., Any], place: int) -> Handle:
+        hooks: list[Any] = vars(self).setdefault("_forward_hooks", ([], []))[place]
+        hooks.append(hook)
+        return Handle(hooks, hook)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """What the module computes; a subclass defines it."""
-        raise MicrogradError(f"{type(self).__name__} does not define forward()")
+        raise NoForwardError(f"{type(self).__name__} does not define forward()")
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in INSTEAD:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise no_attribute(f"{type(self).__name__!r} object", name, INSTEAD[name])
+
+    # ---- what a subclass may call ----------------------------------------------------------------
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        """Let an array be part of the state, and not trained; None reserves a name."""
+        if tensor is not None:
+            buffer = Buffer(tensor._values)
+            buffer._kind = tensor._kind
+            tensor = buffer
+        if not persistent:
+            vars(self).setdefault("_not_saved", set()).add(name)
+        setattr(self, name, tensor)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """`setattr` of a parameter."""
+        setattr(self, name, param)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """`setattr` of a module; the name need not be an identifier."""
+        setattr(self, name, module)
+
+    register_module = add_module
 
     # ---- what belongs to the module --------------------------------------------------------------
 
@@ -160,11 +253,58 @@ class Module:
                     seen.add(id(parameter))
                     yield _join(module_name, name), parameter
 
-    def parameters(self) -> list[AnyParameter]:
+    def parameters(self, recurse: bool = True) -> Parameters:
         """All parameters, each once."""
-        return [parameter for _, parameter in self.named_parameters()]
+        found = self.named_parameters() if recurse else self.own_parameters()
+        return Parameters(parameter for _, parameter in found)
 
-    def zero_grad(self) -> None:
+    def own_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """The buffers of this module itself, not of those below it."""
+        for name, attribute in vars(self).items():
+            if isinstance(attribute, Buffer):
+                yield name, attribute
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
+        """All buffers, with qualified names."""
+        for module_name, module in self.named_modules(prefix):
+            for name, buffer in module.own_buffers():
+                yield _join(module_name, name), buffer
+
+    def buffers(self) -> Iterator[Buffer]:
+        """All buffers."""
+        return (buffer for _, buffer in self.named_buffers())
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of a qualified name."""
+        return dict(self.named_modules())[target]
+
+    def get_parameter(self, target: str) -> AnyParameter:
+        """The parameter of a qualified name."""
+        return dict(self.named_parameters())[target]
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Let all parameters require gradients, or not: those that do not are not updated."""
+        for parameter in self.parameters():
+            if isinstance(parameter, Tensor):
+                parameter.requires_grad_(requires_grad)
+        return self
+
+    def to(self, *args: Any, **named: Any) -> Self:
+        """Nothing, for the CPU and kinds of floats; an ArgumentValueError for other devices."""
+        tensor(0.0).to(*args, **named)
+        return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """Raises an ArgumentValueError: there is the CPU only."""
+        return self.to("cuda")
+
+    def cpu(self) -> Self:
+        """The module itself: everything is on the CPU."""
+        return self
+
+    float = double = half = cpu  # floats are float64
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters."""
         values: list[Value] = []
         for parameter in self.parameters():
@@ -176,28 +316,30 @@ class Module:
 
     # ---- saving and restoring --------------------------------------------------------------------
 
-    def _named_state(self) -> Iterator[tuple[str, AnyParameter]]:
+    def _named_state(self) -> Iterator[tuple[str, AnyParameter | Buffer]]:
         """The parameters by name, one that has two names with both of them, as in torch."""
         stack: list[tuple[str, Module, frozenset[int]]] = [("", self, frozenset())]
         while stack:
             name, module, above = stack.pop()
             if id(module) in above:
                 continue
-            for part, parameter in module.own_parameters():
-                yield _join(name, part), parameter
+            unsaved = vars(module).get("_not_saved", ())
+            for part, parameter in (*module.own_parameters(), *module.own_buffers()):
+                if part not in unsaved:
+                    yield _join(name, part), parameter
             within = above | {id(module)}
             below = [(_join(name, part), child, within) for part, child in module._places()]
             stack.extend(reversed(below))
 
-    def state_dict(self) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-        """The numbers of every parameter, by qualified name; new arrays.
+    def state_dict(self) -> OrderedDict[str, Tensor]:
+        """The numbers of every parameter and buffer, by qualified name; new arrays.
 
         A parameter with two names (shared weights) is there with both.
         """
-        return {
-            name: np.array(p.data) if isinstance(p, Value) else p.numpy()
+        return OrderedDict(
+            (name, tensor(p.data) if isinstance(p, Value) else tensor(p.numpy()))
             for name, p in self._named_state()
-        }
+        )
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Set every parameter from `state`; on any error the model is as before.
@@ -249,8 +391,8 @@ def _listed(names: Collection[object]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def _checked(name: str, new: Any, parameter: AnyParameter) -> np.ndarray[Any, Any]:
-    shape = () if isinstance(parameter, Value) else parameter.shape
+def _checked(name: str, new: Any, parameter: AnyParameter | Buffer) -> np.ndarray[Any, Any]:
+    shape = () if isinstance(parameter, Value) else tuple(parameter.shape)
     try:
         array = (new if isinstance(new, Tensor) else tensor(new)).numpy()
     except MicrogradError as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
-from micrograd.errors import GraphError
-from micrograd.observers import recording
+import numpy as np
+
 from micrograd.tensors.printing import array_text
 from micrograd.tensors.tensor import Tensor, tensor
 
@@ -24,29 +24,10 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any) -> None:
-        super().__init__(tensor(data)._values, requires_grad=True)
+    def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
+        # Leaves of its own: not those of what it is made from, unless they are Values.
+        made = data.detach().clone() if isinstance(data, Tensor) else tensor(data)
+        super().__init__(made.to(float)._values, requires_grad=requires_grad)
 
     def __repr__(self) -> str:
-        return "Parameter containing:\n" + array_text(self.numpy(), self._suffixes())
-
-    def _in_place(self, new: Tensor) -> Self:
-        if recording():
-            raise GraphError(
-                "a parameter cannot be changed in place while operations are recorded; "
-                "do it inside `with micrograd.no_grad():` or assign `p.data`"
-            )
-        self.data = new
-        return self
-
-    def __iadd__(self, other: Any) -> Self:
-        return self._in_place(self + other)
-
-    def __isub__(self, other: Any) -> Self:
-        return self._in_place(self - other)
-
-    def __imul__(self, other: Any) -> Self:
-        return self._in_place(self * other)
-
-    def __itruediv__(self, other: Any) -> Self:
-        return self._in_place(self / other)
+        return "Parameter containing:\n" + array_text(np.asarray(self), self._suffixes())

@@ -7,7 +7,8 @@ function of the epoch and of the rate that the group began with.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.interrupts import whole
@@ -34,14 +35,26 @@ class LRScheduler:
         """The rate in an epoch, counted from 0, of a group that began with `base`."""
         raise NotImplementedError
 
-    def step(self) -> None:
-        """Go on to the next epoch."""
-        epoch = self.last_epoch + 1
-        whole(lambda: self._set(epoch))
+    def step(self, epoch: int | None = None) -> None:
+        """Go on to the next epoch, or to the one given."""
+        if epoch is not None:
+            whole(lambda: self._set(epoch))
+            return
+        following = self.last_epoch + 1
+        whole(lambda: self._set(following))
 
     def get_last_lr(self) -> list[float]:
         """The rates now, one a group."""
         return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is, as plain data."""
+        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go where it was."""
+        self.base_lrs = list(state["base_lrs"])
+        self.step(state["last_epoch"])
 
     def _set(self, epoch: int) -> None:
         self.last_epoch = epoch
@@ -109,3 +122,93 @@ class LambdaLR(LRScheduler):
     def rate(self, base: float, epoch: int) -> float:
         """See `LRScheduler.rate`."""
         return base * self.lr_lambda(epoch)
+
+
+class MultiStepLR(LRScheduler):
+    """Multiplies the rate by `gamma` at each of the milestones."""
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
+        self.milestones, self.gamma = sorted(milestones), gamma
+        super().__init__(optimizer)
+
+    def rate(self, base: float, epoch: int) -> float:
+        """See `LRScheduler.rate`."""
+        return base * self.gamma ** sum(epoch >= m for m in self.milestones)
+
+
+class LinearLR(LRScheduler):
+    """From `start_factor` times the rate to `end_factor` times it, in `total_iters` epochs."""
+
+    def __init__(
+        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0,
+        total_iters: int = 5,
+    ) -> None:  # fmt: skip
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = total_iters
+        super().__init__(optimizer)
+
+    def rate(self, base: float, epoch: int) -> float:
+        """See `LRScheduler.rate`."""
+        part = min(epoch, self.total_iters) / self.total_iters
+        return base * (self.start_factor + (self.end_factor - self.start_factor) * part)
+
+
+class ConstantLR(LRScheduler):
+    """`factor` times the rate for `total_iters` epochs, then the rate."""
+
+    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
+        self.factor, self.total_iters = factor, total_iters
+        super().__init__(optimizer)
+
+    def rate(self, base: float, epoch: int) -> float:
+        """See `LRScheduler.rate`."""
+        return base * self.factor if epoch < self.total_iters else base
+
+
+class ReduceLROnPlateau:
+    """Multiplies the rate by `factor` when a measure has not become better for `patience` epochs.
+
+    `step(measure)` after each epoch; better is less, or more with `mode` "max", by `threshold`.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
+        threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
+        min_lr: float = 0.0, eps: float = 1e-8,
+    ) -> None:  # fmt: skip
+        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+            raise ArgumentValueError("mode must be min or max, threshold_mode rel or abs")
+        if not factor < 1.0:
+            raise ArgumentValueError(f"factor must be below 1, got {factor!r}")
+        self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
+        self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, cooldown
+        self.min_lr, self.eps = min_lr, eps
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = 0
+
+    def step(self, metrics: Any) -> None:
+        """Take the measure of an epoch."""
+        current = float(metrics)
+        better = self._is_better(current)
+        self.best = current if better else self.best
+        bad = 0 if better else self.num_bad_epochs + 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            bad = 0
+        if bad > self.patience:
+            for group in self.optimizer.param_groups:
+                rate = max(group["lr"] * self.factor, self.min_lr)
+                group["lr"] = rate if group["lr"] - rate > self.eps else group["lr"]
+            self.cooldown_counter, bad = self.cooldown, 0
+        self.num_bad_epochs = bad
+
+    def _is_better(self, current: float) -> bool:
+        sign = 1 if self.mode == "min" else -1
+        if math.isinf(self.best):
+            return sign * current < sign * self.best
+        margin = self.threshold * (self.best if self.threshold_mode == "rel" else 1.0)
+        return sign * current < sign * (self.best - sign * margin)
+
+    def get_last_lr(self) -> list[float]:
+        """The rates now, one a group."""
+        return [group["lr"] for group in self.optimizer.param_groups]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from micrograd.engine import Value, as_number, gradients_of, numbers_of, zero_gradients
@@ -131,12 +131,13 @@ class Optimizer:
     def updates(self) -> list[Update]:
         """What `step` would do; changes nothing.
 
-        Parameters that no backward pass has reached are left out, as in torch.
+        Parameters that no backward pass has reached, and those that do not require gradients, are
+        left out, as in torch.
         """
         plan = []
         for options in self.param_groups:
-            for p in wholes(options):
-                values = list(scalars(p))
+            for whole_of in wholes(options):
+                values = list(scalars(p for p in whole_of if not is_frozen(p)))
                 if not any(v._reached for v in values):
                     continue
                 rate = float(options["lr"])  # NumPy's floats would make all data NumPy's
@@ -159,14 +160,24 @@ class Optimizer:
 
         whole(write)
 
-    def step(self) -> None:
-        """Update every parameter once, from its gradient."""
-        self.apply(self.updates())
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter once, from its gradient.
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        `closure` computes the gradients first; what it returns is returned.
+        """
+        loss = None if closure is None else closure()
+        self.apply(self.updates())
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; unless `set_to_none`, they are 0 afterwards."""
         for options in self.param_groups:
-            zero_gradients(scalars(options["params"]))
+            if set_to_none:
+                zero_gradients(scalars(options["params"]))
+                continue
+            for p in options["params"]:
+                if isinstance(p, Tensor) and p.grad is not None:
+                    p.grad.zero_()
 
     def state_dict(self) -> dict[str, Any]:
         """Options and state as plain data, parameters numbered in order, as in torch."""
@@ -232,6 +243,11 @@ def wholes(options: ParamGroup) -> list[list[Any]]:
     """The parameters of a group that are reached together: each alone, or with `dense` all."""
     members: list[Any] = options["params"]
     return [members] if options.get("dense") else [[p] for p in members]
+
+
+def is_frozen(p: Any) -> bool:
+    """Whether it is an array that does not require gradients, which no step changes."""
+    return isinstance(p, Tensor) and not p.requires_grad
 
 
 def check_not_negative(options: ParamGroup, *names: str) -> None:

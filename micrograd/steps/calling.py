@@ -81,6 +81,8 @@ class StepInputs:
             values = objects_in(output)
             same = values.size == self.y.size  # a neuron gives no row of one number, data may
             output = tensor(values.reshape(self.y.shape) if same else values)
+        if isinstance(self._loss, Loss) and self._loss.broadcasts:
+            Loss.check(self._loss, *map(_tensor, (output, self._y)))
         result = self._loss(output, self._y)
         if isinstance(result, Tensor):
             return result._only("the loss")
@@ -190,6 +192,10 @@ def as_values(x: Any, name: str = "x") -> Any:
     if isinstance(x, bool | Value) or not isinstance(x, Real):
         return x
     return Whole(float(x)) if isinstance(x, Integral) else make_leaf(float(x))
+
+
+def _tensor(x: Any) -> Tensor:
+    return x if isinstance(x, Tensor) else tensor(x)
 
 
 def _is_matrix(x: Any) -> bool:

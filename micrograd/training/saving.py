@@ -29,7 +29,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
-from micrograd.tensors.tensor import Tensor
+from micrograd.tensors.tensor import Tensor, tensor
 from micrograd.training.files import write_atomically
 
 FORMAT = "micrograd"
@@ -40,6 +40,7 @@ _DTYPES = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "float16", "float32", "float64",
 )  # fmt: skip
+_OF_TORCH = (".pt", ".pth", ".pkl", ".ckpt", ".tar", ".bin")  # written as archives
 _DEEPEST = 64  # levels of the tree
 _MEMBER_NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)  # what every zip program agrees on
 
@@ -50,7 +51,7 @@ ReadArray = Callable[[dict[str, Any]], AnyArray]
 
 
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
-    """Write a state to a file, `.npz` or `.json` as the path ends.
+    """Write a state to a file, `.npz` or `.json` as the path ends; `.pt` and `.pth` are `.npz`.
 
     `obj` is a `state_dict()`, or any tree of dicts (keys: strings and whole numbers), lists,
     tuples, strings, numbers, booleans, None and arrays of numbers. Numbers come back to the bit;
@@ -71,8 +72,12 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     write_atomically(path, content)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Read what `save` wrote: plain dicts, lists and numbers, and NumPy arrays.
+def load(
+    path: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool = True
+) -> Any:
+    """Read what `save` wrote: plain dicts, lists and numbers, and arrays as they were saved.
+
+    `map_location` and `weights_only` are torch's; there is the CPU only, and nothing but numbers.
 
     Nothing in the file is executed, and memory is taken for what is there, not for what the file
     claims. Raises an ArgumentValueError if the file is damaged, of another version or not one of
@@ -103,8 +108,12 @@ def _ending(path: str | os.PathLike[str]) -> str:
     if not isinstance(path, str | os.PathLike):
         raise ArgumentTypeError(f"path must be the name of a file, got {type(path).__name__}")
     ending = Path(path).suffix.lower()
+    if ending in _OF_TORCH:
+        return ".npz"
     if ending not in (".npz", ".json"):
-        raise ArgumentValueError(f"path must end in .npz or .json, got {os.fspath(path)!r}")
+        raise ArgumentValueError(
+            f"path must end in .npz or .json, got {os.fspath(path)!r} (.pt and .pth are npz here)"
+        )
     return ending
 
 
@@ -134,7 +143,8 @@ def _encoded(x: Any, write: WriteArray, place: tuple[str, ...]) -> Any:
         array = np.asarray(x.numpy() if isinstance(x, Tensor) else x, order="C")
         if array.dtype.name not in _DTYPES:
             raise ArgumentTypeError(f"{name or 'obj'} holds {array.dtype}, which is not numbers")
-        return write(array.astype(array.dtype.newbyteorder("=")), name)
+        written = write(array.astype(array.dtype.newbyteorder("=")), name)
+        return {**written, "tensor": True} if isinstance(x, Tensor) else written
     if isinstance(x, Integral | np.bool_):
         return bool(x) if isinstance(x, np.bool_) else int(x)
     if isinstance(x, float | np.float16 | np.float32):
@@ -176,7 +186,7 @@ def _decoded(x: Any, read: ReadArray) -> Any:
     if not isinstance(x, dict):
         return x
     if "$array" in x:
-        return read(x)
+        return tensor(read(x)) if x.get("tensor") is True else read(x)
     if "$tuple" in x:
         return tuple(_decoded(v, read) for v in x["$tuple"])
     if "$dict" in x:

@@ -26,6 +26,7 @@ from micrograd.errors import CompileError
 from micrograd.functions import apply
 from micrograd.observers import Observer
 from micrograd.ops import BY_HAND, OPS
+from micrograd.tensors.generator import DEFAULT
 
 # Rows that only a trace has: a number read from a node, the largest of several, and a select of
 # which only the side that is taken counts as reached by a backward pass.
@@ -399,4 +400,4 @@ def random_states(generators: Iterable[Any] = ()) -> tuple[Any, ...]:
         g.getstate() if isinstance(g, random.Random) else str(g.bit_generator.state)
         for g in generators
     ]
-    return random.getstate(), words["pos"], words["key"].tobytes(), own
+    return random.getstate(), DEFAULT.get_state(), words["pos"], words["key"].tobytes(), own

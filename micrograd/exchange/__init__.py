@@ -1,0 +1,1 @@
+"""Models from torch and to torch; torch is imported only when these are used."""

@@ -1,0 +1,122 @@
+"""Arrays as other things: kinds of numbers, copies, NumPy arrays, lists, single numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd import observers
+from micrograd.engine import make_leaves, numbers_of
+from micrograd.tensors.dtypes import CPU, FLOAT, INTEGER, NUMPY, TRUTH, Device, DType, kind_of
+from micrograd.tensors.elements import filled
+
+if TYPE_CHECKING:
+    from micrograd.tensors.tensor import Tensor
+
+
+def numpy(x: Tensor, *, force: bool = False) -> NDArray[Any]:
+    """A new array of the numbers: float64, int64 or bool."""
+    numbers = np.array([v.data for v in x._values.flat], dtype=np.float64)
+    return numbers.reshape(x.shape).astype(NUMPY[x._kind], copy=False)
+
+
+def tolist(x: Tensor) -> Any:
+    """The numbers as nested lists, or one number."""
+    return numpy(x).tolist()
+
+
+def item(x: Tensor) -> Any:
+    """The number of an array of one element."""
+    number = x._only("item()").item()
+    return number if x._kind == FLOAT else bool(number) if x._kind == TRUTH else int(number)
+
+
+def to(x: Tensor, *args: Any, **named: Any) -> Tensor:
+    """As another kind of number; a device, which is the CPU, changes nothing.
+
+    `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`. Raises an ArgumentValueError for
+    another device than the CPU.
+    """
+    given = [*args, named.get("device"), named.get("dtype")]
+    for wanted in given:
+        if wanted is None or isinstance(wanted, bool):
+            continue
+        if x._is_array(wanted):
+            x = cast(x, wanted._kind)
+        elif isinstance(wanted, Device | str):
+            Device(wanted)
+        else:
+            x = cast(x, kind_of(wanted))
+    return x
+
+
+def cast(x: Tensor, kind: str) -> Tensor:
+    """The array with numbers of a kind."""
+    if kind == x._kind:
+        return x
+    if kind == FLOAT or (kind == INTEGER and x._kind == TRUTH) or observers.active:
+        result = x._result(x._values, (), "ToCopy", kind)
+        result._values = result._values.copy()
+        return result
+    numbers = numpy(x)
+    return x._of_numbers(numbers != 0 if kind == TRUTH else np.trunc(numbers), kind)
+
+
+def type_(x: Tensor, dtype: Any = None) -> Any:
+    """The name of the array's type; with `dtype` (also a class of older torch), such an array."""
+    if dtype is None:
+        return {FLOAT: "torch.DoubleTensor", INTEGER: "torch.LongTensor"}.get(
+            x._kind, "torch.BoolTensor"
+        )
+    kind = getattr(dtype, "kind", None) if not isinstance(dtype, DType | np.dtype) else None
+    if isinstance(dtype, str):
+        kind = INTEGER if "Long" in dtype or "Int" in dtype else TRUTH if "Bool" in dtype else FLOAT
+    return cast(x, kind) if kind else to(x, dtype)
+
+
+def float_(x: Tensor) -> Tensor:
+    """As floats."""
+    return cast(x, FLOAT)
+
+
+def long(x: Tensor) -> Tensor:
+    """As whole numbers, rounded towards zero."""
+    return cast(x, INTEGER)
+
+
+def bool_(x: Tensor) -> Tensor:
+    """As truth values: whether each is not 0."""
+    return cast(x, TRUTH)
+
+
+def cpu(x: Tensor) -> Tensor:
+    """The array itself: everything is on the CPU."""
+    return x
+
+
+def cuda(x: Tensor, device: Any = None) -> Tensor:
+    """Raises an ArgumentValueError: there is the CPU only."""
+    Device("cuda")
+    return x
+
+
+def same(x: Tensor, *args: Any, **named: Any) -> Tensor:
+    """The array itself."""
+    return x
+
+
+def clone(x: Tensor, **named: Any) -> Tensor:
+    """A copy, through which gradients go back to this array."""
+    if x.requires_grad and observers.recording():
+        return x._moved(x._values.copy(), "Clone")
+    if observers.active:
+        return x._result(x._values.copy(), (), "Clone", x._kind)
+    return x._plain(filled(x._values.shape, make_leaves(numbers_of(x._values.ravel().tolist()))),
+                    x._kind)  # fmt: skip
+
+
+def device(x: Tensor) -> Device:
+    """Where the numbers are."""
+    return CPU

@@ -1,0 +1,161 @@
+"""Arrays against torch and NumPy over random shapes: broadcasting, slices, writing, reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import micrograd
+from micrograd import nn, tensor
+
+SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
+NUMBERS = st.floats(-4, 4, width=16)
+FEW = settings(max_examples=40, deadline=None, derandomize=True)
+
+OPERATORS = [
+    lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / (b * b + 1),
+    lambda a, b: a.maximum(b), lambda a, b: a.minimum(b), lambda a, b: (a * 1.5).clamp(min=b),
+    lambda a, b: a * (a > b),
+]  # fmt: skip
+REDUCTIONS = [
+    lambda x, d: x.sum(d), lambda x, d: x.mean(d, keepdim=True), lambda x, d: x.max(d).values,
+    lambda x, d: x.amin(d), lambda x, d: x.prod(d), lambda x, d: x.softmax(d),
+    lambda x, d: x.log_softmax(d), lambda x, d: torch_or_ours(x).logsumexp(x, d),
+    lambda x, d: x.var(d, unbiased=False), lambda x, d: x.cumsum(d), lambda x, d: x.norm(dim=d),
+    lambda x, d: x.sort(d).values, lambda x, d: x.flip(d), lambda x, d: x.unsqueeze(d),
+    lambda x, d: x.transpose(0, d), lambda x, d: torch_or_ours(x).cat([x, x * 2], d),
+    lambda x, d: torch_or_ours(x).stack([x, x * 2], d), lambda x, d: x.flatten(d),
+]  # fmt: skip
+
+
+def torch_or_ours(x: Any) -> Any:
+    return torch if isinstance(x, torch.Tensor) else micrograd
+
+
+def same(mine: Any, theirs: Any, arrays: list[Any], others: list[Any]) -> None:
+    """Results, kinds of number, printing and gradients are the same."""
+    assert tuple(mine.shape) == tuple(theirs.shape)
+    assert np.allclose(mine.numpy(), theirs.detach().numpy(), rtol=1e-12, atol=1e-12)
+    assert (str(mine.dtype), mine.requires_grad) == (str(theirs.dtype), theirs.requires_grad)
+    if not mine.requires_grad or not mine.numel():
+        return
+    weights = np.random.default_rng(0).normal(size=tuple(mine.shape))
+    mine.backward(tensor(weights))
+    theirs.backward(torch.tensor(weights))
+    for x, t in zip(arrays, others, strict=True):
+        assert (x.grad is None) == (t.grad is None)
+        if x.grad is not None:
+            assert np.allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-11, atol=1e-12)
+
+
+def both(numbers: Any) -> tuple[Any, Any]:
+    return tensor(numbers, requires_grad=True), torch.tensor(numbers, requires_grad=True)
+
+
+@FEW
+@given(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3), st.data())
+def test_broadcasting(shapes: Any, data: st.DataObject) -> None:
+    arrays = [data.draw(hnp.arrays(np.float64, s, elements=NUMBERS)) for s in shapes.input_shapes]
+    f = data.draw(st.sampled_from(OPERATORS))
+    pairs = [both(x) for x in arrays]
+    mine, theirs = [x for x, _ in pairs], [t for _, t in pairs]
+    same(f(*mine), f(*theirs), mine, theirs)
+
+
+@FEW
+@given(SHAPES, st.data())
+def test_axes(shape: Any, data: st.DataObject) -> None:
+    # Different numbers: among equal ones libraries choose differently which is sorted first.
+    size = int(np.prod(shape))
+    numbers = np.random.default_rng(size).permutation(size).reshape(shape) / 3 - 2
+    dim = data.draw(st.integers(-len(shape), len(shape) - 1))
+    f = data.draw(st.sampled_from(REDUCTIONS))
+    x, t = both(numbers)
+    same(f(x, dim), f(t, dim), [x], [t])
+
+
+def indices(shape: Any) -> st.SearchStrategy[Any]:
+    basic = hnp.basic_indices(shape, allow_newaxis=True)
+    positive = basic.filter(lambda i: all(
+        not isinstance(k, slice) or (k.step or 1) > 0 for k in (i if isinstance(i, tuple) else (i,))
+    ))  # fmt: skip
+    rows = st.lists(st.integers(0, shape[0] - 1), min_size=1, max_size=3, unique=True)
+    return st.one_of(positive, hnp.arrays(np.bool_, shape), rows)
+
+
+@FEW
+@given(SHAPES, st.data())
+def test_indices_read_and_write(shape: Any, data: st.DataObject) -> None:
+    numbers = data.draw(hnp.arrays(np.float64, shape, elements=NUMBERS))
+    index = data.draw(indices(shape))
+    mine_at = tensor(index) if isinstance(index, np.ndarray) else index
+    torch_at = torch.tensor(index) if isinstance(index, np.ndarray) else index
+    x, t = both(numbers)
+    same(x[mine_at] * 2, t[torch_at] * 2, [x], [t])
+    assert np.array_equal(x[mine_at].numpy(), numbers[index])
+    x, t = both(numbers)
+    y, u = x * 1, t * 1
+    y[mine_at], u[torch_at] = 7.0, 7.0
+    y[mine_at] += x.sum()
+    u[torch_at] += t.sum()
+    same(y, u, [x], [t])
+    x, t = both(numbers)
+    with micrograd.no_grad(), torch.no_grad():
+        x[mine_at] -= 3
+        t[torch_at] -= 3
+    same(x, t.detach().requires_grad_(), [], [])
+
+
+@FEW
+@given(SHAPES, st.data())
+def test_views_share_what_torchs_share(shape: Any, data: st.DataObject) -> None:
+    numbers = data.draw(hnp.arrays(np.float64, shape, elements=NUMBERS))
+    x, t = tensor(numbers), torch.tensor(numbers)
+    for name, arguments in data.draw(st.lists(st.sampled_from(
+        [("view", (-1,)), ("unsqueeze", (0,)), ("squeeze", ()), ("t", ()), ("flatten", ()),
+         ("detach", ()), ("clone", ()), ("reshape", (-1, 1)), ("__getitem__", (0,))]), max_size=3
+    )):  # fmt: skip
+        if (name == "t" and x.ndim > 2) or (name == "__getitem__" and not x.ndim):
+            continue
+        if name == "view" and not t.is_contiguous():
+            continue
+        a, b = getattr(x, name)(*arguments), getattr(t, name)(*arguments)
+        a += 1
+        b += 1
+        assert np.array_equal(a.numpy(), b.numpy())
+        assert np.array_equal(x.numpy(), t.numpy()), name
+        x, t = a, b
+
+
+@FEW
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(0, 2), st.data())
+def test_convolutions(samples: int, channels: int, size: int, padding: int, data: Any) -> None:
+    kernel = data.draw(st.integers(1, size + 2 * padding))
+    stride = data.draw(st.integers(1, 2))
+    theirs = torch.nn.Conv2d(channels, 2, kernel, stride, padding).double()
+    mine = nn.Conv2d(channels, 2, kernel, stride, padding)
+    mine.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    x, t = both(np.random.default_rng(0).normal(size=(samples, channels, size, size)))
+    same(mine(x), theirs(t), [x, *mine.parameters()], [t, *theirs.parameters()])
+
+
+@FEW
+@given(hnp.arrays(np.int64, SHAPES))
+def test_whole_numbers_print_and_compute_as_torchs(numbers: Any) -> None:
+    numbers = numbers % 1000
+    x, t = tensor(numbers), torch.tensor(numbers)
+    assert repr(x) == repr(t)
+    for f in (lambda v: v + 1, lambda v: v * 2.0, lambda v: v / 3, lambda v: v // 3,
+              lambda v: v % 7, lambda v: v > 5, lambda v: v.sum(),
+              lambda v: v.double().mean(), lambda v: v.bool(), lambda v: -v,
+              lambda v: v.max(), lambda v: v == v):  # fmt: skip
+        mine, theirs = f(x), f(t)
+        assert mine.tolist() == pytest.approx(theirs.double().tolist() if theirs.is_floating_point()
+                                              else theirs.tolist(), rel=1e-6)  # fmt: skip
+        assert mine.is_floating_point() == theirs.is_floating_point()
