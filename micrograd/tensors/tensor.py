@@ -7,6 +7,7 @@ method here, too.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -340,7 +341,10 @@ class Tensor:
         return _rebuilt, (type(self), self._values, self.requires_grad, self._kind, self._op)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        numbers = reductions.numbers_as_leaves(self._known())
+        if self.is_leaf:  # the very scalars that others hold, too, as an optimiser's state does
+            numbers = copy.deepcopy(self._values, memo)
+        else:
+            numbers = reductions.numbers_as_leaves(self._known())
         made: Self = _rebuilt(type(self), numbers, self.requires_grad, self._kind, "")
         return memo.setdefault(id(self), made)  # type: ignore[no-any-return]
 

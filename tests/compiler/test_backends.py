@@ -164,7 +164,7 @@ def test_sums_with_what_follows_them(rows: int, terms: int) -> None:
         Nest((rows,), (Statement(TERM, Affine(WORK, 30, (1,)), (Affine(WORK, 20, (1,)), one)),)),
     ]
     work = np.random.default_rng(0).normal(size=40 + rows * terms)
-    program = Program((total, *after), 3, work, {}, 30, (), ((30, rows),))
+    program = Program((total, *after), work, {}, 30, (), ((30, rows),))
     fused = fuse(program)
     assert len(fused.nests) == 1
     expected: dict = {}

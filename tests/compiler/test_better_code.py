@@ -13,7 +13,9 @@ from random_kernels import random_program, random_spaces
 import micrograd
 from micrograd import Value, nn, optim
 from micrograd.compiler.nest.ir import WORK
+from micrograd.functions import apply
 from micrograd.interrupts import uncollected
+from micrograd.ops import OPS
 
 llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
 from micrograd.compiler.backends.llvm.later import Later, later  # noqa: E402
@@ -40,6 +42,27 @@ def test_both_compute_the_same_bits(seed: int, dtype: str) -> None:
     np.testing.assert_array_equal(losses, again)
     for space, numbers in one.items():
         np.testing.assert_array_equal(numbers, two[space])
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in OPS.values() if row.arity <= 2], ids=lambda r: r.name
+)
+def test_both_compute_the_same_bits_of_each_row_and_its_slopes(name: str) -> None:
+    row = OPS[name]
+    rng = np.random.default_rng(0)
+    w, v = ([Value(x) for x in rng.normal(size=37)] for _ in range(2))
+    static = (2.5,) if row.has_static else ()
+
+    def loss(c: float) -> Value:
+        inputs = zip(w, v, strict=True) if row.arity == 2 else ((x,) for x in w)
+        return sum(apply(row.name, *x, *static) * c for x in inputs)
+
+    f = micrograd.compile(loss, parameters=[*w, *v], backend="llvm")
+    before = f.value_and_grad(0.7)
+    f._programs.newest.executable._improve()
+    after = f.value_and_grad(0.7)
+    np.testing.assert_array_equal(before[0], after[0])
+    np.testing.assert_array_equal(before[1], after[1])
 
 
 def test_it_is_made_when_it_pays_and_training_goes_on_alike() -> None:

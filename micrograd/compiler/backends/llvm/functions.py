@@ -75,7 +75,7 @@ class Instructions:
 
     def _binary(self, instruction: str, a: Number, b: Number) -> str:
         first, second = self.text(a), self.text(b)
-        return self._body.value(f"{instruction} contract {self._type} {first}, {second}")
+        return self._body.value(f"{instruction} {self._type} {first}, {second}")
 
     def _intrinsic(self, name: str, *inputs: Number) -> str:
         arguments = [(self._type, self.text(x)) for x in inputs]
