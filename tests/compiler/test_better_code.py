@@ -44,9 +44,7 @@ def test_both_compute_the_same_bits(seed: int, dtype: str) -> None:
         np.testing.assert_array_equal(numbers, two[space])
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in OPS.values() if row.arity <= 2], ids=lambda r: r.name
-)
+@pytest.mark.parametrize("name", [name for name, row in OPS.items() if row.arity <= 2])
 def test_both_compute_the_same_bits_of_each_row_and_its_slopes(name: str) -> None:
     row = OPS[name]
     rng = np.random.default_rng(0)
