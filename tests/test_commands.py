@@ -195,7 +195,7 @@ def test_starts_are_those_of_he_and_of_torch():
     drawn = kaiming_uniform_(layer.weight).numpy()
     assert abs(drawn).max() == pytest.approx(float(weight.abs().max()), rel=1e-3)
     assert drawn.std() == pytest.approx(float(weight.std()), rel=2e-2)
-    with pytest.raises(ValueError, match=r"shape \(out, in\) of weights, got \(400,\)"):
+    with pytest.raises(ValueError, match=r"shape \(out, in, …\) of weights, got \(400,\)"):
         kaiming_uniform_(layer.bias)
 
 

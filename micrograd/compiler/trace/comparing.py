@@ -33,7 +33,12 @@ def others(arguments: tuple[Any, ...], nodes: int) -> Iterator[tuple[Any, ...]]:
 
 def _varied(x: Any, r: random.Random, k: int) -> Any:
     numbers: dict[IndexGroup, list[Any]] = {}
-    refilled(x, lambda number, group: numbers.setdefault(group, []).append(number))
+
+    def noted(number: Any, group: IndexGroup) -> Any:
+        numbers.setdefault(group, []).append(number)
+        return number
+
+    refilled(x, noted)
     for group, own in numbers.items():
         if k % 3 != 1:
             r.shuffle(own)
