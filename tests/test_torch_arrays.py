@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -157,3 +158,14 @@ def test_whole_numbers_print_and_compute_as_torchs(numbers: Any) -> None:
         mine, theirs = f(x), f(t)
         np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6)
         assert mine.is_floating_point() == theirs.is_floating_point()
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 7, 10, 49])
+def test_the_largest_of_equal_ones_is_exact(n: int) -> None:
+    for x in (0.1, -0.3, 1e300, float("inf")):
+        assert tensor([x] * n).max().item() == tensor([x] * n).amin().item() == x
+    assert tensor([1] * n).max().item() == 1
+    x, t = both(np.full(n, 0.1))
+    x.max().backward()
+    t.max().backward()
+    np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-15)

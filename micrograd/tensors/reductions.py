@@ -257,9 +257,10 @@ def extreme_of_all(row: Elements, larger: bool) -> Value:
         return reduce(VALUES.maximum if larger else VALUES.minimum, row)
     value, _ = picked(row, larger)
     same = [v for v, number in zip(row, numbers, strict=True) if number == value.data]
-    if len(same) < 2:
+    if len(same) < 2 or not math.isfinite(value.data):
         return value
-    return _total([v / len(same) for v in same])
+    most = value.data  # v - most is 0: the number is exact, and each has its share of the gradient
+    return _total([(v - most) / len(same) for v in same]) + most
 
 
 def _both(larger: bool, op: str) -> Callable[..., Any]:
