@@ -16,11 +16,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "compiler"))
-os.environ["MICROGRAD_PURE"] = "1"
-
 import mutants as passes
-
-passes.COMPILER = "micrograd"
 
 TESTS = {
     "ops": ("ops", "engine", "equations", "random_programs", "conformance"),
@@ -40,7 +36,7 @@ TESTS = {
     "optim/state": ("optim", "optimizers"),
     "nn/losses": ("losses", "nn", "step"),
     "training/saving": ("saving",),
-    "training/files": ("saving", "every_line"),
+    "training/files": ("saving", "interruptions"),
     "diagnosis/findings": ("diagnose",),
 }
 
@@ -58,6 +54,8 @@ def noticed(copy: Path, mutant: passes.Mutant) -> bool:
 
 
 def main() -> int:
+    os.environ["MICROGRAD_PURE"] = "1"
+    passes.COMPILER = "micrograd"
     parser = argparse.ArgumentParser(description="Do the tests notice when the core is wrong?")
     parser.add_argument("modules", nargs="*", default=list(TESTS), help="as optim/sgd")
     parser.add_argument("--each", type=int, default=6, help="mutants of each module")
