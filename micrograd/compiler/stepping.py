@@ -42,7 +42,6 @@ class Stepping:
         self._memory = memory = unit.memory
         self._version = memory.version
         self._settled = 0
-        self._groups: list[dict[str, Any]] = []
         self._remember()
 
     def fits(self) -> bool:
@@ -54,22 +53,8 @@ class Stepping:
             and memory.loose is None
             and memory.settled == self._settled
             and memory.version == self._version
-            and (optimizer.param_groups == self._groups or self._takes_rates())
+            and (optimizer.param_groups == memory.taken or memory.takes_rates())
         )
-
-    def _takes_rates(self) -> bool:
-        """Whether nothing but learning rates has changed; those of now are then taken over."""
-        memory = self._memory
-        groups = memory.optimizer.param_groups
-        if len(groups) != len(self._groups):
-            return False
-        for group, before in zip(groups, self._groups, strict=True):
-            if {**group, "lr": 0} != {**before, "lr": 0}:
-                return False
-        for k, group in enumerate(groups):
-            memory.numbers[memory.rate_address(k)] = group["lr"]
-        self._groups = [dict(group) for group in groups]
-        return True
 
     def follow(self) -> bool:
         """Take over new learning rates and state; False if something else has changed, too."""
@@ -84,8 +69,7 @@ class Stepping:
         return True
 
     def _remember(self) -> None:
-        """Note the options that the next steps are made with, and that they are made."""
+        """Note that the next steps are made with the state that there is."""
         memory = self._memory
         memory.note_steps(self.unit.touched.used)
-        self._groups = [dict(group) for group in memory.optimizer.param_groups]
         self._settled = memory.settled

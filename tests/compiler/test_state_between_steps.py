@@ -157,3 +157,28 @@ def test_lists_that_are_gathered(backend: str) -> None:
         value, gradient = f.value_and_grad(x)
         assert value == pytest.approx(1.5 * sum(x[i] for i in at), rel=1e-12)
         assert gradient == pytest.approx([sum(x[i] for i in at)], rel=1e-12)
+
+
+def test_rates_that_come_back_are_those_of_every_program(backend: str) -> None:
+    """Programs for two lengths share a memory: what one has taken over holds for the other."""
+
+    def run(compiled: bool) -> list[float]:
+        w = [Value(0.5), Value(0.3)]
+        sgd = optim.SGD(w, lr=0.1, momentum=0.5)
+
+        def loss(xs: list[float]) -> Value:
+            return sum((a * x - 1.0) ** 2 for x in xs for a in w)
+
+        f = micrograd.compile(loss, optimizer=sgd, backend=backend)
+        for k in range(24):
+            xs = [0.1 * k] * (1 + k % 2)
+            sgd.param_groups[0]["lr"] = 0.03 if k > 20 else 0.01 if k % 2 else 0.05
+            if compiled:
+                f.step(xs)
+            else:
+                sgd.zero_grad()
+                loss(xs).backward()
+                sgd.step()
+        return [v.data for v in w]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)

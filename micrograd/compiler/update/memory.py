@@ -44,6 +44,7 @@ class Memory(MutableMapping[Value, State]):
         self._known: dict[str, np.ndarray] = {}
         self._unused: dict[str, np.ndarray] = {}
         self._rates = 0  # how many there is room for
+        self.taken: list[dict[str, Any]] = []  # the groups, with the rates that are in `numbers`
         self._options: list[dict[str, Any]] = []
         self.loose: dict[Value, State] | None = None  # written since the last compiled step
         written = dict(optimizer.state)
@@ -126,8 +127,24 @@ class Memory(MutableMapping[Value, State]):
             fresh = self.cohorts if self.places else 0
             grown = np.full(len(self.store.values) - self.places, fresh)
             self._move(np.concatenate([self.cohort, grown]), rules, options)
+        self._take_rates()
+
+    def takes_rates(self) -> bool:
+        """Whether nothing but learning rates has changed; those of now are then taken over."""
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self.taken):
+            return False
+        for group, before in zip(groups, self.taken, strict=True):
+            if {**group, "lr": 0} != {**before, "lr": 0}:
+                return False
+        self._take_rates()
+        return True
+
+    def _take_rates(self) -> None:
+        groups = self.optimizer.param_groups
         for k, group in enumerate(groups):
-            self.numbers[k] = group["lr"]
+            self.numbers[self.rate_address(k)] = group["lr"]
+        self.taken = [dict(group) for group in groups]
 
     def split(self, cohort: Ids, places: Ids) -> None:
         """Make cohorts of which each is inside one class of `cohort`, given for `places`."""
@@ -154,8 +171,7 @@ class Memory(MutableMapping[Value, State]):
         new.shared = [name for name in new.names if name not in every]
         size = new._vector_base + len(new.vectors) * _rounded(new.places)
         new.numbers = aligned(size, self.store.dtype)
-        for k, group in enumerate(self.optimizer.param_groups):
-            new.numbers[k] = group["lr"]
+        new._take_rates()
         former, new._unused = new._unused, {}
         for name in new.names:
             known = new._known.get(name, np.zeros(len(cohort), bool))
