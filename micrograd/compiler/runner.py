@@ -70,11 +70,8 @@ class Runner:
             return False
         if mode is not STEP:
             return True
-        step, members = self.stepping, self._members
-        if step is None or members is None:
-            return False
-        # Groups that are equal have the same lists, or equal ones; what these hold is looked at.
-        return step.fits() and members.unchanged()
+        step = self.stepping
+        return step is not None and step.fits() and self.trains(step.unit.memory.optimizer)
 
     def trains(self, optimizer: Optimizer) -> bool:
         """Whether it knows which parameters a step of that optimiser updates."""

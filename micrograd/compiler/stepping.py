@@ -18,16 +18,12 @@ class Members:
         self._packed = packed(self.lists)
         self._alive = [list(members) for members in self.lists]  # so that no address is new
 
-    def unchanged(self) -> bool:
-        """Whether the lists of parameters hold what they held."""
-        return same_lists(self.lists, self._packed)
-
     def same(self, groups: list[dict[str, Any]]) -> bool:
         """Whether each group has the parameters that it had."""
         for group, members, dense in zip(groups, self.lists, self._dense):  # noqa: B905
             if group["params"] is not members or group.get("dense") != dense:
                 return False
-        return len(groups) == len(self.lists) and self.unchanged()
+        return len(groups) == len(self.lists) and same_lists(self.lists, self._packed)
 
 
 class Stepping:
