@@ -27,7 +27,8 @@ from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.recording import by_use, met
 from micrograd.compiler.trace.stand_ins import CallShape, first_samples, flat, shape_of
-from micrograd.compiler.trace.traced import Calls, Traceable, Traced
+from micrograd.compiler.trace.traceable import Traceable
+from micrograd.compiler.trace.traced import Calls, Traced
 from micrograd.compiler.update.memory import Memory
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError
@@ -202,8 +203,8 @@ class Programs:
         """
         again = [inputs] if not traced.verified or traced.due else []
         for arguments in again or self._untried(traced, inputs):
-            _, sample, shape = self._sample(arguments)
-            if not self._source().verify(traced, sample, shape):
+            sample = self._sample(arguments)[1]
+            if not self._source().verify(traced, sample):
                 return False
             if not traced.compared:
                 self._compare(traced, sample)
@@ -227,8 +228,8 @@ class Programs:
     def _check_samples(self, traced: Traced, inputs: tuple[Any, ...]) -> None:
         """Try the integers of all samples of a batch of which the first was traced."""
         for arguments in self._untried(traced, inputs) if self._batch else ():
-            _, sample, shape = self._sample(arguments)
-            if not self._source().verify(traced, sample, shape):
+            sample = self._sample(arguments)[1]
+            if not self._source().verify(traced, sample):
                 raise CompileError(
                     "cannot be compiled: the integers of some samples are negative, or index "
                     "longer tables than those of the first sample"
@@ -300,7 +301,7 @@ class Programs:
         traced = self._trace_of(shape)
         if traced is None:
             with located(self._fn):
-                traced = uncollected(lambda: self._source().trace(sample, shape))
+                traced = uncollected(lambda: self._source().trace(sample))
             traced.calls = self._calls
             self._new = traced
             _add(self._traces, shape, traced)

@@ -27,8 +27,8 @@ from micrograd.compiler.nest.ir import PARAMETERS, WORK, Program, Space, argumen
 from micrograd.compiler.passes import GRADIENT, Compilation
 from micrograd.compiler.passes import compiled as passed
 from micrograd.compiler.trace.recording import Recording, record
-from micrograd.compiler.trace.stand_ins import StandIns, flat, shape_of, stand_ins
-from micrograd.compiler.trace.traced import Traceable
+from micrograd.compiler.trace.stand_ins import StandIns, flat, stand_ins
+from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.tracer import Tracer
 from micrograd.compiler.trace.watching import Watch
 
@@ -157,7 +157,7 @@ def compiled(
     fn: Callable[..., Any], parameters: Sequence[Value], *arguments: Any, lanes: int = 0
 ) -> tuple[Compilation, Recording]:
     """The program for a loss and its gradient; with lanes, `arguments` are one sample's."""
-    found = Traceable(fn, list(parameters)).trace(arguments, shape_of(arguments))
+    found = Traceable(fn, list(parameters)).trace(arguments)
     r = found.recording
     check_recording(r, len(found.stand_ins.values))
     count = len(r.parameters)

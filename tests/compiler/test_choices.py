@@ -11,7 +11,8 @@ from passes import many
 
 from micrograd import Value
 from micrograd.compiler.codes import ROW_INDEX
-from micrograd.compiler.trace.integers import Divergence, different_constant, more_integers, solve
+from micrograd.compiler.trace.differences import Divergence, different_constant
+from micrograd.compiler.trace.integers import more_integers, solve
 from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, INPUTS, PARAMETERS, Recording
 
 TABLE = [Value(0.5 * k - 1.0) for k in range(8)]

@@ -27,6 +27,7 @@ from micrograd.data import DataLoader
 # Where anything is changed that outlasts a call; the passes make new arrays from others.
 STATEFUL = [
     "interrupts", "observers", "compiler/trace/watching", "compiler/trace/tracer",
+    "compiler/trace/runs", "compiler/trace/traceable", "compiler/trace/trials",
     "compiler/trace/traced", "compiler/trace/surroundings", "compiler/trace/reachable",
     "compiler/trace/left", "compiler/store", "compiler/update/memory", "compiler/cache",
     "compiler/runner", "compiler/stepping", "compiler/owed", "compiler/api", "compiler/fallback",

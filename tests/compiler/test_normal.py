@@ -25,8 +25,7 @@ from micrograd.compiler.graph.graph import (
     evaluate,
 )
 from micrograd.compiler.graph.normal_form import inlined, normal_form
-from micrograd.compiler.trace.stand_ins import shape_of
-from micrograd.compiler.trace.traced import Traceable
+from micrograd.compiler.trace.traceable import Traceable
 from micrograd.functions import apply
 from micrograd.ops import OPS
 
@@ -160,7 +159,7 @@ def test_choices_are_sums_over_tables() -> None:
         table = [A, B, C]
         return sum(table[i] * (k + 1.0) for k, i in enumerate(ids))
 
-    found = Traceable(program, [A, B, C]).trace(([0, 1],), shape_of(([0, 1],)))
+    found = Traceable(program, [A, B, C]).trace(([0, 1],))
     values = np.array(found.stand_ins.values)
     g, leaves = normal_form(found.recording, values)
     check(g)

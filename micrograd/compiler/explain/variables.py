@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.stand_ins import shape_of
-from micrograd.compiler.trace.traced import Traceable, Traced
+from micrograd.compiler.trace.traceable import Traceable
+from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.tracer import Tracer
 from micrograd.engine import Value
 from micrograd.errors import MicrogradError
@@ -51,7 +51,7 @@ def variables(fn: Callable[..., Any], traced: Traced) -> dict[int, str]:
     before = sys.gettrace()
     try:
         sys.settrace(tracer.watch)
-        Traceable(fn, []).again(arguments, shape_of(arguments), tracer)
+        Traceable(fn, []).again(arguments, tracer)
     except MicrogradError:
         return {}
     finally:

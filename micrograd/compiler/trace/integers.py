@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import Ids
+from micrograd.compiler.trace.differences import Divergence, check_same_operations
 from micrograd.compiler.trace.recording import (
     CHOICES,
     CONSTANTS,
@@ -28,14 +29,6 @@ from micrograd.compiler.trace.stand_ins import refilled
 MOST_COVERED = 1024  # the length of tables of which entries that are new are sought
 MOST_TRACES = 12
 MOST_LENGTH = 1 << 24  # of a table that is sought by trial
-
-
-class Divergence(Exception):  # noqa: N818  (a finding, answered by a CompileError)
-    """The traces differ at an operation in a way that no choice explains."""
-
-    def __init__(self, reason: str, node: int) -> None:
-        self.reason = reason
-        self.node = node
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +46,7 @@ class Choices:
         base = self.recording
         if not any((first >> SORT) == (CONSTANTS >> SORT) for _, first, _ in self.tables):
             base, other = by_value(base), by_value(other)
-        _same_operations(base, other)
+        check_same_operations(base, other)
         chosen = {CHOICES + k: table for k, table in enumerate(self.tables)}
         for mine, theirs in zip(_operands(base), _operands(other), strict=True):
             expected = mine.copy()
@@ -72,7 +65,7 @@ def solve(recordings: list[Recording], ids: Ids, extents: Ids) -> Choices:
     """
     first = recordings[0]
     for other in recordings[1:]:
-        _same_operations(first, other)
+        check_same_operations(first, other)
     tables: dict[tuple[int, int, int], int] = {}
     solved = []
     for lists in zip(*map(_operands, recordings), strict=True):
@@ -102,43 +95,6 @@ def solve(recordings: list[Recording], ids: Ids, extents: Ids) -> Choices:
 
 def _operands(r: Recording) -> list[Codes]:
     return [r.a, r.b, r.c, r.outputs, *[r.many[i] for i in sorted(r.many)]]
-
-
-def _same_operations(a: Recording, b: Recording) -> None:
-    n = min(len(a), len(b))
-    other = np.nonzero(a.row[:n] != b.row[:n])[0]
-    if len(other) or len(a) != len(b):
-        node = int(other[0]) if len(other) else max(n - 1, 0)
-        raise Divergence("what is computed depends on a run-time integer", node)
-    statics = np.nonzero((a.static != b.static) & ~np.isnan(a.static))[0]
-    if len(statics):
-        raise Divergence("an exponent or slope depends on a run-time integer", int(statics[0]))
-    lengths = [[len(r.many[i]) for i in sorted(r.many)] for r in (a, b)]
-    if lengths[0] != lengths[1]:
-        raise Divergence("the length of a list depends on a run-time integer", min(a.many))
-    if len(a.constants) != len(b.constants) or not np.array_equal(
-        a.constants, b.constants, equal_nan=True
-    ):
-        raise Divergence("a constant depends on a run-time integer", different_constant(a, b))
-
-
-def different_constant(a: Recording, b: Recording) -> int:
-    """A node that uses a constant in which two recordings differ."""
-    from micrograd.compiler.trace.recording import CONSTANTS
-
-    def values(r: Recording, codes: Codes) -> np.ndarray:
-        of_constant = (codes >= CONSTANTS) & (codes < CHOICES)
-        picked = np.clip(codes - CONSTANTS, 0, max(len(r.constants) - 1, 0))
-        numbers = r.constants[picked] if len(r.constants) else np.zeros(len(codes))
-        return np.where(of_constant, numbers, 0.0)
-
-    for x, y in ((a.a, b.a), (a.b, b.b), (a.c, b.c)):
-        n = min(len(x), len(y))
-        p, q = values(a, x[:n]), values(b, y[:n])
-        wrong = np.nonzero((p != q) & ~(np.isnan(p) & np.isnan(q)))[0]
-        if len(wrong):
-            return int(wrong[0])
-    return 0
 
 
 def _explained(codes: Codes, ids: Ids, node: int) -> tuple[int, int, int]:

@@ -1,0 +1,121 @@
+"""Running a function in one form with stand-ins for its numbers, as often as that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
+from micrograd.compiler.trace.left import Left, values_in
+from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
+from micrograd.compiler.trace.results import Outputs, outputs_of
+from micrograd.compiler.trace.stand_ins import StandIns, stand_ins
+from micrograd.compiler.trace.surroundings import Surroundings
+from micrograd.compiler.trace.tracer import LineTracer, Tracer
+from micrograd.compiler.trace.watching import traced as run_traced
+from micrograd.engine import Value
+from micrograd.errors import CompileError
+
+REASONS = {
+    MADE_BY_HAND: "a node with a hand-written _backward has no expression to compile",
+    "earlier": "a value that was computed before the call is used; compute it inside the function, "
+    "or let it be an argument and a result: `loss, state = f.step(x, state)`",
+}
+KEPT_IN_LIST = (
+    "a value that is computed here is put into a list outside, which only a call that runs could "
+    "do; return it: `return loss, values`"
+)
+
+
+@dataclass(slots=True)
+class TracedRun:
+    """What one run has recorded, with which arguments, and what it returned."""
+
+    tracer: Tracer
+    made: StandIns
+    outputs: Outputs
+
+    @property
+    def loss(self) -> float:
+        """The number that it found."""
+        return self.outputs.values[0]._data
+
+
+class TracedRuns:
+    """A function that is run in one form; what it leaves behind is an output of each run."""
+
+    def __init__(self, fn: Callable[..., Any], mean: bool = False) -> None:
+        self.fn = fn
+        self.mean = mean  # whether results are means over samples
+        self.form = as_it_is(fn)
+        self.places: list[tuple[dict[Any, Any], Any]] = []  # where it leaves Values behind
+
+    def run(self, arguments: tuple[Any, ...], tracer: Tracer | None = None) -> TracedRun:
+        """Run it once, watched by a new tracer or by this one."""
+
+        def run(new: Tracer) -> TracedRun:
+            def program() -> TracedRun:
+                made = stand_ins(arguments, new)
+                result = self.form.result(made.arguments)
+                if new.refusal is not None:
+                    raise new.refusal  # the program went on after it, another way
+                outputs = outputs_of(result, self.mean)
+                with_conditions(new, outputs)
+                return TracedRun(new, made, outputs)
+
+            return run_traced(new, program)
+
+        found: TracedRun = self.form.run(run, lambda: tracer or Tracer())
+        self._leave(found)
+        return found
+
+    def record(
+        self, run: TracedRun, arguments: tuple[Any, ...], known: Sequence[Value]
+    ) -> Recording:
+        """The arrays of a run; raises a CompileError for nodes that no program can contain."""
+        try:
+            return record(run.tracer, run.outputs.values, known)
+        except Unrecordable as error:
+            self.refuse(REASONS[error.reason], error.node, arguments)
+
+    def refuse(
+        self, reason: str, node: int, arguments: tuple[Any, ...],
+        sort: type[CompileError] = CompileError,
+    ) -> NoReturn:  # fmt: skip
+        """Raise a CompileError about the line that made a node; runs again to find it."""
+        tracer = LineTracer(node)
+        self.run(arguments, tracer)
+        where = tracer.line or f"in {name_of(self.fn)}"
+        raise sort(f"cannot be compiled: {reason}\n  at {where}")
+
+    def left(
+        self, captured: Surroundings, run: TracedRun, arguments: tuple[Any, ...]
+    ) -> list[Left]:
+        """What the function leaves behind; the Values in it become outputs.
+
+        Raises a CompileError for what only a call that runs could leave.
+        """
+        put, changed = captured.left()
+        known = {id(v): node for node, v in enumerate(run.tracer.nodes)}
+        for x, before in changed:
+            nodes = [known[id(v)] for v in values_in(list(x)) if id(v) in known]
+            if nodes:
+                try:
+                    self.refuse(KEPT_IN_LIST, nodes[0], arguments)
+                finally:
+                    x.clear()
+                    x.extend(before) if hasattr(x, "extend") else x.update(before)
+        self.places = [(x.where, x.key) for x in put if x.values(known)]
+        return self._leave(run)
+
+    def _leave(self, run: TracedRun) -> list[Left]:
+        """What a run has left where the first one left something."""
+        if not self.places:
+            return []
+        known = {id(v): node for node, v in enumerate(run.tracer.nodes)}
+        left = [Left(where, key, where[key]) for where, key in self.places if key in where]
+        found = {id(v): v for x in left for v in x.values(known)}
+        run.outputs.values += found.values()
+        run.outputs.left = len(found)
+        return left

@@ -1,0 +1,174 @@
+"""From a function and its arguments to a recording that can be trusted, or a CompileError."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any, NoReturn
+
+import numpy as np
+
+from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others
+from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
+from micrograd.compiler.trace.forms import name_of, other_forms
+from micrograd.compiler.trace.reachable import generators_of, leaves_of
+from micrograd.compiler.trace.runs import TracedRun, TracedRuns
+from micrograd.compiler.trace.surroundings import Surroundings
+from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.trace.tracer import Missed, Tracer, UndecidedError, random_states
+from micrograd.compiler.trace.trials import with_choices
+from micrograd.engine import Value
+from micrograd.errors import CompileError
+from micrograd.gradients import grad
+
+
+class DifferentError(CompileError):
+    """A trace does not do what the function does as it is."""
+
+
+class Traceable:
+    """A function to be traced, with the parameters that are known beforehand."""
+
+    def __init__(self, fn: Callable[..., Any], known: Sequence[Value], mean: bool = False) -> None:
+        self.fn = fn
+        self.known = list(known)
+        self._runs = TracedRuns(fn, mean)
+
+    def trace(self, arguments: tuple[Any, ...]) -> Traced:
+        """Trace as it is; if numbers decide what happens, rewritten; or for these decisions.
+
+        Raises a CompileError that names the user's line for what cannot be compiled.
+        """
+        runs = self._runs
+        try:
+            traced = self._trace(arguments)
+            if traced.captured is None or not traced.captured.asks_types or runs.mean:
+                return traced
+            self._compare(traced, arguments)
+            return traced
+        except (UndecidedError, DifferentError) as error:
+            first = error
+        why = str(first)
+        for form in other_forms(self.fn, runs.mean):
+            runs.form, runs.places = form, []
+            try:
+                traced = self._trace(arguments)
+                self._compare(traced, arguments)
+            except CompileError as error:
+                more = str(error).removeprefix("cannot be compiled: ")
+                if form.sides is not None and more not in why:
+                    why += f"\n  and with both sides of branches traced, {more}"
+                continue
+            return traced
+        raise UndecidedError(why)
+
+    def _trace(self, arguments: tuple[Any, ...]) -> Traced:
+        """Trace in this form, with several sets of integers if they index lists."""
+        start = perf_counter()
+        runs = self._runs
+        generators = generators_of(self.fn)
+        before = random_states(generators)
+        captured = Surroundings(self.fn)
+        if captured.asks_truths and runs.form.sides is None:
+            raise UndecidedError(
+                "cannot be compiled: `is True`, or `case True`, asks for a truth that may be traced"
+            )
+        run = runs.run(arguments)
+        left = runs.left(captured, run, arguments)
+        drew = random_states(generators) != before
+        if run.tracer.indexed:
+            recording = runs.record(run, arguments, self.known or leaves_of(self.fn))
+            traced = with_choices(runs, run, recording, arguments)
+        else:
+            traced = Traced(runs.record(run, arguments, self.known), run.made, run.outputs)
+        if drew:
+            self._refuse_randomness(traced, arguments)
+        captured.drop_changed()
+        traced.captured = captured
+        traced.left = left
+        traced.loss = run.loss
+        traced.form = runs.form
+        traced.form.expected = [holds for _, holds in run.tracer.decisions]
+        traced.form.why = run.tracer.reasons
+        traced.milliseconds = 1e3 * (perf_counter() - start)
+        return traced
+
+    def verify(self, traced: Traced, arguments: tuple[Any, ...]) -> bool:
+        """Trace again and raise a CompileError unless the program is the same.
+
+        Finds what changes from call to call: randomness, counters, globals. False if an integer
+        is past the tables as they were seen.
+        """
+        runs = self._runs
+        runs.places = [(x.where, x.key) for x in traced.left]
+        runs.form = traced.form
+        run = runs.run(arguments)
+        if len(run.tracer.decisions) != len(traced.form.expected or ()):
+            raise Missed
+        ids = np.array(run.made.ids, np.int64)
+        if traced.past_tables(ids):
+            return False
+        known = traced.recording.parameters
+        again = runs.record(run, arguments, known)
+        traced.loss = run.loss
+        traced.check_constants(run.outputs, self.fn)
+        if len(again.parameters) != len(known):
+            runs.refuse("another parameter is used than in the call before", 0, arguments)
+        try:
+            if traced.choices is not None:
+                traced.choices.check(again, ids)
+                traced.note(run.made)
+            else:
+                check_same(traced.recording, again)
+        except Divergence as divergence:
+            runs.refuse(divergence.reason, divergence.node, arguments)
+        if runs.form.sides is not None and not traced.verified:
+            self._compare_run(run, known, arguments)
+        return True
+
+    def again(self, arguments: tuple[Any, ...], tracer: Tracer) -> None:
+        """Run the function once more, watched by this tracer."""
+        self._runs.run(arguments, tracer)
+
+    def _compare(self, traced: Traced, arguments: tuple[Any, ...]) -> None:
+        """Raise a CompileError unless the function itself does the same, on other numbers, too."""
+        runs = self._runs
+        form, known = runs.form, traced.recording.parameters
+        self._compare_run(runs.run(arguments), known, arguments)
+        if form.sides is None or form.sides.unbounded:
+            return
+        expected = form.expected
+        for other in others(arguments, len(traced.recording)):
+            theirs = eager_numbers(self.fn, other, known)
+            if theirs is None:
+                continue
+            form.expected = None
+            try:
+                self._compare_run(runs.run(other), known, other, theirs)
+            except (UndecidedError, Missed):
+                continue  # there will be another program
+            finally:
+                form.expected = expected
+
+    def _compare_run(
+        self, run: TracedRun, known: Sequence[Value], arguments: tuple[Any, ...],
+        theirs: list[float] | None = None,
+    ) -> None:  # fmt: skip
+        theirs = theirs or eager_numbers(self.fn, arguments, known)
+        if theirs is None:
+            return
+        loss = run.outputs.values[0]
+        aux = run.outputs.rebuild([v._data for v in run.outputs.values])
+        slopes = [g._data for g in grad(loss, list(known))]
+        if not agree([loss._data, *slopes, *numbers_in(aux)], theirs, len(slopes)):
+            raise DifferentError(
+                f"cannot be compiled: {name_of(self.fn)} traced would not be what it is eagerly; "
+                "write its branches with micrograd.where"
+            )
+
+    def _refuse_randomness(self, traced: Traced, arguments: tuple[Any, ...]) -> NoReturn:
+        runs = self._runs
+        again = runs.record(runs.run(arguments), arguments, traced.recording.parameters)
+        same = len(again) == len(traced.recording)
+        node = different_constant(traced.recording, again) if same else 0
+        runs.refuse("random numbers are drawn, and would be the same in every run", node, arguments)

@@ -1,0 +1,126 @@
+"""Traces of one function with other integers: what differs among them depends on integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.codes import Ids, Mask
+from micrograd.compiler.trace.differences import Divergence
+from micrograd.compiler.trace.integers import limit, more_integers, solve, with_integers
+from micrograd.compiler.trace.reachable import lengths_of
+from micrograd.compiler.trace.recording import Recording
+from micrograd.compiler.trace.runs import TracedRun, TracedRuns
+from micrograd.compiler.trace.stand_ins import IndexGroup
+from micrograd.compiler.trace.traced import ANY, Traced
+from micrograd.compiler.trace.tracer import UndecidedError
+
+
+def with_choices(
+    runs: TracedRuns, run: TracedRun, first: Recording, arguments: tuple[Any, ...]
+) -> Traced:
+    """The trace of a run in which integers index lists, with choices from tables."""
+    try:
+        trials = Trials(runs, run, first, arguments)
+        extents = trials.extents(lengths_of(runs.fn))
+        trials.vary(extents)
+        return trials.solved(extents)
+    except Divergence as divergence:
+        runs.refuse(divergence.reason, divergence.node, arguments, UndecidedError)
+
+
+class Trials:
+    """Traces of a function with other integers: what differs among them depends on integers."""
+
+    def __init__(
+        self, runs: TracedRuns, run: TracedRun, first: Recording, arguments: tuple[Any, ...]
+    ) -> None:
+        made = run.made
+        self._runs, self._run, self._first = runs, run, first
+        self._arguments = arguments
+        self._ids = np.array(made.ids, np.int64)
+        number: dict[IndexGroup, int] = {}
+        groups = [number.setdefault(group, len(number)) for group in made.ids_group]
+        self._group = np.array(groups, np.int64)  # of each integer
+        self._indexed = np.zeros(len(self._ids), bool)
+        self._recordings, self._tried = [first], [self._ids]
+        self._traced = Traced(first, made, run.outputs)
+        for slot, line in run.tracer.indexed.items():
+            if slot < 0:
+                continue
+            if self._ids[slot] < 0:
+                raise UndecidedError(
+                    "cannot be compiled: a negative integer indexes a list from its end\n"
+                    f"  at {line}"
+                )
+            self._indexed[slot] = True
+        self._traced.note(made)
+
+    def extents(self, guesses: set[int]) -> Ids:
+        """How long the tables are that each integer indexes, found by trial; see `limit`."""
+        extents = np.ones(len(self._ids), np.int64)
+        for group in np.unique(self._group[self._indexed]).tolist():
+            own = self._group == group
+            last: list[tuple[TracedRun, Ids]] = []
+
+            def works(x: int, own: Mask = own, last: list[tuple[TracedRun, Ids]] = last) -> bool:
+                new = np.where(own, x, self._ids)
+                other = self._attempt(new)
+                if other is not None:
+                    last[:] = [(other, new)]
+                return other is not None
+
+            extents[own] = limit(works, int(self._ids[own].max()), guesses)
+            for other, new in last:
+                self._keep(other, new)
+        return extents
+
+    def vary(self, extents: Ids) -> None:
+        """Trace with more integers, as many as tell apart what depends on which."""
+        for new in more_integers(self._ids, self._group, self._tried[1:], extents):
+            other = self._attempt(new)
+            if other is not None:
+                self._keep(other, new)
+
+    def solved(self, extents: Ids) -> Traced:
+        """The trace, with choices for what differs; raises a Divergence if none explain it."""
+        self._recordings[0] = replace(self._first, parameters=self._recordings[-1].parameters)
+        choices = solve(self._recordings, np.stack(self._tried), extents)
+        chosen = {slot for slot, _, _ in choices.tables}
+        for slot, line in self._run.tracer.indexed.items():
+            if slot >= 0 and slot not in chosen and extents[slot] > 1:
+                raise UndecidedError(
+                    "cannot be compiled: a run-time integer indexes something that is no table of "
+                    f"Values, or is not used\n  at {line}"
+                )
+        traced = self._traced
+        traced.choices, traced.recording = choices, choices.recording
+        of_tables = np.isin(self._group, self._group[self._indexed])
+        traced.extents = np.where(of_tables, extents, ANY)
+        traced.verified = True
+        return traced
+
+    def _attempt(self, new: Ids) -> TracedRun | None:
+        """A run with these integers; None if one is past the end of its list."""
+        arguments = with_integers(self._arguments, new)
+        try:
+            other = self._runs.run(arguments)
+        except IndexError:
+            return None
+        rows, others = ([id(v._row) for v in r.tracer.nodes] for r in (self._run, other))
+        if len(rows) != len(others):
+            reason = "what is computed depends on a run-time integer"
+            differ = (a != b for a, b in zip(rows, others, strict=False))
+            node = next((i for i, different in enumerate(differ) if different), len(rows) - 1)
+            self._runs.refuse(reason, node, self._arguments, UndecidedError)
+        return other
+
+    def _keep(self, other: TracedRun, new: Ids) -> None:
+        # All traces number the parameters alike: those of the traces before come first.
+        known = self._recordings[-1].parameters
+        self._recordings.append(self._runs.record(other, self._arguments, known))
+        self._traced.check_constants(other.outputs, self._runs.fn)
+        self._tried.append(new)
+        self._traced.note(other.made)
