@@ -117,7 +117,7 @@ def test_every_row_of_the_table_is_written_to_its_output() -> None:
     for row in OPS.values():
         for static, numbers in itertools.product(row.static_samples or (None,), (1, 1000)):
             lines = call_of(row.name, () if static is None else (static,), numbers).lines
-            assert all("{out}" in x or re.match(r"mask = |part\d+ = ", x) for x in lines)
+            assert all("{out}" in x or re.match(r"(mask|taken|part)\d* = ", x) for x in lines)
             assert "{out}" in lines[-1]
 
 
@@ -129,13 +129,42 @@ def test_every_row_of_the_table_is_written_to_its_output() -> None:
         ("pow_static", (3.0,), ["np.multiply(np.multiply({0}, {0}), {0}, {out})"]),
         ("pow_static", (-2.0,), ["part0 = np.divide({c[0]}, {0})",
                                  "np.multiply(part0, part0, {out})"]),
-        ("softplus", (), ["part0 = np.log1p(np.exp(np.multiply(np.fabs({0}), {c[1]})))",
-                          "{out}[...] = np.where(np.greater({0}, {c[0]}), np.add({0}, part0), "
-                          "part0)"]),
+        ("softplus", (), ["mask = np.greater({0}, {c[0]})",
+                          "part0 = np.log1p(np.exp(np.multiply(np.absolute({0}), {c[1]})))",
+                          "taken = np.add({0}, part0)", "{out}[...] = part0",
+                          "np.putmask({out}, mask, taken)"]),
     ],
 )  # fmt: skip
 def test_rows_are_few_calls(row: str, static: tuple[float, ...], lines: list[str]) -> None:
     assert list(call_of(row, static).lines) == lines
+
+
+def folded(x: float) -> float:
+    return 1.0 - x if x > 1.0 else 1.0 + x if x < -1.0 else x * x
+
+
+def test_branches_in_branches_have_masks_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(OPS["relu"], name="folded", f=folded, compiled=folded)
+    monkeypatch.setitem(OPS, "folded", row)
+    for base in (20, 40):
+        executable = loaded(program_of(each("folded", at(20), at(base))))[0]
+        executable.work[base : base + N] = given = np.linspace(-3.0, 3.0, N)
+        executable.run()
+        np.testing.assert_array_equal(executable.work[20 : 20 + N], list(map(folded, given)))
+
+
+def test_what_rows_share_is_computed_once_until_it_is_another() -> None:
+    first, second = each("sigmoid", at(20), at(0)), each("sigmoid_slope", at(40), at(0))
+    product = each(TERM, at(60), at(20), at(40))
+    executable = assert_same(program_of(first, second, product, kept=60), kept=60)
+    assert executable.source.count("np.exp") == 1
+    over = each("tanh", at(0), at(20))
+    executable = assert_same(program_of(first, over, second, product, kept=60), kept=60)
+    assert executable.source.count("np.exp") == 2
+    in_place = each("sigmoid", at(20), at(20))
+    later = each("sigmoid_slope", at(40), at(20))
+    executable = assert_same(program_of(in_place, later, product, kept=60), kept=60)
+    assert executable.source.count("np.exp") == 2
 
 
 def clipped(x: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from micrograd.compiler.backends.numpy.parts import Parts
 from micrograd.compiler.backends.numpy.rows import call_of, is_choice
 from micrograd.compiler.backends.numpy.terms import TermLines
 from micrograd.compiler.nest.axes import along, merged, ordered
@@ -22,7 +23,7 @@ from micrograd.compiler.nest.ir import (
     Shape,
     Statement,
 )
-from micrograd.compiler.nest.spans import span
+from micrograd.compiler.nest.spans import span, writes
 from micrograd.compiler.nest.touches import Touches, latest
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -34,11 +35,12 @@ class Writer(TermLines):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._copies: list[tuple[str, str]] = []
+        self._parts = Parts()
         if program.loss is None:
             self._update(program)
         else:
             self._loss(program, program.loss)
-        lines = [f"    {line}" for line in self._lines]
+        lines = [f"    {self._parts.named(line)}" for line in self._lines]
         self.function = "\n".join(["def run():", *lines])
 
     @property
@@ -85,6 +87,8 @@ class Writer(TermLines):
         for self._place, nest in enumerate(nests):
             self._used = 0
             self._nest(nest)
+            for x in writes(nest):
+                self._parts.overwritten(span(x, nest.extents))
 
     def _nest(self, nest: Nest) -> None:
         if nest.starts is not None:
@@ -127,22 +131,25 @@ class Writer(TermLines):
             call = call_of(s.row, static, math.prod(extents))
             inputs = [self._view(x, extents) for x in s.inputs]
             constants = [self._constant(number) for number in call.constants]
-            for text in call.lines:
-                self._line(text.format(*inputs, out=self._view(s.out, extents), c=constants))
+            names = {"out": self._view(s.out, extents), "c": constants}
+            read = [span(x, extents) for x in s.inputs]
+            written = (text.format(*inputs, **names) for text in call.lines)
+            for line in self._parts.lines(written, read):
+                self._line(line)
 
     def _choice(self, s: Statement, extents: Shape) -> None:
-        """A choice by booleans: one number where they are true, an array elsewhere."""
-        _mask, number, other = s.inputs
-        out = self._view(s.out, extents)
-        single = not any(number.strides) and not span(number, extents).meets(span(s.out, extents))
-        x = self._view(Affine(number.space, number.base, ()), ()) if single else None
+        """A choice by booleans: what is taken elsewhere, and the rest over it."""
+        mask, number, other = s.inputs
+        out, written = self._view(s.out, extents), span(s.out, extents)
         names = [self._view(operand, extents) for operand in s.inputs]
-        if x is None:
+        if any(span(x, extents).meets(written) for x in (mask, number)):
             self._line(f"{out}[...] = np.where({', '.join(names)})")
             return
+        if not any(number.strides):
+            names[1] = self._view(Affine(number.space, number.base, ()), ())
         if other != s.out:
             self._line(f"{out}[...] = {names[2]}")
-        self._line(f"np.putmask({out}, {names[0]}, {x})")
+        self._line(f"np.putmask({out}, {names[0]}, {names[1]})")
 
     def _copied(self, s: Statement, extents: Shape) -> str:
         """The view that a statement copies in the end, of a temporary if it does not last."""
@@ -175,7 +182,8 @@ class Writer(TermLines):
     def _contraction(self, nest: Nest) -> None:
         term, (out, shape, axes, dense) = nest.first, self._reduced(nest)
         start = self._begun(out, ()) if term.accumulate else ("", 1.0)
-        free = dense and start[0] != out
+        scaled = term.coefficient != 1.0 and not shape  # a single number is slow to change in place
+        free = dense and start[0] != out and not scaled
         result = self._sums(nest, axes, out if free else self._temporary(shape))
         if term.accumulate:
             self._add(start, out, [result], term.coefficient, shape)

@@ -21,7 +21,8 @@ from micrograd.symbolic import NEGATION, Branch, Symbol
 UFUNCS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "<": "less", ">": "greater",
           "<=": "less_equal", ">=": "greater_equal", "==": "equal", "!=": "not_equal",
           "pow": "power", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
-          "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}  # fmt: skip
+          "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+          "fabs": "absolute"}  # fmt: skip
 FEW = 64  # numbers, for which a call costs more than what it does
 BY_KEYWORD = ("maximum", "minimum")  # where NumPy deprecates the output by place
 
@@ -91,6 +92,7 @@ class _Writer:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.constants: list[float] = []
+        self._masks = 0
         self._uses: Counter[str] = Counter()  # of what is computed, by how many
         self._shared: dict[str, str] = {}  # the name of what has been computed for several
 
@@ -109,12 +111,10 @@ class _Writer:
         """Lines that leave the tree's value in `{out}`."""
         if isinstance(node, Branch):
             node = _simplified(node)
-        if isinstance(node, Branch) and isinstance(node.yes, float):
-            self.lines.append(f"mask = {self._text(node.condition)}")
-            self.write(node.no)
-            self.lines.append(f"np.putmask({{out}}, mask, {self._text(node.yes)})")
+        if isinstance(node, Branch) and not _is_input(node.yes):
+            self._masked(node)
             return
-        if not isinstance(node, Symbol) or not node.operands:
+        if not isinstance(node, Symbol) or not node.operands or self._uses[repr(node)] > 1:
             self.lines.append(f"{{out}}[...] = {self._text(node)}")
             return
         inner = {repr(x): x for x in node.operands if isinstance(x, Symbol)}
@@ -127,6 +127,18 @@ class _Writer:
                 self.write(first)
                 texts = ["{out}" if repr(x) == key else self._text(x) for x in node.operands]
         self.lines.append(self._call(node, texts or list(map(self._text, node.operands)), "{out}"))
+
+    def _masked(self, node: Branch) -> None:
+        """What there is otherwise, and then the rest over it: faster than np.where."""
+        self._masks += 1
+        mask = f"mask{self._masks}" if self._masks > 1 else "mask"
+        self.lines.append(f"{mask} = {self._text(node.condition)}")
+        taken = self._text(node.yes)
+        if not isinstance(node.yes, float):
+            taken, text = mask.replace("mask", "taken"), taken
+            self.lines.append(f"{taken} = {text}")
+        self.write(node.no)
+        self.lines.append(f"np.putmask({{out}}, {mask}, {taken})")
 
     def _text(self, node: Any) -> str:
         """An expression, whose parts are new arrays."""
@@ -160,6 +172,10 @@ class _Writer:
             raise LookupError(name)
         into = [f"out={out}" if name in BY_KEYWORD else out] if out else []  # by place is faster
         return f"np.{name}({', '.join([*operands, *into])})"
+
+
+def _is_input(node: Any) -> bool:
+    return isinstance(node, Symbol) and not node.operands
 
 
 def _simplified(node: Branch) -> Any:
