@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from micrograd.ops import FLOATS, OPS, Op
 from micrograd.steps.step import Floats, InputRecord, Step
 from micrograd.text.words import check_language
 
 VANISHED, EXPLODED = 1e-3, 1e3  # gradients at the first layer, in those at the last
-SATURATED = 0.01  # of the largest slope of tanh or sigmoid
+SATURATED = 0.01  # of the slope at 0, of rows that level off on both sides
 FAR, APART = 30.0, 100.0  # size of an input, and of the largest input in that of the least
 NAMED = 6  # units or parameters in a line; of more, how many there are
-SLOPES = {"tanh": 1.0, "sigmoid": 0.25}  # the largest
+FAR_OUT = 1e3  # where a row that levels off has done so
 
 WORDS = {
     "dead": (
@@ -135,19 +137,41 @@ def layers_of(step: Step) -> tuple[LayerHealth, ...]:
     return tuple(_layer(step, *key, np.concatenate(at)) for key, at in outputs.items())
 
 
+@cache
+def steepness(name: str) -> float:
+    """The slope at 0 of a row that is level far out on both sides, and not the same; else 0.
+
+    >>> steepness("tanh"), steepness("sigmoid"), steepness("relu")
+    (1.0, 0.25, 0.0)
+    """
+    row = OPS[name]
+    if row.has_static:
+        return 0.0
+    ends, slopes = zip(*(_value_and_slope(row, x) for x in (-FAR_OUT, FAR_OUT, 0.0)), strict=True)
+    levels_off = slopes[:2] == (0.0, 0.0) and ends[0] != ends[1] and all(map(math.isfinite, ends))
+    return abs(slopes[2]) if levels_off else 0.0
+
+
+def _value_and_slope(row: Op, x: float) -> tuple[float, float]:
+    y = row.f(x)
+    return y, row.vjp(FLOATS, 1.0, y, x)[0] + 0.0
+
+
 def _layer(step: Step, name: str, kind: str, at: Any) -> LayerHealth:
     nodes = step.tape.nodes
     columns = [[nodes[i] for i in column if i >= 0] for column in at.T]
     dead, saturated, slopes = [], [], [0.0]
     for unit, column in enumerate(columns):
         ops = {node.op for node in column}
-        if ops == {"relu"} and all(node.value <= 0 for node in column):
+        row = OPS.get(ops.pop()) if len(ops) == 1 else None
+        if row is None or row.arity != 1:
+            continue
+        largest = max(abs(node.local[0]) for node in column)
+        if row.kink and not largest:
             dead.append(unit)
-        if len(ops) == 1 and ops <= SLOPES.keys():
-            largest = max(abs(node.local[0]) for node in column)
-            if largest <= SATURATED * SLOPES[column[0].op]:
-                saturated.append(unit)
-                slopes.append(largest)
+        elif largest <= SATURATED * steepness(row.name):
+            saturated.append(unit)
+            slopes.append(largest)
     values, gradients = rms(step.values(at)), rms(step.gradients(at))
     return LayerHealth(
         name, kind, len(columns), values, gradients, tuple(dead), tuple(saturated), max(slopes)
