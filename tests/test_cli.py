@@ -107,6 +107,8 @@ BAD = {
     "a device": ["step", "--parameters", "/dev/zero"],
     "no such file": ["step", "--parameters", "none.json"],
     "a folder as a file": ["step", "--parameters", "."],
+    "no path": ["step", "--parameters", "a\0b"],
+    "no folder": ["step", "--out", "a\0b"],
     "out is a file": ["step", "--out", "file"],
     "out below a file": ["step", "--out", "file/below"],
 }

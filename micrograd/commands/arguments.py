@@ -32,6 +32,13 @@ def finite(text: str) -> float:
     return number
 
 
+def path(text: str) -> Path:
+    """A file or a folder, by a name that there can be."""
+    if "\0" in text:
+        raise argparse.ArgumentTypeError(f"must be a path, got {text!r}, with a null character")
+    return Path(text)
+
+
 def whole(text: str) -> int:
     """A whole number from 1."""
     number = int(_apart(text))
@@ -84,7 +91,7 @@ whole.__name__ = decimals.__name__ = seed.__name__ = samples.__name__ = "whole n
 def add_out(parser: argparse.ArgumentParser) -> None:
     """The option --out, the folder that files go to."""
     parser.add_argument(
-        "--out", type=Path, default=Path("out"), metavar="DIR", help="where files go (%(default)s)"
+        "--out", type=path, default=Path("out"), metavar="DIR", help="where files go (%(default)s)"
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from micrograd.article import networks as article
@@ -15,6 +14,7 @@ from micrograd.commands.arguments import (
     finite,
     folder,
     formats,
+    path,
     seed,
     show,
     whole,
@@ -50,7 +50,7 @@ def add(commands: Any) -> None:
     add("--activation", type=str.lower, choices=list(article.ACTIVATIONS), default="relu")
     add("--loss", type=str.lower, choices=list(article.LOSSES), default="mse")
     add("--optimizer", type=str.lower, choices=list(article.OPTIMIZERS), default="sgd")
-    add("--parameters", type=Path, metavar="FILE",
+    add("--parameters", type=path, metavar="FILE",
         help=f"initial parameters: what micrograd.save wrote, or JSON: {WANTED}")  # fmt: skip
     add("--seed", type=seed, metavar="N", help="draw initial parameters with this seed (0)")
     add("--steps", type=whole, default=1, metavar="N",
