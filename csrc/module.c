@@ -10,6 +10,7 @@
 #include "many.h"
 #include "lists.h"
 #include "watch.h"
+#include "recorded.h"
 
 static PyMethodDef methods[] = {
     METHODS
@@ -62,20 +63,36 @@ static PyObject *configure(PyObject *module, PyObject *args) {
     return type;
 }
 
-static PyObject *watch(PyObject *module, PyObject *anybody) {
-    observed = PyObject_IsTrue(anybody);
-    return Py_NewRef(Py_None);
+/* watch(anybody, keeper): `keeper` watches alone, and only keeps what it sees; else it is None */
+static PyObject *watch(PyObject *module, PyObject *args) {
+    PyObject *keeper, *nodes, *leaves, *thread;
+    if (!PyArg_ParseTuple(args, "pO", &observed, &keeper)) return NULL;
+    Py_CLEAR(kept_nodes);
+    Py_CLEAR(kept_leaves);
+    if (keeper == Py_None) return Py_NewRef(Py_None);
+    nodes = PyObject_GetAttrString(keeper, "nodes");
+    leaves = PyObject_GetAttrString(keeper, "leaves");
+    thread = PyObject_GetAttrString(keeper, "thread");
+    if (nodes && leaves && thread) {
+        kept_thread = PyLong_AsUnsignedLong(thread);
+        kept_nodes = Py_NewRef(nodes);
+        kept_leaves = Py_NewRef(leaves);
+    }
+    Py_XDECREF(nodes);
+    Py_XDECREF(leaves);
+    Py_XDECREF(thread);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 #define FUNCTION(name, flags) {#name, function_##name, flags, NULL}
 static PyMethodDef functions[] = {
-    {"configure", configure, METH_VARARGS, NULL}, {"watch", watch, METH_O, NULL},
+    {"configure", configure, METH_VARARGS, NULL}, {"watch", watch, METH_VARARGS, NULL},
     FUNCTION(as_operand, METH_O), FUNCTION(make_leaf, METH_O), FUNCTION(make_leaves, METH_O),
     FUNCTION(record, METH_VARARGS), FUNCTION(compute, METH_VARARGS),
     FUNCTION(weighted_sum, METH_VARARGS), FUNCTION(zero_gradients, METH_O),
     FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
     FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
-    FUNCTION(packed, METH_O), FUNCTION(same_lists, METH_VARARGS), FUNCTION(same_entries, METH_VARARGS), {NULL}};
+    FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O), FUNCTION(same_lists, METH_VARARGS), FUNCTION(same_entries, METH_VARARGS), {NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "micrograd._native", NULL, -1, functions};

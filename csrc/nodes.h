@@ -72,24 +72,26 @@ static inline Value *new_operand(PyObject *number) {
     return v;
 }
 
-/* A finished operation, shown to observers. */
+/* What observers are shown: put into the list of the one who only keeps it, where that is all. */
+static PyObject *shown(Value *v, PyObject *kept, PyObject *tell) {
+    PyObject *told = NULL;
+    int well;
+    if (kept && PyThread_get_thread_ident() == kept_thread)
+        well = PyList_Append(kept, OBJECT(v)) == 0;
+    else well = (told = PyObject_CallFunctionObjArgs(tell, OBJECT(v), NULL)) != NULL;
+    Py_XDECREF(told);
+    if (!well) { Py_DECREF(OBJECT(v)); return NULL; }
+    return OBJECT(v);
+}
+
+/* A finished operation. */
 static inline PyObject *finished(Value *v) {
     PyObject_GC_Track(v);
-    if (UNLIKELY(observed)) {
-        PyObject *told = PyObject_CallFunctionObjArgs(tell_made, (PyObject *)v, NULL);
-        if (!told) { Py_DECREF(OBJECT(v)); return NULL; }
-        Py_DECREF(told);
-    }
-    return (PyObject *)v;
+    return UNLIKELY(observed) ? shown(v, kept_nodes, tell_made) : OBJECT(v);
 }
 
 static PyObject *told_leaf(Value *v) {
-    if (v && UNLIKELY(observed)) {
-        PyObject *told = PyObject_CallFunctionObjArgs(tell_leaf, (PyObject *)v, NULL);
-        if (!told) { Py_DECREF(OBJECT(v)); return NULL; }
-        Py_DECREF(told);
-    }
-    return (PyObject *)v;
+    return v && UNLIKELY(observed) ? shown(v, kept_leaves, tell_leaf) : OBJECT(v);
 }
 
 static inline void release(Value *v) {

@@ -52,6 +52,8 @@ static PyObject *rows[MOST_ROWS]; /* the row of the op table that a number stand
 static unsigned char arity[MOST_ROWS];
 static int row_count;
 static int observed;              /* whether anybody watches */
+static PyObject *kept_nodes, *kept_leaves; /* lists for what `kept_thread` makes, or NULL */
+static unsigned long kept_thread;
 static PyObject *owed;            /* writes gradients of Values in stores; NULL: there are none */
 
 #define OBJECT(v) ((PyObject *)(v))

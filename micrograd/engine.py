@@ -24,6 +24,7 @@ if TYPE_CHECKING or WHY_PYTHON:
     from micrograd.core.python_core import (
         PLAIN,
         Value,
+        as_arrays,
         as_operand,
         compute,
         floats_in,
@@ -72,6 +73,7 @@ __all__ = [
     "WHY_PYTHON",
     "More",
     "Value",
+    "as_arrays",
     "as_number",
     "as_operand",
     "compute",

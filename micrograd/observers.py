@@ -16,17 +16,21 @@ if TYPE_CHECKING:
     from micrograd.engine import Value
 
 active: tuple[Observer, ...] = ()  # replaced, never changed: it may be walked meanwhile
-told: list[Callable[[bool], None]] = []  # called with whether anybody watches, when that may change
+# Called with whether anybody watches, and the one who does if it is alone and only keeps what it
+# sees, when that may change.
+told: list[Callable[[bool, Keeper | None], None]] = []
 
 
 def _watch(observers: tuple[Observer, ...]) -> None:
     # Whoever is told never believes that nobody watches while somebody does, interrupted or not.
     global active
     for tell in told if observers else ():
-        tell(True)
+        tell(True, None)
     active = observers
-    for tell in told if not observers else ():
-        tell(False)
+    alone = observers[0] if len(observers) == 1 else None
+    keeper = alone if isinstance(alone, Keeper) and type(alone).made is Keeper.made else None
+    for tell in told if keeper or not observers else ():
+        tell(bool(observers), keeper)
 
 
 class Observer(ContextDecorator):
@@ -59,6 +63,22 @@ class Observer(ContextDecorator):
 
     def pulled(self, node: Value, gradient: float, of_inputs: list[float]) -> None:
         """`node`, whose gradient is known, has just added its share to those of its inputs."""
+
+
+class Keeper(Observer):
+    """Keeps what it sees in two lists, and does nothing else: a core may do that for it."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Value] = []
+        self.leaves: list[Value] = []
+
+    def made(self, node: Value) -> None:
+        """Keep a node."""
+        self.nodes.append(node)
+
+    def leaf(self, leaf: Value) -> None:
+        """Keep a leaf."""
+        self.leaves.append(leaf)
 
 
 def mine() -> tuple[Observer, ...]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,8 @@ import pytest
 import micrograd
 from micrograd import Value, engine, no_grad
 from micrograd.core import native_core, python_core
-from micrograd.ops import OPS, Op
+from micrograd.observers import Keeper
+from micrograd.ops import BY_HAND, OPS, Op
 
 native = pytest.mark.skipif(engine.CORE != "native", reason=engine.WHY_PYTHON or "native")
 
@@ -234,6 +236,70 @@ def test_observers_of_another_thread_see_nothing() -> None:
         thread.start()
         thread.join()
     assert len(results[0]) == 2
+
+
+# ---- what was recorded, as arrays --------------------------------------------------------------
+
+
+def arrays_of(core: Any, seed: int) -> tuple[Any, ...]:
+    """A random program as arrays, with names in place of objects."""
+    rng = random.Random(seed)
+    leaves = [core.make_leaf(rng.uniform(-2, 2)) for _ in range(4)]
+    nodes: list[Any] = []
+    wide = replace(BY_HAND, name="wide", vjp=lambda m, g, y, *xs: (0.0,) * len(xs))
+    for _ in range(60):
+        known = leaves + nodes
+        row = OPS[rng.choice(list(OPS))]
+        static = [rng.choice(row.static_samples)] if row.has_static else []
+        nodes.append(core.compute(row, tuple(rng.choice(known) for _ in range(row.arity)), *static))
+        if rng.random() < 0.2:
+            nodes.append(nodes[-1] / 2)
+        if rng.random() < 0.1:
+            nodes.append(core.record(wide, 1.0, tuple(rng.choice(known) for _ in range(5))))
+        if rng.random() < 0.1:
+            nodes.append(nodes[0])
+        if rng.random() < 0.1 and seed % 3:
+            nodes[-1].backward()
+    others = [nodes[-1], leaves[0], core.make_leaf(7.0), nodes[-1]]
+    marks = [v._mark for v in nodes + leaves]
+    found = core.as_arrays(nodes, others, OPS["tanh"])
+    assert marks == [v._mark for v in nodes + leaves]
+    rows, row, codes, statics, many, unknown, users = found
+    assert found[1:5] == core.as_arrays(nodes, others, OPS["tanh"])[1:5]
+    numbers = np.frombuffer(codes, np.int64)
+    assert len(numbers) == 3 * len(nodes) + len(others)
+    assert numbers.min() == -1 - len(unknown)
+    return ([getattr(x, "name", x) for x in rows], row, codes, statics, many,
+            [x.data for x in unknown], users)  # fmt: skip
+
+
+@native
+@pytest.mark.parametrize("seed", range(20))
+def test_recorded_arrays_are_the_same(seed: int) -> None:
+    assert arrays_of(engine, seed) == arrays_of(python_core, seed)
+
+
+@native
+@pytest.mark.parametrize("lists", [([1.0], []), ([], [None])])
+def test_arrays_of_what_is_no_value(lists: tuple[list[Any], list[Any]]) -> None:
+    with pytest.raises(TypeError, match="not a Value"):
+        engine.as_arrays(*lists, OPS["tanh"])
+
+
+def test_a_keeper_sees_its_own_thread_only() -> None:
+    keeper, seen = Keeper(), []
+    with keeper:
+        y = Value(2.0) * 3
+        thread = threading.Thread(target=lambda: seen.append(Value(1.0) * 3))
+        thread.start()
+        thread.join()
+        with no_grad():
+            z = y * 2
+        w = y + z
+    assert keeper.nodes == [y, z, w]
+    assert [v.data for v in keeper.leaves] == [2.0]
+    assert (y * 2)._row is not None
+    assert keeper.nodes == [y, z, w]
 
 
 # ---- nested lists ------------------------------------------------------------------------------

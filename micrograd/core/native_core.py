@@ -12,7 +12,7 @@ from micrograd import observers, ops
 from micrograd.core import notes, scalar
 
 BUILD = "`make native` builds it in a checkout, `pip install` where there is a C compiler"
-NAMES = ("as_operand", "compute", "floats_in", "gradients_of", "home_of", "make_leaf",
+NAMES = ("as_arrays", "as_operand", "compute", "floats_in", "gradients_of", "home_of", "make_leaf",
          "make_leaves", "move", "numbers_of", "owe", "packed", "record", "same_entries",
          "same_lists", "weighted_sum", "zero_gradients")  # fmt: skip
 
@@ -44,5 +44,5 @@ def load() -> dict[str, Any]:
     value = native.configure(scalar.Scalar, rows, ops.BY_HAND, notes.More, scalar.as_number,
                              observers.tell_made, observers.tell_leaf)  # fmt: skip
     observers.told.append(native.watch)
-    native.watch(bool(observers.active))
+    native.watch(bool(observers.active), None)
     return {"Value": value, "PLAIN": (value,)} | {name: getattr(native, name) for name in NAMES}

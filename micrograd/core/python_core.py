@@ -5,6 +5,7 @@ It says what the compiled core does, too: the tests compare the two to the bit.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
@@ -299,6 +300,53 @@ def floats_in(x: Any) -> tuple[bytes, tuple[int, ...]] | None:
         shape += lengths
         items = list(chain.from_iterable(items))
     return (array("d", items).tobytes(), tuple(shape)) if shape and sorts == {float} else None
+
+
+# ---- what was recorded, as arrays ---------------------------------------------------------------
+
+
+def as_arrays(
+    nodes: list[Value], others: list[Value], hidden: Op
+) -> tuple[list[Op | None], bytes, bytes, bytes, dict[int, bytes], list[Value], bytes]:
+    """What nodes are computed from: numbers instead of objects.
+
+    The rows that occur, None for leaves among the nodes; of each node the number of its row
+    (int32), the codes of up to three inputs (int64, -1 where there is none; `others` have theirs
+    behind them), and its static parameter (nan if it has none); the codes of nodes that take more;
+    the leaves, and for each the node that uses it first. A code is the number of a node, or
+    -2 - k for leaf k. Nodes of the row `hidden` are shown without inputs.
+    """
+    code = {id(v): i for i, v in reversed([*enumerate(nodes)])}
+    leaves: list[Value] = []
+    users, row, codes, statics = array("q"), array("i"), array("q"), array("d")
+    numbers: dict[int, int] = {}
+    rows: list[Op | None] = []
+    many: dict[int, bytes] = {}
+
+    def coded(x: Value, user: int) -> int:
+        found = code.get(id(x))
+        if found is None:
+            found = code[id(x)] = -2 - len(leaves)
+            leaves.append(x)
+            users.append(user)
+        return found
+
+    for i, v in enumerate(nodes):
+        own = v._row
+        number = numbers.setdefault(id(own), len(rows))
+        if number == len(rows):
+            rows.append(own)
+        row.append(number)
+        statics.append(math.nan if v._static is None or own is None else v._static)
+        inputs = [coded(x, i) for x in v._inputs] if own not in (None, hidden) else []
+        few = own is not None and len(inputs) <= 3 and len(inputs) == own.arity
+        if inputs and not few:
+            many[i] = array("q", inputs).tobytes()
+            inputs = []
+        codes.extend((*inputs, -1, -1, -1)[:3])
+    codes.extend(coded(x, len(nodes)) for x in others)
+    return (rows, row.tobytes(), codes.tobytes(), statics.tobytes(), many, leaves,
+            users.tobytes())  # fmt: skip
 
 
 # ---- whether things are still what they were ---------------------------------------------------

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import ROW_INDEX, ROWS
+from micrograd.compiler.codes import NONE, ROW_INDEX, ROWS
 from micrograd.compiler.trace.left import is_left
 from micrograd.compiler.trace.tracer import DETACH, LARGEST, PICK, SIDES, Read, Tracer
-from micrograd.engine import Value
+from micrograd.engine import Value, as_arrays
 from micrograd.ops import BY_HAND, OPS
 
 Codes = NDArray[np.int64]
@@ -62,59 +62,50 @@ def record(tracer: Tracer, outputs: Sequence[Value], given: Iterable[Value] = ()
 
     Raises Unrecordable for a node made before the trace and for a hand-written derivative.
     """
-    nodes = tracer.nodes
-    n = len(nodes)
-    a: list[Any] = [v._a if v._row is not PICK else None for v in nodes]
-    b: list[Any] = [v._b for v in nodes]
-    rows: list[Any] = [v._row for v in nodes]
-    row = _rows(rows)
-    many = _many(nodes, row)
-    # Every operand once, in the order of use: a and b of a node, then the others.
-    extra = [(i, x) for i, inputs in many.items() for x in inputs]
+    nodes, n = tracer.nodes, len(tracer.nodes)
     tables = [x for table, _ in tracer.chosen.values() for x in table]
-    objects = a + b + [x for _, x in extra] + list(outputs) + tables
-    ids = _ids(objects)
-    place = np.concatenate([
-        2 * np.arange(n), 2 * np.arange(n) + 1, [2 * i + 1 for i, _ in extra],
-        np.full(len(outputs) + len(tables), 2 * n),
-    ]).astype(np.int64)  # fmt: skip
-    codes = _node_codes(_ids(nodes), ids)
-    codes[ids == id(None)] = -2
-    leaves = np.nonzero(codes == -1)[0]
-    leaves = leaves[np.argsort(place[leaves], kind="stable")]
+    rows, numbers, inputs, static, lists, leaves, users = as_arrays(
+        nodes, [*outputs, *tables], PICK
+    )
+    row = _rows(rows, np.frombuffer(numbers, np.int32))
     found = _LeafNumbers(tracer, {id(v): i for i, v in enumerate(given)}, list(given))
-    codes[leaves] = found.codes([objects[i] for i in leaves.tolist()], ids[leaves], place[leaves])
-    codes[codes == -2] = -1
-    # A leaf that repeats a node's number has that node's code.
-    a_codes, b_codes = codes[:n], codes[n : 2 * n]
-    c_codes = np.full(n, -1)
-    lists: dict[int, Codes] = {}
-    at = 2 * n
-    for i, inputs in many.items():
-        own = codes[at : at + len(inputs)]
-        at += len(inputs)
-        if row[i] == LARGEST_OF:
-            lists[i] = own
-        else:
-            a_codes[i], b_codes[i], c_codes[i] = own
-    choices = _choices(tracer, codes[at + len(outputs) :])
-    number = {node: CHOICES + k for k, node in enumerate(tracer.chosen)}
-    for i in np.nonzero(_ids(rows) == id(PICK))[0].tolist():
-        a_codes[i] = number[id(nodes[i])]
+    of_leaves = found.codes(leaves, np.frombuffer(users, np.int64))
+
+    def coded(codes: bytes) -> Codes:
+        """A leaf that repeats a node's number has that node's code."""
+        raw = np.frombuffer(codes, np.int64)
+        leaf = raw < -1
+        result = raw.copy()
+        result[leaf] = of_leaves[-2 - raw[leaf]]
+        return result
+
+    codes = coded(inputs)
+    a, b, c = np.ascontiguousarray(codes[: 3 * n].reshape(n, 3).T)
+    others = codes[3 * n :]
+    if tracer.chosen:
+        place = {id(v): i for i, v in enumerate(nodes)}
+        a[[place[node] for node in tracer.chosen]] = CHOICES + np.arange(len(tracer.chosen))
     return Recording(
-        row, a_codes, b_codes, c_codes, _statics(nodes, row), _stops(tracer, row), lists,
-        np.array(found.constants, np.float64), found.parameters,
-        codes[at : at + len(outputs)], choices,
-        sides=np.nonzero(_ids(rows) == id(SIDES))[0],
+        row, a, b, c, _statics(np.frombuffer(static), row, rows, numbers), _stops(tracer, row),
+        {i: coded(codes) for i, codes in lists.items()},
+        np.array(found.constants, np.float64), found.parameters, others[: len(outputs)],
+        _choices(tracer, others[len(outputs) :]), sides=_nodes_of(SIDES, rows, numbers),
     )  # fmt: skip
 
 
-def _statics(nodes: list[Value], row: NDArray[np.int16]) -> NDArray[np.float64]:
+def _nodes_of(row: Any, rows: list[Any], numbers: bytes) -> Codes:
+    """The nodes of a row that the op table does not have."""
+    number = next((k for k, x in enumerate(rows) if x is row), NONE)
+    return np.nonzero(np.frombuffer(numbers, np.int32) == number)[0]
+
+
+def _statics(
+    given: NDArray[np.float64], row: NDArray[np.int16], rows: list[Any], numbers: bytes
+) -> NDArray[np.float64]:
     """The static parameter of each node that has one; a PICK is a power of 1."""
-    statics = np.full(len(nodes), np.nan)
     with_static = np.array([*[OPS[name].has_static for name in ROWS], False, False])[row]
-    for i in np.nonzero(with_static)[0].tolist():
-        statics[i] = 1.0 if nodes[i]._row is PICK else nodes[i]._static
+    statics = np.where(with_static, given, np.nan)
+    statics[_nodes_of(PICK, rows, numbers)] = 1.0
     return statics
 
 
@@ -137,32 +128,14 @@ def _ids(objects: Sequence[Any]) -> Codes:
     return np.fromiter(map(id, objects), np.int64, len(objects))
 
 
-def _rows(rows: Sequence[Any]) -> NDArray[np.int16]:
-    ids, first, inverse = np.unique(_ids(rows), return_index=True, return_inverse=True)
-    index = np.zeros(len(ids), np.int16)
+def _rows(rows: list[Any], numbers: NDArray[np.int32]) -> NDArray[np.int16]:
+    """The rows of nodes as numbers in the op table, and behind it."""
     special = {id(DETACH): DETACHED, id(LARGEST): LARGEST_OF, id(PICK): ROW_INDEX["pow_static"]}
-    for k, i in enumerate(first.tolist()):
-        row = rows[i]
+    for k, row in enumerate(rows):
         if row is BY_HAND or row is None:
-            raise Unrecordable(MADE_BY_HAND, i)
-        index[k] = special[id(row)] if id(row) in special else ROW_INDEX[row.name]
-    return index[inverse]
-
-
-def _many(nodes: list[Value], row: NDArray[np.int16]) -> dict[int, tuple[Value, ...]]:
-    """The nodes with other than one or two inputs, and these."""
-    wide = np.array([*[OPS[name].arity > 2 for name in ROWS], False, True])
-    return {i: nodes[i]._inputs for i in np.nonzero(wide[row])[0].tolist()}
-
-
-def _node_codes(nodes: Codes, ids: Codes) -> Codes:
-    """The number of the node with each id; -1 for what is no node of the trace."""
-    if not len(nodes):
-        return np.full(len(ids), -1)
-    order = np.argsort(nodes, kind="stable")
-    in_order = nodes[order]
-    at = np.minimum(np.searchsorted(in_order, ids), len(nodes) - 1)
-    return np.where(in_order[at] == ids, order[at], -1)
+            raise Unrecordable(MADE_BY_HAND, int(np.argmax(numbers == k)))
+    index = [special[id(x)] if id(x) in special else ROW_INDEX[x.name] for x in rows]
+    return np.array(index, np.int16)[numbers]
 
 
 class _LeafNumbers:
@@ -177,14 +150,15 @@ class _LeafNumbers:
         self._constant_of: dict[int, int] = {}  # id of a float: its number
         self._node_of: dict[int, int] = {}  # id of a node: its number
 
-    def codes(self, leaves: list[Value], ids: Codes, places: Codes) -> Codes:
-        """The code of each leaf; `places` tell the nodes that use them, for errors."""
-        _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
-        codes = np.zeros(len(first), np.int64)
-        for k in np.argsort(first).tolist():
-            i = int(first[k])
-            codes[k] = self._code(leaves[i], int(places[i]) // 2)
-        return codes[inverse]
+    def codes(self, leaves: list[Value], users: Codes) -> Codes:
+        """The code of each leaf; `users` are the nodes that use them, for errors."""
+        apart = self.made.union(self.tracer.inputs, self.tracer.sources)
+        known = {x: PARAMETERS + k for x, k in self.numbers.items() if x not in apart}
+        codes = [
+            known[id(v)] if id(v) in known and v._row is None else self._code(v, user)
+            for v, user in zip(leaves, users.tolist(), strict=True)
+        ]
+        return np.array(codes, np.int64)
 
     def _code(self, v: Value, user: int) -> int:
         static = v._static

@@ -24,7 +24,7 @@ from micrograd.core.copies import copied
 from micrograd.engine import Value, record
 from micrograd.errors import CompileError
 from micrograd.functions import apply
-from micrograd.observers import Observer
+from micrograd.observers import Keeper
 from micrograd.ops import BY_HAND, OPS
 from micrograd.tensors.generator import DEFAULT
 
@@ -288,12 +288,11 @@ class Side:
     condition: Any  # that it is taken
 
 
-class Tracer(Observer):
-    """What the program does, while entered."""
+class Tracer(Keeper):
+    """What the program does, while entered: its nodes, and the leaves that it makes."""
 
     def __init__(self) -> None:
-        self.nodes: list[Value] = []
-        self.leaves: list[Value] = []  # made by the program
+        super().__init__()
         self.inputs: dict[int, int] = {}  # id of a traced argument: its number
         self.sources: dict[int, Value] = {}  # id of a leaf that repeats a number: whose
         self.stopped: list[Value] = []  # nodes made inside `no_grad`
@@ -310,7 +309,6 @@ class Tracer(Observer):
         self.sides: list[Side] = []  # of branches, innermost last
         self.opposites: dict[int, Any] = {}  # id of a condition: its opposite
         self.chosen: dict[int, tuple[tuple[Value, ...], int]] = {}  # of each PICK: table, slot
-        self.made = self.nodes.append  # type: ignore[assignment,method-assign]  # a C function
 
     def cut(self, node: Value) -> None:
         """Keep what a node that `no_grad` turns into a leaf was, in another."""
@@ -355,10 +353,6 @@ class Tracer(Observer):
         if slot not in self.indexed:
             self.indexed[slot] = user_line()
 
-    def leaf(self, leaf: Value) -> None:
-        """Write down a leaf that the program makes."""
-        self.leaves.append(leaf)
-
     def read(self, v: Value) -> Any:
         """What `v.data` is to the program."""
         if isinstance(v, Read):
@@ -374,13 +368,13 @@ class LineTracer(Tracer):
     def __init__(self, node: int) -> None:
         super().__init__()
         self.line = ""
+        self._node = node
 
-        def made(made: Value) -> None:
-            if len(self.nodes) == node:
-                self.line = user_line()
-            self.nodes.append(made)
-
-        self.made = made  # type: ignore[assignment,method-assign]
+    def made(self, node: Value) -> None:
+        """Keep a node."""
+        if len(self.nodes) == self._node:
+            self.line = user_line()
+        self.nodes.append(node)
 
 
 def make_twin(node: Value) -> Value:
