@@ -28,6 +28,7 @@ from micrograd.compiler.trace.stand_ins import refilled
 
 MOST_COVERED = 1024  # the length of tables of which entries that are new are sought
 MOST_TRACES = 12
+MOST_ORDERS = 50  # in which two traces are sought that tell slots apart
 MOST_LENGTH = 1 << 24  # of a table that is sought by trial
 
 
@@ -166,28 +167,30 @@ def more_integers(ids: Ids, group: Ids, tried: list[Ids], extents: Ids) -> list[
     trace has had yet come first. `extents` is how long each slot's tables are.
     """
     done = [ids, *tried]
-    tries: list[Ids] = []
-    for _ in range(2):
-        tries.append(_untried_first(np.stack(done + tries), group, extents))
     random = np.random.default_rng(0)
+    for _ in range(MOST_ORDERS):
+        tries: list[Ids] = []
+        for _ in range(2):
+            tries.append(_untried_first(np.stack(done + tries), group, extents, random))
+        if _told_apart(np.stack(done + tries)[:, extents > 1]):
+            return tries
     while len(tries) < MOST_TRACES and not _told_apart(np.stack(done + tries)[:, extents > 1]):
         tries.append(random.integers(0, extents))
     return tries
 
 
-def _untried_first(done: Ids, group: Ids, extents: Ids) -> Ids:
-    """Integers for one trace: of each argument those that it has not had, then all in turn."""
+def _untried_first(done: Ids, group: Ids, extents: Ids, random: np.random.Generator) -> Ids:
+    """Integers for one trace: of each argument those that it has not had, then others, mixed."""
     new = np.zeros(len(group), np.int64)
     for argument in np.unique(group).tolist():
         own = np.nonzero(group == argument)[0]
         most = int(extents[own].max())
         if most > MOST_COVERED:
-            new[own] = (np.arange(len(own)) * 7919 + len(done) * 104729) % extents[own]
+            new[own] = random.integers(0, extents[own])
             continue
-        fresh = np.setdiff1d(np.arange(most), done[:, own])
-        shift = len(done) * (len(own) + 1)
-        others = (np.arange(len(own)) + shift) % most
-        new[own] = np.concatenate([fresh, others])[: len(own)] % extents[own]
+        fresh = random.permutation(np.setdiff1d(np.arange(most), done[:, own]))[: len(own)]
+        others = random.integers(0, most, len(own) - len(fresh))
+        new[own] = random.permutation(np.concatenate([fresh, others])) % extents[own]
     return new
 
 

@@ -97,6 +97,9 @@ class TracedRuns:
         Raises a CompileError for what only a call that runs could leave.
         """
         put, changed = captured.left()
+        if not put and not changed:
+            self.places = []
+            return []
         known = {id(v): node for node, v in enumerate(run.tracer.nodes)}
         for x, before in changed:
             nodes = [known[id(v)] for v in values_in(list(x)) if id(v) in known]

@@ -109,11 +109,11 @@ class Trials:
             other = self._runs.run(arguments)
         except IndexError:
             return None
-        rows, others = ([id(v._row) for v in r.tracer.nodes] for r in (self._run, other))
-        if len(rows) != len(others):
+        nodes, others = self._run.tracer.nodes, other.tracer.nodes
+        if len(nodes) != len(others):
             reason = "what is computed depends on a run-time integer"
-            differ = (a != b for a, b in zip(rows, others, strict=False))
-            node = next((i for i, different in enumerate(differ) if different), len(rows) - 1)
+            differ = (v._row is not w._row for v, w in zip(nodes, others, strict=False))
+            node = next((i for i, different in enumerate(differ) if different), len(nodes) - 1)
             self._runs.refuse(reason, node, self._arguments, UndecidedError)
         return other
 
