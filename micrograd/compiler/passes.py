@@ -71,6 +71,7 @@ class Compilation:
 
     graph: Graph = field(init=False)
     leaves: Leaves = field(init=False)
+    reached: np.ndarray | None = None  # the nodes that the loss is computed from, where asked
     touched: Touched = field(default_factory=lambda: Touched.none())
     flags: Ids = field(default_factory=lambda: np.zeros(0, np.int64))  # not 0 where chosen
     adjoints: Ids = field(init=False)  # of the parameters
@@ -153,9 +154,9 @@ def _updated(unit: Compilation) -> None:
     """What a step updates, and nodes that are not 0 where run-time integers have chosen."""
     g, leaves = unit.graph, unit.leaves
     if unit.trained:
-        on_the_way = reached(g, int(leaves.outputs[0]))
+        unit.reached = reached(g, int(leaves.outputs[0]))
         unit.graph, unit.touched = touched_by_step(
-            unit.trained, g, leaves, on_the_way, unit.places, unit.lanes > 0
+            unit.trained, g, leaves, unit.reached, unit.places, unit.lanes > 0
         )
         unit.flags = unit.touched.flags
 
@@ -168,7 +169,7 @@ def _gradient(unit: Compilation) -> None:
     if unit.mode != VALUE:
         kept = np.concatenate([leaves.outputs, unit.flags])
         loss = int(leaves.outputs[0])
-        active = differentiated(g, loss)
+        active = differentiated(g, loss, unit.reached)
         lanes = unit.in_lanes()
         unit.graph, unit.adjoints = gradient(g, loss, leaves.parameters, lanes, kept, active)
     size = len(unit.graph)

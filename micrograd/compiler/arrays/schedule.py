@@ -23,6 +23,7 @@ from micrograd.compiler.graph.graph import (
     Graph,
     levels,
     replace,
+    spans,
     used_by,
     users_of,
 )
@@ -214,27 +215,34 @@ class _Groups:
         swap = (v >= 0) & (group_v < group_u)
         u, v = np.where(swap, v, u), np.where(swap, u, v)
         group_u, group_v = np.where(swap, group_v, group_u), np.where(swap, group_u, group_v)
-        key = mixed(group_u) * np.uint64(3) + mixed(group_v + (1 << 32)) * np.uint64(5)
-        key += mixed(_bits(c)) + mixed(g.kind[node])
+        # Terms of a node that are alike mostly follow each other: runs stand for them.
+        changes = np.ones(len(terms), bool)
+        changes[1:] = node[1:] != node[:-1]
+        fresh = changes.copy()
+        for x in (group_u, group_v, _bits(c)):
+            changes[1:] |= x[1:] != x[:-1]
+        start = np.flatnonzero(changes)
+        length = np.diff(np.append(start, len(terms)))
+        key = mixed(group_u[start]) * np.uint64(3)
+        key += mixed(group_v[start] + (1 << 32)) * np.uint64(5)
+        key += mixed(_bits(c[start])) + mixed(g.kind[node[start]])
         classes, of_class = np.unique(key, return_inverse=True)
-        nodes, of_node = np.unique(node, return_inverse=True)
-        pairs, count = np.unique(of_node * len(classes) + of_class, return_counts=True)
+        nodes, of_node = node[fresh], np.cumsum(fresh[start]) - 1
+        pairs, of_pair = np.unique(of_node * len(classes) + of_class, return_inverse=True)
+        count = np.bincount(of_pair, length).astype(np.int64)
         pair_node, pair_class = pairs // len(classes), classes[pairs % len(classes)]
         which, exactly = flags[nodes].copy(), np.zeros(len(nodes), np.uint64)
         np.add.at(which, pair_node, mixed(pair_class))
         np.add.at(exactly, pair_node, mixed(pair_class + mixed(count)))
-        _, inverse = np.unique(which, return_inverse=True)
-        by_group = np.argsort(inverse[of_node], kind="stable")
-        bounds = np.searchsorted(inverse[of_node][by_group], np.arange(inverse.max() + 2))
-        first = np.full(inverse.max() + 1, len(nodes))
-        np.minimum.at(first, inverse, np.arange(len(nodes)))
-        for k in np.argsort(first, kind="stable").tolist():
-            own = by_group[bounds[k] : bounds[k + 1]]
-            members = nodes[inverse == k] if len(first) > 1 else nodes
-            ragged = len(np.unique(exactly[inverse == k])) > 1
+        for places in _in_order_of_first(which):
+            members = nodes[places]
+            ragged = bool((exactly[places] != exactly[places[0]]).any())
             group = Group(int(g.kind[members[0]]), members, ragged=ragged)
-            for same in _in_order_of_first(of_class[own]):
-                t = own[same]
+            own = np.zeros(len(nodes), bool)
+            own[places] = True
+            runs = np.flatnonzero(own[of_node])
+            for same in _in_order_of_first(of_class[runs]):
+                t = spans(start[runs[same]], length[runs[same]])
                 factors = [x[t] if x[t[0]] >= 0 else None for x in (u, v)]
                 group.terms.append(self._terms(group, node[t], factors, float(c[t[0]])))
             self.add(group)
@@ -304,9 +312,9 @@ def _classes(key: Hashes, members: Ids) -> list[Ids]:
 
 
 def _in_order_of_first(key: NDArray[np.generic]) -> list[Ids]:
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    if len(first) == 1:
+    if (key == key[0]).all():
         return [np.arange(len(key))]
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
     return [parts[k] for k in np.argsort(first).tolist()]

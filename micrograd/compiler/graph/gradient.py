@@ -32,9 +32,16 @@ def reached(g: Graph, loss: int) -> Mask:
     return used_by(g, seed, ~g.stop)
 
 
-def differentiated(g: Graph, loss: int) -> Mask:
-    """The nodes that get an adjoint: those between parameters and the loss."""
-    return users_of(g, g.kind == PARAMETER, ~g.stop) & reached(g, loss)
+def differentiated(g: Graph, loss: int, known: Mask | None = None) -> Mask:
+    """The nodes that get an adjoint: those between parameters and the loss.
+
+    `known` is what `reached` has found before nodes were added.
+    """
+    found = users_of(g, g.kind == PARAMETER, ~g.stop)
+    on_the_way = reached(g, loss) if known is None else known
+    found[: len(on_the_way)] &= on_the_way
+    found[len(on_the_way) :] = False
+    return found
 
 
 def gradient(

@@ -99,9 +99,14 @@ def evaluate(g: Graph, values: Floats | None = None) -> Floats:
 
 def levels(g: Graph) -> NDArray[np.int32]:
     """The longest path from a leaf to each node."""
-    near = _Neighbours(*edges(g)[::-1], len(g))
-    waiting = np.bincount(near.to, minlength=len(g))
-    level = np.zeros(len(g), np.int32)
+    return longest_paths(*edges(g), len(g))
+
+
+def longest_paths(users: Ids, used: Ids, size: int) -> NDArray[np.int32]:
+    """The longest path along these edges to each of so many nodes."""
+    near = _Neighbours(used, users, size)
+    waiting = np.bincount(near.to, minlength=size)
+    level = np.zeros(size, np.int32)
     ready = np.flatnonzero(waiting == 0)
     depth = narrow = 0
     while len(ready):
@@ -116,7 +121,7 @@ def levels(g: Graph) -> NDArray[np.int32]:
             continue
         level[ready] = depth
         depth += 1
-        nodes, times = counted(near.of(ready), len(g))
+        nodes, times = counted(near.of(ready), size)
         waiting[nodes] -= times
         ready = nodes[waiting[nodes] == 0]
     if waiting.any():

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from micrograd.compiler.nest.ir import Affine, Nest, Program, Shape, Space
@@ -53,8 +52,9 @@ class Touches:
 def view(times: NDArray[Any], x: Affine, extents: Iterable[int]) -> NDArray[Any]:
     """The entries of the addresses of an operand, each once unless its strides repeat it."""
     axes = [(n, s) for n, s in zip(extents, x.strides, strict=True) if s and n > 1]
-    shape = [n for n, _ in axes]
-    return as_strided(times[x.base :], shape, [s * times.itemsize for _, s in axes])
+    shape, size = [n for n, _ in axes], times.itemsize
+    strides = [s * size for _, s in axes]
+    return np.ndarray(shape, times.dtype, times, x.base * size, strides)  # type: ignore[arg-type]
 
 
 def latest(times: dict[Space, Times], x: Affine, extents: Shape) -> int:

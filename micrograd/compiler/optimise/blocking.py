@@ -22,6 +22,7 @@ from micrograd.compiler.nest.ir import (
     Repeat,
     Statement,
     elementwise,
+    size_of,
 )
 from micrograd.compiler.nest.spans import listed, reads, writes
 from micrograd.compiler.nest.touches import Touches, view
@@ -47,6 +48,9 @@ def blocked(program: Program, number_bytes: int) -> Program:
     refused = {n for k in rest for n in k.extents if n < 2 * LEAST_LINES * line}
     order: list[Nest | NestRun] = []
     while (extent := _shared_extent(rest, refused)) is not None:
+        if not _may_pay(rest, extent, number_bytes):
+            refused.add(extent)
+            continue
         before, run, after = _split(program, rest, extent)
         if _pays(run, number_bytes):
             order += [*before, run]
@@ -65,6 +69,16 @@ def _shared_extent(nests: list[Nest], refused: set[int]) -> int | None:
         for n in set(nest.extents if nest.is_plain else ()) - refused:
             counts[n] = counts.get(n, 0) + 1
     return max(counts, key=lambda n: (counts[n], n), default=None)
+
+
+def _may_pay(nests: list[Nest], extent: int, number_bytes: int) -> bool:
+    """False if all nests with an axis of this extent together touch too little for blocks."""
+    own = [nest for nest in nests if nest.is_plain and extent in nest.extents]
+    numbers = sum(
+        size_of([n for n, s in zip(nest.extents, x.strides, strict=True) if s])
+        for nest in own for x in {*reads(nest), *writes(nest)}
+    )  # fmt: skip
+    return len(own) > 1 and numbers * number_bytes >= LARGE_BYTES
 
 
 def _pays(run: NestRun, number_bytes: int) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import ROW, Graph, edges, levels, replace, used_by
+from micrograd.compiler.graph.graph import ROW, Graph, edges, longest_paths, replace, used_by
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.store import place_of
 from micrograd.optim.optimizer import wholes
@@ -117,7 +117,7 @@ class Conditions:
         self._of: dict[int, int] = {}
         self._incoming: dict[int, set[tuple[int, int]]] = {}
         if len(user):
-            level = levels(g)
+            level = longest_paths(user, used, len(g))
             order = np.lexsort((used, -level[used]))
             self._visit(zip(*(x[order].tolist() for x in (used, user, gate)), strict=True))
 
