@@ -54,7 +54,7 @@ def view(times: NDArray[Any], x: Affine, extents: Iterable[int]) -> NDArray[Any]
     axes = [(n, s) for n, s in zip(extents, x.strides, strict=True) if s and n > 1]
     shape, size = [n for n, _ in axes], times.itemsize
     strides = [s * size for _, s in axes]
-    return np.ndarray(shape, times.dtype, times, x.base * size, strides)  # type: ignore[arg-type]
+    return np.ndarray(shape, times.dtype, times, x.base * size, strides)
 
 
 def latest(times: dict[Space, Times], x: Affine, extents: Shape) -> int:

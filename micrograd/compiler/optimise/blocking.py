@@ -75,9 +75,10 @@ def _may_pay(nests: list[Nest], extent: int, number_bytes: int) -> bool:
     """False if all nests with an axis of this extent together touch too little for blocks."""
     own = [nest for nest in nests if nest.is_plain and extent in nest.extents]
     numbers = sum(
-        size_of([n for n, s in zip(nest.extents, x.strides, strict=True) if s])
-        for nest in own for x in {*reads(nest), *writes(nest)}
-    )  # fmt: skip
+        size_of(tuple(n for n, s in zip(nest.extents, x.strides, strict=True) if s))
+        for nest in own
+        for x in {*reads(nest), *writes(nest)}
+    )
     return len(own) > 1 and numbers * number_bytes >= LARGE_BYTES
 
 
