@@ -39,7 +39,7 @@ from micrograd.compiler.nest.ir import (
 from micrograd.compiler.nest.sequence import Part
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
-from micrograd.compiler.sequential.order import ranks
+from micrograd.compiler.sequential.order import is_narrow, ranks
 from micrograd.compiler.sequential.places import read_leaves
 from micrograd.compiler.sequential.sequence import InSequence, in_sequence
 from micrograd.compiler.trace.recording import Recording
@@ -194,9 +194,14 @@ def _schedule(unit: Compilation) -> None:
     if unit.apart is not None:
         pinned[origin >= 0] = unit.apart[origin[origin >= 0]]
     may_be_none = not unit.lanes and unit.apart is None
+    inner = unit.graph.kind > CONSTANT
+
+    def narrow() -> bool:
+        return is_narrow(unit.graph, unit.rank, ~inner)
+
     try:
         unit.groups, unit.of = schedule(
-            unit.graph, where.home, unit.in_lanes(), pinned, arrays=may_be_none
+            unit.graph, where.home, unit.in_lanes(), pinned, narrow if may_be_none else None
         )
     except NoArrays:
         roots = np.concatenate([unit.leaves.outputs, unit.flags])

@@ -50,8 +50,8 @@ def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """All programs are taken to have no arrays."""
     schedule = passes.schedule
 
-    def refused(*args: Any, arrays: bool = False) -> Any:
-        if arrays:
+    def refused(*args: Any) -> Any:
+        if args[4:] and args[4]:
             raise NoArrays
         return schedule(*args)
 
@@ -123,7 +123,7 @@ def test_arrays_and_sequences_give_the_same(program: Program, in_order: None) ->
     mine = f.value_and_grad(*program.arguments)
     with pytest.MonkeyPatch.context() as patch:
         schedule = passes.schedule
-        patch.setattr(passes, "schedule", lambda *args, arrays=False: schedule(*args))
+        patch.setattr(passes, "schedule", lambda *args: schedule(*args[:4]))
         g = micrograd.compile(loss, parameters=ps)
         theirs = g.value_and_grad(*program.arguments)
     assert unit_of(f).sequence is not None
@@ -254,8 +254,8 @@ def in_order_always() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         schedule = passes.schedule
 
-        def refused(*args: Any, arrays: bool = False) -> Any:
-            if arrays:
+        def refused(*args: Any) -> Any:
+            if args[4:] and args[4]:
                 raise NoArrays
             return schedule(*args)
 

@@ -7,6 +7,7 @@ as in causal attention, stay one group; such a group is ragged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,17 +108,23 @@ class NoArrays(Exception):  # noqa: N818  (a finding)
 
 
 def schedule(
-    g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids, arrays: bool = False
+    g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids,
+    narrow: Callable[[], bool] | None = None,
 ) -> tuple[list[Group], Ids]:
     """Groups in the order in which they can be computed, and the group of each node.
 
     `home` is 0 for a leaf that has no place yet, and else tells where it is: leaves of different
     homes are in different groups. `pinned` nodes are kept apart from others, those of different
-    numbers also from each other. With `arrays`, NoArrays is raised
-    as soon as there seem to be none.
+    numbers also from each other. With `narrow`, NoArrays is raised as soon as there seem to be
+    none; it is asked where levels are narrow.
     """
-    level = levels(g)
-    found = _Widths(level, g.kind) if arrays else None
+
+    def go_on() -> None:
+        if narrow and narrow():
+            raise NoArrays
+
+    level = levels(g, go_on)
+    found = _Widths(level, g.kind) if narrow else None
     groups = _Groups(g, level, lanes)
     for kind in (PARAMETER, INPUT, CONSTANT):
         for where in np.unique(home[g.kind == kind]).tolist():

@@ -7,7 +7,9 @@ list for all nodes. A term with `v = -1` is `c · u`, one with `u = -1` is the n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,10 @@ from micrograd.ops import OPS
 
 PARAMETER, INPUT, CONSTANT, SUM, LARGEST, ROW = range(6)
 
+IN_A_CIRCLE = (
+    "cannot be compiled: a list that a run-time integer indexes holds results that are computed "
+    "from what was chosen"
+)
 FEW, MANY, PATIENCE = 48, 192, 24  # nodes of a narrow front, of a wide one; rounds to wait
 
 
@@ -97,21 +103,26 @@ def evaluate(g: Graph, values: Floats | None = None) -> Floats:
     return done
 
 
-def levels(g: Graph) -> NDArray[np.int32]:
-    """The longest path from a leaf to each node."""
-    return longest_paths(*edges(g), len(g))
+def levels(g: Graph, where_narrow: Callable[[], None] | None = None) -> NDArray[np.int32]:
+    """The longest path from a leaf to each node; `where_narrow` is called before many rounds."""
+    return longest_paths(*edges(g), len(g), where_narrow)
 
 
-def longest_paths(users: Ids, used: Ids, size: int) -> NDArray[np.int32]:
+def longest_paths(
+    users: Ids, used: Ids, size: int, where_narrow: Callable[[], None] | None = None
+) -> NDArray[np.int32]:
     """The longest path along these edges to each of so many nodes."""
     near = _Neighbours(used, users, size)
-    waiting = np.bincount(near.to, minlength=size)
+    waiting = near.leading_to
     level = np.zeros(size, np.int32)
     ready = np.flatnonzero(waiting == 0)
     depth = narrow = 0
     while len(ready):
         narrow = narrow + 1 if len(ready) < FEW else 0
         if narrow > PATIENCE:
+            if where_narrow is not None:
+                where_narrow()
+            where_narrow = None
             count = waiting.tolist()
             found, starts = _narrow_levels(near.lists(), count, ready.tolist())
             waiting = np.array(count)
@@ -125,10 +136,7 @@ def longest_paths(users: Ids, used: Ids, size: int) -> NDArray[np.int32]:
         waiting[nodes] -= times
         ready = nodes[waiting[nodes] == 0]
     if waiting.any():
-        raise CompileError(
-            "cannot be compiled: a list that a run-time integer indexes holds results that are "
-            "computed from what was chosen"
-        )
+        raise CompileError(IN_A_CIRCLE)
     return level
 
 
@@ -163,10 +171,29 @@ class _Neighbours:
     """The nodes that edges lead to, by the node that they lead from."""
 
     def __init__(self, source: Ids, to: Ids, size: int) -> None:
-        self.to = to[np.argsort(source, kind="stable")]
-        self.count = np.bincount(source, minlength=size)
-        self.start = np.cumsum(self.count) - self.count
+        self._source, self._given = source, to
+        self._size = size
         self._lists: tuple[list[int], list[int]] | None = None
+
+    @cached_property
+    def to(self) -> Ids:
+        """What edges lead to, in the order of what they lead from."""
+        return self._given[np.argsort(self._source, kind="stable")]
+
+    @cached_property
+    def count(self) -> Ids:
+        """How many edges lead from each node."""
+        return np.bincount(self._source, minlength=self._size)
+
+    @cached_property
+    def start(self) -> Ids:
+        """Where those of each node start."""
+        return np.cumsum(self.count) - self.count
+
+    @property
+    def leading_to(self) -> Ids:
+        """How many edges lead to each node, counted anew."""
+        return np.bincount(self._given, minlength=self._size)
 
     def of(self, front: Ids) -> Ids:
         """The neighbours of these nodes, with repeats."""
@@ -192,39 +219,40 @@ def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
 
 
 def _found(near: _Neighbours, seed: Mask, through: Mask) -> Mask:
-    """What is found from the seeds: in wide fronts many nodes at once, in narrow ones one by one.
+    """The seeds, and what is in `through` and edges lead to from what is found.
 
-    A round of NumPy costs as much as dozens of nodes in plain Python, and chains have as many
-    rounds as nodes.
+    Nodes that no edge leads to, and that are no seeds, are lost, and so is what only they lead
+    to: these are few as a rule, and what is left is found. Narrow rounds are left to plain Python:
+    one of NumPy costs as much as dozens of nodes there.
     """
-    found = seed.copy()
-    front = np.flatnonzero(seed)
+    stays = seed | ~through  # whatever leads to it
+    waiting = near.leading_to
+    lost = ~seed & (~through | (waiting == 0))
+    front = np.flatnonzero(lost)
     narrow = 0
     while len(front):
         narrow = narrow + 1 if len(front) < FEW else 0
         if narrow > PATIENCE:
-            shut = found | ~through
-            closed = bytearray(shut.tobytes())
-            front, narrow = _narrow_search(near.lists(), closed, front.tolist()), 0
-            found |= np.frombuffer(closed, bool) & ~shut
-            continue
-        nodes = near.of(front)
-        front, _ = counted(nodes[~found[nodes] & through[nodes]], len(found))
-        found[front] = True
-    return found
+            count = waiting.tolist()
+            _lose(near.lists(), count, stays.tobytes(), front.tolist())
+            return seed | (through & (np.array(count) > 0))
+        nodes, times = counted(near.of(front), len(lost))
+        waiting[nodes] -= times
+        front = nodes[(waiting[nodes] == 0) & ~stays[nodes]]
+        lost[front] = True
+    return ~lost
 
 
-def _narrow_search(near: tuple[list[int], list[int]], closed: bytearray, stack: list[int]) -> Ids:
-    """Close what is found, while there is little to go on with; what there is then."""
+def _lose(
+    near: tuple[list[int], list[int]], waiting: list[int], stays: bytes, lost: list[int]
+) -> None:
+    """Count down what waits for what is lost, and lose what waits for nothing, unless it stays."""
     start, to = near
-    pop, push = stack.pop, stack.append
-    while stack and len(stack) < MANY:
-        n = pop()
+    for n in lost:
         for m in to[start[n] : start[n + 1]]:
-            if not closed[m]:
-                closed[m] = 1
-                push(m)
-    return np.array(stack, np.int64)
+            waiting[m] -= 1
+            if not waiting[m] and not stays[m]:
+                lost.append(m)
 
 
 def counted(nodes: Ids, size: int) -> tuple[Ids, Ids]:

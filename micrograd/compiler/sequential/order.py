@@ -11,9 +11,13 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask
-from micrograd.compiler.graph.graph import Graph, edges
+from micrograd.compiler.graph.graph import IN_A_CIRCLE, Graph, edges
+from micrograd.errors import CompileError
 
 LATER = np.iinfo(np.int64).max
+BACK = 1 << 48  # ranks of adjoints are not much less
+DEEP = 128  # levels: it does not pay to ask about fewer
+NARROW = 4  # nodes of a level on average: fewer are no arrays
 MOST_ROUNDS = 16  # of what is worked out for what is worked out besides, and so on
 
 
@@ -27,8 +31,22 @@ def ranks(size: int, nodes: Ids, differentiated: Ids, free: Ids) -> Ids:
     count = len(nodes)
     rank[:count] = nodes
     rank[free] = NONE
-    rank[count : count + len(differentiated)] = 2 * size - differentiated
+    rank[count : count + len(differentiated)] = BACK - differentiated
     return rank
+
+
+def is_narrow(g: Graph, rank: Ids, leaf: Mask) -> bool:
+    """Whether there are many levels of the program itself, without adjoints, of few nodes each."""
+    forward = (rank >= 0) & (rank < BACK // 2) & ~leaf
+    users, used = edges(g)
+    inner = forward[users] & forward[used]
+    start = np.concatenate([[0], np.cumsum(np.bincount(users[inner], minlength=len(g)))]).tolist()
+    uses = used[inner][np.argsort(users[inner], kind="stable")].tolist()
+    level = [0] * len(g)
+    for n in np.flatnonzero(forward).tolist():  # in the order in which they were recorded
+        level[n] = 1 + max([level[m] for m in uses[start[n] : start[n + 1]]], default=0)
+    deepest = max(level, default=0)
+    return deepest > DEEP and int(forward.sum()) < NARROW * deepest
 
 
 def program_order(g: Graph, rank: Ids, leaf: Mask) -> Ids:
@@ -83,5 +101,6 @@ def _sorted(order: Ids, place: Ids, users: Ids, used: Ids) -> Ids:
             waiting[m] -= 1
             if not waiting[m]:
                 heappush(ready, places[m])
-    assert len(done) == len(nodes), "a graph with a cycle"
+    if len(done) < len(nodes):
+        raise CompileError(IN_A_CIRCLE)
     return np.array(done, np.int64)

@@ -34,7 +34,7 @@ def add_up(
             loop = loops[k]
             if len(terms) != loop.turns:
                 continue
-            factors = [x[terms] for x in _factors(part) if x[terms[0]] >= 0]
+            factors = [x for x in _factors(part, terms) if x[0] >= 0]
             inputs = tuple(operands(np.stack(factors, 1)))
             out, c = Affine(WORK, free, (0,)), float(part.c[terms[0]])
             loop.sums.append(Statement(TERM, out, inputs, None, c, accumulate=True))
@@ -56,16 +56,17 @@ def is_added_up(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, n:
     return bool(2 * sum(found) > part.first[n + 1] - part.first[n])
 
 
-def _factors(part: Scalars) -> tuple[Ids, Ids]:
+def _factors(part: Scalars, terms: Ids) -> tuple[Ids, Ids]:
     """The factors that were made last, and the others; addresses rise in time."""
-    return np.maximum(part.u, part.v), np.minimum(part.u, part.v)
+    u, v = part.u[terms], part.v[terms]
+    return np.maximum(u, v), np.minimum(u, v)
 
 
 def _trim(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, long: list[int]) -> None:
     spans: dict[int, tuple[int, int]] = {}
     for n in long:
         for k, terms in _classes(part, base, turns, n):
-            own = _factors(part)[0][terms] - base
+            own = _factors(part, terms)[0] - base
             first, last = spans.get(k, (0, loops[k].turns - 1))
             if len(terms) >= loops[k].turns - MOST_TRIMMED:
                 when = turns.turn[own]
@@ -80,7 +81,7 @@ def _trim(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, long: li
 def _classes(part: Scalars, base: int, turns: TurnOf, n: int) -> Iterator[tuple[int, Ids]]:
     """(loop, terms in the order of turns): those alike of a sum, one for each turn in a row."""
     t = np.arange(part.first[n], part.first[n + 1])
-    last, other = (x[t] for x in _factors(part))
+    last, other = _factors(part, t)
     own = np.where(last >= base, last - base, 0)
     inside = (last >= base) & (turns.loop[own] >= 0)
     t, own, other = t[inside], own[inside], other[inside]
