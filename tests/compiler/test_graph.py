@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from passes import largest_nodes, random_graph
+from hypothesis import given
+from hypothesis import strategies as st
+from passes import largest_nodes, many, random_graph
 
 from micrograd import CompileError
 from micrograd.compiler.codes import NONE
@@ -204,3 +206,22 @@ def test_floats_are_the_same_rows() -> None:
         assert evaluate(builder.graph())[lanes.ids][0] == getattr(FLOATS, name)(
             *[0.5, 0.5][: OPS[name].arity]
         )
+
+
+@many(40)
+@given(st.integers(0, 2**32), st.sampled_from(["wide", "chain", "both"]))
+def test_what_is_found_from_seeds_is_what_edges_lead_to(seed: int, shape: str) -> None:
+    rng = np.random.default_rng(seed)
+    size = {"wide": 60, "chain": 130, "both": 400}[shape]
+    users = np.repeat(np.arange(1, size), 1 if shape == "chain" else 2)
+    reach = {"wide": size, "chain": 1, "both": 3}[shape]
+    used = users - 1 - rng.integers(0, np.minimum(users, reach))
+    seeds, through = rng.random(size) < 0.05, rng.random(size) < 0.95
+    for source, to in ((users, used), (used, users)):
+        found = G._found(G._Neighbours(source, to, size), seeds, through)
+        expected, before = seeds, None
+        while before is None or (expected != before).any():
+            before = expected.copy()
+            expected = before.copy()
+            np.logical_or.at(expected, to, before[source] & through[to])
+        assert (found == expected).all()

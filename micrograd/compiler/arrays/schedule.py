@@ -108,7 +108,10 @@ class NoArrays(Exception):  # noqa: N818  (a finding)
 
 
 def schedule(
-    g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids,
+    g: Graph,
+    home: Ids,
+    lanes: Mask,
+    pinned: Mask | Ids,
     narrow: Callable[[], bool] | None = None,
 ) -> tuple[list[Group], Ids]:
     """Groups in the order in which they can be computed, and the group of each node.
