@@ -240,7 +240,8 @@ def _found(near: _Neighbours, seed: Mask, through: Mask) -> Mask:
         waiting[nodes] -= times
         front = nodes[(waiting[nodes] == 0) & ~stays[nodes]]
         lost[front] = True
-    return ~lost
+    known: Mask = ~lost
+    return known
 
 
 def _lose(
