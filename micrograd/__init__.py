@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from micrograd.diagnosis.diagnose import Diagnosis, diagnose
     from micrograd.exchange.from_torch import from_torch
     from micrograd.exchange.to_torch import to_torch
+    from micrograd.exporting.export import Export, export
     from micrograd.steps.record import record_step, record_steps
     from micrograd.tensors.creation import FloatTensor
     from micrograd.tensors.generator import manual_seed
@@ -41,6 +42,7 @@ __all__ = [
     "Compiled",
     "Derivation",
     "Diagnosis",
+    "Export",
     "FloatTensor",
     "History",
     "MicrogradError",
@@ -50,6 +52,7 @@ __all__ = [
     "derivation",
     "detect_anomaly",
     "diagnose",
+    "export",
     "fit",
     "from_torch",
     "grad",

@@ -67,6 +67,8 @@ HOMES: dict[str, tuple[str, str]] = {
     "enable_grad": ("micrograd.grad_mode", "enable_grad"),
     "set_grad_enabled": ("micrograd.grad_mode", "set_grad_enabled"),
     "is_grad_enabled": ("micrograd.grad_mode", "is_grad_enabled"),
+    "Export": ("micrograd.exporting.export", "Export"),
+    "export": ("micrograd.exporting.export", "export"),
     "from_torch": ("micrograd.exchange.from_torch", "from_torch"),
     "to_torch": ("micrograd.exchange.to_torch", "to_torch"),
 }

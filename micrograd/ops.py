@@ -50,6 +50,8 @@ class Op:
     terms: Callable[..., Terms | None]  # (*inputs[, static]) -> the op as a sum of products
     compiled: Callable[..., float]  # f as array code runs it, within 2 units in the last place
     torch: str  # expression that tests compare with
+    numpy: str  # an expression of NumPy on arrays; a comparison is true or false there
+    jax: str  # of JAX, which has derivatives of its own: the same as the row's
     domain: tuple[Interval, ...]  # where tests sample each input
     kink: Callable[..., float] | None  # zero where there is no derivative
     exact: bool  # correctly rounded by IEEE 754, so that all implementations agree to the bit
@@ -159,6 +161,7 @@ def _row(
         "terms": lambda *args: None,
         "compiled": f,
         "torch": f"{{0}} {infix} {{1}}" if infix else f"torch.{name}({slots})",
+        "numpy": f"{{0}} {infix} {{1}}" if infix else f"np.{name}({slots})",
         "kink": None,
         "exact": False,
         "method": arity == 1,
@@ -166,6 +169,7 @@ def _row(
         "static_default": None,
         "static_samples": (),
     }
+    usual["jax"] = given.get("numpy", usual["numpy"]).replace("np.", "jnp.")
     return Op(name, arity, f, vjp, domain=each, **(usual | given))
 
 
@@ -307,6 +311,7 @@ _op("div", 2, _div, lambda m, g, y, a, b: (m.div(g, b), -g * m.div(m.div(a, b), 
     text=lambda a, b: f"{a} / {b}", latex=lambda a, b: rf"\frac{{{a}}}{{{b}}}")
 _op("neg", 1, lambda a: -a, lambda m, g, y, a: (-g,),
     symbol="-", exact=True, terms=lambda a: ((-1.0, a),),
+    numpy="-{0}",
     binds=SUM, needs=(PRODUCT,),
     text=lambda a: f"-{a}", latex=lambda a: f"-{a}")
 
@@ -349,6 +354,7 @@ _op("pow_static", 1, _pow, _pow_static_vjp,
     static="exponent", method=False, compiled=_quick_power,
     # With a number, torch computes some exponents otherwise (0.5 as sqrt), off from IEEE at -0.0.
     torch="torch.pow({0}, torch.tensor({1}, dtype=torch.float64))",
+    numpy="{0} ** {1}",
     binds=POWER, needs=(ATOM,), simpler=lambda a, k: a if k == 1 else None,
     prefixes={-1.0: ("1 / ", PRODUCT), -0.5: ("1 / √", PRODUCT), 0.5: ("√", ATOM)},
     text=lambda a, k: f"{a}{_superscript(k)}", latex=lambda a, k: f"{{{a}}}^{{{k}}}")
@@ -358,15 +364,15 @@ _op("pow_static", 1, _pow, _pow_static_vjp,
 
 _op("less", 2, lambda a, b: 1.0 if a < b else 0.0, _flat,
     symbol="<", exact=True, kink=lambda a, b: a - b,
-    torch="torch.lt({0}, {1}).double()",
+    torch="torch.lt({0}, {1}).double()", numpy="{0} < {1}",
     text=lambda a, b: f"[{a} < {b}]", latex=lambda a, b: rf"\left[{a} < {b}\right]")
 _op("less_equal", 2, lambda a, b: 1.0 if a <= b else 0.0, _flat,
     symbol="<=", exact=True, kink=lambda a, b: a - b,
-    torch="torch.le({0}, {1}).double()",
+    torch="torch.le({0}, {1}).double()", numpy="{0} <= {1}",
     text=lambda a, b: f"[{a} ≤ {b}]", latex=lambda a, b: rf"\left[{a} \le {b}\right]")
 _op("equal", 2, lambda a, b: 1.0 if a == b else 0.0, _flat,
     symbol="==", exact=True, kink=lambda a, b: a - b,
-    torch="torch.eq({0}, {1}).double()",
+    torch="torch.eq({0}, {1}).double()", numpy="{0} == {1}",
     text=lambda a, b: f"[{a} = {b}]", latex=lambda a, b: rf"\left[{a} = {b}\right]")
 
 # ---- choices: a masked gradient is a select, never g * 0 (inf * 0 is nan) ------------------------
@@ -374,7 +380,7 @@ _op("equal", 2, lambda a, b: 1.0 if a == b else 0.0, _flat,
 _op("select", 3, lambda c, a, b: a if c else b,
     lambda m, g, y, c, a, b: (0.0, m.select(c, g, 0.0), m.select(c, 0.0, g)),
     exact=True, kink=lambda c, a, b: c,
-    torch="torch.where({0} != 0, {1}, {2})",
+    torch="torch.where({0} != 0, {1}, {2})", numpy="np.where({0}, {1}, {2})",
     binds=LOOSE, needs=(SUM, SUM, SUM),
     simpler=lambda c, a, b: (a if c else b) if isinstance(c, float) else None, chooses=True,
     text=lambda c, a, b: f"{a} if {c} else {b}",
@@ -398,11 +404,13 @@ _op("abs", 1, math.fabs,
 _op("relu", 1, lambda x: 0.0 if x < 0.0 else x,
     lambda m, g, y, x: (m.select(m.less_equal(y, 0.0), 0.0, g),),
     symbol="ReLU", exact=True, kink=lambda x: x,
+    numpy="np.maximum({0}, 0.0)", jax="jax.nn.relu({0})",
     latex=lambda x: rf"\max\left(0, {x}\right)")
 _op("leaky_relu", 1, lambda x, k: x if x > 0.0 else k * x,
     lambda m, g, y, x, k: (m.select(m.less(0.0, x), g, k * g),),
     symbol="LeakyReLU", exact=True, kink=lambda x: x,
     static="slope", static_default=0.01, static_samples=(0.01, 0.2, 0.0, -0.5, 1.5),
+    numpy="np.where({0} > 0.0, {0}, {1} * {0})",
     torch="torch.nn.functional.leaky_relu({0}, {1})")
 
 # ---- transcendental ------------------------------------------------------------------------------
@@ -419,13 +427,18 @@ _op("tanh", 1, math.tanh, lambda m, g, y, x: (g * (4.0 * m.sigmoid_slope(2.0 * x
     on_paper=lambda m, g, y, x: (g * (1.0 - y * y),))
 _op("sigmoid", 1, _sigmoid, lambda m, g, y, x: (g * m.sigmoid_slope(x),),
     on_paper=lambda m, g, y, x: (g * (1.0 - y) * y,),
+    numpy="1.0 / (1.0 + np.exp(-{0}))", jax="jax.nn.sigmoid({0})",
     latex=lambda x: rf"\sigma\left({x}\right)")
 # The slope of sigmoid, and of tanh: y (1 - y) and 1 - y² have few digits left where |y| is near 1.
 _op("sigmoid_slope", 1, _sigmoid_slope, lambda m, g, y, x: (-g * (y * m.tanh(0.5 * x)),),
     symbol="σ′", method=False, torch="torch.sigmoid({0}) * torch.sigmoid(-{0})",
+    numpy="1.0 / (np.exp({0}) + 2.0 + np.exp(-{0}))",
+    jax="jax.nn.sigmoid({0}) * jax.nn.sigmoid(-{0})",
     latex=lambda x: rf"\sigma'\left({x}\right)")
-_op("erf", 1, math.erf, lambda m, g, y, x: (g * (2.0 / math.sqrt(math.pi) * m.exp(-(x * x))),))
+_op("erf", 1, math.erf, lambda m, g, y, x: (g * (2.0 / math.sqrt(math.pi) * m.exp(-(x * x))),),
+    numpy="np.vectorize(math.erf)({0})", jax="jax.scipy.special.erf({0})")
 _op("softplus", 1, _softplus, lambda m, g, y, x: (g * m.sigmoid(x),),
+    numpy="np.logaddexp(0.0, {0})", jax="jax.nn.softplus({0})",
     torch="torch.nn.functional.softplus({0}, threshold=40)")  # torch's 20 costs 7 digits there
 
 LARGER = OPS["maximum"]  # what the largest of several comes from, two at a time

@@ -339,10 +339,13 @@ class Compiled(Generic[Result]):
 
     def report(self) -> Report:
         """Figures of the program that ran last: nodes, kernels, milliseconds."""
+        return Report.of(self.ran(), self._programs.mode, self.backend)
+
+    def ran(self) -> Runner:
+        """The program that ran last. Raises an ArgumentValueError if there is none."""
         if self._programs.newest is None:
             raise ArgumentValueError("nothing has been compiled yet: call the function first")
-        runner = self._programs.newest
-        return Report.of(runner, self._programs.mode, self.backend)
+        return self._programs.newest
 
     def explain(self) -> str:
         """What was recovered from the scalar program that ran last, in words."""
@@ -359,9 +362,7 @@ class Compiled(Generic[Result]):
         """The arrays that were found in the program that ran last, as plain data."""
         if self.exact:
             raise ArgumentValueError("with exact=True the program runs as it is: no arrays")
-        if self._programs.newest is None:
-            raise ArgumentValueError("nothing has been compiled yet: call the function first")
-        unit, traced = self._programs.newest.unit, self._programs.newest.traced
+        unit, traced = self.ran().unit, self.ran().traced
         names = given_names(self.fn, traced.recording.parameters, self.batch)
         return recovered(unit, traced, names)
 

@@ -139,6 +139,15 @@ class Recovered:
 
 def recovered(unit: Compilation, traced: Traced, given: Given) -> Recovered:
     """What was found in a trace; `given` are the names that the user gave."""
+    formulas, steps, names = formulas_of(unit, traced, given)
+    leaves = tuple(traced.recording.parameters)
+    return Recovered(operations_of(formulas, steps, names), unit.lanes, leaves)
+
+
+def formulas_of(
+    unit: Compilation, traced: Traced, given: Given
+) -> tuple[Formulas, list[ArrayStep], ProgramNames]:
+    """How the arrays of a trace are computed, those with a line of their own, and their names."""
     r, made, lanes = traced.recording, traced.stand_ins, unit.lanes
     found = forward(r, unit.arguments)
     shapes = {f"input{k}": shape_of_argument(x) for k, x in enumerate(made.arguments)}
@@ -149,10 +158,10 @@ def recovered(unit: Compilation, traced: Traced, given: Given) -> Recovered:
     )  # fmt: skip
     formulas = Formulas(found, places, lanes, BATCH)
     steps = formulas.steps()
-    names = _ProgramNames(
+    names = ProgramNames(
         found, steps, given, shapes, {place_of(v): i for i, v in enumerate(r.parameters)}
     )
-    return Recovered(operations_of(formulas, steps, names), lanes, tuple(r.parameters))
+    return formulas, steps, names
 
 
 class ArrayNaming(Protocol):
@@ -187,7 +196,7 @@ def operations_of(
     return tuple(operations)
 
 
-class _ProgramNames:
+class ProgramNames:
     """Names of results, parameters, arguments and constants."""
 
     def __init__(

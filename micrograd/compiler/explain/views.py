@@ -7,7 +7,7 @@ read a 5×3 matrix. What has no such axes is gathered, or ragged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class View:
     axes: tuple[int, ...] = ()  # the axes of the loop that are those of the shape; -1: the lanes
     choice: bool = False  # one-hot rows: what stands for a run-time integer
     kept: Shape | None = None  # of a part: the shape with an axis for each of the whole's
+    # The nodes themselves, an axis for each of `axes`; of a ragged one, in a row.
+    nodes: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,9 +132,10 @@ class NodePlaces:
         of = number if spaces == [RESULT] else NONE
         moving = [i for i, (_, stride) in enumerate(axes) if stride]
         at = tuple(slice(None) if i in moving else 0 for i in range(len(axes)))
-        grid = self.address[nodes].reshape([n for n, _ in axes])[at]
         order = sorted(moving, key=lambda i: (-abs(axes[i][1]), i))
-        places = np.transpose(grid, [moving.index(i) for i in order]).ravel()
+        grid = nodes.reshape([n for n, _ in axes])[at]
+        own = np.transpose(grid, [moving.index(i) for i in order])
+        places = self.address[own].ravel()
         shape = tuple(axes[i][0] for i in order)
         if not form and len(np.unique(places)) < len(places):
             form = (WINDOWS,)
@@ -150,7 +153,7 @@ class NodePlaces:
         lane = (-1,) * group.lanes
         return View(
             "+".join(spaces), shape, places, form[0] if form else "", of, group.lanes,
-            (*lane, *order), choice, kept,
+            (*lane, *order), choice, kept, own,
         )  # fmt: skip
 
     def _whole(self, spaces: list[str], kind: int, of: int, places: Ids) -> Shape | None:

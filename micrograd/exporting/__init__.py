@@ -1,0 +1,1 @@
+"""Compiled functions as code that runs without micrograd."""

@@ -1,0 +1,93 @@
+"""`export`: a compiled function as code that runs without micrograd."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from micrograd.errors import ArgumentValueError
+from micrograd.exporting.agreement import check
+from micrograd.exporting.subject import subject_of
+from micrograd.exporting.written import Arrays, Written
+from micrograd.training.files import write_all
+
+# Each target: the module whose `write(subject)` makes it, and how its files end.
+TARGETS = {
+    "numpy": ("micrograd.exporting.numpy_target", ".py"),
+}
+
+
+class Export:
+    """What `export` has written; see there."""
+
+    def __init__(self, to: str, written: Written) -> None:
+        self.to = to
+        self._written = written
+
+    @property
+    def source(self) -> str:
+        """The text."""
+        return self._written.source
+
+    @property
+    def parameters(self) -> Arrays:
+        """The arrays of parameters, by their names in the text, as they were at the export."""
+        return dict(self._written.parameters)
+
+    def load(self) -> Callable[..., Any]:
+        """The function `loss(parameters, *inputs)` of the text."""
+        return self._written.loss
+
+    def save(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Write the text to `path`, and beside it what belongs to it: all files, or none.
+
+        Returns the paths. Raises an ArgumentValueError for a path with another ending, an OSError
+        if it cannot be written.
+        """
+        target = Path(path)
+        ending = TARGETS[self.to][1]
+        if target.suffix != ending:
+            raise ArgumentValueError(
+                f"path must end in {ending} for {self.to}, got {target.name!r}: write "
+                f"{target.with_suffix(ending).name!r}"
+            )
+        contents = {target.stem + end: data for end, data in self._written.files.items()}
+        return write_all(target.parent, contents)
+
+    def __repr__(self) -> str:
+        lines = self.source.count("\n")
+        return f"<Export to {self.to}: {lines} lines, {len(self.parameters)} parameters>"
+
+
+def export(what: Any, *inputs: Any, to: str = "numpy") -> Export:
+    """Write a compiled function as code that runs without micrograd: `to` says in what.
+
+    `what` is a compiled function; or a function of `inputs`, or (model, loss), with `inputs` X and
+    y. Without `inputs`, it is the program that ran last. What is written is `loss(parameters,
+    *inputs)`, in the names and the arrays that `f.explain()` has; `export(…).source` is the text,
+    `.parameters` are its arrays, `.load()` is the function, `.save(path)` writes both.
+
+    Before it is returned it has been run on random arguments and agreed with the eager engine:
+    the loss and every derivative, to 1e-12.
+
+    Raises a CompileError that names the line for what the target cannot express, an
+    ArgumentValueError for a target that there is not.
+
+    >>> import micrograd
+    >>> w = micrograd.Value(0.5, label="w")
+    >>> f = micrograd.compile(lambda x: (w * x).tanh(), backend="numpy")
+    >>> value = f(2.0)
+    >>> loss = export(f).load()
+    >>> round(float(loss({"w": 0.5}, 2.0)), 12) == round(value, 12)
+    True
+    """
+    if to not in TARGETS:
+        names = ", ".join(map(repr, TARGETS))
+        raise ArgumentValueError(f"to must be one of {names}, got {to!r}")
+    subject = subject_of(what, inputs)
+    written: Written = import_module(TARGETS[to][0]).write(subject)
+    check(subject, written)
+    return Export(to, written)

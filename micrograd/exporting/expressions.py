@@ -1,0 +1,295 @@
+"""Arrays as expressions: operations on named arrays, each with its shape.
+
+What an operation of the op table does stands in its row; here are those that move numbers about
+(`transpose`, `take`, …) or sum them. Makers leave out what changes nothing. A size is an int, or
+`Samples`: what follows the number of samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from micrograd.ops import OPS, Arithmetic
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """`times · n + plus`, where n is the number of samples."""
+
+    times: int = 1
+    plus: int = 0
+
+    def of(self, n: int) -> int:
+        """The size for n samples."""
+        return self.times * n + self.plus
+
+
+AxisSize = int | Samples
+ArrayShape = tuple[AxisSize, ...]
+
+ARRAY, NUMBER, ROW, DOT, SUM, MAX, RESHAPE, TRANSPOSE, EXPAND, SPREAD, SLICE, TAKE, SEGMENTS = (
+    "array", "number", "row", "dot", "sum", "max", "reshape", "transpose", "expand", "spread",
+    "slice", "take", "segments",
+)  # fmt: skip
+JOIN, INTEGERS, STOP, COUNT, ZEROS, ONE_HOT = (
+    "join", "integers", "stop", "count", "zeros", "one_hot",
+)  # fmt: skip
+
+
+class Expr(Arithmetic):
+    """An operation on expressions; `given` is what is not an array: axes, a number, a name."""
+
+    __slots__ = ("args", "given", "op", "shape")
+
+    def __init__(
+        self,
+        op: str,
+        shape: ArrayShape,
+        args: Sequence[Expr] = (),
+        given: tuple[Any, ...] = (),
+    ) -> None:
+        self.op, self.shape, self.args, self.given = op, shape, tuple(args), given
+
+    def _applied(self, row: str, *inputs: Any) -> Expr:
+        return applied(row, *inputs)
+
+    def __float__(self) -> float:
+        """The number that it is; nan if that is not known."""
+        return float(self.given[0]) if self.op == NUMBER else math.nan
+
+    def __repr__(self) -> str:
+        inner = ", ".join([*map(repr, self.args), *map(str, self.given)])
+        return f"{self.op}({inner})" if self.op != ARRAY else str(self.given[0])
+
+
+def inside(x: Expr) -> Iterator[Expr]:
+    """The expression and all that is in it, operands first, each once."""
+    seen: set[int] = set()
+    stack = [(x, False)]
+    while stack:
+        e, ready = stack.pop()
+        if ready:
+            yield e
+        elif id(e) not in seen:
+            seen.add(id(e))
+            stack.append((e, True))
+            stack.extend((a, False) for a in reversed(e.args))
+
+
+def remade(x: Expr, args: Sequence[Expr]) -> Expr:
+    """The same operation on other operands."""
+    if all(a is b for a, b in zip(args, x.args, strict=True)):
+        return x
+    return Expr(x.op, x.shape, args, x.given)
+
+
+def array(name: str, shape: ArrayShape) -> Expr:
+    """A named array."""
+    return Expr(ARRAY, shape, (), (name,))
+
+
+def number(x: float) -> Expr:
+    """A plain number."""
+    return Expr(NUMBER, (), (), (float(x),))
+
+
+def fixed(shape: ArrayShape) -> int:
+    """How many numbers an array of fixed sizes has."""
+    assert not any(isinstance(n, Samples) for n in shape)
+    sizes = [n for n in shape if isinstance(n, int)]
+    return math.prod(sizes)
+
+
+def as_expression(x: Any) -> Expr:
+    """An expression, or a plain number as one."""
+    return x if isinstance(x, Expr) else number(x)
+
+
+def count(plus: int = 0) -> Expr:
+    """The number of samples, and so many more."""
+    return Expr(COUNT, (), (), (plus,))
+
+
+def broadcast(*shapes: ArrayShape) -> ArrayShape:
+    """The shape of arrays that are combined element by element, as NumPy has it."""
+    rank = max(map(len, shapes), default=0)
+    found: list[AxisSize] = [1] * rank
+    for shape in shapes:
+        for i, n in enumerate(shape, rank - len(shape)):
+            if n != 1:
+                assert found[i] in (1, n), f"shapes do not fit: {shapes}"
+                found[i] = n
+    return tuple(found)
+
+
+def applied(row: str, *inputs: Any, static: float | None = None) -> Expr:
+    """A row of the op table on arrays, element by element."""
+    op = OPS[row]
+    args = [as_expression(x) for x in inputs]
+    if static is None and op.has_static:
+        *args, last = args
+        static = float(last)
+    plain = [float(x) if x.op == NUMBER else x for x in args]
+    statics = () if static is None else (static,)
+    if all(isinstance(x, float) for x in plain):
+        return number(op.f(*plain, *statics))
+    simpler = None if op.compares else op.simpler(*plain, *statics)
+    shape = broadcast(*(x.shape for x in args))
+    if simpler is not None and as_expression(simpler).shape == shape:
+        return as_expression(simpler)
+    if row == "mul":
+        return _times(shape, *args)
+    if row == "neg" and args[0].op == ROW and args[0].given[0] == "neg":
+        return args[0].args[0]
+    return Expr(ROW, shape, args, (row, static))
+
+
+def _times(shape: ArrayShape, a: Expr, b: Expr) -> Expr:
+    """A product, with what is the same for all numbers put together in front."""
+    if _is_fixed(b) and not _is_fixed(a):
+        a, b = b, a
+    if _is_fixed(a) and b.op == ROW and b.given[0] == "mul" and _is_fixed(b.args[0]):
+        return applied("mul", applied("mul", a, b.args[0]), b.args[1])
+    if b.op == NUMBER and a.op == ROW and a.given[0] == "div":  # k / n
+        return applied("div", applied("mul", a.args[0], b), a.args[1])
+    return Expr(ROW, shape, (a, b), ("mul", None))
+
+
+def _is_fixed(x: Expr) -> bool:
+    """Whether it is a number, or one over the number of samples."""
+    over = x.op == ROW and x.given[0] == "div" and x.args[0].op == NUMBER
+    return x.op == NUMBER or (over and x.args[1].op == COUNT)
+
+
+class ArrayRows:
+    """The rows of the op table on expressions: the `m` of derivatives."""
+
+    def __getattr__(self, row: str) -> Any:
+        if row not in OPS:
+            raise AttributeError(row)
+        return lambda *inputs: applied(row, *inputs)
+
+
+ROWS_OF_ARRAYS: Any = ArrayRows()
+
+
+def transpose(x: Expr, order: Sequence[int]) -> Expr:
+    """The axes in another order."""
+    order = tuple(order)
+    if order == tuple(range(len(x.shape))):
+        return x
+    if x.op == TRANSPOSE:
+        return transpose(x.args[0], [x.given[0][i] for i in order])
+    return Expr(TRANSPOSE, tuple(x.shape[i] for i in order), (x,), (order,))
+
+
+def reshape(x: Expr, shape: ArrayShape) -> Expr:
+    """The numbers in their order, in another shape."""
+    if x.shape == shape:
+        return x
+    if x.op == RESHAPE:
+        return reshape(x.args[0], shape)
+    squeezed = tuple(n for n in x.shape if n != 1)
+    if squeezed == tuple(n for n in shape if n != 1) and len(shape) > len(x.shape):
+        axes, j = [], 0
+        for n in shape:
+            new = j >= len(x.shape) or n != x.shape[j]
+            axes.append(new)
+            j += not new
+        if j == len(x.shape):
+            return expand(x, axes)
+    return Expr(RESHAPE, shape, (x,))
+
+
+def expand(x: Expr, new: Sequence[bool]) -> Expr:
+    """Axes of size 1 where `new` says so; none in front, as in broadcasting."""
+    kept = list(new)
+    while kept and kept[0]:
+        kept.pop(0)
+    if not any(kept):
+        return x
+    sizes = iter(x.shape)
+    shape = tuple(1 if n else next(sizes) for n in kept)
+    return Expr(EXPAND, shape, (x,), (tuple(kept),))
+
+
+def spread(x: Expr, shape: ArrayShape) -> Expr:
+    """The array as often as the shape says."""
+    return x if x.shape == shape else Expr(SPREAD, shape, (x,))
+
+
+def total(x: Expr, axes: Sequence[int], largest: bool = False) -> Expr:
+    """The sum over axes, or the largest along them."""
+    if not axes:
+        return x
+    shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+    return Expr(MAX if largest else SUM, shape, (x,), (tuple(sorted(axes)),))
+
+
+Labels = tuple[int, ...]
+
+
+def dot(a: Expr, b: Expr, of: tuple[Labels, Labels, Labels]) -> Expr:
+    """The sum of products over all axes that `of[2]` does not have; `of` labels the axes."""
+    if a.op == TRANSPOSE:
+        return dot(a.args[0], b, (_untransposed(a, of[0]), of[1], of[2]))
+    if b.op == TRANSPOSE:
+        return dot(a, b.args[0], (of[0], _untransposed(b, of[1]), of[2]))
+    sizes = dict(zip((*of[0], *of[1]), (*a.shape, *b.shape), strict=True))
+    return Expr(DOT, tuple(sizes[i] for i in of[2]), (a, b), of)
+
+
+def _untransposed(x: Expr, axes: Labels) -> Labels:
+    """The labels of what was transposed."""
+    return tuple(axes[x.given[0].index(i)] for i in range(len(axes)))
+
+
+PartOfAxis = tuple[Any, Any, int]  # start, end, step; an end of None is open
+
+
+def sliced(x: Expr, parts: Sequence[PartOfAxis | int], shape: ArrayShape) -> Expr:
+    """A range of each axis, or a place on it."""
+    if all(p == (0, None, 1) for p in parts):
+        return x
+    return Expr(SLICE, shape, (x,), (tuple(parts),))
+
+
+def take(x: Expr, at: Expr, axis: int) -> Expr:
+    """What is at these places of an axis, which is replaced by the axes of `at`."""
+    shape = (*x.shape[:axis], *at.shape, *x.shape[axis + 1 :])
+    return Expr(TAKE, shape, (x, at), (axis,))
+
+
+def segments(x: Expr, of: Expr, rows: int, largest: bool = False) -> Expr:
+    """Sums of what belongs together along the last axis: `of` says to which row each belongs."""
+    return Expr(SEGMENTS, (*x.shape[:-1], rows), (x, of), (rows, largest))
+
+
+def joined(parts: Sequence[Expr]) -> Expr:
+    """Arrays of one axis, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Expr(JOIN, (sum(fixed(p.shape) for p in parts),), parts)
+
+
+def integers(x: Expr) -> Expr:
+    """Numbers as integers."""
+    return Expr(INTEGERS, x.shape, (x,))
+
+
+def one_hot(at: Expr, choices: int) -> Expr:
+    """ArrayRows of zeros, with a one at each place."""
+    return Expr(ONE_HOT, (*at.shape, choices), (at,))
+
+
+def stopped(x: Expr) -> Expr:
+    """The same numbers, through which no derivative flows."""
+    return x if x.op in (NUMBER, STOP) else Expr(STOP, x.shape, (x,))
+
+
+def zeros(shape: ArrayShape) -> Expr:
+    """Zeros."""
+    return Expr(ZEROS, shape) if shape else number(0.0)

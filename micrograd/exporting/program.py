@@ -1,0 +1,61 @@
+"""A program of arrays: what it reads, and a statement for each array that it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from micrograd.compiler.codes import Ids
+from micrograd.exporting.expressions import ArrayShape, Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Argument:
+    """An argument of the function; `whole` if it is only used to index."""
+
+    name: str
+    shape: ArrayShape
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedArray:
+    """An array of parameters; `members` are their numbers in the recording, in C order."""
+
+    name: str
+    shape: tuple[int, ...]
+    members: Ids
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayStatement:
+    """`name = expression`."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayProgram:
+    """Statements in order; the last is the loss.
+
+    `constants` are arrays of numbers that the function found around it, and of indices. `samples`
+    are the arguments whose leading axis may have any length, if there are such: expressions then
+    have `Samples` among their sizes.
+    """
+
+    name: str
+    arguments: tuple[Argument, ...]
+    parameters: tuple[TrainedArray, ...]
+    constants: Mapping[str, np.ndarray]
+    statements: tuple[ArrayStatement, ...]
+    samples: tuple[int, ...] = ()
+    n: int = 0  # how many samples there were
+    taken: frozenset[str] = field(default_factory=frozenset)  # names that are in use
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss."""
+        return self.statements[-1].name

@@ -1,0 +1,151 @@
+"""The axis of the samples: what follows their number in two traces, of n and of n + 1 samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from micrograd.errors import MicrogradError
+from micrograd.exporting.agreement import resized
+from micrograd.exporting.expressions import (
+    COUNT,
+    NUMBER,
+    SEGMENTS,
+    Expr,
+    Samples,
+    applied,
+    count,
+    number,
+)
+from micrograd.exporting.lowering import lowered
+from micrograd.exporting.program import ArrayProgram, ArrayStatement
+from micrograd.exporting.subject import Subject
+
+LEAST = 2  # samples of which one can tell what follows their number
+
+
+class _Different(Exception):  # noqa: N818  (a finding)
+    """Programs that differ in more than the number of samples."""
+
+
+def generalised(subject: Subject) -> ArrayProgram:
+    """The program of a subject, for any number of samples if it is one for any."""
+    program = lowered(subject)
+    axes = _leading(subject)
+    if not axes:
+        return program
+    n = len(subject.inputs[axes[0]])
+    try:
+        other = lowered(subject.on(resized(subject.inputs, axes, n + 1)))
+        merged = _Merge(n, axes).programs(program, other)
+    except (_Different, MicrogradError, LookupError, ValueError, TypeError, ArithmeticError):
+        return program
+    return merged
+
+
+def _leading(subject: Subject) -> tuple[int, ...]:
+    """The arguments whose leading axis is as long as that of the first that has one."""
+    lengths = [len(x) if isinstance(x, list | tuple) or np.ndim(x) else 0 for x in subject.inputs]
+    n = next((size for size in lengths if size), 0)
+    if n < LEAST and not subject.function.batch:
+        return ()
+    return tuple(k for k, size in enumerate(lengths) if size == n) if n else ()
+
+
+class _Merge:
+    def __init__(self, n: int, axes: tuple[int, ...]) -> None:
+        self.n, self.axes = n, axes
+        self._done: dict[tuple[int, int], Expr] = {}
+
+    def programs(self, a: ArrayProgram, b: ArrayProgram) -> ArrayProgram:
+        """One program for both."""
+        _same([s.name for s in a.statements], [s.name for s in b.statements])
+        _same([(p.name, p.shape) for p in a.parameters], [(p.name, p.shape) for p in b.parameters])
+        for p, q in zip(a.parameters, b.parameters, strict=True):
+            _same(p.members.tolist(), q.members.tolist())
+        _same(a.constants.keys(), b.constants.keys())
+        for name, c in a.constants.items():
+            _same((c.shape, c.tobytes()), (b.constants[name].shape, b.constants[name].tobytes()))
+        statements = tuple(
+            ArrayStatement(s.name, self.both(s.value, t.value))
+            for s, t in zip(a.statements, b.statements, strict=True)
+        )
+        arguments = tuple(
+            replace(x, shape=self.sizes(x.shape, y.shape))
+            for x, y in zip(a.arguments, b.arguments, strict=True)
+        )
+        return replace(a, statements=statements, arguments=arguments, samples=self.axes, n=self.n)
+
+    def both(self, x: Expr, y: Expr) -> Expr:
+        """One expression for two."""
+        key = id(x), id(y)
+        if key not in self._done:
+            self._done[key] = self._both(x, y)
+        return self._done[key]
+
+    def _both(self, x: Expr, y: Expr) -> Expr:
+        _same((x.op, len(x.args)), (y.op, len(y.args)))
+        if x.op == NUMBER:
+            return self.numbers(x.given[0], y.given[0])
+        args = [self.both(a, b) for a, b in zip(x.args, y.args, strict=True)]
+        shape = self.sizes(x.shape, y.shape)
+        if x.op == SEGMENTS:
+            _same(x.given, y.given)
+        if x.op == "row":
+            row, static = x.given
+            _same(repr(x.given), repr(y.given))
+            return applied(row, *args, static=static)
+        return Expr(x.op, shape, args, self.given(x.given, y.given))
+
+    def sizes(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+        """One shape for two."""
+        _same(len(a), len(b))
+        return tuple(self.size(m, n) for m, n in zip(a, b, strict=True))
+
+    def size(self, a: Any, b: Any) -> Any:
+        """A size, or one that follows the number of samples."""
+        if a == b:
+            return a
+        times = b - a
+        if times > 0:
+            return Samples(times, a - times * self.n)
+        raise _Different
+
+    def given(self, a: Any, b: Any) -> Any:
+        """What is not an array: places are sizes."""
+        if isinstance(a, tuple) and isinstance(b, tuple):
+            _same(len(a), len(b))
+            return tuple(self.given(m, n) for m, n in zip(a, b, strict=True))
+        if isinstance(a, int) and isinstance(b, int) and not isinstance(a, bool):
+            return self.size(a, b)
+        _same(a, b)
+        return a
+
+    def numbers(self, a: float, b: float) -> Expr:
+        """A number, or a multiple or a quotient of the number of samples."""
+        if a == b or (a != a and b != b):
+            return number(a)
+        for plus in (0, -1, 1):
+            m, k = self.n + plus, self.n + 1 + plus
+            if m > 0 and abs(a * m - b * k) <= 4e-16 * abs(a * m):
+                return applied("div", _rounded(a * m), count(plus))
+            if m > 0 and abs(a * k - b * m) <= 4e-16 * abs(a * k):
+                return applied("mul", _rounded(a / m), count(plus))
+        raise _Different
+
+
+def _rounded(x: float) -> Expr:
+    """A number without what rounding has left of n · (1 / n)."""
+    near = round(x, 12)
+    return number(near if abs(near - x) <= 4e-16 * abs(x) else x)
+
+
+def _same(a: Any, b: Any) -> None:
+    if a != b:
+        raise _Different
+
+
+__all__ = ["COUNT", "generalised"]

@@ -1,0 +1,35 @@
+"""What a target makes of a program: text, arrays, and functions to check it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.codes import Ids
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """A program in another language.
+
+    `parameters` are its arrays now, and `members` the parameters that their elements are, by their
+    numbers in the recording and in C order. `files` are the contents of a saved export, by what
+    follows its name (`.py`, `.npz`). `loss(parameters, *inputs)` runs the text;
+    `gradient(parameters, *inputs)` gives the loss and a derivative of the shape of each parameter,
+    and is None where the target has none.
+    """
+
+    source: str
+    parameters: Arrays
+    members: Mapping[str, Ids]
+    files: Mapping[str, bytes]
+    loss: Callable[..., Any]
+    gradient: Callable[..., tuple[Any, Arrays]] | None = None
+    free_samples: tuple[int, ...] = ()  # arguments whose leading axis may have any length
+    tolerance: float = 1e-12
+    others: dict[str, Any] = field(default_factory=dict)  # what else a target keeps
