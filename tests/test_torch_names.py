@@ -49,7 +49,7 @@ def test_every_name_that_is_here_is_one_of_torchs() -> None:
     for name in micrograd.names.HOMES.keys() | micrograd.names.METHODS:
         getattr(micrograd, name)
     ours = {"compile", "History", "fit", "record_step", "record_steps", "from_torch", "to_torch"}
-    ours |= {"Compiled", "Derivation", "Diagnosis", "derivation", "diagnose"}
+    ours |= {"Compiled", "Derivation", "Diagnosis", "derivation", "diagnose", "Export", "export"}
     for name in (micrograd.names.HOMES.keys() | micrograd.names.METHODS) - ours:
         assert hasattr(torch, name), name
     for name in nn.__all__:

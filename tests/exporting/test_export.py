@@ -24,7 +24,7 @@ def article(samples: int = 9, sizes: tuple[int, ...] = (3, 5, 5, 3, 1), lr: floa
     model = MLP(sizes[0], list(sizes[1:]))
     sgd = optim.SGD(model.parameters(), lr=lr)
 
-    def mean_squared_error(X, y):
+    def mean_squared_error(X, y):  # noqa: N803
         return sum((model(row) - t) ** 2 for row, t in zip(X, y, strict=True)) / len(X)
 
     rng = np.random.default_rng(0)
@@ -94,8 +94,8 @@ def test_a_wrong_export_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     agreement.check(subject, written)
     with pytest.raises(CompileError, match="the loss"):
         agreement.check(subject, _changed(written, loss=lambda *_: 1.0))
+    gradient = lambda *a: (written.loss(*a), _off_by_a_bit(written.gradient(*a)[1]))  # noqa: E731
     with pytest.raises(CompileError, match="the gradient of W1"):
-        gradient = lambda *a: (written.loss(*a), _off_by_a_bit(written.gradient(*a)[1]))  # noqa: E731
         agreement.check(subject, _changed(written, gradient=gradient))
     assert [v.data for v in subject.leaves] == before
 
