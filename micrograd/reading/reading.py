@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -76,8 +77,11 @@ class Reading:
 
     def hidden_uses(self, position: int) -> list[int]:
         """The users of a node that belong to other samples."""
-        users = self.tape.users()[position]
-        return [user for user in users if not self.sample.shows(user)]
+        return [user for user in self._users[position] if not self.sample.shows(user)]
+
+    @cached_property
+    def _users(self) -> list[list[int]]:
+        return self.tape.users()
 
 
 def read(step: Step, index: int = 0, others: str = "Σ others") -> Reading:

@@ -118,9 +118,14 @@ def products(formula: Any, parameters: Set[int]) -> tuple[list[Product], list[Qu
 
 def terms(formula: Any) -> list[Any]:
     """What is added, from left to right, if it is a sum; else the whole."""
-    if isinstance(formula, Applied) and formula.op.adds:
-        return [term for operand in formula.operands for term in terms(operand)]
-    return [formula]
+    found, waiting = [], [formula]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Applied) and part.op.adds:
+            waiting += reversed(part.operands)
+        else:
+            found.append(part)
+    return found
 
 
 class Reader:
@@ -174,7 +179,8 @@ class Reader:
             if used & {line.position for line in unit.lines}:
                 used |= {q.tag for q in quantities(unit.before.formula) if isinstance(q.tag, int)}
         self.units = [u for u in self.units if used & {line.position for line in u.lines}]
-        self.of = {i: u for i, u in self.of.items() if u in self.units}
+        kept = {id(unit) for unit in self.units}
+        self.of = {i: u for i, u in self.of.items() if id(u) in kept}
 
     # ---- one node --------------------------------------------------------------------------------
 

@@ -119,36 +119,52 @@ def derivative(of: Any, by: Quantity, result: Quantity | None = None) -> Any:
     >>> "".join(text for text, _ in symbolic(derivative(SYMBOLS.tanh(z), z, h)))
     '1 − h × h'
     """
-    return _gained(of, 1.0, by, result)
+    return _gained(of, 1.0, by, result, _on_the_way(of, by))
 
 
-def _gained(of: Any, upstream: Any, by: Quantity, result: Quantity | None) -> Any:
-    if of is by:
-        return upstream
-    if not isinstance(of, Applied) or not depends(of, by):
+def _gained(of: Any, upstream: Any, by: Quantity, result: Quantity | None, on: set[int]) -> Any:
+    """What `by` gains of an adjoint; `on` are the ids of the parts in which it occurs."""
+    if id(of) not in on:
         return 0.0
-    y = of if result is None else result
-    shares = of.op.on_paper(SYMBOLS, upstream, y, *of.operands, *of._static)
-    total: Any = 0.0
-    for operand, share in zip(of.operands, shares, strict=True):
-        if depends(operand, by):
-            total = SYMBOLS.add(total, _gained(operand, share, by, None))
+    others: list[list[Any]] = []  # what it gains beside the first operand, from the top down
+    while of is not by:
+        y = of if result is None else result
+        shares = of.op.on_paper(SYMBOLS, upstream, y, *of.operands, *of._static)
+        rest = zip(of.operands[1:], shares[1:], strict=True)
+        others.append([_gained(x, share, by, None, on) for x, share in rest if id(x) in on])
+        of, upstream, result = of.operands[0], shares[0], None
+        if id(of) not in on:
+            break
+    total: Any = upstream if of is by else 0.0
+    for shares in reversed(others):
+        for share in shares:
+            total = SYMBOLS.add(total, share)
     return total
 
 
-def depends(expression: Any, by: Quantity) -> bool:
-    """Whether a quantity occurs in an expression."""
-    return any(q is by for q in quantities(expression))
+def _on_the_way(expression: Any, by: Quantity) -> set[int]:
+    """The ids of the parts of an expression in which a quantity occurs."""
+    on: set[int] = set()
+    for part in reversed(_parts(expression)):
+        if part is by or (isinstance(part, Applied) and any(id(x) in on for x in part.operands)):
+            on.add(id(part))
+    return on
+
+
+def _parts(expression: Any) -> list[Any]:
+    """All parts of an expression, each before its operands, from left to right."""
+    parts, waiting = [], [expression]
+    while waiting:
+        part = waiting.pop()
+        parts.append(part)
+        if isinstance(part, Applied):
+            waiting += reversed(part.operands)
+    return parts
 
 
 def quantities(expression: Any) -> list[Quantity]:
     """The quantities of an expression, each once, from left to right."""
-    if isinstance(expression, Quantity):
-        return [expression]
-    if not isinstance(expression, Applied):
-        return []
-    found = [q for operand in expression.operands for q in quantities(operand)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(x for x in _parts(expression) if isinstance(x, Quantity)))
 
 
 # ---- as text -------------------------------------------------------------------------------------
@@ -235,12 +251,20 @@ def holds(
 
 
 def _computed(expression: Any, shown: Callable[[Quantity], str]) -> float:
-    if isinstance(expression, Quantity):
-        return float(shown(expression))
-    if isinstance(expression, Applied):
-        operands = [_computed(x, shown) for x in expression.operands]
-        return expression.op.f(*operands, *expression._static)
-    return float(expression)
+    *above, first = _down_left(expression)
+    x = float(shown(first) if isinstance(first, Quantity) else first)
+    for part in reversed(above):
+        rest = [_computed(operand, shown) for operand in part.operands[1:]]
+        x = part.op.f(x, *rest, *part._static)
+    return x
+
+
+def _down_left(expression: Any) -> list[Any]:
+    """An expression, its first operand, the first of that, and so on: sums are deep there."""
+    parts = [expression]
+    while isinstance(parts[-1], Applied):
+        parts.append(parts[-1].operands[0])
+    return parts
 
 
 def _agrees(x: float, result: str, tie: bool) -> bool:
@@ -258,25 +282,33 @@ _Shown = Callable[[Quantity], tuple[str, int]]
 
 def _written(expression: Any, need: int, shown: _Shown) -> list[TaggedText]:
     """The pieces of an expression, in brackets unless it holds together as tightly as needed."""
-    if isinstance(expression, Quantity):
-        text, binds = shown(expression)
-        pieces: list[TaggedText] = [(text, expression.tag)]
-    elif isinstance(expression, Applied):
-        pieces, binds = _applied(expression, shown), expression.op.binds
+    *above, first = _down_left(expression)
+    if isinstance(first, Quantity):
+        text, binds = shown(first)
+        pieces: list[TaggedText] = [(text, first.tag)]
     else:
-        text = exact(expression)
+        text = exact(first)
         pieces, binds = [(text, None)], _number_binds(text)
+    for part in reversed(above):
+        pieces = _applied(part, _bracketed(pieces, binds, part.op.needs[0]), shown)
+        binds = part.op.binds
+    return _bracketed(pieces, binds, need)
+
+
+def _bracketed(pieces: list[TaggedText], binds: int, need: int) -> list[TaggedText]:
     return pieces if binds >= need else [("(", None), *pieces, (")", None)]
 
 
-def _applied(expression: Applied, shown: _Shown) -> list[TaggedText]:
+def _applied(expression: Applied, first: list[TaggedText], shown: _Shown) -> list[TaggedText]:
+    """The pieces of an operation, of whose first operand they are given."""
     op = expression.op
     holes = [f"\0{i}\0" for i in range(op.arity)]
     parts = re.split("\0(\\d)\0", op.text(*holes, *map(exact, expression._static)))
     pieces: list[TaggedText] = []
     for i, part in enumerate(parts):
         if i % 2:
-            pieces += _written(expression.operands[int(part)], op.needs[int(part)], shown)
+            k = int(part)
+            pieces += _written(expression.operands[k], op.needs[k], shown) if k else first
         elif part:
             pieces.append((part, None))
     return pieces

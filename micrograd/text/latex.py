@@ -81,17 +81,27 @@ def named(q: Quantity) -> tuple[str, bool]:
 
 def latex(expression: Any, shown: Shown = named, need: int = LOOSE) -> str:
     """An expression, in brackets unless it holds together as tightly as needed."""
-    if isinstance(expression, Applied):
-        text, binds = _applied(expression, shown), expression.op.binds
-        return text if binds >= need else bracketed(text)
-    said, is_number = shown(expression) if isinstance(expression, Quantity) else (
-        exact(expression), True)  # fmt: skip
+    if not isinstance(expression, Applied):
+        return _leaf(expression, shown, need)
+    above = [expression]
+    while isinstance(above[-1].operands[0], Applied):  # sums are deep there
+        above.append(above[-1].operands[0])
+    text, binds = "", ATOM
+    for k, part in enumerate(reversed(above)):
+        inner = None if k == 0 else (text, binds)
+        text, binds = _applied(part, shown, inner), part.op.binds
+    return text if binds >= need else bracketed(text)
+
+
+def _leaf(x: Any, shown: Shown, need: int) -> str:
+    said, is_number = shown(x) if isinstance(x, Quantity) else (exact(x), True)
     if is_number:
         return bracketed(number(said)) if said.startswith("-") and need > LOOSE else number(said)
     return said
 
 
-def _applied(expression: Applied, shown: Shown) -> str:
+def _applied(expression: Applied, shown: Shown, first: tuple[str, int] | None) -> str:
+    """An operation; `first` is its first operand, and how tightly that binds, if it is written."""
     op = expression.op
     static = () if expression.static is None else (exact(expression.static),)
     holes = [f"\0{i}\0" for i in range(op.arity)]
@@ -100,5 +110,9 @@ def _applied(expression: Applied, shown: Shown) -> str:
         k = int(parts[i])
         grouped = parts[i - 1].endswith("{") and re.match(r"\}(?!\^)", parts[i + 1])
         need = LOOSE if grouped else min(op.needs[k], ATOM)
-        parts[i] = latex(expression.operands[k], shown, need)
+        if k == 0 and first is not None:
+            text, binds = first
+            parts[i] = text if binds >= need else bracketed(text)
+        else:
+            parts[i] = latex(expression.operands[k], shown, need)
     return "".join(parts)
