@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 import recorded_models
-from browser import axe, browser, needs_browser
+from browser import axe, needs_browser
+from stepper_pages import article_step
 
 import viz
 from micrograd import Value, nn, optim, record_step, record_steps
@@ -26,30 +27,6 @@ MODELS = recorded_models.steps()
 
 def long(*values):
     return pytest.param(*values, marks=pytest.mark.long)
-
-
-def article_step(parameters=None, x=article.X, y=article.Y, lr=article.LEARNING_RATE, rule=None):
-    model = article.network()
-    if parameters:
-        model.load_state_dict({**article.PARAMETERS, **parameters})
-    rule = rule or optim.SGD
-    return record_step(model, nn.MSELoss(), rule(model.parameters(), lr=lr), x, y)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return tmp_path_factory.mktemp("pages")
-
-
-@pytest.fixture(scope="module")
-def article_page(files):
-    return viz.stepper(article_step()).save(files / "step.html")
 
 
 def texts(page):
@@ -305,8 +282,12 @@ def test_a_click_on_a_number_shows_its_derivation(chromium, article_page):
         copied = page.evaluate("navigator.clipboard.readText()")
         assert copied.splitlines()[1:5] == d.latex.splitlines()[5:9]
         page.get_by_role("button", name="copy as text").click()
+        lit = "[...document.querySelectorAll('.edge.lit')].map(e => e.id)"
+        assert sorted(page.evaluate(lit)) == [
+            "e-L-out", "e-h0-h0_w0", "e-out-out_w0", "e-out_w0-h0",
+        ]  # fmt: skip
         page.keyboard.press("Escape")
-        assert page.locator("g.lit").count() == 0
+        assert page.locator(".lit").count() == 0
 
 
 def test_every_number_has_a_derivation_that_holds(chromium, files):

@@ -208,6 +208,11 @@ _CHINESE = {
     "Solution": "答案",
     "Fill in the blanks. Each gradient is upstream times local; where paths meet, they are "
     "added.": ("请填空。每个梯度等于上游乘以局部；路径汇合处相加。"),
+    "{n} paths lead here, by way of {m} uses; each adds upstream times local:": (
+        "共 {n} 条路径，经过 {m} 处使用到达这里；每处加上“上游 × 局部”："
+    ),
+    "and {n} more, which come to {sum}": "还有 {n} 项，合计 {sum}",
+    "… computed from {n} equations before:": "……由之前的 {n} 个等式算得：",
     "{n} paths; each line adds one product, from the result back:": (
         "{n} 条路径；从结果往回，每行加上一个乘积："
     ),

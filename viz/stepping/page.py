@@ -22,7 +22,9 @@ from viz.stepping.outline import outline_data
 from viz.stepping.places import Places
 from viz.stepping.stages import Stages
 
-PROGRAM = ("numbers.js", "engine.js", "equations.js", "derivation.js", "page.js")
+SHARED = ("common.js", "numbers.js", "engine.js", "equations.js", "derivation.js", "reader.js")
+PROGRAM = (*SHARED, "picture.js", "fields.js", "sheets.js", "page.js")
+FRAGMENTS = ("player", "derivation")  # of both pages
 TAGS = {"en": "en", "zh": "zh-CN"}
 
 # Words of the page's frame, by their place in it.
@@ -53,6 +55,8 @@ SAID = {
     "task": "Fill in the blanks. Each gradient is upstream times local; where paths meet, they are "
             "added.",
     "many": "{n} paths; each line adds one product, from the result back:", "path": "path {k}",
+    "uses": "{n} paths lead here, by way of {m} uses; each adds upstream times local:",
+    "rest": "and {n} more, which come to {sum}", "before": "… computed from {n} equations before:",
     "share": "This is the share of one sample; the gradient of the batch is:",
 }  # fmt: skip
 
@@ -105,7 +109,10 @@ def _assembled(
         "style": asset("page.css"), "script": script,
         "hash": base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode(),
     }  # fmt: skip
-    return re.sub(r"\{(\w+)\}", lambda m: fields.get(m[1], m[0]), asset(frame))
+    text = asset(frame)
+    for name in FRAGMENTS:
+        text = text.replace(f"{{{name}}}", asset(f"{name}.html"))
+    return re.sub(r"\{(\w+)\}", lambda m: fields.get(m[1], m[0]), text)
 
 
 def _wordless(svg: str, title: str) -> str:
@@ -121,12 +128,14 @@ def page_data(diagram: Diagram) -> dict[str, Data]:
     rates = program.Rates(diagram)
     notation = Notation(rates.number)
     places = Places(diagram.drawing.cards.values(), notation)
-    stages = Stages(diagram, places).data()
+    stages = Stages(diagram, places)
+    told = stages.data()
     lines, slopes = program.lines_data(reading, notation)
     rules, updates = program.updates_data(diagram, rates)
     ops = program.operations(reading.tape)
     words = {name: say(english) for name, english in SAID.items() if "{" not in english}
-    words |= {name: say(english, n="{n}", k="{k}", text="{text}")
+    words |= {name: say(english, n="{n}", m="{m}", k="{k}", text="{text}",
+                        sum="{sum}")
               for name, english in SAID.items() if "{" in english}  # fmt: skip
     phases = [say("Forward pass"), say("Backward pass"), say("Update rule")]
     return {
@@ -139,7 +148,7 @@ def page_data(diagram: Diagram) -> dict[str, Data]:
         "edit": list(program.editable(diagram, rates)), "names": program.names_data(reading),
         "rules_of": program.equations_data(diagram, notation, say("new")),
         "lines": lines, "slopes": slopes, "bands": places.data(), "grids": places.grids,
-        "stages": stages, "rows": _rows(notation), "q": notation.quantities,
+        "stages": told, "links": stages.links(), "rows": _rows(notation), "q": notation.quantities,
     }  # fmt: skip
 
 

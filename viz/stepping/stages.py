@@ -14,7 +14,7 @@ from micrograd.reading.units import INPUT, TARGET, Unit
 from micrograd.text.equations import Applied, Quantity
 from viz.diagram.diagram import Diagram
 from viz.diagram.upstream import slope_of
-from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, UPDATE
+from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, UPDATE, Role
 from viz.stepping.notation import Data
 from viz.stepping.places import Place, Places
 
@@ -61,6 +61,19 @@ class Stages:
             }
             for s in stages
         ]  # fmt: skip
+
+    def links(self) -> dict[str, Data]:
+        """The wires by which each line reads each quantity: for values, and back for gradients."""
+        found = {}
+        for position, uses in self.reading.uses.items():
+            unit = self.reading.of.get(position)
+            for use in uses:
+                card = unit.key if unit else self._card_of(position, use.unit)
+                wires = [self._wires(card, use.unit.key, FORWARD),
+                         self._wires(use.unit.key, card, GRADIENT)]  # fmt: skip
+                if any(wires):
+                    found[f"{use.line.position},{position}"] = wires
+        return found
 
     def _add_the_rest(self, stages: list[Stage]) -> None:
         """Let what no stage has named fill with the last of its card, or of its phase."""
@@ -222,7 +235,7 @@ class Stages:
             stage = Stage(BACKWARDS, title, [(lhs, share.source[1], q, -1)], cards=[card])
             stage.places += self.places.of["s", use.line.position, position]
             stage.places += self.places.of.get(("share", use.unit.key, position), [])
-            stage.wires += self._wires_back(use.unit.key, card)
+            stage.wires += self._wires(use.unit.key, card, GRADIENT)
             if len(uses) == 1:
                 self._close(stage, position, by, total, [], hidden)
             yield stage
@@ -258,9 +271,9 @@ class Stages:
         name = self.say("via {name}", name=use.line.result.name)
         return Quantity(name, float(product), source=("equation", product))
 
-    def _wires_back(self, tail: str, head: str) -> list[str]:
-        """The wires for gradients from one card to another, also those by way of a weight."""
-        kind = self.diagram.drawing.meaning(GRADIENT)
+    def _wires(self, tail: str, head: str, role: Role) -> list[str]:
+        """The wires of a kind from one card to another, also those by way of a weight."""
+        kind = self.diagram.drawing.meaning(role)
         wires = [w for w in self.diagram.drawing.wires if w.carries == kind]
         direct = [w.key for w in wires if (w.tail, w.head) == (tail, head)]
         if direct:

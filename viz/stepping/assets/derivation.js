@@ -1,12 +1,10 @@
 // How one number came about: the paths of the chain rule, or the equations before it.
-const LINES = DATA.lines.map(([position, q, formula, unit]) => ({ position, q, formula, unit }));
-const lineAt = new Map(LINES.map(line => [line.position, line]));
-const MOST_PATHS = 12;
+const MOST_PATHS = 12, MOST_TERMS = 60, MOST_LINES = 24;
 const quantitiesIn = e => isQuantity(e) ? [e.q] : Array.isArray(e) ? e.slice(1).flatMap(quantitiesIn) : [];
 function below(line) {
   const seen = new Map();
   for (const q of quantitiesIn(line.formula))
-    if (DATA.q[q][3][0] === "v" && !seen.has(q)) seen.set(q, { line, q, to: DATA.q[q][3][1] });
+    if (entry(q)[3][0] === "v" && !seen.has(q)) seen.set(q, { line, q, to: entry(q)[3][1] });
   return [...seen.values()];
 }
 const slopeOf = edge => slope(edge.line.formula, edge.q);
@@ -23,8 +21,7 @@ const MUL = DATA.rows.findIndex(row => row.f === "mul"), ADD = DATA.rows.findInd
 
 function edgesTo(target) {
   const count = new Map([[target, 1]]), edges = new Map();
-  for (const line of LINES) {
-    if (line.position === target) continue;
+  for (const line of linesAfter(target)) {
     const found = below(line).filter(e => count.get(e.to));
     if (!found.length) continue;
     edges.set(line.position, found);
@@ -43,16 +40,22 @@ function pathsTo(target, edges) {
 
 // Lines of a derivation: text and LaTeX, a headline where a path begins; and what lights up.
 function gradientOf(target, name, tex) {
-  const { edges, number: count } = edgesTo(target), root = lineAt.get(ROOT);
+  const { edges, number: count } = edgesTo(target), root = lineAt(ROOT);
   const left = partial(nameOf(root.q), name), leftTex = partialLatex(latexName(root.q), tex);
   const result = number(G[target]), lines = [], lit = new Set([target]);
   for (const [position, found] of edges) { lit.add(position); found.forEach(e => lit.add(e.to)); }
   if (target === ROOT) return { left, lines: [[`${left} = 1`, `${leftTex} &= 1`]], lit, edges };
   if (!count) return { left, lines: [[`${left} = ${result}`, `${leftTex} &= ${latexNumber(result)}`]], lit, edges };
   if (count > MOST_PATHS) {
-    lines.push([fill(DATA.words.many, { n: count }), null]);
-    for (const line of [...LINES].reverse())
-      for (const e of edges.get(line.position) || []) lines.push(...term(e, root));
+    const all = [...edges.values()].reverse().flat();
+    const few = all.length <= MOST_TERMS, last = few ? all : all.filter(e => e.to === target);
+    lines.push([fill(few ? DATA.words.many : DATA.words.uses, { n: counted(count), m: last.length }), null]);
+    const shares = last.map(e => G[e.line.position] * slopeOf(e));
+    const order = last.map((_, k) => k);
+    if (!few) order.sort((a, b) => Math.abs(shares[b]) - Math.abs(shares[a]));
+    const shown = few ? order : order.slice(0, MOST_PATHS), rest = order.slice(shown.length);
+    for (const k of shown) lines.push(...term(last[k], root));
+    if (rest.length) lines.push([fill(DATA.words.rest, { n: rest.length, sum: number(rest.reduce((x, k) => x + shares[k], 0)) }), null]);
     lines.push([`${left} = ${result}`, `${leftTex} &= ${latexNumber(result)}`]);
     return { left, lines, lit, edges };
   }
@@ -90,6 +93,7 @@ function gradientOf(target, name, tex) {
   }
   return { left, lines, lit, edges };
 }
+const counted = n => n < 1e15 ? n.toLocaleString("en") : n.toExponential(1).replace("e+", " × 10^");
 const factor = text => text.startsWith("-") ? `(${text})` : text;
 const texFactor = text => text.startsWith("-") ? bracketed(latexNumber(text)) : latexNumber(text);
 function digitsFor(numbers, combine, result) {
@@ -104,15 +108,21 @@ function term(e, root) {
   const c = partial(nameOf(e.line.q), nameOf(e.q));
   const product = number(G[e.line.position] * slopeOf(e));
   return [[`${a}: + ${b} · ${c} ≈ ${factor(up)} × ${factor(local)} ≈ ${product}`,
-    `${partialLatex(latexName(root.q), latexName(e.q))} &\\mathrel{+}= ${texFactor(up)} \\cdot ${texFactor(local)} \\approx ${latexNumber(product)}`]];
+    `${partialLatex(latexName(root.q), latexName(e.q))} &\\mathrel{+}= ${texFactor(up)} \\cdot ${texFactor(local)} \\approx ${latexNumber(product)}`, upstreamOf(e)]];
 }
 
 function valueOf(target) {
-  const needed = new Set([target]);
-  for (const line of [...LINES].reverse())
-    if (needed.has(line.position)) below(line).forEach(e => needed.add(e.to));
-  const lines = LINES.filter(l => needed.has(l.position)).flatMap(l => equation(nameOf(l.q), latexName(l.q), l.formula, number(value(l.q))));
-  return { lines, lit: needed, edges: new Map() };
+  const found = new Map(), waiting = [target], lit = new Set([target]);
+  while (waiting.length) {
+    const line = lineAt(waiting.pop());
+    if (!line || found.has(line.position)) continue;
+    found.set(line.position, below(line));
+    for (const e of found.get(line.position)) { lit.add(e.to); waiting.push(e.to); }
+  }
+  const order = [...found.keys()].sort((a, b) => a - b), shown = order.slice(-MOST_LINES);
+  const lines = shown.map(lineAt).flatMap(l => equation(nameOf(l.q), latexName(l.q), l.formula, number(value(l.q))));
+  if (shown.length < order.length) lines.unshift([fill(DATA.words.before, { n: order.length - shown.length }), null]);
+  return { lines, lit, edges: new Map(), reads: [...found.values()].flat() };
 }
 function equation(name, tex, formula, shown) {
   const out = [[`${name} = ${joined(symbolic(formula))}`, `${tex} &= ${latex(formula, latexName)}`]];
@@ -122,7 +132,7 @@ function equation(name, tex, formula, shown) {
   return out;
 }
 function derive(q) {
-  const [name, tex, , source] = DATA.q[q], [kind, a, b] = source;
+  const [name, tex, , source] = entry(q), [kind, a, b] = source;
   const left = (text, d) => ({ title: text, ...d });
   if (kind === "g") {
     const target = DATA.names[a] || [name, tex];
@@ -135,7 +145,7 @@ function derive(q) {
     return left(name, d);
   }
   if (kind === "s") {
-    const line = lineAt.get(a), lit = new Set([a]);
+    const line = lineAt(a), lit = new Set([a]);
     below(line).forEach(e => lit.add(e.to));
     const formula = DATA.slopes[a + "," + c3(source)], shown = short(value(q));
     const lines = equation(name, partialLatex(latexName(line.q), latexName(c3(source))), formula ?? plain(0), shown);
@@ -156,4 +166,3 @@ const asText = d => d.lines.map(([text]) => text).join("\n");
 const asLatex = d => "\\begin{aligned}\n" + d.lines.map(([text, tex]) => tex === null ? `& \\text{${texEscape(text)}}` : tex).join(" \\\\\n") + "\n\\end{aligned}";
 const asMarkdown = d => `**${d.title}**\n\n$$\n${asLatex(d)}\n$$\n`;
 const texEscape = text => text.replace(/[\\{}$&#%_^~]/g, c => ({ "\\": "\\textbackslash{}", "^": "\\textasciicircum{}", "~": "\\textasciitilde{}" })[c] || "\\" + c).replace(/←/g, "$\\leftarrow$");
-const fill = (text, fields) => text.replace(/\{(\w+)\}/g, (_, key) => fields[key]);

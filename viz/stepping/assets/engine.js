@@ -22,7 +22,7 @@ function run() {
   U = {};
   for (const [position, [rule, rate, before]] of Object.entries(DATA.updates))
     U[position] = rule === null ? null : step(DATA.rules[rule], Number(position), rates[rate], before);
-  cache = new Array(DATA.q.length);
+  cache = [];
 }
 
 function step(rule, position, rate, before) {
@@ -38,7 +38,7 @@ function step(rule, position, rate, before) {
 
 // A quantity's number, by where it is from.
 function value(q) {
-  if (cache[q] === undefined) cache[q] = sourced(DATA.q[q][3]);
+  if (cache[q] === undefined) cache[q] = sourced(entry(q)[3]);
   return cache[q];
 }
 function sourced(source) {
@@ -49,7 +49,7 @@ function sourced(source) {
     case "k": return plain(a);
     case "sum": return source.slice(1).reduce((total, i) => total + V[i], 0);
     case "e": return compute(a, value);
-    case "s": return slope(lineAt.get(a).formula, b);
+    case "s": return slope(lineAt(a).formula, b);
     case "lr": return rates[a];
     case "n": return U[a] ? U[a].new : null;
     case "a": return U[a] ? U[a].after[b] : null;

@@ -1,6 +1,6 @@
 // Equations with names, and with numbers of as many digits as their result needs.
 const LOOSE = 0, ATOM = 4;
-const nameOf = q => DATA.q[q][0], isExact = q => DATA.q[q][2] === 1;
+const nameOf = q => entry(q)[0], isExact = q => entry(q)[2] === 1;
 const binding = text => text.startsWith("-") ? LOOSE : ATOM;
 
 function written(e, need, shown) {
@@ -91,7 +91,7 @@ function latex(e, shown, need = LOOSE) {
   negative = text.startsWith("-");
   return negative && need > LOOSE ? bracketed(latexNumber(text)) : latexNumber(text);
 }
-const latexName = q => DATA.q[q][1] || null;
+const latexName = q => entry(q)[1] || null;
 function latexFigures(e, digits) {
   const shown = (x, need) => {
     if (!isQuantity(x)) return null;

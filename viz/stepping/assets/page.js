@@ -1,112 +1,10 @@
-// The page: stages, what is shown when, numbers that are changed, derivations, worksheets.
-const $ = id => document.getElementById("ui-" + id);
-const SVG = document.querySelector(".picture svg");
-const make = (tag, text = "", attributes = {}) => {
-  const element = document.createElement(tag);
-  element.textContent = text;
-  for (const name in attributes) element.setAttribute(name, attributes[name]);
-  return element;
-};
-const W = DATA.words, STAGES = DATA.stages;
-
-// ---- the texts of the picture -------------------------------------------------------------------
-
-const part = id => SVG.querySelector(`[id="${CSS.escape(id)}"]`);
-const bands = DATA.bands.map(([id, role, card, rows]) => {
-  const group = part(id), texts = group ? [...group.querySelectorAll("text")] : [];
-  let next = 0;
-  const lines = rows.map(row => {
-    const own = texts.slice(next, next += row.t);
-    const named = row.n ? 0 : row.t >= 2;
-    const line = { row, texts: own, name: null, value: null, detail: null };
-    if (row.n) { line.value = own[own.length - 1]; line.name = own.length > 1 ? own[0] : null; }
-    else if (named) [line.name, line.value, line.detail = null] = own;
-    else line.detail = own[0];
-    own.forEach(text => { text.dataset.full = text.textContent; });
-    return line;
-  });
-  const ground = group && group.querySelector("polygon");
-  const box = ground ? ground.getBBox() : null;
-  return { id, role, card, group, ground, box, lines };
-});
-const INK = { fwd: "#004b7a", loc: "#6b5200", bwd: "#9a3e00", upd: "#00604a", between: "#5b6770" };
-
-function setText(text, content, room) {
-  const style = text.firstElementChild;
-  if (text.textContent === content) return;
-  const pieces = Array.isArray(content) ? content : [[content, null]];
-  if (style) {
-    const [size, weight] = ["font-size", "font-weight"].map(name => style.getAttribute(name));
-    text.replaceChildren(...pieces.map(([words, ink]) => {
-      const piece = document.createElementNS("http://www.w3.org/2000/svg", "tspan");
-      piece.textContent = words;
-      piece.setAttribute("fill", ink || style.getAttribute("fill"));
-      if (size) piece.setAttribute("font-size", size);
-      if (weight) piece.setAttribute("font-weight", weight);
-      return piece;
-    }));
-  } else text.textContent = pieces.map(([words]) => words).join("");
-  text.dataset.full = text.textContent;
-  text.removeAttribute("textLength");
-  text.removeAttribute("lengthAdjust");
-  if (room) {
-    const wide = text.getComputedTextLength();
-    if (wide > room) {
-      text.setAttribute("textLength", room);
-      text.setAttribute("lengthAdjust", "spacingAndGlyphs");
-    }
-  }
-}
-function roomBeside(line, band) {
-  const beside = line.name && line.name !== line.value ? line.name.getComputedTextLength() + 8 : 0;
-  return band.box ? Math.max(24, band.box.width - 6 - beside) : 0;
-}
-const gridDigits = () => DATA.grids.map(lines => digitsOf(lines));
-function coloured(pieces, role) {
-  const roleOf = q => ({ g: "bwd", s: "loc" })[DATA.q[q][3][0]];
-  const mixed = role === "bwd" && pieces.some(([, q]) => q !== null && roleOf(q));
-  return pieces.map(([text, q]) => [text, INK[mixed ? (q !== null && roleOf(q)) || "between" : role]]);
-}
-function rewrite() {
-  const digits = gridDigits();
-  const ofCard = {};
-  for (const band of bands)
-    for (const { row } of band.lines) if ("grid" in row) ofCard[band.card] = digits[row.grid];
-  for (const band of bands) for (const line of band.lines) {
-    const { row } = line, room = band.box ? band.box.width - 6 : 0;
-    if (row.note) {
-      const [before, q, after] = row.note;
-      const text = figureOf(q, (ofCard[band.card] || {})[nameOf(q)] ?? LEAST, LEAST);
-      setText(line.detail, before + factor(text) + after, room);
-      continue;
-    }
-    if (!("q" in row)) continue;
-    const x = value(row.q);
-    if ("grid" in row) {
-      const known = digits[row.grid][nameOf(row.q)] ?? LEAST;
-      setText(line.value, x === null ? MISSING : figureOf(row.q, known, LEAST), roomBeside(line, band));
-      continue;
-    }
-    const shown = row.w ? short(x) : number(x);
-    setText(line.value, shown, roomBeside(line, band));
-    if (line.name && row.f) {
-      const holds = agrees(compute(row.f, value), shown, true);
-      setText(line.name, holds ? `${nameOf(row.q)} = ${joined(symbolic(row.f))}` : nameOf(row.q));
-    }
-    if (line.detail && row.d) {
-      const said = row.s ? number(compute(row.d, value)) : shown;
-      const pieces = spelled(row.d, said), ink = INK[band.role];
-      const all = pieces.length ? [[row.s || "= ", ink], ...coloured(pieces, band.role)] : [["", ink]];
-      if (row.s && pieces.length) all.push([" = " + said, ink]);
-      const long = all.map(([text]) => text).join("");
-      if (long.length > 150) all.splice(0, all.length, [long.slice(0, 149) + "…", ink]);
-      const before = line.detail.textContent;
-      if (before !== all.map(([text]) => text).join("")) setText(line.detail, all, room);
-    }
-  }
-}
-
-// ---- stages -------------------------------------------------------------------------------------
+// The page: stages, what is shown when, and what keys and buttons do.
+const STAGES = DATA.stages;
+const LINES = DATA.lines.map(([position, q, formula, unit]) => ({ position, q, formula, unit }));
+const lineOfPosition = new Map(LINES.map(line => [line.position, line]));
+const lineAt = position => lineOfPosition.get(position);
+const linesAfter = target => LINES.filter(line => line.position > target);
+const upstreamOf = () => null;
 
 const firstStage = new Map();
 STAGES.forEach((stage, k) => stage.x.forEach(([b, r]) => {
@@ -116,7 +14,7 @@ STAGES.forEach((stage, k) => stage.x.forEach(([b, r]) => {
 const wireStage = new Map();
 STAGES.forEach((stage, k) => stage.w.forEach(id => { if (!wireStage.has(id)) wireStage.set(id, k + 1); }));
 const wires = [...SVG.querySelectorAll("g.edge")];
-let now = 0, playing = 0, chosen = null;
+let now = 0, playing = 0;
 const slider = $("slider"), still = matchMedia("(prefers-reduced-motion: reduce)");
 const blank = () => $("blank").checked;
 
@@ -177,16 +75,6 @@ function equationLine([lhs, e, q]) {
   });
   return line;
 }
-function follow() {
-  const view = $("view"), stage = now ? STAGES[now - 1] : null;
-  if (!stage || !stage.c.length || view.scrollWidth <= view.clientWidth + 2 && view.scrollHeight <= view.clientHeight + 2) return;
-  const card = part(stage.c[stage.c.length - 1]);
-  if (!card) return;
-  const a = card.getBoundingClientRect(), b = view.getBoundingClientRect();
-  const place = { left: view.scrollLeft + a.left - b.left - (b.width - a.width) / 2,
-    top: view.scrollTop + a.top - b.top - Math.max(0, (b.height - a.height) / 2) };
-  view.scrollTo({ ...place, behavior: still.matches ? "auto" : "smooth" });
-}
 function play(on = !playing) {
   clearInterval(playing);
   playing = 0;
@@ -200,184 +88,6 @@ function play(on = !playing) {
   $("play").classList.toggle("playing", Boolean(playing));
   $("play").setAttribute("aria-label", playing ? W.pause : W.play);
 }
-
-// ---- zoom and pan -------------------------------------------------------------------------------
-
-const natural = SVG.viewBox.baseVal.width;
-let zoom = 0;  // 0: as wide as the window, but not so small that nothing can be read
-const least = 0.72;
-const fitting = () => Math.max(least, ($("view").clientWidth - 2) / natural);
-function scale(to) {
-  zoom = to;
-  const factor = Math.min(4, Math.max(0.2, zoom || Math.min(fitting(), 1.6)));
-  SVG.style.width = natural * factor + "px";
-  SVG.style.height = "auto";
-  return factor;
-}
-const zoomBy = by => { zoom = scale(zoom) * by; scale(zoom); follow(); };
-function pan(view) {
-  let from = null;
-  view.addEventListener("pointerdown", e => {
-    if (e.pointerType !== "mouse" || e.button) return;
-    from = [e.clientX + view.scrollLeft, e.clientY + view.scrollTop, e.clientX, e.clientY];
-  });
-  addEventListener("pointermove", e => {
-    if (!from) return;
-    view.scrollLeft = from[0] - e.clientX;
-    view.scrollTop = from[1] - e.clientY;
-  });
-  addEventListener("pointerup", () => { from = null; });
-  view.addEventListener("wheel", e => {
-    if (!e.ctrlKey && !e.metaKey) return;
-    e.preventDefault();
-    zoomBy(e.deltaY < 0 ? 1.15 : 1 / 1.15);
-  }, { passive: false });
-}
-
-// ---- derivations --------------------------------------------------------------------------------
-
-function choose(q) {
-  chosen = q;
-  document.querySelectorAll(".lit").forEach(e => e.classList.remove("lit"));
-  $("derivation").hidden = q === null;
-  if (q === null) { $("which").value = ""; return; }
-  const d = derive(q);
-  $("which").value = String(q);
-  $("derived").textContent = d.title;
-  $("steps").replaceChildren(...d.lines.map(([text]) => make("li", text)));
-  $("copied").textContent = "";
-  light(d, q);
-}
-function light(d, q) {
-  const used = new Set();
-  for (const [position, found] of d.edges) for (const e of found) used.add(position + "," + e.q);
-  for (const band of bands) for (const line of band.lines) {
-    if (!("q" in line.row)) continue;
-    const [kind, a, b] = DATA.q[line.row.q][3];
-    const hit = line.row.q === q || (kind === "s" ? used.has(a + "," + b)
-      : kind === "g" ? d.edges.size && d.lit.has(a) && band.role === "bwd"
-      : kind === "v" ? !d.edges.size && d.lit.has(a) : false);
-    if (hit) line.texts.forEach(text => text.classList.add("lit"));
-    if (hit && band.group) band.group.classList.add("lit");
-  }
-}
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    $("copied").textContent = W.copied;
-  } catch {
-    const box = make("textarea", text, { class: "copybox", readonly: "", "aria-label": W.copyhand });
-    $("copied").replaceChildren(W.copyhand + " ", box);
-    box.select();
-    try { if (document.execCommand("copy")) $("copied").textContent = W.copied; } catch { /* by hand */ }
-  }
-}
-
-// ---- numbers that are changed -------------------------------------------------------------------
-
-const parsed = text => {
-  const word = text.trim().replace("−", "-").toLowerCase();
-  if (word in { nan: 1, inf: 1, "-inf": 1 }) return plain(word);
-  return word === "" ? NaN : Number(word);
-};
-const valid = text => /^\s*([-−+]?(inf|nan|\d+\.?\d*(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?))\s*$/i.test(text);
-function field(label, get, set) {
-  const start = get(), input = make("input", "", { type: "text", inputmode: "decimal", value: exact(start), autocomplete: "off" });
-  input.addEventListener("change", () => {
-    const good = valid(input.value);
-    input.setAttribute("aria-invalid", String(!good));
-    $("wrong").textContent = good ? "" : fill(W.wrong, { text: input.value });
-    if (!good) return;
-    set(parsed(input.value));
-    recompute();
-  });
-  const box = make("label", label + " ");
-  box.append(input);
-  return { box, input, reset() { set(start); input.value = exact(start); input.setAttribute("aria-invalid", "false"); } };
-}
-const fields = [];
-function inputs() {
-  for (const [title, leaves] of DATA.edit) {
-    const group = make("fieldset");
-    group.append(make("legend", title));
-    for (const [position, name] of leaves) {
-      const made = position < 0
-        ? field(name, () => rates[-1 - position], x => { rates[-1 - position] = x; })
-        : field(name, () => leafValues[position], x => { leafValues[position] = x; });
-      made.position = position;
-      fields.push(made);
-      group.append(made.box);
-    }
-    $("fields").append(group);
-  }
-}
-const decisions = () => TAPE.map((node, i) => Array.isArray(node) && DATA.decides.includes(DATA.ops[node[0]]) ? V[i] : 0).join();
-let recorded = "";
-function recompute() {
-  run();
-  rewrite();
-  const other = DATA.decided && decisions() !== recorded;
-  $("notice").textContent = [other ? W.branch : "", DATA.frozen && edited() ? W.frozen : ""].join(" ").trim();
-  show(now, false);
-  if (chosen !== null) choose(chosen);
-}
-const edited = () => fields.some(f => f.input.value !== f.input.defaultValue);
-
-// ---- worksheets ---------------------------------------------------------------------------------
-
-function worksheet() {
-  const at = now, was = blank();
-  $("blank").checked = true;
-  show(at, false);
-  const sheet = solution => {
-    const page = make("section", "", { class: "sheet" });
-    page.append(make("h2", `${solution ? W.solution : W.worksheet}: ${DATA.caption}`));
-    if (!solution) page.append(make("p", W.task));
-    const copy = SVG.cloneNode(true);
-    copy.removeAttribute("style");
-    const from = [...SVG.querySelectorAll("text")], to = [...copy.querySelectorAll("text")];
-    from.forEach((text, k) => {
-      if (!text.classList.contains("pend")) return;
-      const line = lineOf.get(text);
-      to[k].classList.remove("pend");
-      if (solution || !line || text === line.name) return;
-      const room = bandOf.get(text).box.width, small = to[k].firstElementChild;
-      if (text === line.value || !small) { to[k].textContent = "________"; return; }
-      small.textContent = "= " + "_".repeat(Math.max(4, Math.min(text.textContent.length, Math.floor(room / 7) - 4)));
-      to[k].replaceChildren(small);
-    });
-    copy.querySelectorAll(".pend").forEach(e => e.classList.remove("pend"));
-    copy.querySelectorAll(".now, .lit").forEach(e => e.classList.remove("now", "lit"));
-    copy.querySelectorAll("[id]").forEach(e => e.removeAttribute("id"));
-    copy.removeAttribute("aria-labelledby");
-    copy.setAttribute("aria-label", page.firstChild.textContent);
-    page.append(copy);
-    return page;
-  };
-  $("sheets").replaceChildren(sheet(false), sheet(true));
-  $("blank").checked = was;
-  show(at, false);
-}
-// A slide for each stage, with what it says above the picture.
-function slides() {
-  const at = now;
-  $("sheets").replaceChildren(...STAGES.map((stage, k) => {
-    show(k + 1, false);
-    const page = make("section", "", { class: "sheet slide" });
-    const title = make("h2");
-    title.append($("phase").cloneNode(true), make("span", stage.h));
-    const copy = SVG.cloneNode(true);
-    copy.removeAttribute("style");
-    page.append(title, $("equations").cloneNode(true), copy);
-    page.querySelectorAll("[id]").forEach(e => e.removeAttribute("id"));
-    copy.querySelectorAll(".lit").forEach(e => e.classList.remove("lit"));
-    return page;
-  }));
-  show(at, false);
-  document.body.classList.add("sheets");
-}
-const bandOf = new Map(bands.flatMap(band => band.lines.flatMap(line => line.texts.map(text => [text, band]))));
-const lineOf = new Map(bands.flatMap(band => band.lines.flatMap(line => line.texts.map(text => [text, line]))));
 
 // ---- all of it ----------------------------------------------------------------------------------
 
@@ -403,10 +113,7 @@ function begin() {
   };
   $("slides").onclick = () => { slides(); print(); };
   addEventListener("afterprint", () => document.body.classList.remove("sheets"));
-  $("close").onclick = () => choose(null);
-  $("text").onclick = () => copy(asText(derive(chosen)));
-  $("markdown").onclick = () => copy(asMarkdown(derive(chosen)));
-  $("latex").onclick = () => copy(asLatex(derive(chosen)));
+  readable();
   $("reset").onclick = () => {
     fields.forEach(f => f.reset());
     $("wrong").textContent = "";
