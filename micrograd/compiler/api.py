@@ -23,7 +23,7 @@ from micrograd.compiler.explain.sequence import in_words
 from micrograd.compiler.fallback import eager_gradient, eager_step, eager_value
 from micrograd.compiler.owed import owed
 from micrograd.compiler.passes import GRADIENT, STEP, VALUE
-from micrograd.compiler.runner import Runner, chosen
+from micrograd.compiler.runner import Runner, chosen, prepare
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.structures import Keywords, by_position
 from micrograd.compiler.trace.tracer import active, current, refuse
@@ -164,6 +164,7 @@ class Compiled(Generic[Result]):
         self.exact = exact
         self.dtype = dtype
         self.backend = chosen(backend)
+        prepare(self.backend)
         self._explicit = None if parameters is None else _leaves(parameters)
         programs = Programs(fn, self._explicit, optimizer, batch, self.backend, dtype)
         self._decisions = Decisions(programs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,3 +16,15 @@ Mask = NDArray[np.bool_]
 ROWS = list(OPS)
 ROW_INDEX = {name: i for i, name in enumerate(ROWS)}
 NONE = -1  # in place of a node or an address where there is none
+
+
+def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
+    """The different numbers of an array, ascending; all nans are one.
+
+    >>> distinct(np.array([2, 1, 2]))
+    array([1, 2])
+    """
+    ordered = np.sort(numbers, axis=None)
+    new = np.ones(len(ordered), bool)
+    new[1:] = (ordered[1:] != ordered[:-1]) & (ordered[:-1] == ordered[:-1])
+    return ordered[new]

@@ -21,7 +21,7 @@ from micrograd.compiler.arrays.layout import ALIGN, Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group, NoArrays, lane_mask, live, schedule
 from micrograd.compiler.backends.numpy import simplified
-from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.codes import NONE, Ids, distinct
 from micrograd.compiler.graph import graph as G  # noqa: N812
 from micrograd.compiler.graph.gradient import differentiated, gradient, reached
 from micrograd.compiler.graph.graph import CONSTANT, Graph
@@ -269,7 +269,7 @@ def _update(unit: UpdateCompilation) -> None:
     loops_of(g, groups, of, layout, loops)
     for where, at, nodes in found.results:
         ids = new[nodes]
-        for part in np.unique(of[ids]).tolist():
+        for part in distinct(of[ids]).tolist():
             own = of[ids] == part
             loops.copy((HOMES[where - 1], at[own]), (layout.space[part], layout.address[ids[own]]))
     work = np.zeros(loops.free[WORK])

@@ -241,6 +241,14 @@ def chosen(backend: str) -> str:
     return backend
 
 
+def prepare(backend: str) -> None:
+    """Load what a back end needs, which takes longer than a small program."""
+    if backend == "llvm":
+        from micrograd.compiler.backends.llvm import prepare as prepare_llvm
+
+        prepare_llvm()
+
+
 def load(program: Program, backend: str, dtype: str) -> Executable:
     """The program, ready to run."""
     if backend == "llvm":

@@ -11,7 +11,7 @@ from micrograd.compiler.arrays.batch import SampleAxis
 from micrograd.compiler.arrays.layout import Layout, factor
 from micrograd.compiler.arrays.loops import Loops, operands_of
 from micrograd.compiler.arrays.schedule import Group
-from micrograd.compiler.codes import Ids
+from micrograd.compiler.codes import Ids, distinct
 from micrograd.compiler.graph.graph import INPUT
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.nest.ir import Affine, Space, argument, integers
@@ -98,8 +98,8 @@ def _hot_rows(
             extents, (row, ids) = operands_of(axes, [(space, out), (spaces[0], at)])
             loops.one_hot(extents, along[0], row, ids)
             return
-    if len(np.unique(slot)) > 1:
-        for s in np.unique(slot).tolist():
+    if len(distinct(slot)) > 1:
+        for s in distinct(slot).tolist():
             _hot_rows([p for p in pairs if p[0] == s], space, arguments, loops)
         return
     width = int(choice.max()) + 1

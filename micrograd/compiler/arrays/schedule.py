@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import NONE, Floats, Ids, Mask
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask, distinct
 from micrograd.compiler.graph.graph import (
     CONSTANT,
     INPUT,
@@ -130,7 +130,7 @@ def schedule(
     found = _Widths(level, g.kind) if narrow else None
     groups = _Groups(g, level, lanes)
     for kind in (PARAMETER, INPUT, CONSTANT):
-        for where in np.unique(home[g.kind == kind]).tolist():
+        for where in distinct(home[g.kind == kind]).tolist():
             for lane in (False, True):
                 nodes = np.nonzero((g.kind == kind) & (home == where) & (lanes == lane))[0]
                 if len(nodes):
@@ -304,7 +304,7 @@ def _split_leaves(groups: _Groups, g: Graph) -> None:
                 owner[ids] = tag
                 tag += 1
     for group in splits:
-        parts = [group.nodes[owner[group.nodes] == t] for t in np.unique(owner[group.nodes])]
+        parts = [group.nodes[owner[group.nodes] == t] for t in distinct(owner[group.nodes])]
         group.nodes = parts[0]
         for nodes in parts[1:]:
             groups.add(Group(group.kind, nodes, home=0))

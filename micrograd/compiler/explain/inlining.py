@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from micrograd.compiler.arrays.schedule import Group, operands
-from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.codes import NONE, Ids, distinct
 from micrograd.compiler.explain.forward import Forward
 from micrograd.compiler.explain.views import TermLoop
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM
@@ -39,7 +39,7 @@ def inlined(forward: Forward, readings: Sequence[Sequence[TermLoop]], recorded: 
     users: list[list[tuple[int, Ids]]] = [[] for _ in groups]
     for k, group in enumerate(groups):
         for ids in operands(group):
-            for j in np.unique(of[ids]).tolist():
+            for j in distinct(of[ids]).tolist():
                 users[j].append((k, ids))
     alias = [_is_copy(forward, group) for group in groups]
     derived = {k for k in range(len(groups)) if recorded and _is_derived(forward, groups[k])}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.codes import Ids
+from micrograd.compiler.codes import Ids, distinct
 from micrograd.engine import Value
 from micrograd.tensors.tensor import Tensor
 
@@ -181,4 +181,4 @@ class ParameterNames:
 
 
 def _key(members: Ids) -> bytes:
-    return np.unique(members).astype(np.int64).tobytes()
+    return distinct(members).astype(np.int64).tobytes()

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from micrograd.compiler.codes import Ids
+from micrograd.compiler.codes import Ids, distinct
 from micrograd.compiler.explain.expressions import ArrayStep, Formulas
 from micrograd.compiler.explain.formula import Marked, Pieces
 from micrograd.compiler.explain.forward import Forward, forward
@@ -189,7 +189,7 @@ def operations_of(
             counts += formulas.forward.counts[k]
         ordered = tuple(sorted(counts.items(), key=lambda item: -item[1]))
         nodes = np.concatenate([formulas.forward.groups[k].nodes for k in step.members])
-        origin = np.unique(formulas.forward.graph.origin[nodes])
+        origin = distinct(formulas.forward.graph.origin[nodes])
         operations.append(
             Operation(result, formula, step.kind, step.size, ordered, origin[origin >= 0])
         )
@@ -255,7 +255,7 @@ class ProgramNames:
     def _constant(self, view: View) -> str:
         if not view.shape and len(view.places) == 1:
             return f"{self.found.graph.value[view.places[0]]:g}"
-        key = np.unique(view.places).tobytes()
+        key = distinct(view.places).tobytes()
         return self.constants.setdefault(key, f"C{len(self.constants) + 1}")
 
     def _argument(self, view: View) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from micrograd.compiler.arrays.layout import Axes, factor
 from micrograd.compiler.arrays.schedule import TermClass
-from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.codes import NONE, Ids, distinct
 from micrograd.compiler.explain.forward import Forward
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER
 from micrograd.compiler.nest.ir import Shape
@@ -137,7 +137,7 @@ class NodePlaces:
         own = np.transpose(grid, [moving.index(i) for i in order])
         places = self.address[own].ravel()
         shape = tuple(axes[i][0] for i in order)
-        if not form and len(np.unique(places)) < len(places):
+        if not form and len(distinct(places)) < len(places):
             form = (WINDOWS,)
         elif not form and of != NONE and len(places) < len(group.nodes):
             form = (PART,)
@@ -170,7 +170,7 @@ class NodePlaces:
 
     def _chosen(self, places: Ids) -> tuple[Shape, Ids]:
         """The integers that one-hot rows stand for."""
-        slots = np.unique(places // self.choices)
+        slots = distinct(places // self.choices)
         return (len(slots),) if len(slots) > 1 else (), slots
 
 

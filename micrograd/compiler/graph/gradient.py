@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, ROWS, Ids, Mask
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import (
     PARAMETER,
@@ -113,7 +113,9 @@ class _Shares:
             return
         to, user, u, v, c = (np.concatenate(x) for x in zip(*self._parts, strict=True))
         target = self.adjoint[to]
-        self.builder.add_terms(np.setdiff1d(adjoints, target), NONE, NONE, 0.0)
+        given = np.zeros(self.builder.size, bool)
+        given[target] = True
+        self.builder.add_terms(adjoints[~given[adjoints]], NONE, NONE, 0.0)
         over_lanes = self.in_lanes[user] & ~self.lanes[to]
         if over_lanes.any():
             # Its own node for what is summed over the lanes, which the adjoint then adds up.
@@ -141,10 +143,10 @@ def _through_rows(g: Graph, active: Mask, shares: _Shares) -> None:
     builder = shares.builder
     symbols = Symbols(builder)
     rows = active & (g.kind == ROW)
-    for row in np.unique(g.row[rows]).tolist():
+    for row in distinct(g.row[rows]).tolist():
         op = OPS[ROWS[row]]
         of_row = rows & (g.row == row)
-        for static in np.unique(g.static[of_row]).tolist():
+        for static in distinct(g.static[of_row]).tolist():
             same = np.isnan(g.static) if static != static else g.static == static
             n = np.nonzero(of_row & same)[0]
             inputs = [Lanes(builder, g.args[n, i]) for i in range(op.arity)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, ROWS, Ids, Mask
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import (
     CONSTANT,
@@ -111,13 +111,13 @@ def _kinds(r: Recording) -> np.ndarray:
 
 def _scaled(r: Recording) -> Iterator[tuple[Ids, np.ndarray]]:
     """Rows that are sums because their second operand is a constant, and the first one's factor."""
-    for row in np.unique(r.row[r.row < DETACHED]).tolist():
+    for row in distinct(r.row[r.row < DETACHED]).tolist():
         op = OPS[ROWS[row]]
         if op.arity != 2 or op.terms("x", "y") is not None:
             continue
         places = np.nonzero((r.row == row) & (r.b >> SORT == CONSTANTS >> SORT))[0]
         numbers = r.constants[r.b[places] - CONSTANTS]
-        terms = {x: op.terms("x", x) for x in np.unique(numbers).tolist()}
+        terms = {x: op.terms("x", x) for x in distinct(numbers).tolist()}
         factor = {x: found[0][0] if found else np.nan for x, found in terms.items()}
         c = np.array([factor[x] for x in numbers.tolist()])
         yield places[~np.isnan(c)], c[~np.isnan(c)]
@@ -126,8 +126,8 @@ def _scaled(r: Recording) -> Iterator[tuple[Ids, np.ndarray]]:
 def _classes(r: Recording) -> list[tuple[int, float]]:
     """The distinct (row, static parameter); nan where the row has none."""
     classes: list[tuple[int, float]] = []
-    for row in np.unique(r.row).tolist():
-        classes += [(row, s) for s in np.unique(r.static[r.row == row]).tolist()]
+    for row in distinct(r.row).tolist():
+        classes += [(row, s) for s in distinct(r.static[r.row == row]).tolist()]
     return classes
 
 

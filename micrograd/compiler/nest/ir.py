@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import Floats
+from micrograd.compiler.codes import Floats, distinct
 
 Integers = NDArray[np.int64]
 Shape = tuple[int, ...]
@@ -328,7 +328,7 @@ class Program:
     def recorded(self, nest: Nest) -> Integers:
         """The recorded operations that a nest stands for, each once; see `Graph.origin`."""
         parts = [self.origins[k] for k in sorted(nest.origin)]
-        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+        return distinct(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
     def in_order(self) -> Iterator[tuple[Nest, int | None]]:
         """The nests as often as they run, those of repeats with their block."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.codes import Ids
+from micrograd.compiler.codes import Ids, distinct
 from micrograd.compiler.trace.differences import Divergence, check_same_operations
 from micrograd.compiler.trace.recording import (
     CHOICES,
@@ -121,7 +121,7 @@ def _explained(codes: Codes, ids: Ids, node: int) -> tuple[int, int, int]:
 
 def _check_table(r: Recording, codes: Codes) -> None:
     """The entries of a table must be nodes, or leaves of one sort, that there are."""
-    sorts = np.unique(codes >> 40)
+    sorts = distinct(codes >> 40)
     ends = {0: len(r), 1: PARAMETERS + len(r.parameters)}
     known = len(sorts) == 1 and codes.min() >= 0
     if not known or codes.max() >= ends.get(int(sorts[0]), 5 << 40):
@@ -182,15 +182,18 @@ def more_integers(ids: Ids, group: Ids, tried: list[Ids], extents: Ids) -> list[
 def _untried_first(done: Ids, group: Ids, extents: Ids, random: np.random.Generator) -> Ids:
     """Integers for one trace: of each argument those that it has not had, then others, mixed."""
     new = np.zeros(len(group), np.int64)
-    for argument in np.unique(group).tolist():
+    for argument in distinct(group).tolist():
         own = np.nonzero(group == argument)[0]
         most = int(extents[own].max())
         if most > MOST_COVERED:
             new[own] = random.integers(0, extents[own])
             continue
-        fresh = random.permutation(np.setdiff1d(np.arange(most), done[:, own]))[: len(own)]
-        others = random.integers(0, most, len(own) - len(fresh))
-        new[own] = random.permutation(np.concatenate([fresh, others])) % extents[own]
+        had = done[:, own]
+        fresh = np.ones(most, bool)
+        fresh[had[had < most]] = False
+        first = random.permutation(np.flatnonzero(fresh))[: len(own)]
+        others = random.integers(0, most, len(own) - len(first))
+        new[own] = random.permutation(np.concatenate([first, others])) % extents[own]
     return new
 
 

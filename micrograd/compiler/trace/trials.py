@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.codes import Ids, Mask
+from micrograd.compiler.codes import Ids, Mask, distinct
 from micrograd.compiler.trace.differences import Divergence
 from micrograd.compiler.trace.integers import limit, more_integers, solve, with_integers
 from micrograd.compiler.trace.reachable import lengths_of
@@ -61,7 +61,7 @@ class Trials:
     def extents(self, guesses: set[int]) -> Ids:
         """How long the tables are that each integer indexes, found by trial; see `limit`."""
         extents = np.ones(len(self._ids), np.int64)
-        for group in np.unique(self._group[self._indexed]).tolist():
+        for group in distinct(self._group[self._indexed]).tolist():
             own = self._group == group
             last: list[tuple[TracedRun, Ids]] = []
 

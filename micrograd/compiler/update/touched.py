@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.codes import NONE, Ids, Mask, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import ROW, Graph, edges, longest_paths, replace, used_by
 from micrograd.compiler.graph.normal_form import Leaves
@@ -225,7 +225,7 @@ def _slots(g: Graph, leaves: Leaves) -> tuple[Ids, Ids]:
 
 def _with_opposites(g: Graph, sides: Ids) -> tuple[Graph, dict[int, int]]:
     """The graph with a node for the opposite of each condition of these selects."""
-    conditions = np.unique(g.args[sides, 0])
+    conditions = distinct(g.args[sides, 0])
     if not len(conditions):
         return g, {}
     builder = Builder(g)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.codes import NONE, Ids, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import INPUT, Graph
 from micrograd.compiler.store import place_of
@@ -42,8 +42,8 @@ def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids) -> Update
     for k, options in enumerate(memory.optimizer.param_groups):
         own = np.array([place_of(v) for v in scalars(options["params"])], np.int64)
         for places, flags in (
-            (np.intersect1d(used, own), None),
-            (np.intersect1d(chosen, own), reached),
+            (distinct(own[np.isin(own, used)]), None),
+            (distinct(own[np.isin(own, chosen)]), reached),
         ):
             if len(places):
                 flag = None
@@ -75,7 +75,7 @@ def _group_update(
         for name in rule.names
     }
     if flag is None:
-        single = {name for name in rule.names if len(np.unique(where[name])) == 1}
+        single = {name for name in rule.names if len(distinct(where[name])) == 1}
         where |= {name: where[name][:1] for name in single}
     before = {name: leaves.at(STATE_HOME, at) for name, at in where.items()}
     state: State = dict(before)
@@ -112,6 +112,6 @@ class _PlacedLeaves:
         known = self.known.get(home, np.zeros(0, np.int64))
         grown = np.full(max(int(addresses.max(initial=-1)) + 1 - len(known), 0), NONE)
         known = self.known[home] = np.concatenate([known, grown])
-        new = np.unique(addresses[known[addresses] == NONE])
+        new = distinct(addresses[known[addresses] == NONE])
         known[new] = self.builder.leaves(INPUT, np.zeros(len(new))).ids
         return Lanes(self.builder, known[addresses])

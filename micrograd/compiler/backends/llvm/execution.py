@@ -38,6 +38,12 @@ def load(program: Program, dtype: Any, machine: Machine | None = None) -> LlvmEx
     return LlvmExecutable(program, dtype, machine or this_machine())
 
 
+def prepare() -> None:
+    """Do what is done once in a process."""
+    _target()
+    this_machine()
+
+
 class LlvmExecutable:
     """A program as machine code; see `micrograd.compiler.backends.Executable`."""
 
