@@ -92,7 +92,8 @@ static PyMethodDef functions[] = {
     FUNCTION(weighted_sum, METH_VARARGS), FUNCTION(zero_gradients, METH_O),
     FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
     FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
-    FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O), FUNCTION(same_lists, METH_VARARGS), FUNCTION(same_entries, METH_VARARGS), {NULL}};
+    FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O),
+    FUNCTION(same_entries, METH_VARARGS), FUNCTION(same_all, METH_VARARGS), {NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "micrograd._native", NULL, -1, functions};

@@ -12,7 +12,9 @@
 /* A node is two cache lines, with what the collector keeps before it. */
 #define PREFETCH(p) \
     (__builtin_prefetch((char *)(p) - 16, 1), __builtin_prefetch((char *)(p) + 63, 1))
+#define READ_AHEAD(p) __builtin_prefetch(p)
 #else
+#define READ_AHEAD(p) ((void)(p))
 #define UNLIKELY(x) (x)
 #define PREFETCH(p) ((void)(p))
 #endif

@@ -37,8 +37,8 @@ if TYPE_CHECKING or WHY_PYTHON:
         owe,
         packed,
         record,
+        same_all,
         same_entries,
-        same_lists,
         weighted_sum,
         zero_gradients,
     )
@@ -87,8 +87,8 @@ __all__ = [
     "owe",
     "packed",
     "record",
+    "same_all",
     "same_entries",
-    "same_lists",
     "weighted_sum",
     "zero_gradients",
 ]

@@ -6,24 +6,24 @@ from typing import Any
 
 from micrograd.compiler.backends import Executable
 from micrograd.compiler.passes import UpdateCompilation
-from micrograd.engine import packed, same_lists
+from micrograd.engine import packed, same_all
 
 
 class Members:
     """The parameters of an optimiser's groups, as they were, and whether these are dense."""
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
-        self._dense = [group.get("dense") for group in groups]
-        self.lists: list[list[Any]] = [group["params"] for group in groups]
-        self._packed = packed(self.lists)
-        self._alive = [list(members) for members in self.lists]  # so that no address is new
+        keys = [key for _ in groups for key in ("params", "dense")]
+        dicts = [group for group in groups for _ in range(2)]
+        values = [d.get(key) for d, key in zip(dicts, keys, strict=True)]
+        lists: list[list[Any]] = [groups, *(group["params"] for group in groups)]
+        self._alive = [list(members) for members in lists]  # so that no address is new
+        self._watched: Any = lists, packed(lists), dicts, keys, values, [], []
+        self._groups = groups
 
     def same(self, groups: list[dict[str, Any]]) -> bool:
         """Whether each group has the parameters that it had."""
-        for group, members, dense in zip(groups, self.lists, self._dense):  # noqa: B905
-            if group["params"] is not members or group.get("dense") != dense:
-                return False
-        return len(groups) == len(self.lists) and same_lists(self.lists, self._packed)
+        return groups is self._groups and same_all(*self._watched)
 
 
 class Stepping:

@@ -13,8 +13,8 @@ from micrograd.core import notes, scalar
 
 BUILD = "`make native` builds it in a checkout, `pip install` where there is a C compiler"
 NAMES = ("as_arrays", "as_operand", "compute", "floats_in", "gradients_of", "home_of", "make_leaf",
-         "make_leaves", "move", "numbers_of", "owe", "packed", "record", "same_entries",
-         "same_lists", "weighted_sum", "zero_gradients")  # fmt: skip
+         "make_leaves", "move", "numbers_of", "owe", "packed", "record", "same_all",
+         "same_entries", "weighted_sum", "zero_gradients")  # fmt: skip
 
 
 def fingerprint() -> int:

@@ -357,7 +357,7 @@ def packed(lists: list[list[Any]]) -> Any:
     return [list(x) for x in lists]
 
 
-def same_lists(lists: list[list[Any]], before: Any) -> bool:
+def _same_lists(lists: list[list[Any]], before: Any) -> bool:
     """Whether each list holds the objects that it held when it was packed, or equal ones."""
     try:
         return bool(lists == before)
@@ -371,6 +371,19 @@ def same_entries(dicts: list[dict[str, Any]], keys: list[Any], values: list[Any]
         if d.get(key) is not value:
             return False
     return True
+
+
+def same_all(
+    lists: list[list[Any]], before: Any, dicts: list[dict[str, Any]], keys: list[Any],
+    values: list[Any], cells: list[Any], contents: list[Any],
+) -> bool:  # fmt: skip
+    """Both at once; and whether each cell of a closure holds that."""
+    try:
+        if not all(c.cell_contents is x for c, x in zip(cells, contents)):  # noqa: B905
+            return False
+    except ValueError:  # one is empty now
+        return False
+    return _same_lists(lists, before) and same_entries(dicts, keys, values)
 
 
 # ---- numbers that are in a store -------------------------------------------------------------

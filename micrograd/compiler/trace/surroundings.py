@@ -15,8 +15,8 @@ import numpy as np
 
 from micrograd.compiler.trace.left import Left
 from micrograd.compiler.trace.named import NUMBERS, Entries, Named
-from micrograd.compiler.trace.reachable import PACKAGE, names_of
-from micrograd.engine import packed, same_entries, same_lists
+from micrograd.compiler.trace.reachable import PACKAGE, filled, names_of
+from micrograd.engine import packed, same_all, same_entries
 from micrograd.nn.module import attributes_set
 
 IS_OP, LOAD_CONST = opmap["IS_OP"], opmap["LOAD_CONST"]
@@ -46,10 +46,10 @@ class Surroundings:
         "_lists",
         "_modules",
         "_others",
-        "_packed",
         "_set",
         "_sizes",
         "_slots",
+        "_watched",
         "asks_truths",
         "asks_types",
     )
@@ -59,8 +59,8 @@ class Surroundings:
         self._cells = list(found.cells.values())
         self._lists = found.lists
         self._copies = [list(x) for x in found.lists]  # which keep alive what they hold
-        self._packed = packed(found.lists)
         self._entries, self._modules = found.entries(modules=False), found.entries(modules=True)
+        self._watch()
         self._arrays = [(x, _content(x)) for x in found.arrays]
         self._sizes = [(x, len(x)) for x in found.dicts]
         self._held = [(vars(x), len(vars(x))) for x in found.objects if hasattr(x, "__dict__")]
@@ -94,12 +94,16 @@ class Surroundings:
     def drop_changed(self) -> None:
         """Leave out what has changed: called after the function has run, what it counts itself."""
         self._held = []
-        self._cells = [(cell, value) for cell, value in self._cells if cell.cell_contents is value]
+        self._cells = [
+            (cell, value)
+            for cell, value in self._cells
+            if filled(cell) and cell.cell_contents is value
+        ]
         kept = [k for k, x in enumerate(self._lists) if _equal(x, self._copies[k])]
         self._lists = [self._lists[k] for k in kept]
         self._copies = [list(self._lists[k]) for k in range(len(kept))]
-        self._packed = packed(self._lists)
         self._entries, self._modules = _unchanged(self._entries), _unchanged(self._modules)
+        self._watch()
         self._arrays = [(x, content) for x, content in self._arrays if _content(x) == content]
         self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
         self._others = [(x, items) for x, items in self._others if _equal(list(x), items)]
@@ -108,9 +112,6 @@ class Surroundings:
 
     def same(self) -> bool:
         """Whether all is still what it was."""
-        for cell, value in self._cells:
-            if cell.cell_contents is not value:
-                return False
         for array, content in self._arrays:
             if _content(array) != content:
                 return False
@@ -119,9 +120,7 @@ class Surroundings:
                 return False
         if self._has_others and not self._same_others():
             return False
-        if not same_lists(self._lists, self._packed) and not self._equal_lists():
-            return False
-        if not same_entries(*self._entries) and not _equal_entries(self._entries):
+        if not same_all(*self._watched) and not self._all_equal():
             return False
         return self._set == attributes_set() or self._same_modules()
 
@@ -138,13 +137,22 @@ class Surroundings:
         self._set = attributes_set()
         return True
 
-    def _equal_lists(self) -> bool:
+    def _watch(self) -> None:
+        """Note what is compared before each call, in one go."""
+        cells, contents = ([pair[k] for pair in self._cells] for k in (0, 1))
+        self._watched = self._lists, packed(self._lists), *self._entries, cells, contents
+
+    def _all_equal(self) -> bool:
         """Whether nothing but numbers was replaced, by equal ones; those are then the ones."""
+        if not all(filled(cell) and cell.cell_contents is x for cell, x in self._cells):
+            return False
+        if not _equal_entries(self._entries):
+            return False
         for x, copy in zip(self._lists, self._copies, strict=True):
             if not _equal(x, copy):
                 return False
             copy[:] = x
-        self._packed = packed(self._lists)
+        self._watch()
         return True
 
 
