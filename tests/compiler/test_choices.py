@@ -202,6 +202,12 @@ def test_a_table_of_one_entry_does_not_vary() -> None:
     assert all(ids[0] == 0 for ids in tries)
 
 
+@pytest.mark.parametrize("there", [-2, -1, 5, 10**9])
+def test_integers_that_are_no_indices_are_no_entries(there: int) -> None:
+    tries = more_integers(np.array([1, there]), np.array([0, 1]), [], np.array([3, 1]))
+    assert all(0 <= ids[0] < 3 and ids[1] == 0 for ids in tries)
+
+
 @many(60)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(-2, 3)), min_size=1),

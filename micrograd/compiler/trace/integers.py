@@ -190,7 +190,7 @@ def _untried_first(done: Ids, group: Ids, extents: Ids, random: np.random.Genera
             continue
         had = done[:, own]
         fresh = np.ones(most, bool)
-        fresh[had[had < most]] = False
+        fresh[had[(had >= 0) & (had < most)]] = False
         first = random.permutation(np.flatnonzero(fresh))[: len(own)]
         others = random.integers(0, most, len(own) - len(first))
         new[own] = random.permutation(np.concatenate([first, others])) % extents[own]
