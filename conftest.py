@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 from micrograd.tensors.generator import follow_python
 
 os.environ["MICROGRAD_CACHE"] = "0"  # nothing of an earlier run
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

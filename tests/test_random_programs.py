@@ -29,7 +29,6 @@ TOLERANCE = 1e-9
 EXAMPLES = 300
 many = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

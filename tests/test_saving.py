@@ -28,7 +28,7 @@ DTYPES = [
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "float16", "float32", "float64",
 ]  # fmt: skip
-in_any_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+in_any_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def same(a: Any, b: Any) -> bool:

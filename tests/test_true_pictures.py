@@ -32,7 +32,6 @@ def models(kind: str) -> list[Case]:
     @seed(sorted(KINDS).index(kind))
     @settings(
         max_examples=EACH,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],

@@ -38,7 +38,7 @@ ALONE = SampleAxis(0, {})  # no samples
 def many(examples: int) -> settings:
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
     return settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None,
+        max_examples=examples, derandomize=True, database=None,
         suppress_health_check=slow,
     )  # fmt: skip
 

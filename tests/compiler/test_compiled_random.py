@@ -24,7 +24,6 @@ KINK = 1e-9  # nearer to a kink than this part of its inputs, rounding may decid
 def many(examples: int) -> settings:
     return settings(
         max_examples=examples,
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

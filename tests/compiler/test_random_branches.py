@@ -101,14 +101,14 @@ def check(seed: int) -> None:
         np.testing.assert_allclose([value, *mine], expected, rtol=1e-9, atol=1e-9, err_msg=text)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**9))
 def test_random_programs(seed: int) -> None:
     check(seed)
 
 
 @pytest.mark.long
-@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2000, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**9))
 def test_many_random_programs(seed: int) -> None:
     check(seed)

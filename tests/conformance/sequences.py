@@ -217,7 +217,7 @@ def run(backend: str, sequences: int, steps: int, shrink: bool = True) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(
-            max_examples=sequences, stateful_step_count=steps, deadline=None, derandomize=True,
+            max_examples=sequences, stateful_step_count=steps, derandomize=True,
             database=None, phases=[Phase.generate, *[Phase.shrink] * shrink],
             suppress_health_check=list(HealthCheck),
         ),
