@@ -1,5 +1,7 @@
 """`micrograd train` and `micrograd compare`, and what all commands share."""
 
+import contextlib
+import io
 import os
 import random
 import re
@@ -53,16 +55,24 @@ def test_a_training_that_diverges_says_so_and_writes_nothing(tmp_path, capsys):
     assert os.listdir(tmp_path) == []
 
 
-def test_compare_is_reproducible(tmp_path, capsys):
-    runs = []
-    for name in ("a", "b"):
-        options = ["--runs", "2", "--out", str(tmp_path / name)]
+def compared(folder):
+    """What `compare` prints, and the files that it writes."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        options = ["--seed", "1", "--runs", "3", "--out", str(folder)]
         assert main(["compare", *SMALL, *options]) == 0
-        files = sorted((tmp_path / name).iterdir())
-        table = capsys.readouterr().out.split("\n\n")[0]
-        runs.append((table, {path.name: path.read_bytes() for path in files}))
-    assert runs[0] == runs[1]
-    assert set(runs[0][1]) == {
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return said.getvalue().split("\n\n")[0], files
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory):
+    return compared(tmp_path_factory.mktemp("comparison"))
+
+
+def test_compare_is_reproducible(comparison, tmp_path):
+    assert compared(tmp_path) == comparison
+    assert set(comparison[1]) == {
         "batch_and_stochastic.svg",
         "comparison.svg",
         "optimizer_paths.svg",
@@ -70,11 +80,9 @@ def test_compare_is_reproducible(tmp_path, capsys):
     }
 
 
-def test_the_table_of_compare_is_what_was_trained(tmp_path, capsys):
-    options = ["--seed", "1", "--runs", "3", "--out", str(tmp_path)]
-    assert main(["compare", *SMALL, *options]) == 0
+def test_the_table_of_compare_is_what_was_trained(comparison):
     runs = compare(40, 20, 3, seeds=[1, 2, 3])
-    lines = capsys.readouterr().out.split("\n\n")[0].splitlines()[1:]
+    lines = comparison[0].splitlines()[1:]
     assert lines[8] == "median (lowest – highest) of 3 runs"
     for line, method in zip(lines, METHODS, strict=False):
         histories = [run.history for run in runs[method.name]]
