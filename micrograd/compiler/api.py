@@ -16,7 +16,7 @@ from micrograd.checks import detect_anomaly
 from micrograd.compiler.cache import Programs
 from micrograd.compiler.codes import Floats
 from micrograd.compiler.decisions import Decisions
-from micrograd.compiler.explain.naming import given_names
+from micrograd.compiler.explain.naming import Given, given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
 from micrograd.compiler.explain.sequence import in_words
@@ -26,6 +26,7 @@ from micrograd.compiler.passes import GRADIENT, STEP, VALUE
 from micrograd.compiler.runner import Runner, chosen, prepare
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.structures import Keywords, by_position
+from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.tracer import active, current, refuse
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
@@ -102,7 +103,9 @@ def compile(  # noqa: A001
 
     What `fn` finds around it is part of a program: names in its closure and in globals, attributes
     of objects, entries of lists, dicts and sets, contents of arrays. When what its code can name
-    has changed, the next call compiles again; so what changes at every call should be an argument.
+    has changed, the next call compiles again. Where nothing but a few floats has changed, these are
+    inputs from then on, and may change at every call, unless a branch or an exponent depends on
+    them; what else changes at every call should be an argument.
     What code reaches otherwise (an attribute whose name is put together, an object of C) is
     compared when the program is traced again: at the second call with other arguments, the 8th, the
     32nd, and so on.
@@ -233,7 +236,7 @@ class Compiled(Generic[Result]):
                 runner, loss = self._run(GRADIENT, inputs)
                 if runner is not None and loss == loss:
                     return runner.result(loss), runner.gradient(self._programs.parameters)
-            self._programs.traced(inputs)
+            self._programs.traced(self._decisions.given(inputs))
             return eager_gradient(self.fn, inputs, self.batch, self.parameters)
 
     def attempt(self, *inputs: Any, **keywords: Any) -> float:
@@ -257,7 +260,9 @@ class Compiled(Generic[Result]):
             inputs = self._by_position(inputs, keywords)
         with self._lock:
             result: Result
-            runner = None if active or observers.active else self._programs.again(STEP, inputs)
+            runner = None
+            if not (active or observers.active):
+                runner = self._programs.again(STEP, self._decisions.given(inputs))
             if runner is None:
                 self._check_outermost("step")
             loss: Any = math.nan if runner is None else runner.executable.step()
@@ -284,13 +289,13 @@ class Compiled(Generic[Result]):
 
     def _run(self, mode: str, inputs: tuple[Any, ...]) -> tuple[Runner | None, float]:
         """The program for these arguments, and the loss."""
-        return self._decisions.run(inputs, lambda programs: programs.runner(mode, inputs), mode)
+        return self._decisions.run(
+            inputs, lambda programs, given: programs.runner(mode, given), mode
+        )
 
     def _stepped(self, inputs: tuple[Any, ...]) -> tuple[Runner | None, float]:
         """The program that makes this step, and the loss; nan if it has to be an eager one."""
-        return self._decisions.run(
-            inputs, lambda programs: self._step_runner(programs, inputs), STEP
-        )
+        return self._decisions.run(inputs, self._step_runner, STEP)
 
     def _step_runner(self, programs: Programs, inputs: tuple[Any, ...]) -> Runner | None:
         """The program of a step; None if this step has to be an eager one."""
@@ -298,6 +303,7 @@ class Compiled(Generic[Result]):
             raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
         if self._is_eager() or _has_own_step(self.optimizer) or _leaves_out(self.optimizer):
             return None
+        programs.look_around()
         runner = programs.ready(STEP, inputs)
         if runner is None and programs.starts_exactly(inputs):
             runner = programs.runner(STEP, inputs)
@@ -354,17 +360,22 @@ class Compiled(Generic[Result]):
             return "nothing has been compiled yet: call the function first"
         unit, traced = self._programs.newest.unit, self._programs.newest.traced
         if unit.sequence is not None:
-            given = given_names(self.fn, traced.recording.parameters, self.batch)
+            given = self._names(traced)
             return in_words(self.report(), unit, traced, self.fn, given)
         update = update_of(self._programs.newest, self._programs.mode)
         return explanation(self.report(), self._programs.newest.program, update, self.recovered())
+
+    def _names(self, traced: Traced) -> Given:
+        """What the user calls the arguments and leaves of a trace."""
+        leaves, inputs = traced.recording.parameters, traced.stand_ins.arguments
+        return given_names(self.fn, leaves, self.batch, inputs)
 
     def recovered(self) -> Recovered:
         """The arrays that were found in the program that ran last, as plain data."""
         if self.exact:
             raise ArgumentValueError("with exact=True the program runs as it is: no arrays")
         unit, traced = self.ran().unit, self.ran().traced
-        names = given_names(self.fn, traced.recording.parameters, self.batch)
+        names = self._names(traced)
         return recovered(unit, traced, names)
 
     def __repr__(self) -> str:

@@ -24,6 +24,7 @@ from micrograd.compiler.passes import (
 from micrograd.compiler.runner import Runner, load
 from micrograd.compiler.stepping import Members, Stepping
 from micrograd.compiler.store import Store, place_of, store_of
+from micrograd.compiler.trace.around import NumbersChanged
 from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.recording import by_use, met
 from micrograd.compiler.trace.stand_ins import CallShape, first_samples, flat, shape_of
@@ -88,6 +89,7 @@ class Programs:
         self._calls = Calls()
         self._new: Traced | None = None  # traced in this call: not to be verified yet
         self.newest: Runner | None = None  # of the program that ran last
+        self.constant: set[Any] = set()  # places of numbers that cannot be inputs
         self.mode = VALUE  # and how
 
     def __len__(self) -> int:
@@ -98,8 +100,18 @@ class Programs:
         made = Programs(
             self._fn, self._explicit, self._optimizer, self._batch, self._backend, self._dtype
         )
-        made._met = self._met
+        made._met, made._updates, made.constant = self._met, self._updates, self.constant
         return made
+
+    def look_around(self) -> None:
+        """Raise NumbersChanged if nothing but numbers has changed around the function."""
+        captured = None if self.newest is None else self.newest.traced.captured
+        if captured is None or self._batch or captured.same():
+            return
+        changed = captured.changed_numbers()
+        places = [place for place in changed if place.identity not in self.constant]
+        if places:
+            raise NumbersChanged(places)
 
     def knows(self, inputs: tuple[Any, ...]) -> bool:
         """Whether there is a trace for arguments of this shape."""
@@ -160,6 +172,7 @@ class Programs:
         """The program for these arguments, pointed at them."""
         runner = self.again(mode, inputs)
         if runner is None:
+            self.look_around()
             with located(self._fn):
                 runner = self.ready(mode, inputs) or uncollected(
                     lambda: self._checked_runner(mode, inputs)

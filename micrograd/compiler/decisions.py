@@ -1,6 +1,9 @@
 """Programs for the decisions that a function takes: of one shape of arguments a few, tried in turn.
 
 A program that is for other decisions says so when it runs, and has changed nothing.
+
+Numbers around the function that have changed once become inputs of its programs; where they cannot
+(a branch depends on them, or an exponent), they stay constants, and others make another program.
 """
 
 from __future__ import annotations
@@ -13,11 +16,13 @@ from micrograd.compiler.owed import owed
 from micrograd.compiler.passes import GRADIENT, STEP
 from micrograd.compiler.runner import Runner
 from micrograd.compiler.trace.advice import advised
+from micrograd.compiler.trace.around import Around, NumbersChanged
 from micrograd.compiler.trace.tracer import Missed
 from micrograd.errors import CompileError
 
 MOST_DECISIONS = 8  # programs of one shape that differ in decisions only
 Inputs = tuple[object, ...]
+Find = Callable[[Programs, Inputs], Runner | None]
 
 
 class Decisions:
@@ -26,22 +31,61 @@ class Decisions:
     def __init__(self, programs: Programs) -> None:
         self.programs = programs
         self._all = [programs]
+        self._around: Around | None = None  # numbers that are inputs, too
 
     def __len__(self) -> int:
         return sum(map(len, self._all))
 
-    def run(
-        self, inputs: Inputs, find: Callable[[Programs], Runner | None], mode: str
-    ) -> tuple[Runner | None, float]:
-        """The program that `find` has for these arguments, and the loss; nan if there is none."""
-        found = _ran(self.programs, find, mode)
+    def given(self, inputs: Inputs) -> Inputs:
+        """What programs are given: the arguments, and numbers around the function that change."""
+        if self._around is None:
+            return inputs
+        added = self._around.added(inputs)
+        if added is None:
+            self._start_with(None)
+            return inputs
+        return added
+
+    def run(self, inputs: Inputs, find: Find, mode: str) -> tuple[Runner | None, float]:
+        """The program that `find` has for what it is given, and the loss; nan if there is none."""
+        given = self.given(inputs)
+        try:
+            return self._run(given, find, mode)
+        except NumbersChanged as changed:
+            known = () if self._around is None else self._around.places
+            self._start_with(Around([*known, *changed.places]))
+        except Exception:
+            if self._around is None:
+                raise
+        try:
+            return self._run(self.given(inputs), find, mode)
+        except Exception:
+            around = self._around
+            if around is None:
+                raise
+        self._start_with(None)
+        self.programs.constant |= around.identities
+        try:
+            return self._run(inputs, find, mode)
+        except BaseException:  # it is not because of the numbers
+            self.programs.constant -= around.identities
+            raise
+
+    def _start_with(self, around: Around | None) -> None:
+        """Other programs, for these numbers as inputs."""
+        self._around = around
+        self.programs = self.programs.another()
+        self._all = [self.programs]
+
+    def _run(self, given: Inputs, find: Find, mode: str) -> tuple[Runner | None, float]:
+        found = _ran(self.programs, find, given, mode)
         if found is not None:
             return found
         before = self.programs
         others = [p for p in self._all if p is not before]
-        known = [p.knows(inputs) for p in others]
+        known = [p.knows(given) for p in others]
         for programs, knows in zip(others, known, strict=True):
-            found = _ran(programs, find, mode) if knows else None
+            found = _ran(programs, find, given, mode) if knows else None
             if found is not None:
                 self._use(programs)
                 return found
@@ -49,7 +93,7 @@ class Decisions:
         if not fresh and len(self._all) >= MOST_DECISIONS:
             raise advised(CompileError(_too_many(before)))
         programs = fresh[0] if fresh else before.another()
-        found = _ran(programs, find, mode)
+        found = _ran(programs, find, given, mode)
         if found is None:
             return None, math.nan  # decided otherwise at once: as it is, for this call
         self._use(programs)
@@ -61,11 +105,11 @@ class Decisions:
 
 
 def _ran(
-    programs: Programs, find: Callable[[Programs], Runner | None], mode: str
+    programs: Programs, find: Find, given: Inputs, mode: str
 ) -> tuple[Runner | None, float] | None:
     """The program and the loss; None if it is for other decisions."""
     try:
-        runner = find(programs)
+        runner = find(programs, given)
     except Missed:
         return None
     if runner is None:

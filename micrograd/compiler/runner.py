@@ -15,6 +15,7 @@ from micrograd.compiler.nest.ir import PARAMETERS, Program, Space, SpaceRole
 from micrograd.compiler.passes import STEP, Compilation
 from micrograd.compiler.stepping import Members, Stepping
 from micrograd.compiler.store import Store, place_of, store_of
+from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.left import Work
 from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
@@ -214,7 +215,8 @@ def _planned(
     inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[Any, set[int]]
 ) -> list[Plan] | None:
     """How each argument is taken when it has other numbers; None if one needs a closer look."""
-    if {space.number for space, *_ in plan} != set(range(len(inputs))):
+    given = len(inputs) - (around_in(inputs) is not None)
+    if {space.number for space, *_ in plan} != set(range(given)):
         return None
     planned: list[Plan] = []
     for space, shape, _, own in plan:

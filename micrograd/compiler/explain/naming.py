@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import Ids, distinct
+from micrograd.compiler.trace.around import around_in
 from micrograd.engine import Value
 from micrograd.tensors.tensor import Tensor
 
@@ -32,8 +33,12 @@ class Given:
         return self.arguments[k] if k < len(self.arguments) else f"x{k}"
 
 
-def given_names(fn: Callable[..., Any], leaves: Sequence[Value], batch: bool) -> Given:
+def given_names(
+    fn: Callable[..., Any], leaves: Sequence[Value], batch: bool, inputs: Sequence[Any] = ()
+) -> Given:
     """The names of a function's arguments and of the leaves that it uses.
+
+    `inputs` are those of a program, which may have numbers around the function behind them.
 
     >>> w = [Value(1.0), Value(2.0)]
     >>> given_names(lambda x: w[0] * x, w, False)
@@ -45,8 +50,14 @@ def given_names(fn: Callable[..., Any], leaves: Sequence[Value], batch: bool) ->
         signature = []
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     named = _variables(fn)
+    names = [p.name for p in signature if p.kind in plain]
+    around = around_in(inputs)
+    if around is not None:
+        given = len(around.without(tuple(inputs)))
+        names = [*names[:given], *(f"x{k}" for k in range(len(names), given))]
+        names += [place.name or f"x{k}" for k, place in enumerate(around.places, given)]
     return Given(
-        tuple(p.name for p in signature if p.kind in plain),
+        tuple(names),
         tuple(stem(v.label) if v.label else named.get(id(v), "") for v in leaves),
         batch,
     )

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.around import Around, around_in
 from micrograd.errors import ArgumentTypeError
 
 # Of these a program holds what was given: there is a program for each.
 STATICS = (bool, np.bool_, str, bytes, type(None), Enum, range, FunctionType, BuiltinFunctionType,
-           type, set, frozenset)  # fmt: skip
+           type, set, frozenset, Around)  # fmt: skip
 
 
 class Keywords(dict[str, Any]):
@@ -24,6 +25,10 @@ class Keywords(dict[str, Any]):
 
 def called(fn: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     """What the function returns."""
+    around = around_in(arguments)
+    if around is not None:
+        given = around.without(tuple(arguments))
+        return around.run(arguments[len(given) : -1], lambda: called(fn, given))
     if arguments and type(arguments[-1]) is Keywords:
         return fn(*arguments[:-1], **arguments[-1])
     return fn(*arguments)

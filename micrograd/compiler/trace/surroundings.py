@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.around import CELL, MOST, SORTS, Around, Place
 from micrograd.compiler.trace.left import Left
 from micrograd.compiler.trace.named import NUMBERS, Entries, Named
 from micrograd.compiler.trace.reachable import PACKAGE, filled, names_of
@@ -54,15 +55,21 @@ class Surroundings:
         "asks_types",
     )
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], around: Around | None = None) -> None:
         found = Named(fn)
-        self._cells = list(found.cells.values())
-        self._lists = found.lists
-        self._copies = [list(x) for x in found.lists]  # which keep alive what they hold
-        self._entries, self._modules = found.entries(modules=False), found.entries(modules=True)
+        apart = around.identities if around is not None else set()
+        lists = {place for place, key in apart if isinstance(key, int)}
+        self._cells = [(c, x) for c, x in found.cells.values() if (id(c), CELL) not in apart]
+        self._lists = [x for x in found.lists if id(x) not in lists]
+        self._copies = [list(x) for x in self._lists]  # which keep alive what they hold
+        self._entries, self._modules = (
+            _kept(found.entries(modules), lambda d, key, _: (id(d), key) not in apart)
+            for modules in (False, True)
+        )
         self._watch()
         self._arrays = [(x, _content(x)) for x in found.arrays]
-        self._sizes = [(x, len(x)) for x in found.dicts]
+        self._sizes = [(x, len(x)) for x in [*found.dicts, *found.lists]
+                       if isinstance(x, dict) or id(x) in lists]  # fmt: skip
         self._held = [(vars(x), len(vars(x))) for x in found.objects if hasattr(x, "__dict__")]
         self._others = [(x, list(x)) for x in found.others]
         self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()]
@@ -123,6 +130,27 @@ class Surroundings:
         if not same_all(*self._watched) and not self._all_equal():
             return False
         return self._set == attributes_set() or self._same_modules()
+
+    def changed_numbers(self) -> list[Place]:
+        """Where other numbers are than there were; none if something else has changed, too."""
+        found: list[Place] = []
+        cells = [(Place(cell, CELL), x) for cell, x in self._cells]
+        entries = [(Place(d, key), x) for part in (self._entries, self._modules)
+                   for d, key, x in zip(*part, strict=True)]  # fmt: skip
+        for place, before in (*cells, *entries):
+            now = place.get()
+            if not _same(now, before):
+                if type(now) not in SORTS or type(before) not in SORTS:
+                    return []
+                found.append(place)
+        for x, copy in zip(self._lists, self._copies, strict=True):
+            if not _equal(x, copy):
+                if len(x) != len(copy) or {*map(type, x), *map(type, copy)} - {*SORTS}:
+                    return []
+                found += [Place(x, k) for k in range(len(x))]
+        fixed = all(_content(x) == content for x, content in self._arrays)
+        fixed = fixed and all(len(x) == n for x, n in self._sizes)
+        return found if fixed and len(found) <= MOST and self._same_others() else []
 
     def _same_others(self) -> bool:
         return (
@@ -190,9 +218,11 @@ def _equal_entries(entries: Entries) -> bool:
 
 
 def _unchanged(entries: Entries) -> Entries:
-    kept = [
-        entry for entry in zip(*entries, strict=True) if _same(entry[0].get(entry[1]), entry[2])
-    ]
+    return _kept(entries, lambda d, key, value: _same(d.get(key), value))
+
+
+def _kept(entries: Entries, wanted: Callable[[Any, Any, Any], bool]) -> Entries:
+    kept = [entry for entry in zip(*entries, strict=True) if wanted(*entry)]
     dicts, keys, values = zip(*kept, strict=True) if kept else ((), (), ())
     return list(dicts), list(keys), list(values)
 

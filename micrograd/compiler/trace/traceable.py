@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.forms import name_of, other_forms
@@ -42,11 +43,14 @@ class Traceable:
         runs = self._runs
         try:
             traced = self._trace(arguments)
-            if traced.captured is None or not traced.captured.asks_types or runs.mean:
+            asks = traced.captured is not None and traced.captured.asks_types
+            if not (asks or around_in(arguments)) or runs.mean:
                 return traced
             self._compare(traced, arguments)
             return traced
         except (UndecidedError, DifferentError) as error:
+            if around_in(arguments):
+                raise  # a number that decides something is a constant
             first = error
         why = str(first)
         for form in other_forms(self.fn, runs.mean):
@@ -68,7 +72,7 @@ class Traceable:
         runs = self._runs
         generators = generators_of(self.fn)
         before = random_states(generators)
-        captured = Surroundings(self.fn)
+        captured = Surroundings(self.fn, around_in(arguments))
         if captured.asks_truths and runs.form.sides is None:
             raise UndecidedError(
                 "cannot be compiled: `is True`, or `case True`, asks for a truth that may be traced"
