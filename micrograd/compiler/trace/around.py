@@ -21,7 +21,7 @@ SORTS = (float, np.float64)  # of numbers that can be inputs: others decide more
 CELL = object()  # the key of what is in a cell
 
 
-class Place(NamedTuple):
+class NumberPlace(NamedTuple):
     """Where a number is kept: in a dict, such as that of an object, in a list or in a cell."""
 
     where: Any
@@ -55,7 +55,7 @@ class Place(NamedTuple):
 class NumbersChanged(Exception):  # noqa: N818  (a finding)
     """Nothing but numbers has changed around a function since it was traced."""
 
-    def __init__(self, places: list[Place]) -> None:
+    def __init__(self, places: list[NumberPlace]) -> None:
         self.places = places
 
 
@@ -63,7 +63,7 @@ class Around:
     """Places of numbers: the last argument of a call, after the numbers themselves.
 
     >>> settings = {"beta": 0.5}
-    >>> around = Around([Place(settings, "beta")])
+    >>> around = Around([NumberPlace(settings, "beta")])
     >>> arguments = around.added((3.0,))
     >>> arguments[:-1]
     (3.0, 0.5)
@@ -71,7 +71,7 @@ class Around:
     (8.0, 0.5)
     """
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[NumberPlace]) -> None:
         self.places = list({place.identity: place for place in places}.values())
         self.identities = {place.identity for place in self.places}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.around import CELL, MOST, SORTS, Around, Place
+from micrograd.compiler.trace.around import CELL, MOST, SORTS, Around, NumberPlace
 from micrograd.compiler.trace.left import Left
 from micrograd.compiler.trace.named import NUMBERS, Entries, Named
 from micrograd.compiler.trace.reachable import PACKAGE, filled, names_of
@@ -131,11 +131,11 @@ class Surroundings:
             return False
         return self._set == attributes_set() or self._same_modules()
 
-    def changed_numbers(self) -> list[Place]:
+    def changed_numbers(self) -> list[NumberPlace]:
         """Where other numbers are than there were; none if something else has changed, too."""
-        found: list[Place] = []
-        cells = [(Place(cell, CELL), x) for cell, x in self._cells]
-        entries = [(Place(d, key), x) for part in (self._entries, self._modules)
+        found: list[NumberPlace] = []
+        cells = [(NumberPlace(cell, CELL), x) for cell, x in self._cells]
+        entries = [(NumberPlace(d, key), x) for part in (self._entries, self._modules)
                    for d, key, x in zip(*part, strict=True)]  # fmt: skip
         for place, before in (*cells, *entries):
             now = place.get()
@@ -147,7 +147,7 @@ class Surroundings:
             if not _equal(x, copy):
                 if len(x) != len(copy) or {*map(type, x), *map(type, copy)} - {*SORTS}:
                     return []
-                found += [Place(x, k) for k in range(len(x))]
+                found += [NumberPlace(x, k) for k in range(len(x))]
         fixed = all(_content(x) == content for x, content in self._arrays)
         fixed = fixed and all(len(x) == n for x, n in self._sizes)
         return found if fixed and len(found) <= MOST and self._same_others() else []
