@@ -222,7 +222,9 @@ def _draw(engine: Engine, source: str, file_format: str, timeout: float) -> byte
         what = "half a picture" if output.strip() else "nothing"
         raise LayoutError(f"{engine.name} wrote {what} where {file_format} was asked for")
     if layout.strip():
-        return add_text_lengths(output.decode("utf-8"), layout.decode("utf-8")).encode("utf-8")
+        # Graphviz cuts a text with backslashes by its bytes; that text stays as long as it is.
+        text = layout.decode("utf-8", errors="replace")
+        return add_text_lengths(output.decode("utf-8"), text).encode("utf-8")
     return output
 
 
