@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from micrograd import __version__
-from micrograd.commands import compare, draw, info, step, train
+from micrograd.commands import compare, draw, export, info, step, train
 from micrograd.errors import FontWarning, MicrogradError
 
 INTERRUPTED = 130  # the exit status of what Ctrl-C has ended, by the shells' convention
@@ -129,6 +129,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for command in (step, train, compare, draw, info):
+    for command in (step, train, compare, draw, export, info):
         command.add(commands)
     return parser

@@ -53,25 +53,30 @@ def run(options: argparse.Namespace) -> None:
 
 
 def evaluated(what: str) -> Value | Tensor | Step:
-    """What an expression gives in a module; raises an error that says what is wrong with it."""
+    """A picture's subject; raises an error that says what is wrong with the expression."""
+    found = value_of(what, "draw")
+    if not isinstance(found, Value | Tensor | Step):
+        raise ArgumentTypeError(
+            f"{what} must be a Value or a recorded step, got {type(found).__name__}"
+        )
+    return found
+
+
+def value_of(what: str, command: str) -> Any:
+    """What an expression gives in a module."""
     module, _, expression = what.partition(":")
     if not module or not expression:
         raise ArgumentValueError(
-            f"draw takes MODULE:EXPRESSION, such as mymodel:loss, got {what!r}"
+            f"{command} takes MODULE:EXPRESSION, such as mymodel:loss, got {what!r}"
         )
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
         names = vars(importlib.import_module(module.removesuffix(".py").replace("/", ".")))
-        found = eval(expression, dict(names))
+        return eval(expression, dict(names))
     except Exception as error:
         raise ArgumentValueError(
             f"{what} cannot be evaluated: {type(error).__name__}: {error}"
         ) from error
     finally:
         sys.path.remove(here)
-    if not isinstance(found, Value | Tensor | Step):
-        raise ArgumentTypeError(
-            f"{what} must be a Value or a recorded step, got {type(found).__name__}"
-        )
-    return found

@@ -24,6 +24,8 @@ class Dialect:
 
     module = "np"
     axis = "axis"
+    without_masks: Sequence[str] = ("add", "sub", "neg", "div")  # rows that take no true and false
+    from_file = 'kept["{0}"]'
     concatenate, largest, integer, literal = "concatenate", "max", "int", "array"
 
     def template(self, row: str) -> str:
@@ -33,6 +35,10 @@ class Dialect:
     def written(self, x: Expr, inner: Write) -> ast.expr:
         """An expression, whose operands `inner` writes."""
         return getattr(self, f"_{x.op}")(x, inner)  # type: ignore[no-any-return]
+
+    def named(self, x: Expr, inner: Write) -> ast.expr:
+        """The same, if it is to have a name: 1 and 0 for true and false."""
+        return self._as_number(inner(x), x)
 
     # ---- leaves ----------------------------------------------------------------------------------
 
@@ -54,10 +60,10 @@ class Dialect:
     def _row(self, x: Expr, inner: Write) -> ast.expr:
         row, static = x.given
         args = [inner(a) for a in x.args]
-        masked = self._masked(x, inner) or self._over(x, inner)
-        if masked is not None:
-            return masked
-        if row in ("add", "sub", "neg", "div"):  # NumPy has no sums of true and false
+        quotient = self._over(x, inner)
+        if quotient is not None:
+            return quotient
+        if row in self.without_masks:
             args = [self._as_number(a, e) for a, e in zip(args, x.args, strict=True)]
         if row == "add":
             return _sum(*args)
@@ -78,18 +84,11 @@ class Dialect:
         is_mask = x.op == E.ROW and OPS[x.given[0]].compares
         return filled("{0} * 1.0", [text]) if is_mask else text
 
-    def _masked(self, x: Expr, inner: Write) -> ast.expr | None:
-        """A choice between something and 0 is a product with a mask."""
-        if x.given[0] != "select":
-            return None
-        mask, yes, no = x.args
-        if not (mask.op == E.ROW and OPS[mask.given[0]].compares):
-            return None
-        if float(no) == 0:
-            return filled("{0} * {1}", [inner(yes), inner(mask)])
-        if float(yes) == 0:
-            return filled("{0} * {1}", [inner(no), _opposite(mask, inner)])
-        return None
+    def _masked(self, x: Expr, inner: Write) -> ast.expr:
+        """Something where a comparison holds, or does not, and else 0: a product."""
+        of, mask = x.args
+        (opposite,) = x.given
+        return filled("{0} * {1}", [inner(of), _opposite(mask, inner) if opposite else inner(mask)])
 
     # ---- sums ------------------------------------------------------------------------------------
 
@@ -214,6 +213,8 @@ def _sum(a: ast.expr, b: ast.expr) -> ast.expr:
 
 def _opposite(mask: Expr, inner: Write) -> ast.expr:
     """Where a comparison does not hold."""
+    if mask.op == E.ARRAY:
+        return filled("1 - {0}", [inner(mask)])
     a, b = (inner(x) for x in mask.args)
     sign: ast.cmpop = {"less": ast.GtE, "less_equal": ast.Gt, "equal": ast.NotEq}[mask.given[0]]()
     return ast.Compare(a, [sign], [b])

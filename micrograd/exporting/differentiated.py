@@ -210,7 +210,7 @@ class _Backward:
         op = OPS[row]
         statics = () if static is None else (static,)
         found = []
-        handed = op.on_paper(E.ROWS_OF_ARRAYS, g, y, *x.args, *statics)
+        handed = op.on_paper(E.DERIVATIVES_OF_ARRAYS, g, y, *x.args, *statics)
         for a, d in zip(x.args, handed, strict=True):
             if id(a) in self.active:
                 found.append((a, self._fitted(E.as_expression(d), x.shape, a.shape)))

@@ -12,6 +12,7 @@ from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.dialect import Dialect, shape_text, slice_text, unparsed
 from micrograd.exporting.differentiated import CodeLine
 from micrograd.exporting.expressions import Expr, array, inside, remade
+from micrograd.ops import OPS
 
 WIDTH = 88
 INDENT = " " * 4
@@ -92,7 +93,7 @@ class Emitter:
         self.lines.append(comment if plain and len(comment) <= WIDTH else text)
 
     def _line_text(self, line: CodeLine, value: Expr) -> str:
-        text = unparsed(self.text(value))
+        text = unparsed(self.dialect.named(value, self.text))
         if line.at is not None:
             at = unparsed(self.text(line.at))
             place = f"({'slice(None), ' * line.axis}{at})" if line.axis else at
@@ -117,7 +118,10 @@ def _users(lines: Sequence[CodeLine]) -> Counter[int]:
 
 def _is_small(x: Expr) -> bool:
     """Whether it is short enough to be said twice: an index of a named array."""
-    return x.op in (E.SLICE, E.TAKE) and all(a.op in (E.ARRAY, E.NUMBER) for a in x.args)
+    compares = x.op == E.ROW and OPS[x.given[0]].compares
+    return (x.op in (E.SLICE, E.TAKE) or compares) and all(
+        a.op in (E.ARRAY, E.NUMBER) for a in x.args
+    )
 
 
 def _largest_part(x: Expr) -> Expr | None:

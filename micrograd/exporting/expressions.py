@@ -34,8 +34,8 @@ ARRAY, NUMBER, ROW, DOT, SUM, MAX, RESHAPE, TRANSPOSE, EXPAND, SPREAD, SLICE, TA
     "array", "number", "row", "dot", "sum", "max", "reshape", "transpose", "expand", "spread",
     "slice", "take", "segments",
 )  # fmt: skip
-JOIN, INTEGERS, STOP, COUNT, ZEROS, ONE_HOT = (
-    "join", "integers", "stop", "count", "zeros", "one_hot",
+JOIN, INTEGERS, STOP, COUNT, ZEROS, ONE_HOT, MASKED = (
+    "join", "integers", "stop", "count", "zeros", "one_hot", "masked",
 )  # fmt: skip
 
 
@@ -176,6 +176,22 @@ class ArrayRows:
 ROWS_OF_ARRAYS: Any = ArrayRows()
 
 
+class DerivativeRows(ArrayRows):
+    """The same, where what is handed back is multiplied with a mask rather than selected."""
+
+    def select(self, condition: Any, yes: Any, no: Any) -> Expr:
+        """What is chosen; a choice between something and 0 is a product."""
+        c, a, b = map(as_expression, (condition, yes, no))
+        is_mask = c.op == ROW and OPS[c.given[0]].compares
+        if not is_mask or (float(a) != 0 and float(b) != 0):
+            return applied("select", c, a, b)
+        kept = b if float(a) == 0 else a
+        return Expr(MASKED, broadcast(kept.shape, c.shape), (kept, c), (float(a) == 0,))
+
+
+DERIVATIVES_OF_ARRAYS: Any = DerivativeRows()
+
+
 def transpose(x: Expr, order: Sequence[int]) -> Expr:
     """The axes in another order."""
     order = tuple(order)
@@ -199,7 +215,7 @@ def reshape(x: Expr, shape: ArrayShape) -> Expr:
             new = j >= len(x.shape) or n != x.shape[j]
             axes.append(new)
             j += not new
-        if j == len(x.shape):
+        if j == len(x.shape) and not axes[0]:
             return expand(x, axes)
     return Expr(RESHAPE, shape, (x,))
 

@@ -10,16 +10,13 @@ import numpy as np
 
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.explain.expressions import Formulas
-from micrograd.compiler.explain.naming import shape_of_argument
 from micrograd.compiler.explain.recovered import ProgramNames
 from micrograd.compiler.explain.views import PARAMETERS, View
 from micrograd.compiler.graph.graph import CONSTANT
 from micrograd.errors import CompileError
 from micrograd.exporting.expressions import (
-    ArrayShape,
     Expr,
     array,
-    fixed,
     integers,
     joined,
     number,
@@ -40,12 +37,10 @@ class ArrayLeaves:
         self._subject, self._names = subject, names
         self._found = formulas.forward
         self._lanes = subject.unit.lanes
-        self.taken = set(names.results.values()) | {
-            names.given.argument(k) for k in range(len(subject.inputs))
-        }
+        self.parts = subject.parts
+        self.taken = set(names.results.values()) | {part.name for part in self.parts}
         self.constants: dict[str, np.ndarray] = {}
         self._constant_names: dict[tuple[Any, ...], str] = {}
-        self._read: set[int] = set()  # arguments that are read as numbers
         self._parts_of_node()
         self.parameters = self._parameter_arrays(formulas)
 
@@ -58,64 +53,61 @@ class ArrayLeaves:
         known = np.flatnonzero(leaves.parameters >= 0)
         self.parameter[leaves.parameters[known]] = known
         self.argument, self.at = np.full(size, -1), np.full(size, -1)
-        for k in np.flatnonzero(leaves.inputs >= 0).tolist():
-            self.argument[leaves.inputs[k]] = arguments.space[k].number
-            self.at[leaves.inputs[k]] = arguments.at[k]
+        read = np.flatnonzero(leaves.inputs >= 0)
+        owners = np.array([space.number for space in arguments.space], np.int64)
+        nodes = leaves.inputs[read]
+        self.argument[nodes], self.at[nodes] = self._places(owners[read], arguments.at[read])
+        self._read = set(self.argument[nodes].tolist())  # the parts whose numbers are used
         self.slot, self.choice = np.full(size, -1), np.full(size, -1)
         for slot, row in enumerate(leaves.hot):
             have = row >= 0
             self.slot[row[have]] = slot
             self.choice[row[have]] = np.flatnonzero(have)
 
+    def _places(self, arguments: Ids, at: Ids) -> tuple[Ids, Ids]:
+        """The part that each number of an argument is in, and its place there."""
+        part, place = np.full(at.shape, -1), np.zeros(at.shape, np.int64)
+        for k, p in enumerate(self.parts):
+            own = (arguments == p.argument) & (p.start <= at) & (at < p.start + p.size)
+            part[own], place[own] = k, at[own] - p.start
+        return part, place
+
     def arguments(self) -> tuple[Argument, ...]:
         """All arguments, in order."""
+        lead = (self._lanes,) if self._lanes else ()
         return tuple(
-            Argument(
-                self._argument_name(k), self._argument_shape(k),
-                k not in self._read and self._is_whole(x),
-            )
-            for k, x in enumerate(self._subject.inputs)
-        )  # fmt: skip
-
-    def _is_whole(self, x: Any) -> bool:
-        return np.asarray(x).dtype.kind in "iub"
-
-    def _argument_name(self, k: int) -> str:
-        return self._names.given.argument(k)
-
-    def _argument_shape(self, k: int) -> ArrayShape:
-        shape = shape_of_argument(self._subject.traced.stand_ins.arguments[k])
-        return (*((self._lanes,) if self._lanes else ()), *shape)
+            Argument(p.name, (*lead, *p.shape), self._is_whole(k)) for k, p in enumerate(self.parts)
+        )
 
     def _argument(self, k: int) -> Expr:
-        shape = self._argument_shape(k)
-        sizes = self._subject.traced.stand_ins.argument.count(k)
-        if fixed(shape[1:] if self._lanes else shape) != sizes:
-            raise CompileError(
-                f"cannot be exported: argument {self._argument_name(k)} of {self._subject.name} is "
-                "no number and no array: give its numbers as arguments of their own"
-            )
-        return array(self._argument_name(k), shape)
+        lead = (self._lanes,) if self._lanes else ()
+        return array(self.parts[k].name, (*lead, *self.parts[k].shape))
 
     def chosen(self, slots: Ids) -> Expr:
         """Run-time integers, in the shape of `slots`; the samples of a batch first."""
         arguments = self._subject.unit.arguments
         owners = np.array([space.number for space in arguments.ids_space])[slots]
-        at = arguments.ids_at[slots]
+        part, at = self._places(owners, arguments.ids_at[slots])
         lead = int(self._lanes > 0)
-        if len(np.unique(owners)) == 1:
-            k = int(owners.flat[0])
-            x = picked(self._argument(k), at, lead, self.index)
-            return x if self._is_whole(self._subject.inputs[k]) else integers(x)
-        parts = [
-            integers(picked(self._argument(int(k)), np.array([a]), lead, self.index))
-            for k, a in zip(owners.ravel(), at.ravel(), strict=True)
-        ]
+        if len(np.unique(part)) == 1:
+            return self._chosen_from(int(part.flat[0]), at, lead)
         if lead:
             raise CompileError(
                 "cannot be exported: one operation chooses by integers of several arguments"
             )
+        parts = [
+            reshape(self._chosen_from(int(k), np.array(a), lead), (1,))
+            for k, a in zip(part.ravel(), at.ravel(), strict=True)
+        ]
         return reshape(joined(parts), slots.shape)
+
+    def _chosen_from(self, k: int, at: Ids, lead: int) -> Expr:
+        x = picked(self._argument(k), at, lead, self.index)
+        return x if self._is_whole(k) else integers(x)
+
+    def _is_whole(self, k: int) -> bool:
+        """Whether the numbers of a part are integers, and nothing but indices."""
+        return self.parts[k].whole and k not in self._read
 
     # ---- leaves of a view ------------------------------------------------------------------------
 
@@ -145,12 +137,12 @@ class ArrayLeaves:
 
     def _input(self, nodes: Ids) -> Expr:
         k = int(self.argument[nodes.flat[0]])
-        self._read.add(k)
         return picked(self._argument(k), self.at[nodes], int(self._lanes > 0), self.index)
 
     def _constant(self, nodes: Ids) -> Expr:
         values = self._found.graph.value[nodes]
-        if (values == values.flat[0]).all():
+        first = values.flat[0]
+        if ((values == first) | (np.isnan(values) & np.isnan(first))).all():
             return number(float(values.flat[0]))
         return self.constant(values, "C")
 

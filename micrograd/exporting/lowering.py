@@ -7,6 +7,7 @@ become those of matrices, sums and broadcasting.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ from micrograd.exporting.expressions import (
     array,
     dot,
     expand,
+    fixed,
     inside,
     number,
     one_hot,
@@ -133,7 +135,7 @@ class _ArrayLowering:
         else:
             value = self._terms(group, self.formulas.readings[k], shape)
         if k not in self.formulas.inlined.groups or value.op == NUMBER:
-            value = spread(value, full) if value.op != NUMBER or full else value
+            value = _shaped(value, full)
         stop = self.found.graph.stop[group.nodes]
         if stop.all():
             return stopped(value)
@@ -378,6 +380,13 @@ def _aligned(x: Labelled, axes: list[int]) -> Expr:
     order = [a for a in axes if a in x.axes]
     value = transpose(x.value, [x.axes.index(a) for a in order])
     return expand(value, [a not in x.axes for a in axes])
+
+
+def _shaped(x: Expr, shape: tuple[int, ...]) -> Expr:
+    """The array in its full shape."""
+    if x.op == NUMBER and not shape:
+        return x
+    return reshape(x, shape) if fixed(x.shape) == math.prod(shape) else spread(x, shape)
 
 
 def _has_lanes(reading: TermLoop) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from micrograd.exporting.dialect import Dialect, parsed, shape_text, size_text, unparsed
+from micrograd.exporting.dialect import Dialect, parsed, shape_text, unparsed
 from micrograd.exporting.differentiated import CodeLine
-from micrograd.exporting.emitting import INDENT, WIDTH, Emitter, packed
+from micrograd.exporting.emitting import INDENT, WIDTH, Emitter
+from micrograd.exporting.expressions import Samples
 from micrograd.exporting.program import ArrayProgram
 
+BESIDE = 'with np.load(Path(__file__).with_name(f"{Path(__file__).stem}_constants.npz")) as kept:'
 MOST_LITERAL = 40  # numbers of an array that is written in the text
 
 
@@ -56,23 +59,25 @@ def shapes_text(program: ArrayProgram) -> str:
     return f"Shapes{', for n samples' if program.samples else ''}: {said}."
 
 
-def unpacked(program: ArrayProgram, source: str = "parameters") -> list[str]:
-    """Lines that give parameters their names; and n its number."""
+def unpacked(program: ArrayProgram, source: str, indent: str) -> list[str]:
+    """Lines that give parameters their names; `source` is a dict, or `self.` for attributes."""
     lines = []
-    if program.samples:
-        lines.append(f"{INDENT}n = len({program.arguments[program.samples[0]].name})")
     names = [p.name for p in program.parameters]
     for k in range(0, len(names), 2):
         pair = names[k : k + 2]
-        values = ", ".join(f'{source}["{name}"]' for name in pair)
-        lines.append(f"{INDENT}{', '.join(pair)} = {values}")
+        by_name = source.endswith(".")
+        values = [f"{source}{name}" if by_name else f'{source}["{name}"]' for name in pair]
+        lines.append(f"{indent}{', '.join(pair)} = {', '.join(values)}")
     return lines
+
+
+def _counted(program: ArrayProgram) -> str:
+    """An argument with as many rows as there are samples."""
+    return next(a.name for a in program.arguments if a.shape[:1] == (Samples(),))
 
 
 def uses_n(body: Sequence[str]) -> bool:
     """Whether a body needs the number of samples."""
-    import re
-
     return any(re.search(r"(?<![\w.])n(?!\w)", line.partition("#")[0]) for line in body)
 
 
@@ -82,34 +87,66 @@ def statements(program: ArrayProgram) -> list[CodeLine]:
 
 
 def body_of(
-    dialect: Dialect, program: ArrayProgram, lines: Sequence[CodeLine], source: str = "parameters"
-) -> list[str]:
-    """The lines of a function, after those that unpack its arguments."""
-    body = Emitter(dialect, lines, names_of(program)).body()
-    head = unpacked(program, source)
-    if program.samples and not uses_n(body):
-        head = head[1:]
-    return head + body
+    dialect: Dialect, program: ArrayProgram, lines: Sequence[CodeLine], source: str = "parameters",
+    indent: str = INDENT,
+) -> list[str]:  # fmt: skip
+    """The lines of a function: those that unpack its arguments, and these."""
+    body = Emitter(dialect, lines, names_of(program), indent).body()
+    head = unpacked(program, source, indent)
+    counted = [f"{indent}n = len({_counted(program)})"] if program.samples and uses_n(body) else []
+    return [*counted, *head, *body]
 
 
-def constant_lines(
-    dialect: Dialect, constants: Mapping[str, np.ndarray]
-) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Lines of a module for its constants, and those that are beside it in a file."""
-    lines, kept = [], {}
-    for name, values in constants.items():
-        literal = ast_literal(values)
-        text = f"{name} = {dialect.module}.{dialect.literal}({literal})"
-        if values.size <= MOST_LITERAL and len(text) <= WIDTH:
-            lines.append(text)
+def literal(dialect: Dialect, name: str, values: np.ndarray) -> str:
+    """The numbers of a constant as nested lists; "" if they are too many for the text."""
+    if values.size > MOST_LITERAL or not np.isfinite(values).all():
+        return ""
+    text = unparsed(parsed(repr(values.tolist())))
+    line = f"{name} = {dialect.module}.{dialect.literal}({text})"
+    return text if len(line) <= WIDTH - 2 * len(INDENT) else ""
+
+
+def assembled(
+    dialect: Dialect, head: str, imports: list[str], program: ArrayProgram, body: list[str],
+    inline: Collection[str] = (),
+) -> tuple[str, dict[str, np.ndarray]]:  # fmt: skip
+    """A module, and the constants that are in a file beside it.
+
+    `inline` are constants that the body has itself.
+    """
+    constants, kept = [], {}
+    for name, values in program.constants.items():
+        text = literal(dialect, name, values)
+        if name in inline:
+            continue
+        if text:
+            constants.append(f"{name} = {dialect.module}.{dialect.literal}({text})")
         else:
             kept[name] = values
-    return lines, kept
+    if kept:
+        constants = [
+            BESIDE,
+            *(f"    {name} = {dialect.from_file.format(name)}" for name in kept),
+            *constants,
+        ]
+    text = "\n".join([*constants, *([""] * 2 if constants else []), *body])
+    standard = ["import math"] * ("math." in text) + ["from pathlib import Path"] * bool(kept)
+    third = {*imports, *(["import numpy as np"] if kept or "np." in _without(text, "jnp.") else [])}
+    third |= {"import jax"} if "jax." in text else set()
+    blocks = [documented(head), standard, sorted(third)]
+    start = "\n\n".join("\n".join(block) for block in blocks if block)
+    gap = "\n\n" if constants else "\n\n\n"
+    return start + gap + text.rstrip("\n") + "\n", kept
 
 
-def ast_literal(values: np.ndarray) -> str:
-    """Numbers as nested lists."""
-    return unparsed(parsed(repr(values.tolist()))) if np.isfinite(values).all() else "…" * WIDTH
+def _without(text: str, part: str) -> str:
+    return text.replace(part, "")
+
+
+def title(program: ArrayProgram, more: str, language: str) -> str:
+    """The first line of a module's documentation."""
+    what = f"The loss of `{program.name}`" if program.name.isidentifier() else "A loss"
+    return f"{what}{more}, in {language}."
 
 
 def archive(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -129,9 +166,3 @@ def run(source: str, beside: Mapping[str, bytes]) -> dict[str, Any]:
         names: dict[str, Any] = {"__name__": "exported", "__file__": str(path)}
         exec(compile(source, f"<exported {path.name}>", "exec"), names)
     return names
-
-
-__all__ = [
-    "archive", "body_of", "constant_lines", "documented", "names_of", "packed", "run",
-    "shapes_text", "size_text", "statements", "unpacked",
-]  # fmt: skip

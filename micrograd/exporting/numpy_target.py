@@ -8,15 +8,17 @@ import numpy as np
 
 from micrograd.exporting.dialect import Dialect
 from micrograd.exporting.differentiated import differentiated
+from micrograd.exporting.emitting import packed
+from micrograd.exporting.lowering import lowered
 from micrograd.exporting.module import (
     archive,
+    assembled,
     body_of,
-    constant_lines,
     documented,
-    packed,
     run,
     shapes_text,
     statements,
+    title,
 )
 from micrograd.exporting.program import ArrayProgram
 from micrograd.exporting.samples import generalised
@@ -27,9 +29,9 @@ from micrograd.exporting.written import Written
 CONSTANTS = "_constants.npz"
 
 
-def write(subject: Subject) -> Written:
-    """The text, its arrays, and what runs it."""
-    program = generalised(subject)
+def write(subject: Subject, free: bool = True) -> Written:
+    """The text, its arrays, and what runs it; `free` if it may take other numbers of samples."""
+    program = generalised(subject) if free else lowered(subject)
     update = update_of(subject, program)
     source, kept = _source(program, update)
     beside = {CONSTANTS: archive(kept)} if kept else {}
@@ -64,7 +66,6 @@ def _source(program: ArrayProgram, update: RuleStep | None) -> tuple[str, dict[s
     forward = statements(program)
     loss = body_of(dialect, program, forward)
     gradient = body_of(dialect, program, [*forward, *backward.lines])
-    constants, kept = constant_lines(dialect, program.constants)
     returned = [f'"{name}": {d}' for name, d in backward.derivatives.items()]
     body = [
         f"def loss({given}):",
@@ -81,32 +82,6 @@ def _source(program: ArrayProgram, update: RuleStep | None) -> tuple[str, dict[s
         *packed(f"return {program.loss}, {{", returned, "}", "    "),
         *(update.lines(given) if update else []),
     ]
-    if kept:
-        constants = [
-            f'with np.load(Path(__file__).with_name(Path(__file__).stem + "{CONSTANTS}")) as kept:',
-            *(f'    {name} = kept["{name}"]' for name in kept),
-            *constants,
-        ]
-    text = "\n".join([*constants, *([""] * 2 if constants else []), *body])
-    imports = [f"import {m}" for m in ("math",) if f"{m}." in text]
-    imports += ["from pathlib import Path"] if kept else []
-    head = [
-        *documented(f"{_title(program, update)}\n\n{shapes_text(program)}"),
-        "",
-        *imports,
-        *([""] if imports else []),
-        "import numpy as np",
-        "",
-        *([""] if not constants else []),
-    ]
-    return "\n".join([*head, text.rstrip("\n"), ""]), kept
-
-
-def _title(program: ArrayProgram, update: RuleStep | None) -> str:
-    name = program.name if program.name.isidentifier() else "a function"
-    last = f", its gradient, and a step of {update.rule}" if update else " and its gradient"
-    return (
-        f"The loss of `{name}`{last}, in NumPy."
-        if name == program.name
-        else (f"A loss{last}, in NumPy.")
-    )
+    more = f", its gradient, and a step of {update.rule}" if update else " and its gradient"
+    head = f"{title(program, more, 'NumPy')}\n\n{shapes_text(program)}"
+    return assembled(dialect, head, ["import numpy as np"], program, body)

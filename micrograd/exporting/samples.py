@@ -13,6 +13,7 @@ from micrograd.exporting.agreement import resized
 from micrograd.exporting.expressions import (
     COUNT,
     NUMBER,
+    ROW,
     SEGMENTS,
     Expr,
     Samples,
@@ -39,8 +40,10 @@ def generalised(subject: Subject) -> ArrayProgram:
         return program
     n = len(subject.inputs[axes[0]])
     try:
-        other = lowered(subject.on(resized(subject.inputs, axes, n + 1)))
-        merged = _Merge(n, axes).programs(program, other)
+        more = subject.on(resized(subject.inputs, axes, n + 1))
+        number = {id(v): i for i, v in enumerate(subject.leaves)}
+        of_more = [number.get(id(v), -1) for v in more.leaves]
+        merged = _Merge(n, axes, of_more).programs(program, lowered(more))
     except (_Different, MicrogradError, LookupError, ValueError, TypeError, ArithmeticError):
         return program
     return merged
@@ -56,8 +59,9 @@ def _leading(subject: Subject) -> tuple[int, ...]:
 
 
 class _Merge:
-    def __init__(self, n: int, axes: tuple[int, ...]) -> None:
+    def __init__(self, n: int, axes: tuple[int, ...], numbers: list[int]) -> None:
         self.n, self.axes = n, axes
+        self.numbers_of = numbers  # in the first program, of the parameters of the second
         self._done: dict[tuple[int, int], Expr] = {}
 
     def programs(self, a: ArrayProgram, b: ArrayProgram) -> ArrayProgram:
@@ -65,7 +69,7 @@ class _Merge:
         _same([s.name for s in a.statements], [s.name for s in b.statements])
         _same([(p.name, p.shape) for p in a.parameters], [(p.name, p.shape) for p in b.parameters])
         for p, q in zip(a.parameters, b.parameters, strict=True):
-            _same(p.members.tolist(), q.members.tolist())
+            _same(p.members.tolist(), [self.numbers_of[i] for i in q.members.tolist()])
         _same(a.constants.keys(), b.constants.keys())
         for name, c in a.constants.items():
             _same((c.shape, c.tobytes()), (b.constants[name].shape, b.constants[name].tobytes()))
@@ -87,6 +91,9 @@ class _Merge:
         return self._done[key]
 
     def _both(self, x: Expr, y: Expr) -> Expr:
+        a, b = _scaled(x), _scaled(y)
+        if a is not None and b is not None and a[0] != b[0]:  # x / 3 is 0.5 x for two samples
+            return applied("mul", self.numbers(a[0], b[0]), self.both(a[1], b[1]))
         _same((x.op, len(x.args)), (y.op, len(y.args)))
         if x.op == NUMBER:
             return self.numbers(x.given[0], y.given[0])
@@ -94,7 +101,7 @@ class _Merge:
         shape = self.sizes(x.shape, y.shape)
         if x.op == SEGMENTS:
             _same(x.given, y.given)
-        if x.op == "row":
+        if x.op == ROW:
             row, static = x.given
             _same(repr(x.given), repr(y.given))
             return applied(row, *args, static=static)
@@ -135,6 +142,16 @@ class _Merge:
             if m > 0 and abs(a * k - b * m) <= 4e-16 * abs(a * k):
                 return applied("mul", _rounded(a / m), count(plus))
         raise _Different
+
+
+def _scaled(x: Expr) -> tuple[float, Expr] | None:
+    """The number that an expression is multiplied with, and what is multiplied."""
+    if x.op != ROW or x.given[0] not in ("mul", "div"):
+        return None
+    a, b = x.args
+    if x.given[0] == "mul":
+        return (a.given[0], b) if a.op == NUMBER else None
+    return (1 / b.given[0], a) if b.op == NUMBER and b.given[0] else None
 
 
 def _rounded(x: float) -> Expr:

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.api import Compiled, compile  # noqa: A004  (the contract's name)
+from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.fallback import eager_gradient
 from micrograd.compiler.passes import Compilation
 from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.stand_ins import refilled
 from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.trace.tracer import Index
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, CompileError
+from micrograd.exporting.arguments import ArgumentPart, parts_of
 from micrograd.optim.optimizer import Optimizer
 from micrograd.tensors.tensor import Tensor, tensor
 
@@ -41,6 +44,20 @@ class Subject:
     def leaves(self) -> list[Value]:
         """The parameters, by their numbers in the recording."""
         return self.traced.recording.parameters
+
+    @property
+    def parts(self) -> list[ArgumentPart]:
+        """The arrays in the arguments: those of the function that is written."""
+        names = given_names(self.function.fn, self.leaves, self.function.batch)
+        return [
+            part
+            for k, x in enumerate(self.inputs)
+            for part in parts_of(x[0] if self.function.batch else x, names.argument(k), k)
+        ]
+
+    def arrays(self, inputs: CallInputs) -> list[np.ndarray]:
+        """The arguments of a call as that function takes them."""
+        return [part.of(inputs, self.function.batch) for part in self.parts]
 
     def eager(self, inputs: CallInputs, leaves: Sequence[Value]) -> tuple[float, np.ndarray]:
         """The loss and its derivatives by these leaves, as the eager engine has them."""
@@ -84,11 +101,11 @@ def subject_of(what: Any, inputs: CallInputs) -> Subject:
 
 def _check(traced: Traced, name: str) -> None:
     """Raise a CompileError for a program that is right for some of its arguments only."""
-    if traced.outputs.conditional:
+    if traced.decided:
         why = f": {traced.form.why[0]}" if traced.form.why else ""
         raise CompileError(
             f"cannot be exported: {name} is several programs, for the ways that its decisions "
-            f"go{why}; write the choice with micrograd.where"
+            f"go, which micrograd.where would make one{why}"
         )
 
 
@@ -124,11 +141,9 @@ def _arguments(traced: Traced, batch: bool, lanes: int) -> CallInputs:
 def _plain(x: Any) -> Any:
     """An argument with the numbers themselves in place of what stands for them."""
 
-    def number(v: Any, group: Any) -> Any:
-        data = v.data if isinstance(v, Value) else v
-        return data if group is None else int(data)
+    def number(v: Any, _: Any = None) -> Any:
+        return int(v.data) if isinstance(v, Index) else v.data
 
     if isinstance(x, np.ndarray) and x.dtype == object:
-        whole = [isinstance(v, Value) and hasattr(type(v), "__index__") for v in x.flat]
-        return np.array([v.data for v in x.flat], int if all(whole) else float).reshape(x.shape)
+        return np.array([number(v) for v in x.flat]).reshape(x.shape)
     return refilled(x, number)
