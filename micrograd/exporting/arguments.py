@@ -19,7 +19,7 @@ from micrograd.compiler.explain.naming import shape_of_argument
 from micrograd.compiler.trace.structures import is_static, parts
 from micrograd.tensors.tensor import Tensor
 
-Path = tuple[Any, ...]
+KeyPath = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ArgumentPart:
 
     name: str
     argument: int
-    path: Path  # from the argument to it
+    path: KeyPath  # from the argument to it
     start: int  # of its numbers among those of the argument
     shape: tuple[int, ...]
     whole: bool  # whether its numbers are integers
@@ -66,7 +66,7 @@ def parts_of(x: Any, name: str, argument: int) -> list[ArgumentPart]:
     return found
 
 
-def _arrays(x: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _arrays(x: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     if is_static(x):
         return
     inside = parts(x)
@@ -85,7 +85,7 @@ def _keys(x: Any) -> list[Any]:
     return list(getattr(x, "_fields", range(len(x))))
 
 
-def _at(x: Any, path: Path) -> Any:
+def _at(x: Any, path: KeyPath) -> Any:
     for key in path:
         by_name = isinstance(key, str) and not isinstance(x, dict)
         x = getattr(x, key) if by_name else x[key]
