@@ -338,3 +338,11 @@ def test_large_arrays_are_summarised():
     text = step.tables("zh", digits=2)
     rows_left_out = [line for line in text.split("\n") if line.count("…") == 7]
     assert len(rows_left_out) == 3 + 2 + 4  # weights, gradients, new weights; state; m, v, m̂, v̂
+
+
+def test_a_step_shows_itself_in_a_line():
+    model = nn.Linear(1, 1)
+    adam = optim.Adam(model.parameters(), lr=0.1)
+    step = record_step(model, nn.MSELoss(), adam, [[1.0]], [[2.0]])
+    assert repr(step) == f"<Step: Adam, MSELoss {step.loss:.4f}, 2 parameters>"
+    assert repr(step.parameters[0].optimizer).startswith("Adam(lr=0.1")

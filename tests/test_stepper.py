@@ -11,12 +11,12 @@ from itertools import pairwise
 import pytest
 import recorded_models
 from browser import axe, needs_browser
-from stepper_pages import article_step
+from stepper_pages import LAYOUT, article_step, edit, until
 
 import viz
 from micrograd import Value, nn, optim, record_step, record_steps
 from micrograd.article import networks as article
-from micrograd.errors import ArgumentTypeError, GraphError, LayoutError
+from micrograd.errors import ArgumentTypeError, LayoutError
 from micrograd.ops import FLOATS, OPS
 from viz.stepping.javascript import functions
 from viz.stepping.page import PROGRAM, asset, embedded
@@ -47,20 +47,6 @@ def drawn(step, **options):
     found = re.findall(r"<text[^>]*>(.*?)</text>", svg, re.DOTALL)
     plain = [re.sub(r"<[^>]+>", "", text) for text in found]
     return [t.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for t in plain]
-
-
-def edit(page, label, number):
-    page.get_by_label(label, exact=True).fill(number)
-    page.keyboard.press("Enter")
-
-
-def until(page, condition):
-    """Wait until something is so, ten seconds at most."""
-    for _ in range(200):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"not so: {condition}")
 
 
 # ---- stepping ------------------------------------------------------------------------------------
@@ -363,35 +349,6 @@ def test_without_motion_nothing_moves(chromium, article_page):
 
 # ---- for every reader ----------------------------------------------------------------------------
 
-LAYOUT = """() => {
-  const wrong = [], wide = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth > wide) wrong.push("the page is wider than the window");
-  const seen = [...document.querySelectorAll("h1, h2, p, li, button, select, input, label, legend")]
-    .filter(e => e.checkVisibility() && !e.closest(".view"));
-  const box = e => e.getBoundingClientRect();
-  for (const e of seen) {
-    const b = box(e);
-    if (b.left < -0.5 || b.right > wide + 0.5) wrong.push(["outside", e.outerHTML.slice(0, 90)]);
-    const cut = e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== "visible";
-    if (cut && !["SELECT", "INPUT"].includes(e.tagName))
-      wrong.push(["cut", e.outerHTML.slice(0, 90)]);
-  }
-  for (const a of seen) for (const b of seen) {
-    if (a === b || a.contains(b) || b.contains(a)) continue;
-    const p = box(a), q = box(b);
-    const over = Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1
-      && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1;
-    if (over) wrong.push(["overlap", a.outerHTML.slice(0, 70), b.outerHTML.slice(0, 70)]);
-  }
-  for (const band of bands) for (const line of band.lines) for (const text of line.texts) {
-    if (!text.textContent) continue;
-    const t = text.getBBox();
-    if (t.x < band.box.x - 1 || t.x + t.width > band.box.x + band.box.width + 1)
-      wrong.push(["text", text.textContent, t.width, band.box.width]);
-  }
-  return wrong;
-}"""
-
 
 @pytest.mark.parametrize(
     ("width", "language"), [(390, "en"), (1600, "zh"), long(390, "zh"), long(1600, "en")]
@@ -501,43 +458,6 @@ def test_a_picture_for_each_stage(tmp_path):
     hidden = [p.read_text("utf-8").count('visibility="hidden"') for p in paths]
     assert hidden == sorted(hidden, reverse=True)
     assert hidden[-1] == 0 < hidden[0]
-
-
-def large_step():
-    model = nn.Sequential(
-        nn.Linear(8, 20), nn.Tanh(), nn.Linear(20, 20), nn.Tanh(), nn.Linear(20, 1)
-    )
-    sgd = optim.SGD(model.parameters(), lr=0.1)
-    return record_step(model, nn.MSELoss(), sgd, [[0.1 * k for k in range(8)]] * 2, [[1.0]] * 2)
-
-
-def test_a_large_graph_unfolds_and_is_searched(chromium, files):
-    step = large_step()
-    path = viz.stepper(step).save(files / "large.html")
-    with chromium.page(path) as page:
-        assert page.evaluate("V[ROOT]") == pytest.approx(step.loss, rel=1e-12)
-        found = page.evaluate("G")
-        for a, node in zip(found, step.tape.nodes, strict=True):
-            assert (
-                a is None
-                if node.gradient is None
-                else a == pytest.approx(node.gradient, rel=1e-12, abs=1e-15)
-            )
-        assert page.locator("tbody tr").count() == 0
-        page.locator("summary").first.click()
-        page.locator("details details summary").first.click()
-        until(page, "document.querySelectorAll('tbody tr').length > 10")
-        page.locator("#ui-search").fill("W2[3,4]")
-        assert "1 found" in page.locator("#ui-found").text_content()
-        page.locator("#ui-edited").fill("nan")
-        page.keyboard.press("Enter")
-        assert page.evaluate("String(V[ROOT])") == "NaN"
-
-
-def test_a_graph_beyond_the_limit_is_refused(monkeypatch):
-    monkeypatch.setattr("viz.views.stepper.MOST_OPERATIONS", 100)
-    with pytest.raises(GraphError, match="a page can hold 100"):
-        viz.stepper(large_step())
 
 
 def test_slides_have_a_stage_each(tmp_path):

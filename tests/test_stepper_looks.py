@@ -97,3 +97,42 @@ SEEN = """() => {
       || b.top < view.top - 1 || (b.bottom > view.bottom + 1 && b.height < view.height))
     .map(b => [b.left - view.left, view.right - b.right, b.top - view.top, view.bottom - b.bottom]);
 }"""
+
+
+def test_a_card_unfolds_to_its_operations_and_folds_again(chromium, article_page):
+    with chromium.page(article_page) as page:
+        page.evaluate("show(STAGES.length)")
+        title = page.locator("[id=h0] text.head")
+        title.click()
+        rows = page.locator("#ui-rows tbody tr")
+        names = page.locator("#ui-rows tbody th").all_text_contents()
+        assert names == ["W1[0]", "x", "b1[0]", "n2", "z0", "h0"]
+        assert rows.nth(3).inner_text().split() == [
+            "n2", "W1[0]", "×", "x", "1.2637", "∂n2/∂W1[0]", "=", "2.0000",
+            "∂n2/∂x", "=", "0.6319", "3.1439",
+        ]  # fmt: skip
+        assert "0.5690" in rows.nth(0).inner_text()  # after the step
+        page.locator("#ui-rows button.loc").first.click()
+        assert "∂n2/∂W1[0] = 2.0000" in page.locator("#ui-steps").inner_text()
+        page.evaluate("choose(null); show(4)")
+        assert page.locator("#ui-rows .bwd:enabled").count() == 0  # still to come
+        title.click()
+        assert page.locator("#ui-operations").is_hidden()
+        page.select_option("#ui-unit", "out")
+        assert "W2[1]" in page.locator("#ui-rows").inner_text()
+
+
+def test_a_slide_is_read_from_the_last_row(chromium, article_page):
+    """Text of the card that a slide is about: a 36th of its height; all of the card is on it."""
+    with chromium.page(article_page, width=1213, height=648) as page:
+        page.evaluate("slides()")
+        page.emulate_media(media="print")
+        for slide in page.locator(".slide").all():
+            sizes = slide.evaluate(
+                "e => [e.getBoundingClientRect().height, ...[...e.querySelectorAll("
+                "':scope > svg g.now text')].map(t => t.getBoundingClientRect().height)]"
+            )
+            assert len(sizes) > 1
+            assert sizes[0] <= 649
+            assert max(sizes[1:]) >= 648 / 36
+

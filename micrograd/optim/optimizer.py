@@ -224,7 +224,8 @@ class Optimizer:
             options["lr"] = rate
 
     def __repr__(self) -> str:
-        options = {k: v for k, v in self.param_groups[0].items() if k != "params"}
+        first = self.param_groups[0] if self.param_groups else self.defaults
+        options = {k: v for k, v in first.items() if k != "params"}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
 
 

@@ -181,6 +181,10 @@ class Step:
     def __str__(self) -> str:
         return self.tables()
 
+    def __repr__(self) -> str:
+        n = len(self.parameters)
+        return f"<Step: {self.optimizer_name}, {self.loss_name} {self.loss:.4f}, {n} parameters>"
+
     def tables(self, language: str = "en", digits: int = DIGITS) -> str:
         """The step as tables: parameters, forward pass, gradients, updated parameters.
 

@@ -25,6 +25,7 @@ LONGEST = 200  # characters of a path; further into a chain nobody follows
 _IGNORED = (str, bytes, bytearray, int, float, complex, range, type, ModuleType, FunctionType)
 _RECORDS = ("micrograd.tape", "micrograd.steps", "viz.")  # modules whose objects hold no Values
 _HISTORY = ("In", "Out", "exit", "quit", "get_ipython")  # of IPython, among a user's variables
+_DISPLAYS = ("IPython", "decorator", "ipykernel")
 _OURS = tuple(str(Path(__file__).parents[2] / package) for package in ("micrograd", "viz"))
 
 
@@ -85,11 +86,16 @@ def variable_names(frame: FrameType, wanted: Set[int]) -> dict[int, str]:
 
 
 def caller() -> FrameType:
-    """The frame nearest to here that is not of this library."""
+    """The frame nearest to here that is not of this library, nor of a notebook that displays."""
     frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_OURS) and frame.f_back is not None:
+    while _is_between(frame) and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def _is_between(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return frame.f_code.co_filename.startswith(_OURS) or package in _DISPLAYS
 
 
 def _variables(frame: FrameType) -> Iterator[tuple[str, Any]]:

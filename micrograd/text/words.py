@@ -184,6 +184,7 @@ _CHINESE = {
     "the update each new parameter.": (
         "按 → 或空格键。前向传播计算结果，反向传播计算每个梯度，更新得到每个新参数。"
     ),
+    "Trust this notebook to see the page: {title}": "信任此笔记本后可以看到网页：{title}",
     "Copy from here:": "请从这里复制：",
     "{text} is no number; write one such as 0.5, -2, 1e-3, nan or inf.": (
         "{text} 不是数；请写成 0.5、-2、1e-3、nan 或 inf 这样的形式。"
@@ -196,21 +197,31 @@ _CHINESE = {
     "print slides": "打印幻灯片",
     "operations": "运算",
     "outside of modules": "不属于任何模块",
-    "Press → for the next layer; unfold a layer to see its units and operations.": (
-        "按 → 看下一层；展开一层可以看到它的单元和运算。"
+    "Press → for the next layer. Click a layer to see its neurons, a neuron to see its "
+    "operations, a number to see how it came about.": (
+        "按 → 看下一层。点击一层看它的神经元，点击神经元看它的运算，点击一个数看它是怎么来的。"
+    ),
+    "one scalar operation": "一个标量运算",
+    "{a} … {b}": "{a} … {b}",
+    "{n} results": "{n} 个结果",
+    "a sum of {n} products: click the gradient to see them": "{n} 个乘积之和：点击梯度可以查看",
+    "{n} parameters are updated, each by its own gradient; one of them:": (
+        "更新 {n} 个参数，各用自己的梯度；其中之一："
     ),
     "{n} found, {m} shown": "找到 {n} 个，显示 {m} 个",
     "name": "名称",
     "operation": "运算",
+    "Click a card's title, or choose one here.": "点击卡片的标题，或在这里选择。",
     "search by name": "按名称搜索",
     "its number": "它的数",
     "Worksheet": "练习纸",
     "Solution": "答案",
     "Fill in the blanks. Each gradient is upstream times local; where paths meet, they are "
     "added.": ("请填空。每个梯度等于上游乘以局部；路径汇合处相加。"),
-    "{n} paths lead here, by way of {m} uses; each adds upstream times local:": (
-        "共 {n} 条路径，经过 {m} 处使用到达这里；每处加上“上游 × 局部”："
+    "{n} paths, by way of the {m} uses of {name}; each adds upstream times local:": (
+        "共 {n} 条路径，经过 {name} 的 {m} 处使用；每处加上“上游 × 局部”："
     ),
+    "{n} numbers": "{n} 个数",
     "and {n} more, which come to {sum}": "还有 {n} 项，合计 {sum}",
     "… computed from {n} equations before:": "……由之前的 {n} 个等式算得：",
     "{n} paths; each line adds one product, from the result back:": (

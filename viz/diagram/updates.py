@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from micrograd.optim.equation import NEW, Equation
-from micrograd.reading.reading import Reading
+from micrograd.reading.reading import Element, Reading
 from micrograd.text.equations import Quantity, figure, holds, quantities
 from micrograd.text.words import exact
 from viz.diagram.rows import Live, Rows
@@ -30,12 +30,7 @@ class Updates:
     def equations(self, position: int, name: str = WEIGHT) -> tuple[Equation, ...]:
         """How a parameter, called by `name`, was updated; nothing where it was not."""
         scalar = self.reading.scalars.get(position) if self.trained else None
-        if scalar is None or scalar.record.gradient is None:
-            return ()
-        before, gradient = scalar.record.before[scalar.index], scalar.record.gradient[scalar.index]
-        p = Quantity(name, float(before), source=("value", position))
-        g = Quantity(GRADIENT_OF_IT, float(gradient), source=("gradient", position))
-        return scalar.record.equations(scalar.index, p, g)
+        return () if scalar is None else equations_of(scalar, position, name)
 
     def bands(self, position: int, name: str = WEIGHT) -> tuple[Band, ...]:
         """A row for each equation, with its numbers."""
@@ -88,6 +83,16 @@ class Updates:
 
     def _text(self, q: Quantity, digits: Mapping[str, int]) -> str:
         return text(q, digits, self.rows.digits)
+
+
+def equations_of(scalar: Element, position: int, name: str) -> tuple[Equation, ...]:
+    """How one element of a parameter, called by `name`, was updated; nothing where it was not."""
+    if scalar.record.gradient is None:
+        return ()
+    before, gradient = scalar.record.before[scalar.index], scalar.record.gradient[scalar.index]
+    p = Quantity(name, float(before), source=("value", position))
+    g = Quantity(GRADIENT_OF_IT, float(gradient), source=("gradient", position))
+    return scalar.record.equations(scalar.index, p, g)
 
 
 def text(q: Quantity, digits: Mapping[str, int], least: int) -> str:

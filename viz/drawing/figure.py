@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Mapping
@@ -19,7 +20,16 @@ FORMATS = ("svg", "png", "pdf", "html", "dot")
 PNG_DOTS_PER_INCH = 144
 NOTEBOOK_WIDTH = 800  # pixels; a wider picture fills the width that a notebook has
 
+_TAG = re.compile(r"<[a-zA-Z][^>]*>")
+_ID = re.compile(r' id="[^"]*"')
+_LABELLED = re.compile(r' aria-labelledby="[^"]*"')
 _OWN_SIZE = re.compile(r'width="(?P<width>[\d.]+)" height="[\d.]+"')
+
+
+def _without_ids(svg: str, title: str) -> str:
+    """A picture that can stand on a page with others: notebooks may put it into their own page."""
+    label = f' aria-label="{html.escape(title)}"'
+    return _TAG.sub(lambda m: _LABELLED.sub(label, _ID.sub("", m[0])), svg)
 
 
 class Figure:
@@ -88,11 +98,15 @@ class Figure:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """The picture for a notebook, which shows SVG as an image of the picture's own size."""
-        svg = self.svg()
+        svg = _without_ids(self.svg(), self.title)
         size = _OWN_SIZE.search(svg)
         if size is not None and float(size["width"]) > NOTEBOOK_WIDTH:
             svg = svg.replace(size[0], 'width="100%"', 1)
         return {"image/svg+xml": svg, "text/plain": repr(self)}
+
+    def _mime_(self) -> tuple[str, str]:
+        """The same for marimo, which takes one type and its data."""
+        return next(iter(self._repr_mimebundle_().items()))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.title}>"

@@ -47,7 +47,7 @@ def step_clusters(step: Step, language: str) -> dict[int, str]:
 
     A parameter belongs where it is used, if that is one place.
     """
-    titles = _neurons(step, language)
+    titles = unit_titles(step, language)
     clusters: dict[int, str] = {}
     for i, node in enumerate(step.tape.nodes):
         if node.scope is not None and node.scope.module != "loss":
@@ -62,7 +62,7 @@ def step_clusters(step: Step, language: str) -> dict[int, str]:
     return clusters
 
 
-def _neurons(step: Step, language: str) -> dict[Scope, str]:
+def unit_titles(step: Step, language: str) -> dict[Scope, str]:
     """Titles of the units of modules in which one neuron was made, and nothing else."""
     reading = _reading(step)
     found: dict[Scope, list[str]] = defaultdict(list)

@@ -103,7 +103,7 @@ _SOURCES: dict[str, Callable[..., Source]] = {
     "chosen": lambda n, q, parameter, symbol: (
         ["lr", n.rate(parameter)] if symbol == "lr" else ["k", encoded(q.value)]
     ),
-    "before": lambda n, q, parameter, state: ["k", encoded(q.value)],
+    "before": lambda n, q, parameter, state: ["b", parameter, state, encoded(q.value)],
     "after": lambda n, q, parameter, state: ["a", parameter, state],
     "new": lambda n, q, parameter: ["n", parameter],
     "one": lambda n, q, parameter: ["k", 1.0],

@@ -10,20 +10,23 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from micrograd.ops import OPS
-from micrograd.tape.tape import Tape
 from viz.diagram.diagram import Diagram
 from viz.diagram.rows import Rows
 from viz.stepping import program
+from viz.stepping.groups import Unfolding, groups_data
 from viz.stepping.javascript import functions
 from viz.stepping.notation import Data, Notation, encoded
-from viz.stepping.outline import outline_data
 from viz.stepping.places import Places
 from viz.stepping.stages import Stages
 
-SHARED = ("common.js", "numbers.js", "engine.js", "equations.js", "derivation.js", "reader.js")
-PROGRAM = (*SHARED, "picture.js", "fields.js", "sheets.js", "page.js")
+SHARED = (
+    "common.js", "numbers.js", "engine.js", "equations.js", "derivation.js", "reader.js",
+    "player.js", "fields.js", "operations.js",
+)  # fmt: skip
+PROGRAM = (*SHARED, "picture.js", "sheets.js", "page.js")
 FRAGMENTS = ("player", "derivation")  # of both pages
 TAGS = {"en": "en", "zh": "zh-CN"}
 
@@ -37,6 +40,7 @@ FRAME = {
     "how": "How a number came about",
     "click": "Click any number in the picture, or choose one here.", "which": "number",
     "copy_latex": "copy as LaTeX", "copy_markdown": "copy as Markdown", "copy_text": "copy as text",
+    "operations": "operations", "title_click": "Click a card's title, or choose one here.",
     "close": "close", "change": "Change the numbers",
     "live": "Everything on this page is computed again; nan and inf are numbers, too.",
     "reset": "as recorded",
@@ -55,19 +59,25 @@ SAID = {
     "task": "Fill in the blanks. Each gradient is upstream times local; where paths meet, they are "
             "added.",
     "many": "{n} paths; each line adds one product, from the result back:", "path": "path {k}",
-    "uses": "{n} paths lead here, by way of {m} uses; each adds upstream times local:",
+    "uses": "{n} paths, by way of the {m} uses of {name}; each adds upstream times local:",
     "rest": "and {n} more, which come to {sum}", "before": "… computed from {n} equations before:",
+    "more": "and {n} more",
     "share": "This is the share of one sample; the gradient of the batch is:",
 }  # fmt: skip
 
 
-OUTLINE = ("numbers.js", "engine.js", "outline.js")
-SAID_OF_OUTLINE = {
-    "start": "start", "result": "result", "operations": "operations", "none": "outside of modules",
-    "hint": "Press → for the next layer; unfold a layer to see its units and operations.",
-    "count": "{n} scalar operations", "more": "and {n} more", "found": "{n} found, {m} shown",
+UNFOLDING = (*SHARED, "cards.js", "wires.js", "unfolding.js")
+SAID_THERE = {
+    "hint": "Press → for the next layer. Click a layer to see its neurons, a neuron to see its "
+            "operations, a number to see how it came about.",
+    "given": "inputs and targets", "count": "{n} scalar operations", "one": "one scalar operation",
+    "found": "{n} found, {m} shown", "range": "{a} … {b}",
+    "results": "{n} results", "numbers": "{n} numbers", "its": "its number",
+    "sum": "a sum of {n} products: click the gradient to see them", "rate": "learning rate",
+    "updated": "{n} parameters are updated, each by its own gradient; one of them:",
 }  # fmt: skip
-COLUMNS = ("name", "operation", "value", "local derivative", "gradient")
+COLUMNS = ("name", "operation", "value", "local derivative", "gradient", "new value")
+HOLES = {name: f"{{{name}}}" for name in ("n", "m", "k", "a", "b", "name", "text", "sum")}
 
 
 def page(diagram: Diagram, svg: str) -> str:
@@ -81,18 +91,23 @@ def page(diagram: Diagram, svg: str) -> str:
     return _assembled("page.html", PROGRAM, data, rows, words, language, picture)
 
 
-def outline(tape: Tape, names: Mapping[int, str], caption: str, rows: Rows) -> str:
-    """The page of a graph that is too large for cards."""
-    data = outline_data(tape, names, caption, rows)
-    say = rows.say
-    data["words"] = {name: say(english, n="{n}", m="{m}") for name, english
-                     in SAID_OF_OUTLINE.items()} | {
-        "phases": [say("Forward pass"), say("Backward pass")],
-        "columns": [say(title) for title in COLUMNS],
+def unfolding(graph: Unfolding, rows: Rows) -> str:
+    """The page of a graph that is too large for a diagram of cards."""
+    data = groups_data(graph, rows)
+    needed = {r["f"] for r in data["rows"]} | set(data["ops"]) | {"mul", "add"}
+    needed |= {name for rule in data["rules"] for name in rule.pop("rows")}
+    data["words"] = _said({**SAID, **SAID_THERE}, rows)
+    words = {place: rows.say(english) for place, english in FRAME.items()}
+    words |= {"search": rows.say("search by name")}
+    return _assembled("unfolding.html", UNFOLDING, data, needed, words, rows.language, {})
+
+
+def _said(words: Mapping[str, str], rows: Rows) -> dict[str, Any]:
+    """Words that the program says, with what it fills in left open."""
+    phases = [rows.say(name) for name in ("Forward pass", "Backward pass", "Update rule")]
+    return {name: rows.say(english, **HOLES) for name, english in words.items()} | {
+        "phases": phases, "columns": [rows.say(title) for title in COLUMNS],
     }  # fmt: skip
-    words = {place: say(english) for place, english in FRAME.items()}
-    words |= {"search": say("search by name"), "change": say("its number")}
-    return _assembled("outline.html", OUTLINE, data, set(data["ops"]), words, rows.language, {})
 
 
 def _assembled(
@@ -100,13 +115,14 @@ def _assembled(
     words: Mapping[str, str], language: str, ready: Mapping[str, str],
 ) -> str:  # fmt: skip
     script = "\n".join([
-        '"use strict";', f"const DATA = {embedded(data)};", functions(rows),
+        '"use strict";', 'const DATA = JSON.parse(document.getElementById("ui-data").textContent);',
+        functions(rows),
         *[compact(asset(name)) for name in parts],
     ])  # fmt: skip
     fields = {
         **{place: html.escape(said, quote=True) for place, said in words.items()}, **ready,
         "tag": TAGS[language], "title": html.escape(data["caption"]),
-        "style": asset("page.css"), "script": script,
+        "style": asset("page.css"), "script": script, "data": embedded(data),
         "hash": base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode(),
     }  # fmt: skip
     text = asset(frame)
@@ -125,28 +141,25 @@ def _wordless(svg: str, title: str) -> str:
 def page_data(diagram: Diagram) -> dict[str, Data]:
     """All that the program of the page reads."""
     reading, say = diagram.reading, diagram.rows.say
-    rates = program.Rates(diagram)
+    scalars = reading.scalars if diagram.trained else {}
+    rates = program.Rates(scalars)
     notation = Notation(rates.number)
     places = Places(diagram.drawing.cards.values(), notation)
     stages = Stages(diagram, places)
     told = stages.data()
     lines, slopes = program.lines_data(reading, notation)
-    rules, updates = program.updates_data(diagram, rates)
+    rules, updates = program.updates_data(scalars, rates)
     ops = program.operations(reading.tape)
-    words = {name: say(english) for name, english in SAID.items() if "{" not in english}
-    words |= {name: say(english, n="{n}", m="{m}", k="{k}", text="{text}",
-                        sum="{sum}")
-              for name, english in SAID.items() if "{" in english}  # fmt: skip
-    phases = [say("Forward pass"), say("Backward pass"), say("Update rule")]
     return {
         "digits": diagram.rows.digits, "caption": diagram.drawing.caption,
-        "words": {**words, "phases": phases},
+        "words": _said(SAID, diagram.rows),
         "ops": ops, "tape": program.tape_data(reading.tape, ops),
+        "kinds": program.kinds(reading.tape, ops, notation),
         "decides": program.decides(ops), "decided": bool(program.decides(ops)),
         "rates": [encoded(rate) for rate in rates.all], "rules": rules, "updates": updates,
         "frozen": any(place is None for place, *_ in updates.values()),
         "edit": list(program.editable(diagram, rates)), "names": program.names_data(reading),
-        "rules_of": program.equations_data(diagram, notation, say("new")),
+        "rules_of": program.all_equations(diagram, notation, say("new")),
         "lines": lines, "slopes": slopes, "bands": places.data(), "grids": places.grids,
         "stages": told, "links": stages.links(), "rows": _rows(notation), "q": notation.quantities,
     }  # fmt: skip
@@ -160,7 +173,7 @@ def _rows(notation: Notation) -> list[Data]:
 
 
 def embedded(data: Data) -> str:
-    """Data as JavaScript that no text in it can leave."""
+    """Data as JSON that no text in it can leave."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

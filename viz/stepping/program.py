@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from micrograd.ops import OPS
-from micrograd.reading.reading import Reading
+from micrograd.optim.equation import Equation
+from micrograd.reading.reading import Element, Reading
 from micrograd.reading.units import PARAMETER, TARGET
 from micrograd.tape.tape import Tape
 from micrograd.text.equations import quantities
@@ -21,9 +22,9 @@ from viz.stepping.rules import rule_of
 class Rates:
     """The learning rates of a step, each once."""
 
-    def __init__(self, diagram: Diagram) -> None:
-        self.scalars = diagram.reading.scalars
-        found = [self._of(i) for i in self.scalars] if diagram.trained else []
+    def __init__(self, scalars: Mapping[int, Element]) -> None:
+        self.scalars = scalars
+        found = [self._of(i) for i in scalars]
         self.all = list(dict.fromkeys(rate for rate in found if rate is not None))
 
     def _of(self, position: int) -> float | None:
@@ -53,6 +54,15 @@ def operations(tape: Tape) -> list[str]:
     return list(dict.fromkeys(node.op for node in tape.nodes if node.inputs))
 
 
+def kinds(tape: Tape, ops: Sequence[str], notation: Notation) -> list[Data]:
+    """Each row of a tape with its static parameter: its number in the notation, and in `ops`."""
+    found = {(node.op, node.static): None for node in tape.nodes if node.inputs}
+    return [
+        [notation.row(op, static), ops.index(op), None if static is None else encoded(static)]
+        for op, static in found
+    ]
+
+
 def decides(ops: list[str]) -> list[str]:
     """Those of the rows that compare: another answer is another branch."""
     return [name for name in ops if OPS[name].compares]
@@ -80,40 +90,52 @@ def names_data(reading: Reading) -> dict[int, list[str]]:
     return {i: [name, latex_name(name)] for i, name in names.items()}
 
 
-def updates_data(diagram: Diagram, rates: Rates) -> tuple[list[Data], dict[int, Data]]:
+def updates_data(
+    scalars: Mapping[int, Element], rates: Rates
+) -> tuple[list[Data], dict[int, Data]]:
     """The rules in use, each once, and what each parameter's update starts from."""
     rules: list[Data] = []
     updates: dict[int, Data] = {}
-    for position, element in diagram.reading.scalars.items() if diagram.trained else ():
+    known: dict[tuple[int, tuple[str, ...]], int | None] = {}  # by array, and what is kept of it
+    for position, element in scalars.items():
         record, at = element.record, element.index
         if record.optimizer is None or record.gradient is None:
             continue
         state = {name: float(array[at]) for name, array in record.state_before.items()
                  if array[at] is not np.ma.masked}  # fmt: skip
-        rule = rule_of(record, state)
-        if rule is not None and rule not in rules:
-            rules.append(rule)
-        place = None if rule is None else rules.index(rule)
+        key = (id(record), tuple(state))
+        if key not in known:
+            rule = rule_of(record, state)
+            if rule is not None and rule not in rules:
+                rules.append(rule)
+            known[key] = None if rule is None else rules.index(rule)
         before = {name: encoded(x) for name, x in state.items()}
-        updates[position] = [place, rates.number(position), before]
+        updates[position] = [known[key], rates.number(position), before]
     return rules, updates
 
 
-def equations_data(diagram: Diagram, notation: Notation, new: str) -> dict[int, Data]:
-    """The optimiser's equations of each parameter: name, its LaTeX, formula, result."""
+def all_equations(diagram: Diagram, notation: Notation, new: str) -> dict[int, Data]:
+    """The optimiser's equations of each parameter of a diagram."""
     found = {}
     for position, leaf in diagram.reading.leaves.items():
         equations = diagram.cards.updates.equations(position, leaf.name)
-        rows = []
-        for e in equations:
-            last = e is equations[-1]
-            said = f"{leaf.name} {new}" if last else e.name
-            tex = rf"{latex_name(leaf.name)}^{{\mathrm{{new}}}}" if last else latex_name(e.name)
-            rows.append([said, tex, notation.expression(e.expression, position),
-                         notation.quantity(e.result, position)])  # fmt: skip
-        if rows:
-            found[position] = rows
+        if equations:
+            found[position] = equations_data(leaf.name, equations, notation, position, new)
     return found
+
+
+def equations_data(
+    name: str, equations: Sequence[Equation], notation: Notation, position: int, new: str
+) -> list[Data]:
+    """The optimiser's equations of a parameter: name, its LaTeX, formula, result."""
+    rows = []
+    for e in equations:
+        last = e is equations[-1]
+        said = f"{name} {new}" if last else e.name
+        tex = rf"{latex_name(name)}^{{\mathrm{{new}}}}" if last else latex_name(e.name)
+        rows.append([said, tex, notation.expression(e.expression, position),
+                     notation.quantity(e.result, position)])  # fmt: skip
+    return rows
 
 
 def editable(diagram: Diagram, rates: Rates) -> Iterator[tuple[str, list[Data]]]:

@@ -16,16 +16,15 @@ from micrograd.steps.step import Step
 from micrograd.tape.paths import caller, variable_names
 from micrograd.tape.tape import check_current, take
 from micrograd.tensors.tensor import Tensor
-from micrograd.text.words import check_digits, check_language
+from micrograd.text.words import check_digits, check_language, word
 from micrograd.training.files import write_all
 from viz.diagram.diagram import Diagram, diagram_of_step, diagram_of_value
 from viz.diagram.rows import Rows
 from viz.drawing.drawing import step_caption
 from viz.drawing.figure import Figure
-from viz.operations.naming import step_names
+from viz.stepping.groups import MOST_OPERATIONS, graph_of_step, graph_of_value
 from viz.stepping.moving import frames, moving
-from viz.stepping.outline import MOST_OPERATIONS
-from viz.stepping.page import outline, page, page_data
+from viz.stepping.page import page, page_data, unfolding
 from viz.stepping.slides import printed
 from viz.views.layer_graph import layer_graph
 from viz.views.op_graph import op_graph
@@ -70,9 +69,11 @@ class Stepper(Figure):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """The page in a frame of its own for a notebook: it runs, and reaches nothing around it."""
         inner = html.escape(self.html(), quote=True)
+        unseen = word("Trust this notebook to see the page: {title}", self.language,
+                      title=self.title)  # fmt: skip
         frame = (
             f'<iframe srcdoc="{inner}" sandbox="allow-scripts" title="{html.escape(self.title)}" '
-            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0"></iframe>'
+            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0">{html.escape(unseen)}</iframe>'
         )
         return {"text/html": frame, "text/plain": repr(self)}
 
@@ -114,7 +115,7 @@ def stepper(
     if diagram is not None:
         drawn = diagram
         return Stepper(diagram.figure(), lambda svg: page(drawn, svg), diagram)
-    return _outlined(step, rows)
+    return _unfolding(step, rows)
 
 
 def _diagram(step: Step | Value, sample: int, rows: Rows) -> Diagram | None:
@@ -126,24 +127,29 @@ def _diagram(step: Step | Value, sample: int, rows: Rows) -> Diagram | None:
     return diagram_of_value(step, rows, anew=True)
 
 
-def _outlined(step: Step | Value, rows: Rows) -> Stepper:
+def _unfolding(step: Step | Value, rows: Rows) -> Stepper:
     """The page of layers, units and operations that unfold."""
     if isinstance(step, Step):
-        tape, names = step.tape, step_names(step)
-        caption = step_caption(step, rows.language)
+        _check_size(len(step.tape.nodes))
+        graph = graph_of_step(step, step_caption(step, rows.language), rows)
         drawn = layer_graph(step, rows.language, digits=rows.digits, backward=True)
     else:
         tape, position = take(step)
+        _check_size(len(tape.nodes))
         check_current(tape)
         leaves = [v for v in position if v._row is None and v._static is None]
         found = variable_names(caller(), {id(v) for v in leaves})
         names = {position[v]: v.label or found.get(id(v)) or f"v{k}" for k, v in enumerate(leaves)}
         names |= {i: node.label for i, node in enumerate(tape.nodes) if node.label}
         caption = f"{len(tape.nodes):,} {rows.say('operations')}"
+        graph = graph_of_value(tape, names, caption)
         drawn = op_graph(step, language=rows.language, digits=rows.digits)
-    if len(tape.nodes) > MOST_OPERATIONS:
+    return Stepper(drawn, lambda svg: unfolding(graph, rows))
+
+
+def _check_size(nodes: int) -> None:
+    if nodes > MOST_OPERATIONS:
         raise GraphError(
-            f"the graph has {len(tape.nodes):,} nodes, and a page can hold {MOST_OPERATIONS:,}: "
+            f"the graph has {nodes:,} nodes, and a page can hold {MOST_OPERATIONS:,}: "
             "draw a part of it, or op_graph and layer_graph, which fold"
         )
-    return Stepper(drawn, lambda svg: outline(tape, names, caption, rows))

@@ -1,5 +1,5 @@
 // How one number came about: the paths of the chain rule, or the equations before it.
-const MOST_PATHS = 12, MOST_TERMS = 60, MOST_LINES = 24;
+const MOST_PATHS = 12, MOST_STEPS = 40, MOST_TERMS = 60, MOST_LINES = 24;
 const quantitiesIn = e => isQuantity(e) ? [e.q] : Array.isArray(e) ? e.slice(1).flatMap(quantitiesIn) : [];
 function below(line) {
   const seen = new Map();
@@ -19,16 +19,6 @@ const partial = (a, b) => `∂${a}/∂${b}`;
 const partialLatex = (a, b) => `\\frac{\\partial ${a}}{\\partial ${b}}`;
 const MUL = DATA.rows.findIndex(row => row.f === "mul"), ADD = DATA.rows.findIndex(row => row.f === "add");
 
-function edgesTo(target) {
-  const count = new Map([[target, 1]]), edges = new Map();
-  for (const line of linesAfter(target)) {
-    const found = below(line).filter(e => count.get(e.to));
-    if (!found.length) continue;
-    edges.set(line.position, found);
-    count.set(line.position, found.reduce((n, e) => n + count.get(e.to), 0));
-  }
-  return { edges, number: count.get(ROOT) || 0 };
-}
 function pathsTo(target, edges) {
   const paths = [], walk = (position, path) => {
     if (position === target) { paths.push(path); return; }
@@ -40,25 +30,18 @@ function pathsTo(target, edges) {
 
 // Lines of a derivation: text and LaTeX, a headline where a path begins; and what lights up.
 function gradientOf(target, name, tex) {
-  const { edges, number: count } = edgesTo(target), root = lineAt(ROOT);
+  const ways = edgesTo(target), { number: count, lit } = ways, root = lineAt(ROOT);
   const left = partial(nameOf(root.q), name), leftTex = partialLatex(latexName(root.q), tex);
-  const result = number(G[target]), lines = [], lit = new Set([target]);
-  for (const [position, found] of edges) { lit.add(position); found.forEach(e => lit.add(e.to)); }
-  if (target === ROOT) return { left, lines: [[`${left} = 1`, `${leftTex} &= 1`]], lit, edges };
-  if (!count) return { left, lines: [[`${left} = ${result}`, `${leftTex} &= ${latexNumber(result)}`]], lit, edges };
-  if (count > MOST_PATHS) {
-    const all = [...edges.values()].reverse().flat();
-    const few = all.length <= MOST_TERMS, last = few ? all : all.filter(e => e.to === target);
-    lines.push([fill(few ? DATA.words.many : DATA.words.uses, { n: counted(count), m: last.length }), null]);
-    const shares = last.map(e => G[e.line.position] * slopeOf(e));
-    const order = last.map((_, k) => k);
-    if (!few) order.sort((a, b) => Math.abs(shares[b]) - Math.abs(shares[a]));
-    const shown = few ? order : order.slice(0, MOST_PATHS), rest = order.slice(shown.length);
-    for (const k of shown) lines.push(...term(last[k], root));
-    if (rest.length) lines.push([fill(DATA.words.rest, { n: rest.length, sum: number(rest.reduce((x, k) => x + shares[k], 0)) }), null]);
-    lines.push([`${left} = ${result}`, `${leftTex} &= ${latexNumber(result)}`]);
-    return { left, lines, lit, edges };
+  const result = number(G[target]), lines = [], said = { left, lines, lit, back: true };
+  const last = (text, shown) => lines.push([`${text} = ${shown}`, `${leftTex} &= ${latexNumber(shown)}`]);
+  if (target === ROOT) last(left, "1");
+  else if (!count) last(left, result);
+  if (!lines.length && (count > MOST_PATHS || ways.length > MOST_STEPS)) {
+    lines.push(...summed(target, ways, root, left, leftTex));
+    if (ways.size <= MOST_TERMS) last(left, result);
   }
+  if (lines.length) return { ...said, read: ways.read };
+  const edges = ways.edges();
   const paths = pathsTo(target, edges), sums = [];
   paths.forEach((path, k) => {
     const total = path.reduce((x, e) => x * slopeOf(e), 1);
@@ -80,18 +63,56 @@ function gradientOf(target, name, tex) {
       "&= " + slopes.map(x => texFactor(figure(x, digits, LEAST))).join(" \\cdot ")]);
     lines.push([`= ${shown}`, `&= ${latexNumber(shown)}`]);
   });
-  const share = sums.reduce((a, b) => a + b, 0), said = number(share);
+  const share = sums.reduce((a, b) => a + b, 0), whole = number(share);
   if (paths.length > 1) {
-    const digits = digitsFor(sums, (a, b) => a + b, said);
+    const digits = digitsFor(sums, (a, b) => a + b, whole);
     const text = digits === null ? "" : sums.map(x => factor(figure(x, digits, LEAST))).join(" + ") + " = ";
     const tex2 = digits === null ? "" : sums.map(x => texFactor(figure(x, digits, LEAST))).join(" + ") + " = ";
-    lines.push([`${left} = ${text}${said}`, `${leftTex} &= ${tex2}${latexNumber(said)}`]);
+    lines.push([`${left} = ${text}${whole}`, `${leftTex} &= ${tex2}${latexNumber(whole)}`]);
   }
-  if (said !== result) {
+  if (whole !== result) {
     lines.push([DATA.words.share, null]);
     lines.push([`${left} = ${result}`, `${leftTex} &= ${latexNumber(result)}`]);
   }
-  return { left, lines, lit, edges };
+  return { ...said, read: [...edges.values()].flat() };
+}
+// Too many paths to write out: each product, or, where those are too many too, the way to where paths
+// part, and the products there, the largest first.
+function summed(target, ways, root, left, leftTex) {
+  const lines = [];
+  if (ways.size <= MOST_TERMS) {
+    lines.push([fill(DATA.words.many, { n: counted(ways.number) }), null]);
+    return [...lines, ...[...ways.edges().values()].reverse().flat().flatMap(e => term(e, root))];
+  }
+  let at = target;
+  const way = [];
+  while (at !== ROOT && way.length < MOST_PATHS) {
+    const found = ways.readers(at);
+    if (found.length !== 1) break;
+    way.unshift(found[0]);
+    at = found[0].line.position;
+  }
+  if (way.length) {
+    const top = way[0].line.q, known = [G[at], ...way.map(slopeOf)];
+    const names = [partial(nameOf(root.q), nameOf(top)), ...way.map(e => partial(nameOf(e.line.q), nameOf(e.q)))];
+    const tex = [partialLatex(latexName(root.q), latexName(top)), ...way.map(e => partialLatex(latexName(e.line.q), latexName(e.q)))];
+    const shown = number(G[target]), digits = digitsFor(known, (a, b) => a * b, shown);
+    lines.push([`${left} = ${names.join(" · ")}`, `${leftTex} &= ${tex.join(" \\cdot ")}`]);
+    if (digits !== null) lines.push(["= " + known.map(x => factor(figure(x, digits, LEAST))).join(" × "),
+      "&= " + known.map(x => texFactor(figure(x, digits, LEAST))).join(" \\cdot ")]);
+    lines.push([`= ${shown}`, `&= ${latexNumber(shown)}`]);
+  }
+  const uses = at === ROOT ? [] : ways.readers(at), share = new Map(uses.map(e => [e, G[e.line.position] * slopeOf(e)]));
+  if (!uses.length) return lines;
+  lines.push([fill(DATA.words.uses, { n: counted(ways.number), m: uses.length, name: nameOf(uses[0].q) }), null]);
+  const order = [...uses].sort((a, b) => Math.abs(share.get(b)) - Math.abs(share.get(a)));
+  const rest = order.slice(MOST_PATHS);
+  for (const e of order.slice(0, MOST_PATHS)) lines.push(...term(e, root));
+  const sum = rest.reduce((x, e) => x + share.get(e), 0);
+  if (rest.length) lines.push([fill(DATA.words.rest, { n: rest.length, sum: number(sum) }), null]);
+  const sumOf = number(G[at]);
+  lines.push([`${partial(nameOf(root.q), nameOf(uses[0].q))} = ${sumOf}`, `${partialLatex(latexName(root.q), latexName(uses[0].q))} &= ${latexNumber(sumOf)}`]);
+  return lines;
 }
 const counted = n => n < 1e15 ? n.toLocaleString("en") : n.toExponential(1).replace("e+", " × 10^");
 const factor = text => text.startsWith("-") ? `(${text})` : text;
@@ -112,17 +133,10 @@ function term(e, root) {
 }
 
 function valueOf(target) {
-  const found = new Map(), waiting = [target], lit = new Set([target]);
-  while (waiting.length) {
-    const line = lineAt(waiting.pop());
-    if (!line || found.has(line.position)) continue;
-    found.set(line.position, below(line));
-    for (const e of found.get(line.position)) { lit.add(e.to); waiting.push(e.to); }
-  }
-  const order = [...found.keys()].sort((a, b) => a - b), shown = order.slice(-MOST_LINES);
+  const { order, lit, read } = linesBelow(target), shown = order.slice(-MOST_LINES);
   const lines = shown.map(lineAt).flatMap(l => equation(nameOf(l.q), latexName(l.q), l.formula, number(value(l.q))));
-  if (shown.length < order.length) lines.unshift([fill(DATA.words.before, { n: order.length - shown.length }), null]);
-  return { lines, lit, edges: new Map(), reads: [...found.values()].flat() };
+  if (shown.length < order.length) lines.unshift([fill(DATA.words.before, { n: counted(order.length - shown.length) }), null]);
+  return { lines, lit, back: false, read };
 }
 function equation(name, tex, formula, shown) {
   const out = [[`${name} = ${joined(symbolic(formula))}`, `${tex} &= ${latex(formula, latexName)}`]];
@@ -150,16 +164,16 @@ function derive(q) {
     const formula = DATA.slopes[a + "," + c3(source)], shown = short(value(q));
     const lines = equation(name, partialLatex(latexName(line.q), latexName(c3(source))), formula ?? plain(0), shown);
     const now = formula === undefined ? NaN : compute(formula, value);
-    return left(name, { lines: Math.abs(now - value(q)) <= 1e-12 * Math.abs(now) ? lines : lines.slice(-1), lit, edges: new Map() });
+    return left(name, { lines: Math.abs(now - value(q)) <= 1e-12 * Math.abs(now) ? lines : lines.slice(-1), lit, back: false, read: [] });
   }
   const of = kind === "n" || kind === "a" ? DATA.rules_of[a] : null;
   if (of) {
     const lines = of.flatMap(([lhs, lhsTex, e, r]) => equation(lhs, lhsTex, e, number(value(r))));
     const chain = gradientOf(a, ...DATA.names[a]);
-    return left(name, { lines: [...chain.lines, ...lines], lit: chain.lit, edges: chain.edges });
+    return left(name, { ...chain, lines: [...chain.lines, ...lines] });
   }
-  if (kind === "e") return left(name, { lines: equation(name || "=", tex || "", a, number(value(q))), lit: new Set(), edges: new Map() });
-  return left(name, { lines: [[`${name} = ${number(value(q))}`, `${tex} &= ${latexNumber(number(value(q)))}`]], lit: new Set(), edges: new Map() });
+  if (kind === "e") return left(name, { lines: equation(name || "=", tex || "", a, number(value(q))), lit: new Set(), back: false, read: [] });
+  return left(name, { lines: [[`${name} = ${number(value(q))}`, `${tex} &= ${latexNumber(number(value(q)))}`]], lit: new Set(), back: false, read: [] });
 }
 const c3 = source => source[2];
 const asText = d => d.lines.map(([text]) => text).join("\n");

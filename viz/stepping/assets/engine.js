@@ -4,20 +4,24 @@ const leafValues = TAPE.map(node => Array.isArray(node) ? null : plain(node));
 const rates = DATA.rates.map(plain);
 let V = [], G = [], U = {}, cache = [];
 
+const ROWS_OF = DATA.ops.map(op => [F[op], D[op]]);
 function run() {
   V = new Array(COUNT);
   for (let i = 0; i < COUNT; i++) {
     const node = TAPE[i];
-    V[i] = Array.isArray(node) ? F[DATA.ops[node[0]]](...node[1].map(j => V[j]), node[2])
-      : leafValues[i];
+    if (!Array.isArray(node)) { V[i] = leafValues[i]; continue; }
+    const f = ROWS_OF[node[0]][0], [a, b, c] = node[1];
+    V[i] = b === undefined ? f(V[a], node[2]) : c === undefined ? f(V[a], V[b], node[2]) : f(V[a], V[b], V[c], node[2]);
   }
   G = new Array(COUNT).fill(null);
   G[ROOT] = 1;
   for (let i = ROOT; i >= 0; i--) {
     const node = TAPE[i];
-    if (!Array.isArray(node) || G[i] === null) continue;
-    const shares = D[DATA.ops[node[0]]](G[i], V[i], ...node[1].map(j => V[j]), node[2]);
-    node[1].forEach((j, k) => { G[j] = (G[j] === null ? 0 : G[j]) + shares[k]; });
+    if (G[i] === null || !Array.isArray(node)) continue;
+    const d = ROWS_OF[node[0]][1], from = node[1], [a, b, c] = from;
+    const shares = b === undefined ? d(G[i], V[i], V[a], node[2]) : c === undefined ? d(G[i], V[i], V[a], V[b], node[2])
+      : d(G[i], V[i], V[a], V[b], V[c], node[2]);
+    for (let k = 0; k < from.length; k++) { const j = from[k]; G[j] = (G[j] === null ? 0 : G[j]) + shares[k]; }
   }
   U = {};
   for (const [position, [rule, rate, before]] of Object.entries(DATA.updates))
@@ -42,7 +46,7 @@ function value(q) {
   return cache[q];
 }
 function sourced(source) {
-  const [kind, a, b] = source;
+  const [kind, a, b, otherwise] = source;
   switch (kind) {
     case "v": return V[a];
     case "g": return G[a];
@@ -50,11 +54,18 @@ function sourced(source) {
     case "sum": return source.slice(1).reduce((total, i) => total + V[i], 0);
     case "e": return compute(a, value);
     case "s": return slope(lineAt(a).formula, b);
+    case "d": return localDerivative(a, b);
     case "lr": return rates[a];
     case "n": return U[a] ? U[a].new : null;
+    case "b": return plain(DATA.updates[a]?.[2][b] ?? otherwise);
     case "a": return U[a] ? U[a].after[b] : null;
   }
   return null;
+}
+// That of an operation by one of its inputs, however often it reads it.
+function localDerivative(i, j) {
+  const [op, inputs, k] = TAPE[i], shares = ROWS_OF[op][1](1, V[i], ...inputs.map(x => V[x]), k);
+  return inputs.reduce((total, x, n) => x === j ? total + shares[n] : total, 0);
 }
 const isQuantity = e => e !== null && typeof e === "object" && !Array.isArray(e);
 function compute(e, of) {

@@ -3,7 +3,62 @@ const STAGES = DATA.stages;
 const LINES = DATA.lines.map(([position, q, formula, unit]) => ({ position, q, formula, unit }));
 const lineOfPosition = new Map(LINES.map(line => [line.position, line]));
 const lineAt = position => lineOfPosition.get(position);
-const linesAfter = target => LINES.filter(line => line.position > target);
+// What leads from the result to a number: how many paths, and the edges of all of them.
+function edgesTo(target) {
+  const count = new Map([[target, 1]]), longest = new Map([[target, 0]]), edges = new Map(), lit = new Set([target]);
+  for (const line of LINES) {
+    const found = line.position > target ? below(line).filter(e => count.get(e.to)) : [];
+    if (!found.length) continue;
+    edges.set(line.position, found);
+    count.set(line.position, found.reduce((n, e) => n + count.get(e.to), 0));
+    longest.set(line.position, 1 + Math.max(...found.map(e => longest.get(e.to))));
+    lit.add(line.position);
+  }
+  const read = [...edges.values()].flat();
+  return { number: count.get(ROOT) || 0, length: longest.get(ROOT) || 0, size: read.length, edges: () => edges, lit, read,
+    readers: position => read.filter(e => e.to === position) };
+}
+const newAt = i => { const rows = DATA.rules_of[i]; return rows ? rows[rows.length - 1][3] : null; };
+// The operations that a card folds: those of its lines, down to other cards.
+function operationsOf(unit) {
+  const waiting = LINES.filter(line => line.unit === unit).map(line => line.position), own = new Set(waiting);
+  while (waiting.length) for (const j of TAPE[waiting.pop()][1])
+    if (!isLeaf(j) && !lineAt(j) && !own.has(j)) { own.add(j); waiting.push(j); }
+  const order = [...own].sort((a, b) => a - b);
+  const leaves = new Set(order.flatMap(i => TAPE[i][1]).filter(j => isLeaf(j) && DATA.names[j]));
+  return [...leaves, ...order];
+}
+const unfolded = { unit: null, rows: ROWS };
+// When the card itself has its numbers of that meaning.
+const filledAt = role => Math.max(0, ...bands.flatMap((band, b) => band.card === unfolded.unit && band.role === role
+  ? band.lines.map((_, r) => firstStage.get(b + "." + r) || 0) : []));
+const shownForward = () => !blank() || now >= filledAt("fwd"), shownBackward = () => !blank() || now >= filledAt("bwd");
+const shownAfter = () => !blank() || now >= STAGES.length;
+function draw() {
+  const { unit } = unfolded;
+  $("operations").hidden = unit === null;
+  $("unit").value = unit ?? "";
+  bands.forEach(band => part(band.card)?.classList.toggle("unfolded", band.card === unit));
+  if (unit === null) return;
+  $("of").textContent = part(unit).querySelector("text").textContent.trim().split(/\s{2,}/)[0];
+  $("rows").replaceChildren(table(operationsOf(unit), unfolded));
+}
+function unfold(unit) {
+  unfolded.unit = unfolded.unit === unit ? null : unit;
+  unfolded.rows = ROWS;
+  draw();
+}
+// The lines that a number is computed from.
+function linesBelow(target) {
+  const found = new Map(), waiting = [target], lit = new Set([target]);
+  while (waiting.length) {
+    const line = lineAt(waiting.pop());
+    if (!line || found.has(line.position)) continue;
+    found.set(line.position, below(line));
+    for (const e of found.get(line.position)) { lit.add(e.to); waiting.push(e.to); }
+  }
+  return { order: [...found.keys()].sort((a, b) => a - b), lit, read: [...found.values()].flat() };
+}
 const upstreamOf = () => null;
 
 const firstStage = new Map();
@@ -14,14 +69,10 @@ STAGES.forEach((stage, k) => stage.x.forEach(([b, r]) => {
 const wireStage = new Map();
 STAGES.forEach((stage, k) => stage.w.forEach(id => { if (!wireStage.has(id)) wireStage.set(id, k + 1); }));
 const wires = [...SVG.querySelectorAll("g.edge")];
-let now = 0, playing = 0;
-const slider = $("slider"), still = matchMedia("(prefers-reduced-motion: reduce)");
-const blank = () => $("blank").checked;
 
 function show(n, scroll = true) {
   now = Math.max(0, Math.min(STAGES.length, n));
-  slider.value = now;
-  slider.setAttribute("aria-valuetext", now ? `${now}: ${STAGES[now - 1].h}` : W.start);
+  at(now ? STAGES[now - 1].h : "");
   const current = new Set(now ? STAGES[now - 1].x.map(([b, r]) => b + "." + r) : []);
   bands.forEach((band, b) => {
     let filled = 0;
@@ -45,14 +96,13 @@ function show(n, scroll = true) {
     wire.classList.toggle("now", lit.has(wire.id));
   }
   say();
-  try { history.replaceState(null, "", "#" + now); } catch { /* a frame without an address */ }
+  draw();
   if (scroll) follow();
 }
 const lastBackward = STAGES.reduce((last, stage, k) => stage.p === 1 ? k + 1 : last, 1);
 
 function say() {
   const stage = now ? STAGES[now - 1] : null;
-  $("count").textContent = `${now} / ${STAGES.length}`;
   $("phase").textContent = stage ? W.phases[stage.p] : W.start;
   $("phase").className = "phase p" + (stage ? stage.p : "");
   $("title").textContent = stage ? stage.h : DATA.caption;
@@ -60,48 +110,12 @@ function say() {
   const note = stage && stage.n ? [make("p", stage.n, { class: "note" })] : [];
   $("equations").replaceChildren(...(stage ? lines : [make("p", W.hint, { class: "note" })]), ...note);
 }
-function equationLine([lhs, e, q]) {
-  const shown = number(value(q)), line = make("p", "", { class: "equation" });
-  const parts = [[lhs || nameOf(q), "name"]];
-  if (e !== null) {
-    parts.push([joined(symbolic(e)), "formula"]);
-    const numbers = joined(spelled(e, shown));
-    if (numbers) parts.push([numbers, "numbers"]);
-  }
-  parts.push([shown, "result"]);
-  parts.forEach(([text, kind], k) => {
-    if (k) line.append(make("span", " = ", { class: "equals" }));
-    line.append(make("span", text, { class: kind }));
-  });
-  return line;
-}
-function play(on = !playing) {
-  clearInterval(playing);
-  playing = 0;
-  if (on) {
-    if (now >= STAGES.length) show(0);
-    playing = setInterval(() => {
-      show(now + 1);
-      if (now >= STAGES.length) play(false);
-    }, Number($("speed").value));
-  }
-  $("play").classList.toggle("playing", Boolean(playing));
-  $("play").setAttribute("aria-label", playing ? W.pause : W.play);
-}
-
 // ---- all of it ----------------------------------------------------------------------------------
 
 function begin() {
   run();
   recorded = decisions();
-  slider.max = STAGES.length;
-  slider.oninput = () => show(Number(slider.value));
-  $("first").onclick = () => show(0);
-  $("back").onclick = () => show(now - 1);
-  $("next").onclick = () => show(now + 1);
-  $("last").onclick = () => show(STAGES.length);
-  $("play").onclick = () => play();
-  $("speed").onchange = () => { if (playing) play(true); };
+  player({ b: () => $("blank").click() });
   $("blank").onchange = () => show(now);
   $("out").onclick = () => zoomBy(1 / 1.25);
   $("in").onclick = () => zoomBy(1.25);
@@ -119,16 +133,6 @@ function begin() {
     $("wrong").textContent = "";
     recompute();
   };
-  addEventListener("keydown", e => {
-    if (e.target.closest("input, select, textarea, summary") && e.target !== slider || e.altKey || e.ctrlKey || e.metaKey) return;
-    const moves = { ArrowRight: () => show(now + 1), ArrowLeft: () => show(now - 1), Home: () => show(0), End: () => show(STAGES.length),
-      Escape: () => choose(null), b: () => $("blank").click(), PageDown: () => show(now + 1), PageUp: () => show(now - 1) };
-    if (e.key === " " && e.target.closest("button")) return;
-    const move = e.key === " " ? () => play() : moves[e.key];
-    if (!move) return;
-    e.preventDefault();
-    move();
-  });
   for (const band of bands) for (const line of band.lines) {
     if (!("q" in line.row) || !line.value) continue;
     line.value.classList.add("number");
@@ -147,15 +151,22 @@ function begin() {
     const card = part(band.card), title = card && card.querySelector("text");
     $("which").append(make("option", `${title ? title.textContent.trim().split(/\s{2,}/)[0] : ""}: ${nameOf(q)}`, { value: q }));
   }
+  for (const unit of new Set(LINES.map(line => line.unit))) {
+    const title = part(unit)?.querySelector("text");
+    if (!title) continue;
+    title.classList.add("head");
+    title.addEventListener("click", () => unfold(unit));
+    $("unit").append(make("option", title.textContent.trim().split(/\s{2,}/)[0], { value: unit }));
+  }
+  $("unit").onchange = () => { unfolded.unit = null; if ($("unit").value) unfold($("unit").value); else draw(); };
   $("which").onchange = () => choose($("which").value === "" ? null : Number($("which").value));
-  addEventListener("hashchange", () => show(Number(location.hash.slice(1).replace("step=", "")) || 0));
   addEventListener("resize", () => scale(zoom));
   inputs();
   pan($("view"));
   scale(0);
-  const hash = location.hash.slice(1).replace("step=", "");
   document.body.classList.add("ready");
-  show(hash === "" || isNaN(hash) ? 0 : Number(hash));
-  if (hash === "slides") slides();
+  const printed = location.hash === "#slides";
+  show(addressed() ?? 0);
+  if (printed) slides();
 }
 begin();

@@ -102,7 +102,7 @@ function light(d, q) {
   $("which").value = d === null ? "" : String(q);
   scale(zoom);
   if (d === null) return;
-  const back = d.edges.size > 0, read = back ? [...d.edges.values()].flat() : d.reads || [];
+  const { back, read } = d;
   const used = new Set(read.map(e => e.line.position + "," + e.q));
   for (const band of bands) for (const line of band.lines) {
     if (!("q" in line.row)) continue;

@@ -32,23 +32,37 @@ function worksheet() {
   $("blank").checked = was;
   show(at, false);
 }
-// A slide for each stage, with what it says above the picture.
+// A slide for each stage: what it says, the card that it is about, large, and the whole, small.
+const SLIDE = { width: 640, ratio: 2.35 };  // of the part that is shown, in units of the picture
 function slides() {
-  const at = now;
+  const before = now;
   $("sheets").replaceChildren(...STAGES.map((stage, k) => {
     show(k + 1, false);
     const page = make("section", "", { class: "sheet slide" });
-    const title = make("h2");
+    const title = make("h2"), head = make("div", "", { class: "head" }), said = make("div");
     title.append($("phase").cloneNode(true), make("span", stage.h));
-    const copy = SVG.cloneNode(true);
-    copy.removeAttribute("style");
-    page.append(title, $("equations").cloneNode(true), copy);
+    said.append(title, $("equations").cloneNode(true));
+    const whole = SVG.cloneNode(true), near = SVG.cloneNode(true);
+    for (const copy of [whole, near]) copy.removeAttribute("style");
+    head.append(said, whole);
+    near.setAttribute("viewBox", around(stage).join(" "));
+    page.append(head, near);
     page.querySelectorAll("[id]").forEach(e => e.removeAttribute("id"));
-    copy.querySelectorAll(".lit").forEach(e => e.classList.remove("lit"));
+    page.querySelectorAll(".lit, .chain").forEach(e => e.classList.remove("lit", "chain"));
     return page;
   }));
-  show(at, false);
+  show(before, false);
   document.body.classList.add("sheets");
+}
+// The part of the picture around the last card of a stage, as wide as can be read from afar.
+function around(stage) {
+  const { x, y, width, height } = SVG.viewBox.baseVal, all = SVG.getBoundingClientRect(), factor = width / all.width;
+  const box = part(stage.c[stage.c.length - 1] ?? bands[0].card).getBoundingClientRect();
+  const wide = Math.max(SLIDE.width, box.width * factor + 30, (box.height * factor + 30) * SLIDE.ratio), high = wide / SLIDE.ratio;
+  if (wide >= width && high >= height) return [x, y, width, height];
+  const within = (middle, size, most) => Math.max(0, Math.min(most - size, middle - size / 2));
+  return [x + within((box.left + box.width / 2 - all.left) * factor, wide, width),
+    y + within((box.top + box.height / 2 - all.top) * factor, high, height), wide, high];
 }
 const bandOf = new Map(bands.flatMap(band => band.lines.flatMap(line => line.texts.map(text => [text, band]))));
 const lineOf = new Map(bands.flatMap(band => band.lines.flatMap(line => line.texts.map(text => [text, line]))));
