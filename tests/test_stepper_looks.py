@@ -135,4 +135,3 @@ def test_a_slide_is_read_from_the_last_row(chromium, article_page):
             assert len(sizes) > 1
             assert sizes[0] <= 649
             assert max(sizes[1:]) >= 648 / 36
-
