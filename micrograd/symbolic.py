@@ -158,3 +158,42 @@ class SymbolicRows:
 
     def __getattr__(self, row: str) -> Callable[..., Any]:
         return rebound(self._table[row].f)
+
+
+# ---- as C ----------------------------------------------------------------------------------------
+
+
+def c_text(x: Any, suffix: str = "") -> str:
+    """A number or condition in C; with the suffix "f", of its float.
+
+    >>> c_text(Symbol("exp", Symbol("x") * 0.5)), c_text(Symbol("exp", Symbol("x")), "f")
+    ('exp((x * 0.5))', 'expf(x)')
+    """
+    if not isinstance(x, Symbol):
+        return c_number(float(x), suffix)
+    operands = [c_text(operand, suffix) for operand in x.operands]
+    if x.name == NEGATION:
+        return f"(-{operands[0]})"
+    if len(operands) == 2 and not x.name.isidentifier():
+        whole = f"{operands[0]} {x.name} {operands[1]}"
+        return whole if x.name in CONDITIONS else f"({whole})"
+    name = x.name if x.name in CONDITIONS else x.name + suffix
+    return f"{name}({', '.join(operands)})" if operands else x.name
+
+
+def c_number(x: float, suffix: str = "") -> str:
+    """A number in C, the same to the bit."""
+    if x != x:
+        return "NAN" if suffix else "(double)NAN"
+    if math.isinf(x):
+        huge = "HUGE_VALF" if suffix else "HUGE_VAL"
+        return huge if x > 0 else f"(-{huge})"
+    return repr(x) + suffix
+
+
+def c_statements(node: Any, leaf: Callable[[Any], str], suffix: str = "") -> str:
+    """A tree as statements of C."""
+    if isinstance(node, Branch):
+        yes, no = (c_statements(x, leaf, suffix) for x in (node.yes, node.no))
+        return f"if ({c_text(node.condition, suffix)}) {{ {yes} }} else {{ {no} }}"
+    return leaf(node)

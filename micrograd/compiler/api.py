@@ -36,6 +36,7 @@ from micrograd.tensors.tensor import Tensor
 
 BACKENDS = ("auto", "llvm", "numpy")
 DTYPES = ("float64", "float32")
+MOST_THREADS = 1024
 
 
 Returned = Value | Tensor | float  # by a function that is compiled: the loss
@@ -57,18 +58,19 @@ class Decorator(Protocol):
 def compile(  # noqa: A001  (the name of the contract)
     fn: None = None, *, parameters: Sequence[Any] | None = ..., optimizer: Optimizer | None = ...,
     batch: bool = ..., backend: str = ..., dtype: str = ..., exact: bool = ...,
+    threads: int = ...,
 ) -> Decorator: ...  # fmt: skip
 @overload
 def compile(  # noqa: A001
     fn: Callable[..., Returned], *, parameters: Sequence[Any] | None = ...,
     optimizer: Optimizer | None = ..., batch: bool = ..., backend: str = ...,
-    dtype: str = ..., exact: bool = ...,
+    dtype: str = ..., exact: bool = ..., threads: int = ...,
 ) -> Compiled[float]: ...  # fmt: skip
 @overload
 def compile(  # noqa: A001
     fn: Callable[..., tuple[Returned, Any]], *, parameters: Sequence[Any] | None = ...,
     optimizer: Optimizer | None = ..., batch: bool = ..., backend: str = ...,
-    dtype: str = ..., exact: bool = ...,
+    dtype: str = ..., exact: bool = ..., threads: int = ...,
 ) -> Compiled[tuple[float, Any]]: ...  # fmt: skip
 def compile(  # noqa: A001
     fn: Callable[..., Any] | None = None,
@@ -79,6 +81,7 @@ def compile(  # noqa: A001
     backend: str = "auto",
     dtype: str = "float64",
     exact: bool = False,
+    threads: int = 1,
 ) -> Any:
     """Compile a scalar function to array kernels; also a decorator.
 
@@ -126,9 +129,9 @@ def compile(  # noqa: A001
     if fn is None:
         return functools.partial(
             compile, parameters=parameters, optimizer=optimizer, batch=batch, backend=backend,
-            dtype=dtype, exact=exact,
+            dtype=dtype, exact=exact, threads=threads,
         )  # fmt: skip
-    return Compiled(fn, parameters, optimizer, batch, backend, dtype, exact)
+    return Compiled(fn, parameters, optimizer, batch, backend, dtype, exact, threads)
 
 
 class Compiled(Generic[Result]):
@@ -143,6 +146,7 @@ class Compiled(Generic[Result]):
         backend: str,
         dtype: str,
         exact: bool,
+        threads: int = 1,
     ) -> None:
         if not callable(fn):
             raise ArgumentTypeError(f"fn must be a function, got {type(fn).__name__}")
@@ -150,6 +154,16 @@ class Compiled(Generic[Result]):
             raise ArgumentValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
         if dtype not in DTYPES:
             raise ArgumentValueError(f"dtype must be one of {DTYPES}, got {dtype!r}")
+        if isinstance(threads, bool) or not isinstance(threads, int):
+            raise ArgumentTypeError(
+                f"threads must be a whole number, got {type(threads).__name__}: {threads!r:.80}; "
+                "for two threads write threads=2"
+            )
+        if not 1 <= threads <= MOST_THREADS:
+            raise ArgumentValueError(
+                f"threads must be from 1 to {MOST_THREADS}, got {threads}; os.cpu_count() is how "
+                "many run at the same time"
+            )
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise ArgumentTypeError(
                 f"optimizer must be one of micrograd.optim, got {type(optimizer).__name__}"
@@ -166,10 +180,11 @@ class Compiled(Generic[Result]):
         self.batch = batch
         self.exact = exact
         self.dtype = dtype
+        self.threads = threads
         self.backend = chosen(backend)
         prepare(self.backend)
         self._explicit = None if parameters is None else _leaves(parameters)
-        programs = Programs(fn, self._explicit, optimizer, batch, self.backend, dtype)
+        programs = Programs(fn, self._explicit, optimizer, batch, self.backend, dtype, threads)
         self._decisions = Decisions(programs)
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -181,8 +196,9 @@ class Compiled(Generic[Result]):
             return self
         fn = self.fn.__get__(instance, owner)
         bound: Compiled[Result] = Compiled(
-            fn, self._explicit, self.optimizer, self.batch, self.backend, self.dtype, self.exact
-        )
+            fn, self._explicit, self.optimizer, self.batch, self.backend, self.dtype, self.exact,
+            self.threads,
+        )  # fmt: skip
         vars(instance)[self._name] = bound
         return bound
 
@@ -195,7 +211,7 @@ class Compiled(Generic[Result]):
         given = self._explicit, self._optimizer
         if fn is not self.fn:
             given = copy.deepcopy(given, memo)
-        return Compiled(fn, *given, self.batch, self.backend, self.dtype, self.exact)
+        return Compiled(fn, *given, self.batch, self.backend, self.dtype, self.exact, self.threads)
 
     def __reduce__(self) -> Any:
         owner, name = getattr(self.fn, "__self__", None), getattr(self.fn, "__name__", "")
@@ -204,7 +220,7 @@ class Compiled(Generic[Result]):
         module = sys.modules.get(getattr(self.fn, "__module__", ""))
         if getattr(module, getattr(self.fn, "__qualname__", ""), None) is self:
             return self.fn.__qualname__  # by its name, as functions are
-        options = self.batch, self.backend, self.dtype, self.exact
+        options = self.batch, self.backend, self.dtype, self.exact, self.threads
         return Compiled, (self.fn, self._explicit, self._optimizer, *options)
 
     # ---- running -------------------------------------------------------------------------------

@@ -72,10 +72,12 @@ class Programs:
         batch: bool,
         backend: str,
         dtype: str,
+        threads: int = 1,
     ) -> None:
         self._fn = fn
         self._optimizer = optimizer
         self._batch, self._backend, self._dtype = batch, backend, dtype
+        self._threads = threads
         self._explicit = parameters
         self._ordered: tuple[Members, list[Value]] | None = None  # those of the optimiser
         model = getattr(fn, "__self__", fn)
@@ -98,8 +100,9 @@ class Programs:
     def another(self) -> Programs:
         """Programs of the same function, for other decisions; what is trained is known to both."""
         made = Programs(
-            self._fn, self._explicit, self._optimizer, self._batch, self._backend, self._dtype
-        )
+            self._fn, self._explicit, self._optimizer, self._batch, self._backend, self._dtype,
+            self._threads,
+        )  # fmt: skip
         made._met, made._updates, made.constant = self._met, self._updates, self.constant
         return made
 
@@ -270,7 +273,9 @@ class Programs:
         places = np.array([place_of(v) for v in r.parameters], np.int64)
         arguments = Arguments.of(traced.stand_ins, lanes)
         number_bytes = np.dtype(self._dtype).itemsize
-        unit = Compilation(r, arguments, places, len(store.values), mode, groups, number_bytes)
+        unit = Compilation(
+            r, arguments, places, len(store.values), mode, groups, number_bytes, self._threads
+        )
         unit = compiled(unit, self._backend)
         return Runner(unit, traced, self._backend, self._dtype, store, members)
 

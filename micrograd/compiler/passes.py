@@ -65,6 +65,7 @@ class Compilation:
     mode: str  # VALUE or GRADIENT
     trained: Sequence[ParamGroup] = ()  # the groups of an optimiser
     number_bytes: int = 8
+    threads: int = 1  # that the samples are split among
     # For each recorded operation 0, or what it is part of: then it stays as it was recorded, and
     # is in no group with one of another number.
     apart: Ids | None = None
@@ -289,7 +290,8 @@ def _fuse(unit: Compilation | UpdateCompilation) -> None:
 
 def _blocks(unit: Compilation | UpdateCompilation) -> None:
     """A long axis in blocks."""
-    unit.program = blocked(unit.program, unit.number_bytes)
+    threads = unit.threads if isinstance(unit, Compilation) else 1
+    unit.program = blocked(unit.program, unit.number_bytes, threads)
 
 
 def _simplify(unit: Compilation | UpdateCompilation) -> None:

@@ -19,6 +19,7 @@ TARGETS = {
     "numpy": ("micrograd.exporting.numpy_target", ".py"),
     "jax": ("micrograd.exporting.jax_target", ".py"),
     "torch": ("micrograd.exporting.torch_target", ".py"),
+    "c": ("micrograd.exporting.c.target", ".c"),
 }
 
 
@@ -33,6 +34,11 @@ class Export:
     def source(self) -> str:
         """The text."""
         return self._written.source
+
+    @property
+    def header(self) -> str:
+        """The text of the header, of a target that has one; else nothing."""
+        return self._written.header
 
     @property
     def parameters(self) -> Arrays:
@@ -56,7 +62,9 @@ class Export:
                 f"path must end in {ending} for {self.to}, got {target.name!r}: write "
                 f"{target.with_suffix(ending).name!r}"
             )
-        contents = {target.stem + end: data for end, data in self._written.files.items()}
+        named = self._written.files_named
+        files = self._written.files if named is None else named(target.stem)
+        contents = {target.stem + end: data for end, data in files.items()}
         return write_all(target.parent, contents)
 
     def __repr__(self) -> str:
@@ -71,6 +79,11 @@ def export(what: Any, *inputs: Any, to: str = "numpy") -> Export:
     y. Without `inputs`, it is the program that ran last. What is written is `loss(parameters,
     *inputs)`, in the names and the arrays that `f.explain()` has; `export(…).source` is the text,
     `.parameters` are its arrays, `.load()` is the function, `.save(path)` writes both.
+
+    - "numpy": a module with the loss, the gradient matrix by matrix, and the optimiser's step
+    - "c": a file of C99 and its `header`, with functions for the loss, the gradient and the step,
+      for so many samples as there were; they are called what the file is: `net_step` of `net.c`.
+      It needs a C compiler, to be compared
 
     Before it is returned it has been run on random arguments and agreed with the eager engine:
     the loss and every derivative, to 1e-12.

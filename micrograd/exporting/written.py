@@ -21,7 +21,8 @@ class Written:
     numbers in the recording and in C order. `files` are the contents of a saved export, by what
     follows its name (`.py`, `.npz`). `loss(parameters, *inputs)` runs the text;
     `gradient(parameters, *inputs)` gives the loss and a derivative of the shape of each parameter,
-    and is None where the target has none.
+    and is None where the target has none. `files_named(name)` are the files of an export that is
+    saved under a name, where that is in them.
     """
 
     source: str
@@ -32,4 +33,6 @@ class Written:
     gradient: Callable[..., tuple[Any, Arrays]] | None = None
     free_samples: tuple[int, ...] = ()  # arguments whose leading axis may have any length
     tolerance: float = 1e-12
+    header: str = ""  # the text of another file that `source` needs
+    files_named: Callable[[str], Mapping[str, bytes]] | None = None
     others: dict[str, Any] = field(default_factory=dict)  # what else a target keeps

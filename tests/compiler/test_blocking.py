@@ -24,7 +24,7 @@ from micrograd.compiler.nest.ir import (
     maximum,
 )
 from micrograd.compiler.nest.verify import ProgramError, check
-from micrograd.compiler.optimise import blocking
+from micrograd.compiler.optimise import blocking, split
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
 
@@ -36,10 +36,12 @@ N = 40
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of a line or two, wherever there are two kernels."""
-    monkeypatch.setattr(blocking, "FAST_BYTES", 1)
+    monkeypatch.setattr(split, "FAST_BYTES", 1)
     monkeypatch.setattr(blocking, "LARGE_BYTES", 0)
     monkeypatch.setattr(blocking, "UNEVEN_BYTES", 0)
     monkeypatch.setattr(blocking, "LEAST_LINES", 1)
+    monkeypatch.setattr(split, "LEAST_LINES", 1)
+    monkeypatch.setattr(split, "WORTH", 0)
 
 
 class Layers:
@@ -174,6 +176,9 @@ def test_blocks_are_the_program(seed: int) -> None:
         result = blocked(program, 8)
         assert result.repeats
         assert_same(given, result)
+        shared = blocked(program, 8, threads=2 + seed % 2)
+        assert shared.shares
+        assert_same(given, shared)
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -182,7 +187,7 @@ def test_blocks_as_machine_code(seed: int, dtype: str) -> None:
     llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
     n = (37, 64, 97, 160)[seed % 4]
     given = Layers(1000 + seed, n).program(layers=8)
-    program = blocked(fuse(given), np.dtype(dtype).itemsize)
+    program = blocked(fuse(given), np.dtype(dtype).itemsize, threads=1 + seed // 4 % 3)
     assert program.repeats
     expected = spaces_of(given)
     executable = llvm.load(program, dtype)

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.stand_ins import refilled
 from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.traced import Traced
-from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.tracer import Index, Tracer
 from micrograd.engine import Value
 from micrograd.errors import MicrogradError
 
@@ -61,8 +62,12 @@ def variables(fn: Callable[..., Any], traced: Traced) -> dict[int, str]:
 
 def _plain(x: Any) -> Any:
     """An argument as it was given: numbers in place of what stands for them."""
-    if isinstance(x, list | tuple):
-        return type(x)(map(_plain, x))
     if isinstance(x, np.ndarray):
-        return np.array([_plain(v) for v in x.ravel().tolist()]).reshape(x.shape)
-    return x._data if isinstance(x, Value) else x
+        return np.array([_number(v, None) for v in x.ravel().tolist()]).reshape(x.shape)
+    return refilled(x, _number)
+
+
+def _number(x: Any, _: Any) -> Any:
+    if not isinstance(x, Value):
+        return x
+    return int(x._data) if isinstance(x, Index) else x._data

@@ -287,6 +287,26 @@ class Repeat:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Parts of a program, from a nest on, up to another, which may run at the same time.
+
+    One follows the other; none writes what another reads or writes.
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+
+    @property
+    def first(self) -> int:
+        """The first nest of all."""
+        return self.ranges[0][0]
+
+    @property
+    def end(self) -> int:
+        """The nest after the last."""
+        return self.ranges[-1][1]
+
+
 Range = tuple[int, int]  # of work: base, length
 
 
@@ -306,6 +326,7 @@ class Program:
     checked: tuple[Range, ...] = ()
     kept: tuple[Range, ...] = ()  # what of work is read after a run
     repeats: tuple[Repeat, ...] = ()  # one after the other
+    shares: tuple[Shares, ...] = ()  # one after the other; no repeat is in two ranges
     origins: Sequence[Integers] = ()  # recorded operations, as `Graph.origin` has them
     sequence: tuple[Any, ...] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,15 @@ from micrograd.compiler.nest.ir import (
     Listed,
     Nest,
     Program,
+    Repeat,
     Shape,
+    Shares,
     Space,
     SpaceRole,
     Statement,
 )
 from micrograd.compiler.nest.spans import Span, listed, reads, span, writes
+from micrograd.compiler.nest.touches import view
 from micrograd.ops import OPS
 
 Sizes = Mapping[Space, int]
@@ -40,12 +44,57 @@ def check(program: Program) -> None:
     for place, nest in enumerate(_in_last_blocks(program, sizes)):
         for fault in _faults(nest, sizes, program.loss is None):
             raise ProgramError(f"nest {place}: {fault}, in\n{nest}")
+    for shares in program.shares:
+        for fault in _share_faults(program, shares):
+            raise ProgramError(f"shares of nests {shares.first} to {shares.end}: {fault}")
     if program.sequence:
         for fault in sequence.faults(program.sequence, len(program.work), _known(program)):
             raise ProgramError(f"sequence: {fault}")
     for base, length in program.read_after:
         if base < 0 or length < 0 or base + length > len(program.work):
             raise ProgramError(f"range ({base}, {length}) is not within work")
+
+
+def _share_faults(program: Program, shares: Shares) -> Iterator[str]:
+    """What two shares touch, and one of them writes."""
+    for (_, end), (start, _) in pairwise(shares.ranges):
+        if start != end:
+            yield f"nest {start} does not follow nest {end}"
+    for repeat in program.repeats:
+        owners = [
+            k for k, (a, b) in enumerate(shares.ranges) if a < repeat.end and repeat.first < b
+        ]
+        if owners and (len(owners) > 1 or not _is_within(repeat, shares.ranges[owners[0]])):
+            yield f"{repeat} is in several"
+    sizes = program.all_sizes
+    writer = {space: np.full(size, -1) for space, size in sizes.items()}
+    touched: list[tuple[int, Affine, Shape]] = []
+    for share, (start, end) in enumerate(shares.ranges):
+        for nest in _unrolled(program, start, end):
+            touched += [(share, x, nest.extents) for x in reads(nest)]
+            for x in writes(nest):
+                part = view(writer[x.space], x, nest.extents)
+                if ((part >= 0) & (part != share)).any():
+                    yield f"two write to {x}"
+                part[...] = share
+    for share, x, extents in touched:
+        part = view(writer[x.space.at_rest], x, extents)
+        if ((part >= 0) & (part != share)).any():
+            yield f"reads {x}, which another writes"
+
+
+def _is_within(repeat: Repeat, bounds: tuple[int, int]) -> bool:
+    return bounds[0] <= repeat.first and repeat.end <= bounds[1]
+
+
+def _unrolled(program: Program, start: int, end: int) -> Iterator[Nest]:
+    """The nests from one to another, those of repeats over all blocks at once."""
+    inside = {k: repeat for repeat in program.repeats for k in range(repeat.first, repeat.end)}
+    for place in range(start, end):
+        nest = program.nests[place]
+        if place in inside:
+            nest = replace(nest, extents=(inside[place].count, *nest.extents[1:]))
+        yield nest
 
 
 def _known(program: Program) -> NDArray[np.bool_]:

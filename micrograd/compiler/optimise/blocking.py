@@ -20,6 +20,7 @@ from micrograd.compiler.nest.ir import (
     Nest,
     Program,
     Repeat,
+    Shares,
     Statement,
     elementwise,
     size_of,
@@ -28,19 +29,21 @@ from micrograd.compiler.nest.spans import listed, reads, writes
 from micrograd.compiler.nest.touches import Touches, view
 from micrograd.compiler.optimise.runs import Member, NestRun
 from micrograd.compiler.optimise.scratch import Slots, in_slots, slots_of
+from micrograd.compiler.optimise.split import LEAST_LINES, LINE_BYTES, Split, block_size
 
-FAST_BYTES = 40 * 1024  # of the fastest memory, for what a block touches
 LARGE_BYTES = 128 * 1024  # that nests must touch for blocks to pay
 UNEVEN_BYTES = 2 * LARGE_BYTES  # the same, if the last block needs code of its own
-LINE_BYTES = 64  # of whose multiples a row of a block consists
-LEAST_LINES = 4  # of a row in a block
 ALIGNED = 16  # numbers
 
 OUTSIDE = -1
 
 
-def blocked(program: Program, number_bytes: int) -> Program:
-    """The same program, with nests in blocks where that pays."""
+def blocked(program: Program, number_bytes: int, threads: int = 1) -> Program:
+    """The same program, with nests in blocks where that pays.
+
+    With several threads each has a share of the blocks where there is enough to do: sums of its
+    own, which are added up in order, so that the result depends on nothing but their number.
+    """
     if (len(program.work) + sum(program.sizes.values())) * number_bytes < LARGE_BYTES:
         return program
     line = LINE_BYTES // number_bytes
@@ -59,7 +62,7 @@ def blocked(program: Program, number_bytes: int) -> Program:
             refused.add(extent)
     if not order:
         return program
-    return _assembled(program, [*order, *rest], number_bytes)
+    return _assembled(program, [*order, *rest], number_bytes, threads)
 
 
 def _shared_extent(nests: list[Nest], refused: set[int]) -> int | None:
@@ -87,17 +90,9 @@ def _pays(run: NestRun, number_bytes: int) -> bool:
     if len(run.members) < 2:
         return False
     bytes_each = run.touched.numbers * number_bytes
-    size = _block_size(run.extent, bytes_each, LINE_BYTES // number_bytes)
+    size = block_size(run.extent, bytes_each, LINE_BYTES // number_bytes)
     least = UNEVEN_BYTES if run.extent % size else LARGE_BYTES
     return bytes_each * run.extent >= least
-
-
-def _block_size(extent: int, bytes_each: int, line: int) -> int:
-    """How much of the axis is in a block: if possible, one that all blocks can have."""
-    most = max(LEAST_LINES, FAST_BYTES // bytes_each // line)
-    near = [*range(most, (most - 1) // 2, -1), *range(most + 1, most + most // 4 + 1)]
-    even = (k for k in near if extent % (k * line) == 0)
-    return min(extent, line * next(even, most))
 
 
 def _split(
@@ -125,32 +120,47 @@ def _split(
     return before, run, after
 
 
-def _assembled(program: Program, order: list[Nest | NestRun], number_bytes: int) -> Program:
+def _assembled(
+    program: Program, order: list[Nest | NestRun], number_bytes: int, threads: int
+) -> Program:
     """The program of these nests and runs; scratch is added to the end of its work."""
     owners = _owners(program, order)
     nests: list[Nest] = []
     repeats: list[Repeat] = []
-    scratch = top = -(-len(program.work) // ALIGNED) * ALIGNED
+    shares: list[Shares] = []
+    scratch = top = _aligned(len(program.work))
     for number, item in enumerate(order):
         if not isinstance(item, NestRun):
             nests.append(item)
             continue
         slots, slot_count = slots_of(item, owners == number)
         touched = slot_count + item.touched.numbers - len(slots)
-        size = _block_size(item.extent, touched * number_bytes, LINE_BYTES // number_bytes)
-        top = max(top, scratch + slot_count * size)
-        nests += _fills(item)
-        blocks = _Blocks(size, slots, scratch)
-        first = len(nests)
-        nests += [blocks.first(member) for member in item.members]
-        count, left = divmod(item.extent, size)
-        repeats.append(Repeat(first, len(nests), count))
-        if left:
-            nests += [blocks.last(member, count, left) for member in item.members]
+        split = Split.of(item, threads, scratch)
+        size = split.block_size(touched * number_bytes, LINE_BYTES // number_bytes)
+        rows = _aligned(slot_count * size)
+        top = max(top, split.end + rows * split.count)
+        nests += [*_fills(item), *split.fills()]
+        ranges = []
+        for share, (start, count, left) in enumerate(split.blocks(size)):
+            blocks = _Blocks(size, slots, split.end + share * rows)
+            begin = len(nests)
+            if count:
+                nests += [split.moved(blocks.first(m), m, share, start) for m in item.members]
+                repeats.append(Repeat(begin, len(nests), count))
+            if left:
+                nests += [
+                    split.own_sums(blocks.last(m, start + count, left), m, share)
+                    for m in item.members
+                ]
+            ranges.append((begin, len(nests)))
+        if split.count > 1:
+            shares.append(Shares(tuple(ranges)))
+            nests += split.added_up()
     return replace(
         program,
         nests=tuple(nests),
         repeats=tuple(repeats),
+        shares=tuple(shares),
         work=np.concatenate([program.work, np.zeros(top - len(program.work))]),
     )
 
@@ -181,6 +191,10 @@ def _owners(program: Program, order: list[Nest | NestRun]) -> Integers:
     for base, length in program.read_after:
         owners[base : base + length] = OUTSIDE
     return owners
+
+
+def _aligned(address: int) -> int:
+    return -(-address // ALIGNED) * ALIGNED
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from micrograd.compiler.trace.structures import is_static, kind, parts, rebuilt, static
 from micrograd.compiler.trace.tracer import Index, Read, Tracer
-from micrograd.engine import Value, floats_in
+from micrograd.engine import Value, as_operand, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor
@@ -240,8 +240,9 @@ def refilled(
         numbers = [new(number, own) for number in old]
         if not as_objects and isinstance(x, np.ndarray):
             return np.array(numbers, x.dtype).reshape(x.shape)
-        values = filled(tuple(x.shape), numbers)
-        return Tensor(values) if isinstance(x, Tensor) else values
+        if isinstance(x, Tensor):
+            return Tensor(filled(tuple(x.shape), [as_operand(v) for v in numbers]))
+        return filled(tuple(x.shape), numbers)
     if is_static(x):
         return x
     inside = parts(x)

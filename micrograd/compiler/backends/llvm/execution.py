@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 from typing import Any
 
@@ -22,6 +22,8 @@ from micrograd.compiler.backends import Executable, checked_array, space_type, w
 from micrograd.compiler.backends.llvm import objects
 from micrograd.compiler.backends.llvm.ir import Machine
 from micrograd.compiler.backends.llvm.later import later
+from micrograd.compiler.backends.llvm.module import POOL
+from micrograd.compiler.backends.llvm.pool import functions, pool
 from micrograd.compiler.backends.llvm.render import render
 from micrograd.compiler.nest.ir import Program, Space
 from micrograd.compiler.store import aligned
@@ -40,7 +42,7 @@ def load(program: Program, dtype: Any, machine: Machine | None = None) -> LlvmEx
 
 def prepare() -> None:
     """Do what is done once in a process."""
-    _target()
+    target()
     this_machine()
 
 
@@ -50,6 +52,7 @@ class LlvmExecutable:
     def __init__(self, program: Program, dtype: Any, machine: Machine) -> None:
         self._dtype = np.dtype(dtype)
         self.sizes = program.sizes
+        self._threads = max((len(shares.ranges) for shares in program.shares), default=1)
         source = render(program, dtype, machine)
         self.source = source.text
         self.work = aligned(len(program.work), dtype)
@@ -88,6 +91,9 @@ class LlvmExecutable:
         """Go on with this code, on the same arrays."""
         for place, array in enumerate(self._arrays):
             code.table[place] = array.ctypes.data
+        if self._threads > 1:
+            pool.grow(self._threads)
+            code.share(functions()[0], pool.slot.ctypes.data)
         if self._next is not None:
             code.go_on(self._next.entry, self.work[self._at :].ctypes.data)
         code.keep(self._arrays, self._next)
@@ -96,14 +102,20 @@ class LlvmExecutable:
 
     def _run_quick(self) -> float:
         """Run code that was made quickly; after a while, better code."""
-        return self._take_better().run() if self._ready else self._timed(self._code.run)
+        if self._ready:
+            self._take_better()
+            return self.run()
+        return self._timed(self._code.run)
 
     def _step_quick(self) -> float:
-        return self._take_better().step() if self._ready else self._timed(self._code.step)
+        if self._ready:
+            self._take_better()
+            return self.step()
+        return self._timed(self._code.step)
 
     def _timed(self, run: Callable[[], float]) -> float:
         start = perf_counter()
-        loss = run()
+        loss = run() if self._threads == 1 else _together(run)
         left, self._left = self._left, self._left - (perf_counter() - start)
         if left >= 0 > self._left:
             later.call(self._improve)
@@ -118,14 +130,15 @@ class LlvmExecutable:
                     objects.store(part._key, code.object)
         self._ready = True
 
-    def _take_better(self) -> Code:
+    def _take_better(self) -> None:
         for part in (self._next, self):
             if part is not None and part._better is not None:
                 part._use(part._better)
                 part._better = None
-        self.run = self._code.run
-        self.step = self.run if self._next is None else self._code.step
-        return self._code
+        run, step = self._code.run, self._code.step
+        if self._threads > 1:
+            run, step = partial(_together, run), partial(_together, step)
+        self.run, self.step = run, run if self._next is None else step
 
     def point(self, space: Space, array: NDArray[Any]) -> None:
         """Use this array itself for a space."""
@@ -133,6 +146,13 @@ class LlvmExecutable:
         place = self._places[space]
         self._arrays[place] = array
         self._code.table[place] = array.ctypes.data
+
+
+def _together(run: Callable[[], float]) -> float:
+    """Run with all threads awake."""
+    if pool.sleeping:
+        pool.wake()
+    return run()
 
 
 class Code:
@@ -145,7 +165,7 @@ class Code:
             self.object = content
 
         module = llvm.parse_assembly(text)
-        machine = _target().create_target_machine(
+        machine = target().create_target_machine(
             cpu=llvm.get_host_cpu_name(),
             features=llvm.get_host_cpu_features().flatten(),
             opt=optimisation,
@@ -165,6 +185,12 @@ class Code:
         for name, value in (("next", ctypes.addressof(entry)), ("before", gradients)):
             ctypes.c_void_p.from_address(self.engine.get_global_value_address(name)).value = value
 
+    def share(self, run_shares: int, slot: int) -> None:
+        """Let the pool's function run what may run at the same time."""
+        table = self.engine.get_global_value_address(POOL)
+        for place, value in enumerate((run_shares, slot)):
+            ctypes.c_void_p.from_address(table + 8 * place).value = value
+
     def keep(self, *things: object) -> None:
         """Let all that the functions use live as long as they do."""
         for function in (self.run, self.step):
@@ -179,7 +205,8 @@ def _key(text: str) -> str:
 
 
 @cache
-def _target() -> Any:
+def target() -> Any:
+    """What this process runs on."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_triple(llvm.get_process_triple())

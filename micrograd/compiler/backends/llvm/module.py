@@ -11,6 +11,7 @@ from micrograd.compiler.nest.ir import WORK, Integers, Space, SpaceRole
 
 LONG = 300  # lines of a function, from which the next call goes to another: LLVM likes them short
 BLOCK = "%block"  # the number of the block that runs
+POOL = "pool"  # has what runs shares in several threads, and what that runs on
 ATTRIBUTES = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
 
 
@@ -33,6 +34,8 @@ class ModuleText:
         self._names: dict[Hashable, str] = {}
         self._parts: list[str] = []
         self._before_blocks: list[str] = []
+        self._lines: list[str] = []  # that run what was written before the parts
+        self._together = 0  # how often several threads have run
         self._parameters = ""  # of parts
         self._loaded: dict[Space | int, str] = {}
         self.part = self._body()
@@ -109,7 +112,27 @@ class ModuleText:
         """The lines that run all that was written since they were last asked for."""
         self._end_part()
         names, self._parts = self._parts, []
-        return [f"  call void @{name}()" for name in names]
+        lines, self._lines = self._lines, []
+        return [*lines, *(f"  call void @{name}()" for name in names)]
+
+    def run_together(self, before: list[str], shares: list[list[str]]) -> None:
+        """After `before`, run the lines of the shares, in several threads if there are."""
+        name, count = f"shares{self._together}", len(shares)
+        self._together += 1
+        switch = [f"    i64 {k}, label %share{k}" for k in range(count)]
+        blocks = [x for k, lines in enumerate(shares)
+                  for x in (f"share{k}:", *lines, "  br label %done")]  # fmt: skip
+        self._functions.append("\n".join([
+            f"define internal void @{name}(i64 %share) noinline #0 {{",
+            "entry:", "  switch i64 %share, label %done [", *switch, "  ]",
+            *blocks, "done:", "  ret void", "}",
+        ]))  # fmt: skip
+        self._lines = [
+            *before,
+            f"  %run{name} = load ptr, ptr @{POOL}",
+            f"  %slot{name} = load ptr, ptr getelementptr (ptr, ptr @{POOL}, i64 1)",
+            f"  call void %run{name}(ptr %slot{name}, ptr @{name}, i64 {count})",
+        ]
 
     def text(self, functions: Sequence[str]) -> str:
         """The whole module; the lines of `functions` are those that it is run by."""
@@ -117,6 +140,7 @@ class ModuleText:
         return "\n".join(
             [
                 f"@spaces = global {table} zeroinitializer",
+                *[f"@{POOL} = global [2 x ptr] zeroinitializer"] * bool(self._together),
                 *sorted(self._declarations),
                 *self._functions,
                 *functions,

@@ -32,6 +32,7 @@ from micrograd.compiler.nest.ir import (
     Nest,
     Program,
     Range,
+    Shares,
     Space,
     SpaceRole,
     size_of,
@@ -58,13 +59,11 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
     module = ModuleText(precision, machine, spaces)
     calls = _Calls(module)
     done = 0
-    for repeat in program.repeats:
-        for nest in program.nests[done : repeat.first]:
-            calls.add(nest)
-        calls.repeat(program.nests[repeat.first : repeat.end], repeat.count)
-        done = repeat.end
-    for nest in program.nests[done:]:
-        calls.add(nest)
+    for shares in program.shares:
+        calls.nests(program, done, shares.first)
+        calls.shares(program, shares)
+        done = shares.end
+    calls.nests(program, done, len(program.nests))
     calls.sequence(program.sequence)
     parts = module.calls_of_parts()
     if program.loss is None:
@@ -160,6 +159,27 @@ class _Calls:
 
     def __init__(self, module: ModuleText) -> None:
         self._module = module
+
+    def nests(self, program: Program, start: int, end: int) -> None:
+        """Write what runs the nests from one to another, those of repeats as often as they run."""
+        done = start
+        for repeat in program.repeats:
+            if start <= repeat.first < end:
+                for nest in program.nests[done : repeat.first]:
+                    self.add(nest)
+                self.repeat(program.nests[repeat.first : repeat.end], repeat.count)
+                done = repeat.end
+        for nest in program.nests[done:end]:
+            self.add(nest)
+
+    def shares(self, program: Program, shares: Shares) -> None:
+        """Write what runs parts of a program in several threads."""
+        outside = self._module.calls_of_parts()
+        parts = []
+        for start, end in shares.ranges:
+            self.nests(program, start, end)
+            parts.append(self._module.calls_of_parts())
+        self._module.run_together(outside, parts)
 
     def add(self, nest: Nest, blocks: bool = False) -> None:
         """Write the call; with `blocks`, of a nest whose first axis is that of the blocks."""

@@ -1,0 +1,1 @@
+"""Compiled functions as a file of C99."""

@@ -1,0 +1,322 @@
+/* net: the loss `negative_log_likelihood` and its gradient.
+   Made by micrograd.export; C99, needs math.h alone, allocates nothing.
+*/
+
+#include "net.h"
+
+#include <math.h>
+
+static double log_row(double a)
+{
+    return a > 0.0 ? log(a) : a == 0.0 ? -HUGE_VAL : (double)NAN;
+}
+
+const double net_parameters[NET_PARAMETERS] = {-1.0, -2.0, 0.5};
+
+double net_loss(const double *parameters, const double *ys)
+{
+    const double *const noise = parameters;
+    double q1 = 0.0, q2 = 0.0, r_2 = 0.0, m0 = 0.0, a = 0.0, s_2 = 0.0, e = 0.0, k0 = 0.0;
+    double k1 = 0.0, w_2 = 0.0, w_3 = 0.0, w_4 = 0.0, m1 = 0.0, c = 0.0, b = 0.0, m0_2 = 0.0;
+    double a_2 = 0.0, b_2 = 0.0, s_3 = 0.0, e_2 = 0.0, k0_2 = 0.0, k1_2 = 0.0, w_5 = 0.0;
+    double w_6 = 0.0, w_7 = 0.0, b_3 = 0.0, s_4 = 0.0, e_3 = 0.0, w_8 = 0.0, w_9 = 0.0;
+    double w_10 = 0.0, ll = 0.0, w_11 = 0.0, w_12 = 0.0, w_13 = 0.0, w_14 = 0.0;
+    static double w[3];
+    static double ys_2[60];
+    static double steps[728];
+
+    /* w: map 3: term */
+    for (int i = 0; i < 3; i++) {
+        w[i] = noise[i];
+    }
+
+    /* ys_2: map 60: term */
+    for (int i = 0; i < 60; i++) {
+        ys_2[i] = ys[i];
+    }
+
+    w_13 = 0.0;
+    w_14 = 0.0;
+
+    q1 = exp(w[0]);
+    q2 = exp(w[1]);
+    r_2 = exp(w[2]);
+    m0 = ys_2[0];
+    a = 20.0 + q1;
+    s_2 = a + r_2;
+    e = ys_2[1] - m0;
+    k0 = a / s_2;
+    k1 = 10.0 / s_2;
+    w_2 = log_row(s_2);
+    w_3 = e * e;
+    w_4 = w_3 / s_2;
+    m1 = e * k1;
+    steps[0] = 10.0 + q2 - 10.0 * k1;
+    steps[1] = 10.0 - 10.0 * k0;
+    steps[2] = m0 + m1 + e * k0;
+    steps[3] = steps[0] + q1 + a - a * k0 + 2.0 * steps[1];
+    steps[4] = steps[1] + steps[0];
+    steps[5] = steps[3] + r_2;
+    steps[6] = ys_2[2] - steps[2];
+    steps[7] = steps[3] / steps[5];
+    steps[8] = steps[4] / steps[5];
+    steps[9] = log_row(steps[5]);
+    steps[10] = steps[6] * steps[6];
+    steps[11] = steps[10] / steps[5];
+    steps[12] = m1 + steps[6] * steps[8];
+
+    /* 55 steps, one after the other */
+    for (int i = 0; i < 55; i++) {
+        steps[13 * i + 13] = steps[13 * i] + q2 - steps[13 * i + 4] * steps[13 * i + 8];
+        steps[13 * i + 14] = steps[13 * i + 4] - steps[13 * i + 4] * steps[13 * i + 7];
+        steps[13 * i + 15] = steps[13 * i + 2] + steps[13 * i + 12] + steps[13 * i + 6] * steps[13 * i + 7];
+        const double v1 = steps[13 * i + 13] + q1 + steps[13 * i + 3] - steps[13 * i + 3] * steps[13 * i + 7];
+        steps[13 * i + 16] = v1 + 2.0 * steps[13 * i + 14];
+        steps[13 * i + 17] = steps[13 * i + 14] + steps[13 * i + 13];
+        steps[13 * i + 18] = steps[13 * i + 16] + r_2;
+        steps[13 * i + 19] = ys_2[i + 3] - steps[13 * i + 15];
+        steps[13 * i + 20] = steps[13 * i + 16] / steps[13 * i + 18];
+        steps[13 * i + 21] = steps[13 * i + 17] / steps[13 * i + 18];
+        steps[13 * i + 22] = log_row(steps[13 * i + 18]);
+        steps[13 * i + 23] = steps[13 * i + 19] * steps[13 * i + 19];
+        steps[13 * i + 24] = steps[13 * i + 23] / steps[13 * i + 18];
+        steps[13 * i + 25] = steps[13 * i + 12] + steps[13 * i + 19] * steps[13 * i + 21];
+        w_13 += steps[13 * i + 22];
+        w_14 += steps[13 * i + 24];
+    }
+
+    c = steps[715] + q2 - steps[719] * steps[723];
+    b = steps[719] - steps[719] * steps[722];
+    m0_2 = steps[717] + steps[727] + steps[721] * steps[722];
+    a_2 = c + q1 + steps[718] - steps[718] * steps[722] + 2.0 * b;
+    b_2 = b + c;
+    s_3 = a_2 + r_2;
+    e_2 = ys_2[58] - m0_2;
+    k0_2 = a_2 / s_3;
+    k1_2 = b_2 / s_3;
+    w_5 = log_row(s_3);
+    w_6 = e_2 * e_2;
+    w_7 = w_6 / s_3;
+    b_3 = b_2 - b_2 * k0_2;
+    s_4 = c + q2 + q1 + r_2 + a_2 - b_2 * k1_2 - a_2 * k0_2 + 2.0 * b_3;
+    e_3 = -m0_2 - steps[727] + ys_2[59] - e_2 * k0_2 - e_2 * k1_2;
+    w_8 = log_row(s_4);
+    w_9 = e_3 * e_3;
+    w_10 = w_9 / s_4;
+    ll = w_13 + w_14 + w_2 + w_4 + steps[9] + steps[11] + w_5 + w_7 + w_8 + w_10;
+    w_11 = ll / 60.0;
+    w_12 = w_11;
+    return w_12;
+}
+
+double net_gradient(const double *parameters, const double *ys, double *gradient)
+{
+    const double *const noise = parameters;
+    double *const dnoise = gradient;
+    double q1 = 0.0, q2 = 0.0, r_2 = 0.0, m0 = 0.0, a = 0.0, s_2 = 0.0, e = 0.0, k0 = 0.0;
+    double k1 = 0.0, w_2 = 0.0, w_3 = 0.0, w_4 = 0.0, m1 = 0.0, c = 0.0, b = 0.0, m0_2 = 0.0;
+    double a_2 = 0.0, b_2 = 0.0, s_3 = 0.0, e_2 = 0.0, k0_2 = 0.0, k1_2 = 0.0, w_5 = 0.0;
+    double w_6 = 0.0, w_7 = 0.0, b_3 = 0.0, s_4 = 0.0, e_3 = 0.0, w_8 = 0.0, w_9 = 0.0;
+    double w_10 = 0.0, ll = 0.0, w_11 = 0.0, w_12 = 0.0, w_13 = 0.0, w_14 = 0.0, w_15 = 0.0;
+    double dll = 0.0, w_16 = 0.0, w_17 = 0.0, w_18 = 0.0, w_19 = 0.0, de = 0.0, ds = 0.0;
+    double w_20 = 0.0, ds_2 = 0.0, w_21 = 0.0, ds_3 = 0.0, db = 0.0, w_22 = 0.0, w_23 = 0.0;
+    double w_24 = 0.0, w_25 = 0.0, dk1 = 0.0, dk0 = 0.0, de_2 = 0.0, da = 0.0, db_2 = 0.0;
+    double ds_4 = 0.0, dk0_2 = 0.0, dk1_2 = 0.0, w_26 = 0.0, ds_5 = 0.0, ds_6 = 0.0;
+    double ds_7 = 0.0, w_27 = 0.0, ds_8 = 0.0, dk1_3 = 0.0, db_3 = 0.0, dk0_3 = 0.0;
+    double w_28 = 0.0, w_29 = 0.0, dk1_4 = 0.0, dk0_4 = 0.0, da_2 = 0.0, ds_9 = 0.0;
+    double ds_10 = 0.0, dk0_5 = 0.0, dk1_5 = 0.0, w_30 = 0.0, ds_11 = 0.0, ds_12 = 0.0;
+    double ds_13 = 0.0, w_31 = 0.0, ds_14 = 0.0, dk0_6 = 0.0, da_3 = 0.0, dr = 0.0, dq2 = 0.0;
+    double dq1 = 0.0, w_32 = 0.0, w_33 = 0.0, w_34 = 0.0, w_35 = 0.0, w_36 = 0.0;
+    static double w[3];
+    static double ys_2[60];
+    static double steps[728];
+    static double steps_2[1461];
+
+    /* w: map 3: term */
+    for (int i = 0; i < 3; i++) {
+        w[i] = noise[i];
+    }
+
+    /* ys_2: map 60: term */
+    for (int i = 0; i < 60; i++) {
+        ys_2[i] = ys[i];
+    }
+
+    w_32 = 0.0;
+    w_33 = 0.0;
+    w_34 = 0.0;
+    w_35 = 0.0;
+    w_36 = 0.0;
+
+    q1 = exp(w[0]);
+    q2 = exp(w[1]);
+    r_2 = exp(w[2]);
+    m0 = ys_2[0];
+    a = 20.0 + q1;
+    s_2 = a + r_2;
+    e = ys_2[1] - m0;
+    k0 = a / s_2;
+    k1 = 10.0 / s_2;
+    w_2 = log_row(s_2);
+    w_3 = e * e;
+    w_4 = w_3 / s_2;
+    m1 = e * k1;
+    steps[0] = 10.0 + q2 - 10.0 * k1;
+    steps[1] = 10.0 - 10.0 * k0;
+    steps[2] = m0 + m1 + e * k0;
+    steps[3] = steps[0] + q1 + a - a * k0 + 2.0 * steps[1];
+    steps[4] = steps[1] + steps[0];
+    steps[5] = steps[3] + r_2;
+    steps[6] = ys_2[2] - steps[2];
+    steps[7] = steps[3] / steps[5];
+    steps[8] = steps[4] / steps[5];
+    steps[9] = log_row(steps[5]);
+    steps[10] = steps[6] * steps[6];
+    steps[11] = steps[10] / steps[5];
+    steps[12] = m1 + steps[6] * steps[8];
+
+    /* 55 steps, one after the other */
+    for (int i = 0; i < 55; i++) {
+        steps[13 * i + 13] = steps[13 * i] + q2 - steps[13 * i + 4] * steps[13 * i + 8];
+        steps[13 * i + 14] = steps[13 * i + 4] - steps[13 * i + 4] * steps[13 * i + 7];
+        steps[13 * i + 15] = steps[13 * i + 2] + steps[13 * i + 12] + steps[13 * i + 6] * steps[13 * i + 7];
+        const double v1 = steps[13 * i + 13] + q1 + steps[13 * i + 3] - steps[13 * i + 3] * steps[13 * i + 7];
+        steps[13 * i + 16] = v1 + 2.0 * steps[13 * i + 14];
+        steps[13 * i + 17] = steps[13 * i + 14] + steps[13 * i + 13];
+        steps[13 * i + 18] = steps[13 * i + 16] + r_2;
+        steps[13 * i + 19] = ys_2[i + 3] - steps[13 * i + 15];
+        steps[13 * i + 20] = steps[13 * i + 16] / steps[13 * i + 18];
+        steps[13 * i + 21] = steps[13 * i + 17] / steps[13 * i + 18];
+        steps[13 * i + 22] = log_row(steps[13 * i + 18]);
+        steps[13 * i + 23] = steps[13 * i + 19] * steps[13 * i + 19];
+        steps[13 * i + 24] = steps[13 * i + 23] / steps[13 * i + 18];
+        steps[13 * i + 25] = steps[13 * i + 12] + steps[13 * i + 19] * steps[13 * i + 21];
+        w_32 += steps[13 * i + 22];
+        w_33 += steps[13 * i + 24];
+    }
+
+    c = steps[715] + q2 - steps[719] * steps[723];
+    b = steps[719] - steps[719] * steps[722];
+    m0_2 = steps[717] + steps[727] + steps[721] * steps[722];
+    a_2 = c + q1 + steps[718] - steps[718] * steps[722] + 2.0 * b;
+    b_2 = b + c;
+    s_3 = a_2 + r_2;
+    e_2 = ys_2[58] - m0_2;
+    k0_2 = a_2 / s_3;
+    k1_2 = b_2 / s_3;
+    w_5 = log_row(s_3);
+    w_6 = e_2 * e_2;
+    w_7 = w_6 / s_3;
+    b_3 = b_2 - b_2 * k0_2;
+    s_4 = c + q2 + q1 + r_2 + a_2 - b_2 * k1_2 - a_2 * k0_2 + 2.0 * b_3;
+    e_3 = -m0_2 - steps[727] + ys_2[59] - e_2 * k0_2 - e_2 * k1_2;
+    w_8 = log_row(s_4);
+    w_9 = e_3 * e_3;
+    w_10 = w_9 / s_4;
+    ll = w_32 + w_33 + w_2 + w_4 + steps[9] + steps[11] + w_5 + w_7 + w_8 + w_10;
+    w_11 = ll / 60.0;
+    w_12 = w_11;
+    w_13 = 1.0 + 0.0;
+    w_14 = w_13;
+    w_15 = w_14 / 60.0;
+    dll = w_15;
+    w_16 = dll;
+    w_17 = w_16 / s_4;
+    w_18 = w_17;
+    w_19 = dll;
+    de = 2.0 * e_3 * w_18;
+    ds = w_9 / s_4;
+    w_20 = -w_16;
+    ds_2 = ds / s_4;
+    w_21 = w_19 / s_4;
+    ds_3 = w_21 + w_20 * ds_2;
+    db = 2.0 * ds_3;
+    w_22 = dll;
+    w_23 = w_22 / s_3;
+    w_24 = w_23;
+    w_25 = dll;
+    dk1 = -b_2 * ds_3 - e_2 * de;
+    dk0 = -b_2 * db - a_2 * ds_3 - e_2 * de;
+    de_2 = 2.0 * e_2 * w_24 - k0_2 * de - k1_2 * de;
+    da = a_2 / s_3;
+    db_2 = b_2 / s_3;
+    ds_4 = w_6 / s_3;
+    dk0_2 = -dk0;
+    dk1_2 = -dk1;
+    w_26 = -w_22;
+    ds_5 = da / s_3;
+    ds_6 = db_2 / s_3;
+    ds_7 = ds_4 / s_3;
+    w_27 = w_25 / s_3;
+    ds_8 = w_27 + dk0_2 * ds_5 + dk1_2 * ds_6 + w_26 * ds_7;
+    dk1_3 = dk1 / s_3;
+    db_3 = db + dk1_3 - k0_2 * db - k1_2 * ds_3;
+    dk0_3 = dk0 / s_3;
+    steps_2[0] = ds_8 + ds_3 + dk0_3 - k0_2 * ds_3;
+    steps_2[1] = -de_2 - de;
+    steps_2[2] = db_3 + 2.0 * steps_2[0];
+    steps_2[3] = steps_2[0] + db_3 + ds_3;
+    steps_2[4] = steps_2[1] - de;
+
+    /* 56 steps, one after the other */
+    for (int i = 0; i < 56; i++) {
+        steps_2[26 * i + 5] = dll;
+        steps_2[26 * i + 6] = steps_2[26 * i + 5] / steps[-13 * i + 720];
+        steps_2[26 * i + 7] = steps_2[26 * i + 6];
+        steps_2[26 * i + 8] = dll;
+        steps_2[26 * i + 9] = steps[-13 * i + 721] * steps_2[26 * i + 4] - steps[-13 * i + 719] * steps_2[26 * i + 3];
+        const double v1 = -steps[-13 * i + 719] * steps_2[26 * i + 2] + steps[-13 * i + 721] * steps_2[26 * i + 1];
+        steps_2[26 * i + 10] = v1 - steps[-13 * i + 718] * steps_2[26 * i];
+        const double v2 = 2.0 * steps[-13 * i + 721] * steps_2[26 * i + 7] + steps[-13 * i + 723] * steps_2[26 * i + 4];
+        steps_2[26 * i + 11] = v2 + steps[-13 * i + 722] * steps_2[26 * i + 1];
+        steps_2[26 * i + 12] = steps[-13 * i + 718] / steps[-13 * i + 720];
+        steps_2[26 * i + 13] = steps[-13 * i + 719] / steps[-13 * i + 720];
+        steps_2[26 * i + 14] = steps[-13 * i + 725] / steps[-13 * i + 720];
+        steps_2[26 * i + 15] = -steps_2[26 * i + 10];
+        steps_2[26 * i + 16] = -steps_2[26 * i + 9];
+        steps_2[26 * i + 17] = -steps_2[26 * i + 5];
+        steps_2[26 * i + 18] = steps_2[26 * i + 12] / steps[-13 * i + 720];
+        steps_2[26 * i + 19] = steps_2[26 * i + 13] / steps[-13 * i + 720];
+        steps_2[26 * i + 20] = steps_2[26 * i + 14] / steps[-13 * i + 720];
+        steps_2[26 * i + 21] = steps_2[26 * i + 8] / steps[-13 * i + 720];
+        const double v3 = steps_2[26 * i + 21] + steps_2[26 * i + 15] * steps_2[26 * i + 18] + steps_2[26 * i + 16] * steps_2[26 * i + 19];
+        steps_2[26 * i + 22] = v3 + steps_2[26 * i + 17] * steps_2[26 * i + 20];
+        steps_2[26 * i + 23] = steps_2[26 * i + 9] / steps[-13 * i + 720];
+        const double v4 = steps_2[26 * i + 2] + steps_2[26 * i + 23] - steps[-13 * i + 723] * steps_2[26 * i + 3];
+        steps_2[26 * i + 24] = v4 - steps[-13 * i + 722] * steps_2[26 * i + 2];
+        steps_2[26 * i + 25] = steps_2[26 * i + 10] / steps[-13 * i + 720];
+        steps_2[26 * i + 26] = steps_2[26 * i + 22] + steps_2[26 * i] + steps_2[26 * i + 25] - steps[-13 * i + 722] * steps_2[26 * i];
+        steps_2[26 * i + 27] = -steps_2[26 * i + 11] + steps_2[26 * i + 1];
+        steps_2[26 * i + 28] = steps_2[26 * i + 24] + 2.0 * steps_2[26 * i + 26];
+        steps_2[26 * i + 29] = steps_2[26 * i + 26] + steps_2[26 * i + 24] + steps_2[26 * i + 3];
+        steps_2[26 * i + 30] = steps_2[26 * i + 27] + steps_2[26 * i + 4];
+        w_34 += steps_2[26 * i + 22];
+        w_35 += steps_2[26 * i + 29];
+        w_36 += steps_2[26 * i + 26];
+    }
+
+    w_28 = dll;
+    w_29 = dll;
+    dk1_4 = e * steps_2[1460] - 10.0 * steps_2[1459];
+    dk0_4 = -10.0 * steps_2[1458] + e * steps_2[1457] - a * steps_2[1456];
+    da_2 = a / s_2;
+    ds_9 = 10.0 / s_2;
+    ds_10 = w_3 / s_2;
+    dk0_5 = -dk0_4;
+    dk1_5 = -dk1_4;
+    w_30 = -w_28;
+    ds_11 = da_2 / s_2;
+    ds_12 = ds_9 / s_2;
+    ds_13 = ds_10 / s_2;
+    w_31 = w_29 / s_2;
+    ds_14 = w_31 + dk0_5 * ds_11 + dk1_5 * ds_12 + w_30 * ds_13;
+    dk0_6 = dk0_4 / s_2;
+    da_3 = ds_14 + steps_2[1456] + dk0_6 - k0 * steps_2[1456];
+    dr = w_34 + ds_14 + ds_8 + ds_3;
+    dq2 = w_35 + steps_2[3] + ds_3;
+    dq1 = w_36 + da_3 + steps_2[0] + ds_3;
+    dnoise[2] = r_2 * dr;
+    dnoise[1] = q2 * dq2;
+    dnoise[0] = q1 * dq1;
+    return w_12;
+}
