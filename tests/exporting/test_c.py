@@ -17,8 +17,8 @@ import pytest
 import micrograd
 from micrograd import CompileError, Value, nn, optim
 from micrograd.exporting.c import library, target
-from micrograd.exporting.c.arrays import Names
-from micrograd.exporting.c.rows import Rows
+from micrograd.exporting.c.arrays import CNames
+from micrograd.exporting.c.rows import CRows
 from micrograd.nn import MLP
 from micrograd.ops import OPS
 
@@ -196,7 +196,7 @@ def test_names_that_c_has_already() -> None:
     f = micrograd.compile(loss, backend="numpy")
     f(1.0, 2.0)
     assert "*/" not in re.sub(r"/\*.*?\*/", "", micrograd.export(f, to="c").source, flags=re.DOTALL)
-    names = Names(["x"])
+    names = CNames(["x"])
     assert [names.new(x) for x in ("x", "∂θ", "for", "2", "a b")] == [
         "x_2", "dtheta", "for_2", "t2", "a_b",
     ]  # fmt: skip
@@ -271,7 +271,7 @@ def test_a_wrong_file_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("row", OPS)
 def test_every_row_is_a_function_of_its_own_or_an_expression(row: str) -> None:
-    rows, op = Rows(), OPS[row]
+    rows, op = CRows(), OPS[row]
     text = rows.call(row, 2.5 if op.has_static else None, ["x", "y", "z"][: op.arity])
     assert all(name in text for name in "xyz"[: op.arity])
     assert len(rows.functions) <= 1

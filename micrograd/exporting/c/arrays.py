@@ -28,7 +28,7 @@ RESERVED = frozenset({
 })  # fmt: skip
 
 
-class Names:
+class CNames:
     """Identifiers of C, each given once."""
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
@@ -53,7 +53,7 @@ class Names:
 
 
 @dataclass(slots=True, eq=False)
-class Part:
+class NamedPart:
     """Some of a space: addresses, of which the first is where its pointer begins."""
 
     name: str
@@ -68,17 +68,17 @@ class Part:
 
 
 @dataclass(slots=True, eq=False)
-class Whole:
+class NamedSpace:
     """A space that is an argument of a function, and the parts of it that have names."""
 
     name: str
     size: int
-    parts: Sequence[Part] = ()
+    parts: Sequence[NamedPart] = ()
     constant: bool = True  # whether it is only read
     scalar: bool = False  # a number that is given as it is
     type: str = ""  # of its numbers, if they are no floats
     first: int = 0  # its address in the space
-    used: dict[str, Part] = field(default_factory=dict)
+    used: dict[str, NamedPart] = field(default_factory=dict)
 
     def place(self, at: Ids) -> tuple[str, int]:
         """The name of what has these addresses, and the address at which that begins."""
@@ -96,7 +96,7 @@ class Whole:
 
 
 @dataclass(slots=True, eq=False)
-class Region:
+class WorkRegion:
     """A part of work that operands share; `end` is not in it."""
 
     start: int
@@ -109,18 +109,18 @@ class Region:
         return self.end == self.start + 1
 
 
-class Arrays:
+class CArrays:
     """What operands of one program are in C."""
 
     def __init__(
-        self, program: Program, wholes: dict[Space, Whole], gradient: Whole | None, suffix: str,
-        name_of: Callable[[Ids], str],
+        self, program: Program, wholes: dict[Space, NamedSpace], gradient: NamedSpace | None,
+        suffix: str, name_of: Callable[[Ids], str],
     ) -> None:  # fmt: skip
         """`gradient` is the part of work that has an argument; `name_of` proposes names."""
         self.wholes, self._work, self._suffix = wholes, program.work, suffix
         self.gradient = gradient
         given = [*wholes.values(), *([gradient] if gradient else [])]
-        self.names = Names([w.name for w in given] + [x.name for w in given for x in w.parts])
+        self.names = CNames([w.name for w in given] + [x.name for w in given for x in w.parts])
         self._tables: dict[bytes, tuple[str, Ids]] = {}
         found = [x for x in accesses(program) if x.space is WORK and len(x.at)]
         self._written = np.zeros(len(program.work), bool)
@@ -138,14 +138,14 @@ class Arrays:
             self.apart = False
             assert gradient is not None
             spans = sorted([*spans, (gradient.first, gradient.first + gradient.size)])
-        self._regions: list[Region] = []
+        self._regions: list[WorkRegion] = []
         for a, b in spans:
             if low <= a < high:
                 continue
             if self._regions and a < self._regions[-1].end:
                 self._regions[-1].end = max(b, self._regions[-1].end)
             else:
-                self._regions.append(Region(a, b))
+                self._regions.append(WorkRegion(a, b))
         self._starts = np.array([r.start for r in self._regions], np.int64)
         for r in self._regions:
             r.name = self.names.new(name_of(np.arange(r.start, r.end)))

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from micrograd.compiler.trace.stand_ins import IndexGroup
 from micrograd.compiler.trace.traced import ANY, Traced
 from micrograd.errors import CompileError
-from micrograd.exporting.c.interface import Argument
-from micrograd.exporting.c.programs import Exported
+from micrograd.exporting.c.interface import CArgument
+from micrograd.exporting.c.programs import CPrograms
 from micrograd.exporting.c.rows import number
 
 MOST_INTEGERS = 64  # that a test names one by one
 
 
-def tests(exported: Exported, arguments: Sequence[Argument], suffix: str) -> Iterator[str]:
+def tests(exported: CPrograms, arguments: Sequence[CArgument], suffix: str) -> Iterator[str]:
     """Statements that return NAN where an integer is none of those that the program is for."""
     made, known = exported.traced.stand_ins, allowed(exported.traced)
     lanes = exported.gradient.lanes
@@ -47,7 +47,7 @@ def counted(count: int, body: Sequence[str]) -> list[str]:
 
 
 def _test(
-    x: Argument, numbers: Sequence[int], places: list[int], lanes: int, answer: str
+    x: CArgument, numbers: Sequence[int], places: list[int], lanes: int, answer: str
 ) -> Iterator[str]:
     def refused(name: str) -> list[str]:
         return [f"if ({_outside(name, numbers)}) {{", f"    {answer}", "}"]

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from micrograd.compiler.nest.ir import Space, SpaceRole
-from micrograd.exporting.c.arrays import Part
-from micrograd.exporting.c.programs import Exported
+from micrograd.exporting.c.arrays import NamedPart
+from micrograd.exporting.c.programs import CPrograms
 
 
 @dataclass(slots=True, eq=False)
-class Argument:
+class CArgument:
     """An argument of the C functions: numbers of an argument of the Python function."""
 
     name: str
@@ -33,13 +33,13 @@ class Interface:
     name: str
     number: str  # their type
     gradient: int
-    parts: Sequence[Part]
-    states: Sequence[Part]
-    arguments: Sequence[Argument]
+    parts: Sequence[NamedPart]
+    states: Sequence[NamedPart]
+    arguments: Sequence[CArgument]
     aux: int
     signatures: Sequence[str]
 
-    def header(self, exported: Exported) -> str:
+    def header(self, exported: CPrograms) -> str:
         """The text."""
         name, n, upper = self.name, self.number, self.name.upper()
         memory, size = exported.memory, exported.gradient.size
@@ -85,7 +85,7 @@ class Interface:
         return lines
 
 
-def _places(parts: Sequence[Part], size: int) -> Iterator[str]:
+def _places(parts: Sequence[NamedPart], size: int) -> Iterator[str]:
     for part in parts:
         first, last = int(part.at.min()), int(part.at.max())
         where = f"{first}" if first == last else f"{first} to {last}"
@@ -96,7 +96,7 @@ def _places(parts: Sequence[Part], size: int) -> Iterator[str]:
 
 
 def comment(lines: Sequence[str]) -> str:
-    """Lines as a comment of C."""
+    """CLines as a comment of C."""
     safe = [line.replace("*/", "* /") for line in lines]
     text = "/* " + "\n   ".join(safe).rstrip()
     return "\n".join(line.rstrip() for line in text.split("\n")) + "\n*/"

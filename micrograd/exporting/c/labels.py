@@ -12,20 +12,20 @@ from micrograd.compiler.explain.recovered import Array
 from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.ir import LANES, WORK
 from micrograd.compiler.passes import Compilation
-from micrograd.exporting.c.arrays import Names, Part
-from micrograd.exporting.c.programs import Exported
+from micrograd.exporting.c.arrays import CNames, NamedPart
+from micrograd.exporting.c.programs import CPrograms
 
 EVERY = "θ"  # all parameters, as one array
 
 
-def names_of_operations(exported: Exported) -> dict[int, str]:
+def names_of_operations(exported: CPrograms) -> dict[int, str]:
     """The array, or the variable, that each recorded operation is part of."""
     if exported.found is None:
         return exported.variables
     return {int(op): x.result.name for x in exported.found.operations for op in x.origin}
 
 
-def labels(exported: Exported, unit: Compilation) -> Callable[[Ids], str]:
+def labels(exported: CPrograms, unit: Compilation) -> Callable[[Ids], str]:
     """A function that proposes a name for addresses of work."""
     label = np.full(len(unit.program.work), "", object)
     named, g, layout = names_of_operations(exported), unit.graph, unit.layout
@@ -68,7 +68,7 @@ def labels(exported: Exported, unit: Compilation) -> Callable[[Ids], str]:
     return proposed
 
 
-def parameter_parts(exported: Exported, names: Names) -> list[Part]:
+def parameter_parts(exported: CPrograms, names: CNames) -> list[NamedPart]:
     """The arrays of parameters, in the order in which they lie; none overlaps another."""
     places, given = exported.gradient.places, exported.given.parameters
     found: list[tuple[Ids, str, Sequence[int]]] = []
@@ -86,7 +86,7 @@ def parameter_parts(exported: Exported, names: Names) -> list[Part]:
     for at, name, shape in sorted(found, key=lambda x: (len(x[0]), int(x[0].min()))):
         if free[at].all() and name != EVERY:
             free[at] = False
-            parts.append(Part(names.new(name), at, laid_out(at, shape), tuple(shape)))
+            parts.append(NamedPart(names.new(name), at, laid_out(at, shape), tuple(shape)))
     return sorted(parts, key=lambda part: part.base)
 
 
@@ -109,16 +109,18 @@ def laid_out(at: Ids, shape: Sequence[int]) -> str:
     return f"{''.join(f'[{x}]' for x in letters)} at {' + '.join(moving) or '0'}, {size}"
 
 
-def state_parts(exported: Exported, names: Names) -> Iterator[Part]:
+def state_parts(exported: CPrograms, names: CNames) -> Iterator[NamedPart]:
     """What an optimiser keeps."""
     memory = exported.memory
     assert memory is not None
     groups = range(len(memory.optimizer.param_groups))
     rates = np.array([memory.rate_address(k) for k in groups])
-    yield Part(names.new("learning_rate"), rates, "may be changed between steps")
+    yield NamedPart(names.new("learning_rate"), rates, "may be changed between steps")
     places = np.arange(memory.places)
-    yield Part(names.new("stepped"), memory.stepped_address(places), "1 where it has stepped")
+    yield NamedPart(names.new("stepped"), memory.stepped_address(places), "1 where it has stepped")
     for name in memory.shared:
-        yield Part(names.new(name), memory.shared_address(name, np.arange(memory.cohorts)))
+        yield NamedPart(names.new(name), memory.shared_address(name, np.arange(memory.cohorts)))
     for name in memory.vectors:
-        yield Part(names.new(name), memory.vector_address(name, places), "one for each parameter")
+        yield NamedPart(
+            names.new(name), memory.vector_address(name, places), "one for each parameter"
+        )

@@ -17,7 +17,7 @@ import numpy as np
 
 from micrograd.compiler.trace.stand_ins import flat
 from micrograd.errors import CompileError
-from micrograd.exporting.c.interface import Argument
+from micrograd.exporting.c.interface import CArgument
 from micrograd.exporting.c.source import CSource
 
 COMPILERS = ("cc", "gcc", "clang")
@@ -83,7 +83,7 @@ class Library:
             arguments.append(ctypes.c_void_p(None if aux is None else aux.ctypes.data))
         return float(self._functions[name](*arguments))
 
-    def _flat(self, x: Argument, given: Any) -> np.ndarray:
+    def _flat(self, x: CArgument, given: Any) -> np.ndarray:
         array = flat(given, np.int64 if x.is_integer else self.dtype)
         if len(array) != x.size:
             raise ValueError(f"{x.name} must be {x.size} numbers, got {len(array)}")

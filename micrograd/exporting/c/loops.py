@@ -11,16 +11,16 @@ import numpy as np
 from micrograd.compiler.codes import ROWS
 from micrograd.compiler.nest.ir import INDICES, TERM, Nest, Shape, Statement
 from micrograd.compiler.nest.sequence import LARGEST, TOTAL, Scalars
-from micrograd.exporting.c.arrays import Arrays
-from micrograd.exporting.c.rows import MOST_INLINE, Rows, bare, number
-from micrograd.exporting.c.touched import Step, steps
+from micrograd.exporting.c.arrays import CArrays
+from micrograd.exporting.c.rows import MOST_INLINE, CRows, bare, number
+from micrograd.exporting.c.touched import NestStep, steps
 from micrograd.ops import LARGER
 
-Lines = Iterator[str]
+CLines = Iterator[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Expression:
+class CExpression:
     """Text, and whether it holds together by itself; an atom, a product, or a sum."""
 
     text: str
@@ -34,15 +34,15 @@ class Expression:
 SUM, PRODUCT, ATOM = 0, 1, 2
 
 
-class Writer:
+class CWriter:
     """Writes the parts of one program."""
 
-    def __init__(self, arrays: Arrays, rows: Rows) -> None:
+    def __init__(self, arrays: CArrays, rows: CRows) -> None:
         self.arrays, self.rows = arrays, rows
 
     # ---- nests ---------------------------------------------------------------------------------
 
-    def nest(self, nest: Nest) -> Lines:
+    def nest(self, nest: Nest) -> CLines:
         """A nest as loops."""
         if nest.starts is not None:
             yield from _loop(0, nest.extents[0], self._ragged(nest))
@@ -52,13 +52,13 @@ class Writer:
             body = _Body(self, nest, "i").lines(steps(nest), {})
             yield from _loops(range(len(nest.extents)), nest.extents, list(body))
 
-    def _reduction(self, nest: Nest) -> Lines:
+    def _reduction(self, nest: Nest) -> CLines:
         kept = nest.result
         summed = [k for k in range(len(nest.extents)) if k not in kept]
         found = steps(nest)
         item = self._product(nest.first, found[0].inputs, nest.extents, "")
         inner = [self._start(nest), *_loops(summed, nest.extents, [self._combined(nest, item)])]
-        after = _Body(self, nest, "").lines(found, {0: Expression(self._total(nest))})
+        after = _Body(self, nest, "").lines(found, {0: CExpression(self._total(nest))})
         yield from _loops(kept, nest.extents, [*inner, *after])
 
     def _ragged(self, nest: Nest) -> list[str]:
@@ -66,7 +66,7 @@ class Writer:
         starts = self.arrays.table_of(np.asarray(nest.starts))
         found = steps(nest)
         item = self._product(nest.first, found[0].inputs, nest.extents, "k")
-        after = _Body(self, nest, "k").lines(found, {0: Expression(self._total(nest))})
+        after = _Body(self, nest, "k").lines(found, {0: CExpression(self._total(nest))})
         return [
             self._start(nest),
             f"for (int k = {starts}[i]; k < {starts}[i + 1]; k++) {{",
@@ -77,7 +77,7 @@ class Writer:
         zero = number(0.0 if nest.reduce == "add" else -np.inf, self.rows.suffix)
         return f"{self.rows.number} {_TOTALS[nest.reduce or 'add']} = {bare(zero)};"
 
-    def _combined(self, nest: Nest, item: Expression) -> str:
+    def _combined(self, nest: Nest, item: CExpression) -> str:
         if nest.reduce == "add":
             return f"sum += {item.text};"
         # What is larger than nan is nan, and so is what nan is compared with.
@@ -88,19 +88,19 @@ class Writer:
 
     def _product(
         self, s: Statement, inputs: Sequence[Any], extents: Shape, counter: str
-    ) -> Expression:
+    ) -> CExpression:
         """The product of a term's inputs, without its coefficient."""
         factors = [self.arrays.value(x, extents, counter) for x in inputs]
-        return _product(1.0, [Expression(x) for x in factors], self.rows.suffix)
+        return _product(1.0, [CExpression(x) for x in factors], self.rows.suffix)
 
     # ---- sequences -----------------------------------------------------------------------------
 
-    def ordered(self, nest: Nest) -> Lines:
+    def ordered(self, nest: Nest) -> CLines:
         """A loop whose indices run one after the other."""
         body = _Body(self, nest, "i").lines(steps(nest), {})
         yield from _loop(0, nest.extents[0], list(body))
 
-    def scalars(self, part: Scalars) -> Lines:
+    def scalars(self, part: Scalars) -> CLines:
         """Statements, one a line."""
         for k in range(len(part)):
             row = int(part.row[k])
@@ -116,7 +116,7 @@ class Writer:
         found = []
         for t in terms:
             at = [int(x[t]) for x in (part.u, part.v) if x[t] >= 0]
-            factors = [Expression(self.arrays.number(x)) for x in at]
+            factors = [CExpression(self.arrays.number(x)) for x in at]
             found.append((float(part.c[t]), factors))
         if row == LARGEST:
             text = _product(*found[0], self.rows.suffix).text
@@ -136,20 +136,20 @@ _TOTALS = {"add": "sum", "max": "largest"}
 class _Body:
     """The statements of a nest at one index: what is used once stands where it is used."""
 
-    def __init__(self, writer: Writer, nest: Nest, counter: str) -> None:
+    def __init__(self, writer: CWriter, nest: Nest, counter: str) -> None:
         self._writer, self._nest, self._counter = writer, nest, counter
         self._rows = writer.rows
         self._count = 0
 
-    def lines(self, found: list[Step], known: dict[int, Expression]) -> Lines:
+    def lines(self, found: list[NestStep], known: dict[int, CExpression]) -> CLines:
         """C for the steps; of those in `known`, the sum or the largest is at hand."""
-        waiting: dict[int, tuple[Expression, frozenset[str]]] = {}
-        values: dict[int, Expression] = {}
+        waiting: dict[int, tuple[CExpression, frozenset[str]]] = {}
+        values: dict[int, CExpression] = {}
         for k, step in enumerate(found):
             if step.statement.starts is not None:
                 name = self._new("sum")
                 yield from self._listed_sum(step.statement, name)
-                known = {**known, k: Expression(name)}
+                known = {**known, k: CExpression(name)}
             value, reads = self._value(step, known.get(k), values, waiting)
             if step.stored:
                 out, extents = step.statement.out, self._nest.extents
@@ -164,9 +164,9 @@ class _Body:
             elif step.uses:
                 yield self._named(k, value, values)
 
-    def _named(self, k: int, value: Expression, values: dict[int, Expression]) -> str:
+    def _named(self, k: int, value: CExpression, values: dict[int, CExpression]) -> str:
         name = self._new("v")
-        values[k] = Expression(name)
+        values[k] = CExpression(name)
         return f"const {self._rows.number} {name} = {bare(value.text)};"
 
     def _new(self, letter: str) -> str:
@@ -177,13 +177,13 @@ class _Body:
                 return name
 
     def _value(
-        self, step: Step, total: Expression | None, values: dict[int, Expression],
-        waiting: dict[int, tuple[Expression, frozenset[str]]],
-    ) -> tuple[Expression, frozenset[str]]:  # fmt: skip
+        self, step: NestStep, total: CExpression | None, values: dict[int, CExpression],
+        waiting: dict[int, tuple[CExpression, frozenset[str]]],
+    ) -> tuple[CExpression, frozenset[str]]:  # fmt: skip
         """The right side, and the arrays that are read in it."""
         s, reads = step.statement, frozenset[str]()
 
-        def read(x: Any) -> Expression:
+        def read(x: Any) -> CExpression:
             nonlocal reads
             if isinstance(x, int):
                 if x in waiting:
@@ -191,7 +191,7 @@ class _Body:
                 return values[x]
             arrays, extents = self._writer.arrays, self._nest.extents
             reads |= {arrays.memory(x, extents)}
-            return Expression(arrays.value(x, extents, self._counter))
+            return CExpression(arrays.value(x, extents, self._counter))
 
         factors = [total] if total is not None else [read(x) for x in step.inputs]
         if s.row == TERM:
@@ -199,9 +199,9 @@ class _Body:
                 return _product(s.coefficient, factors, self._rows.suffix), reads
             return _added(read(step.before), s.coefficient, factors, self._rows.suffix), reads
         text = self._rows.call(s.row, s.static, [x.inside(ATOM) for x in factors])
-        return Expression(text, _binding(text)), reads
+        return CExpression(text, _binding(text)), reads
 
-    def _listed_sum(self, s: Statement, name: str) -> Lines:
+    def _listed_sum(self, s: Statement, name: str) -> CLines:
         """The sum of what is listed for one index of an ordered nest."""
         assert s.starts is not None
         arrays = self._writer.arrays
@@ -213,7 +213,7 @@ class _Body:
         yield "}"
 
 
-def _assigned(target: str, value: Expression, step: Step) -> str:
+def _assigned(target: str, value: CExpression, step: NestStep) -> str:
     """`target = value;`, or `target += …;` where one term is added to what is there."""
     for sign in "+-":
         start = f"{target} {sign} "
@@ -222,10 +222,10 @@ def _assigned(target: str, value: Expression, step: Step) -> str:
     return f"{target} = {bare(value.text)};"
 
 
-def _product(c: float, factors: Sequence[Expression], suffix: str) -> Expression:
+def _product(c: float, factors: Sequence[CExpression], suffix: str) -> CExpression:
     """`c · u · v`."""
     if not factors:
-        return Expression(number(c, suffix))
+        return CExpression(number(c, suffix))
     if c == 1.0 and len(factors) == 1:
         return factors[0]
     texts = [x.inside(ATOM) for x in factors]
@@ -233,14 +233,16 @@ def _product(c: float, factors: Sequence[Expression], suffix: str) -> Expression
         texts[0] = f"-({texts[0]})" if texts[0].startswith("-") else f"-{texts[0]}"
     elif c != 1.0:
         texts.insert(0, number(c, suffix))
-    return Expression(" * ".join(texts), PRODUCT)
+    return CExpression(" * ".join(texts), PRODUCT)
 
 
-def _added(total: Expression, c: float, factors: Sequence[Expression], suffix: str) -> Expression:
+def _added(
+    total: CExpression, c: float, factors: Sequence[CExpression], suffix: str
+) -> CExpression:
     """`total + c · u · v`."""
     sign, c = ("-", -c) if c < 0 else ("+", c)
     item = _product(c, factors, suffix)
-    return Expression(f"{total.inside(SUM)} {sign} {item.inside(PRODUCT)}", SUM)
+    return CExpression(f"{total.inside(SUM)} {sign} {item.inside(PRODUCT)}", SUM)
 
 
 def _binding(text: str) -> int:

@@ -27,7 +27,7 @@ from micrograd.optim.state import scalars
 
 
 @dataclass(slots=True, eq=False)
-class Exported:
+class CPrograms:
     """A compiled function's programs: of its loss, of the gradient, and of the update after it.
 
     Parameters are in the order of `leaves`: those of the function first, and then what else it
@@ -52,7 +52,7 @@ class Exported:
 
 def exported(
     function: Compiled[Any], traced: Traced, lanes: int, optimizer: Optimizer | None
-) -> Exported:
+) -> CPrograms:
     """The programs of a trace of the function; of so many samples, or of 0: none.
 
     Raises a CompileError that names what C cannot express.
@@ -80,7 +80,7 @@ def exported(
     value, gradient = units
     given = given_names(function.fn, r.parameters, function.batch)
     in_arrays = gradient.sequence is None
-    return Exported(
+    return CPrograms(
         function, traced, given,
         recovered(gradient, replace(traced, recording=others), given) if in_arrays else None,
         {} if in_arrays else variables(function.fn, traced),

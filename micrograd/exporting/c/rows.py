@@ -1,4 +1,4 @@
-"""Rows of the op table in C: an expression where one will do, or else a function of its own."""
+"""CRows of the op table in C: an expression where one will do, or else a function of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INPUTS = ("a", "b", "c")
 MOST_INLINE = 72  # characters of an expression that has no name
 
 
-class Rows:
+class CRows:
     """Calls of rows, and the functions that they need; `suffix` is "f" for floats."""
 
     def __init__(self, suffix: str = "") -> None:

@@ -22,13 +22,13 @@ from micrograd.compiler.nest.ir import (
 )
 from micrograd.compiler.passes import Compilation
 from micrograd.errors import CompileError
-from micrograd.exporting.c.arrays import Arrays, Names, Part, Whole, listing
+from micrograd.exporting.c.arrays import CArrays, CNames, NamedPart, NamedSpace, listing
 from micrograd.exporting.c.integers import counted, tests
-from micrograd.exporting.c.interface import Argument, Interface, comment
+from micrograd.exporting.c.interface import CArgument, Interface, comment
 from micrograd.exporting.c.labels import labels, names_of_operations, parameter_parts, state_parts
-from micrograd.exporting.c.loops import Writer
-from micrograd.exporting.c.programs import Exported
-from micrograd.exporting.c.rows import Rows, number
+from micrograd.exporting.c.loops import CWriter
+from micrograd.exporting.c.programs import CPrograms
+from micrograd.exporting.c.rows import CRows, number
 from micrograd.exporting.c.touched import steps
 
 MOST_OPERATIONS = 60  # lines of the comment at the top
@@ -43,17 +43,17 @@ class CSource:
     source: str
     header: str
     dtype: str
-    arguments: list[Argument]
+    arguments: list[CArgument]
     parameters: np.ndarray
     state: np.ndarray
     aux: int  # how many numbers
     gradient: int  # how many numbers there must be room for
     has_step: bool
-    parts: list[Part]  # arrays of parameters that have names
+    parts: list[NamedPart]  # arrays of parameters that have names
     rest: str  # a name for the others
 
 
-def c_source(exported: Exported, name: str) -> CSource:
+def c_source(exported: CPrograms, name: str) -> CSource:
     """The programs as C; functions and constants begin with the name."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise CompileError(f"name must be an identifier of C, got {name!r}; for example 'net'")
@@ -61,16 +61,16 @@ def c_source(exported: Exported, name: str) -> CSource:
 
 
 class _File:
-    def __init__(self, exported: Exported, name: str) -> None:
+    def __init__(self, exported: CPrograms, name: str) -> None:
         self.exported, self.name = exported, name
         self.dtype = exported.function.dtype
         self.suffix = "f" if self.dtype == "float32" else ""
-        self.rows = Rows(self.suffix)
+        self.rows = CRows(self.suffix)
         self.number = self.rows.number
-        self.names = Names([name])
+        self.names = CNames([name])
         unit = exported.gradient
         self.parts = parameter_parts(exported, self.names)
-        self.slopes = [Part(self.names.new(f"d{x.name}"), x.at, x.note) for x in self.parts]
+        self.slopes = [NamedPart(self.names.new(f"d{x.name}"), x.at, x.note) for x in self.parts]
         self.states = [] if exported.update is None else list(state_parts(exported, self.names))
         self.arguments = self._arguments()
         touched = unit.touched
@@ -104,7 +104,7 @@ class _File:
 
     # ---- what it is called with ----------------------------------------------------------------
 
-    def _arguments(self) -> list[Argument]:
+    def _arguments(self) -> list[CArgument]:
         e = self.exported
         read = e.value.program.spaces_read() | e.gradient.program.spaces_read()
         spaces = sorted(
@@ -122,7 +122,7 @@ class _File:
             integer = space.role is SpaceRole.IDS
             both = integer and any(y.number == space.number and y is not space for y in spaces)
             name = e.given.argument(space.number) + ("_integers" if both else "")
-            found.append(Argument(
+            found.append(CArgument(
                 self.names.new(name), space, size, single and not lanes and size == 1,
                 (lanes, *shape) if lanes else shape,
             ))  # fmt: skip
@@ -149,11 +149,11 @@ class _File:
         given += ["aux"] if self.aux else []
         return f"{self.name}_{function}({', '.join(given)})"
 
-    def _wholes(self) -> dict[Space, Whole]:
+    def _wholes(self) -> dict[Space, NamedSpace]:
         size = self.exported.gradient.size
-        wholes = {PARAMETERS: Whole("parameters", size, self.parts)}
+        wholes = {PARAMETERS: NamedSpace("parameters", size, self.parts)}
         for x in self.arguments:
-            wholes[x.space] = Whole(x.name, x.size, scalar=x.scalar)
+            wholes[x.space] = NamedSpace(x.name, x.size, scalar=x.scalar)
         return wholes
 
     # ---- functions -----------------------------------------------------------------------------
@@ -161,9 +161,11 @@ class _File:
     def _function(self, function: str, unit: Compilation) -> list[str]:
         gradient = None
         if function == "gradient":
-            gradient = Whole("gradient", self.gradient, self.slopes, False, first=unit.gradients)
+            gradient = NamedSpace(
+                "gradient", self.gradient, self.slopes, False, first=unit.gradients
+            )
         wholes, program = self._wholes(), unit.program
-        arrays = Arrays(program, wholes, gradient, self.suffix, labels(self.exported, unit))
+        arrays = CArrays(program, wholes, gradient, self.suffix, labels(self.exported, unit))
         for x in self.arguments:
             arrays.names.new(x.name)
         body = [*tests(self.exported, self.arguments, self.suffix)]
@@ -181,15 +183,15 @@ class _File:
         return _defined(self._signature(function), [*heads, "", *body, f"return {loss};"])
 
     def _heads(
-        self, wholes: dict[Space, Whole], gradient: Whole | None, arrays: Arrays
+        self, wholes: dict[Space, NamedSpace], gradient: NamedSpace | None, arrays: CArrays
     ) -> Iterator[str]:
         for whole in [*wholes.values(), *([gradient] if gradient else [])]:
             yield from whole.pointers(self.number)
         yield from arrays.tables()
         yield from arrays.declared(self.number)
 
-    def _parts(self, program: Program, arrays: Arrays) -> list[str]:
-        writer = Writer(arrays, self.rows)
+    def _parts(self, program: Program, arrays: CArrays) -> list[str]:
+        writer = CWriter(arrays, self.rows)
         named = names_of_operations(self.exported)
         lines: list[str] = []
         last = {name: k for k, nest in enumerate(program.nests)
@@ -210,7 +212,7 @@ class _File:
         recorded = program.recorded(nest).tolist() if program.origins else []
         return {named[op] for op in recorded if op in named}
 
-    def _said(self, nest: Nest, arrays: Arrays, ended: set[str]) -> list[str]:
+    def _said(self, nest: Nest, arrays: CArrays, ended: set[str]) -> list[str]:
         """What a nest computes, as `explain` says it where an array is complete with it."""
         found = self.exported.found
         said = [f"{x.result} = {x.text()}" for x in (found.operations if found else ())
@@ -222,7 +224,7 @@ class _File:
             said = [f"{', '.join(shown)}: {describe(nest)}"]
         return [f"/* {line.replace('*/', '* /')} */" for line in said]
 
-    def _copied(self, unit: Compilation, arrays: Arrays) -> Iterator[str]:
+    def _copied(self, unit: Compilation, arrays: CArrays) -> Iterator[str]:
         """What is written from work into arguments after all else."""
         if arrays.gradient is not None and not arrays.apart:
             first = arrays.gradient.first
@@ -241,10 +243,10 @@ class _File:
         n = self.number
         wholes = self._wholes()
         wholes[PARAMETERS].constant = False
-        wholes[GRADIENTS] = Whole("gradient", self.gradient, self.slopes)
-        wholes[STATE] = Whole("state", len(update.memory.numbers), self.states, False)
-        arrays = Arrays(update.program, wholes, None, self.suffix, lambda at: "u")
-        writer = Writer(arrays, self.rows)
+        wholes[GRADIENTS] = NamedSpace("gradient", self.gradient, self.slopes)
+        wholes[STATE] = NamedSpace("state", len(update.memory.numbers), self.states, False)
+        arrays = CArrays(update.program, wholes, None, self.suffix, lambda at: "u")
+        writer = CWriter(arrays, self.rows)
         body: list[str] = []
         for nest in update.program.nests:
             body += ["", f"/* {describe(nest)} */", *writer.nest(nest)]

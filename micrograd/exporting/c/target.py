@@ -11,10 +11,10 @@ import numpy as np
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.trace.stand_ins import refilled
 from micrograd.errors import CompileError
-from micrograd.exporting.c.arrays import Part
+from micrograd.exporting.c.arrays import NamedPart
 from micrograd.exporting.c.integers import allowed
 from micrograd.exporting.c.library import Library
-from micrograd.exporting.c.programs import Exported, exported
+from micrograd.exporting.c.programs import CPrograms, exported
 from micrograd.exporting.c.source import CSource, c_source
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.written import Written
@@ -35,7 +35,7 @@ def write(subject: Subject) -> Written:
     found = exported(subject.function, subject.traced, subject.unit.lanes, subject.optimizer)
     made = c_source(found, NAME)
     library = Library(made)
-    arrays = _Arrays(found, made)
+    arrays = _ParameterArrays(found, made)
     _check_integers(subject, library)
     if made.has_step:
         _check_step(subject, found, library)
@@ -58,10 +58,10 @@ def write(subject: Subject) -> Written:
     )  # fmt: skip
 
 
-class _Arrays:
+class _ParameterArrays:
     """Parameters as named arrays, and as C has them: in one."""
 
-    def __init__(self, found: Exported, made: CSource) -> None:
+    def __init__(self, found: CPrograms, made: CSource) -> None:
         self._initial = made.parameters
         number = np.full(len(made.parameters), -1)  # of each place, in the recording
         number[found.gradient.places] = np.arange(len(found.gradient.places))
@@ -71,7 +71,7 @@ class _Arrays:
             rest[part.at] = False
         others = np.flatnonzero(rest & (number >= 0))
         if len(others):
-            parts.append(Part(made.rest, others, shape=(len(others),)))
+            parts.append(NamedPart(made.rest, others, shape=(len(others),)))
         self._parts = parts
         self.members: dict[str, Ids] = {part.name: number[part.at] for part in parts}
 
@@ -110,7 +110,7 @@ def _check_integers(subject: Subject, library: Library) -> None:
             )
 
 
-def _check_step(subject: Subject, found: Exported, library: Library) -> None:
+def _check_step(subject: Subject, found: CPrograms, library: Library) -> None:
     """Raise a CompileError unless steps in C are those of the optimiser itself."""
     memo: dict[int, Any] = {}
     optimizer = copy.deepcopy(subject.optimizer, memo)

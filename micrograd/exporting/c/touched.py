@@ -22,7 +22,7 @@ from micrograd.compiler.nest.sequence import Scalars
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NestStep:
     """A statement of a nest, and where its operands are.
 
     An input is an operand in memory, or the number of an earlier statement of the nest whose value
@@ -37,25 +37,25 @@ class Step:
     uses: int
 
 
-def steps(nest: Nest) -> list[Step]:
+def steps(nest: Nest) -> list[NestStep]:
     """The statements of a nest; what it does not keep is in no memory.
 
     In ordered nests everything is, for the next index may read it; but for what the next statement
     adds to.
     """
-    found: list[Step] = []
+    found: list[NestStep] = []
     held: dict[Any, int] = {}  # by address, the statement that has the value of now
     for k, s in enumerate(nest.body):
         inputs = tuple(held.get(_key(x, nest.extents), x) for x in s.inputs)
         own = _key(s.out, nest.extents)
         before = held.get(own, s.out) if s.accumulate else None
         stored = _is_stored(nest, k)
-        found.append(Step(s, inputs, before, stored, 0))
+        found.append(NestStep(s, inputs, before, stored, 0))
         held.pop(own, None)
         if not stored:
             held[own] = k
     used = [x for step in found for x in (*step.inputs, step.before) if isinstance(x, int)]
-    return [Step(x.statement, x.inputs, x.before, x.stored, used.count(k))
+    return [NestStep(x.statement, x.inputs, x.before, x.stored, used.count(k))
             for k, x in enumerate(found)]  # fmt: skip
 
 
