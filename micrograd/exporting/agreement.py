@@ -84,7 +84,7 @@ def _compare(subject: Subject, written: Written, inputs: CallInputs) -> None:
     leaves = subject.leaves
     loss, gradient = subject.eager(inputs, leaves)
     numbers = np.array([v.data for v in leaves])
-    arrays = subject.arrays(inputs)
+    arrays = list(inputs) if written.as_called else subject.arrays(inputs)
     parameters = {
         name: numbers[members].reshape(np.shape(written.parameters[name]))
         for name, members in written.members.items()

@@ -34,5 +34,6 @@ class Written:
     free_samples: tuple[int, ...] = ()  # arguments whose leading axis may have any length
     tolerance: float = 1e-12
     header: str = ""  # the text of another file that `source` needs
+    as_called: bool = False  # whether functions take the arguments as the function has them
     files_named: Callable[[str], Mapping[str, bytes]] | None = None
     others: dict[str, Any] = field(default_factory=dict)  # what else a target keeps

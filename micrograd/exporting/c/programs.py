@@ -90,12 +90,6 @@ def exported(
 
 
 def _check(traced: Traced, optimizer: Optimizer | None) -> None:
-    if traced.outputs.conditional and traced.form.guarding:
-        why = f": {traced.form.why[0]}" if traced.form.why else ""
-        raise CompileError(
-            f"cannot be written in C: the numbers of a call decide what is computed{why}; write "
-            "the branch with micrograd.where"
-        )
     if traced.left:
         raise CompileError(
             "cannot be written in C: the function leaves Values behind (an attribute or an entry "

@@ -53,7 +53,7 @@ def write(subject: Subject) -> Written:
 
     return Written(
         made.source, arrays.named(made.parameters), arrays.members, files(NAME), loss, gradient,
-        tolerance=TOLERANCE[made.dtype], header=made.header, files_named=files,
+        tolerance=TOLERANCE[made.dtype], header=made.header, as_called=True, files_named=files,
         others={"library": library},
     )  # fmt: skip
 
