@@ -104,8 +104,8 @@ def compile(  # noqa: A001
     another number others, as sums are added up otherwise. NumPy takes it, and runs in one.
 
     Results agree with the eager ones to 1e-12 of the sum of absolute terms, because sums are
-    reordered; a result that is not finite is computed again eagerly. `exact` keeps the order of
-    the program, by running it as it is.
+    reordered; a result that is not finite is computed again eagerly, unless it is so because
+    parameters are nan. `exact` keeps the order of the program, by running it as it is.
 
     What `fn` finds around it is part of a program: names in its closure and in globals, attributes
     of objects, entries of lists, dicts and sets, contents of arrays. When what its code can name
@@ -239,8 +239,8 @@ class Compiled(Generic[Result]):
         with self._lock:
             if not self._is_eager():
                 runner, loss = self._run(VALUE, inputs)
-                if runner is not None and loss == loss:
-                    result = runner.result(loss)
+                if runner is not None and (loss == loss or runner.is_lost()):
+                    result = runner.result(runner.loss())
                     return result
             result = eager_value(self.fn, inputs, self.batch)
             return result
@@ -253,8 +253,9 @@ class Compiled(Generic[Result]):
         with self._lock:
             if not self._is_eager():
                 runner, loss = self._run(GRADIENT, inputs)
-                if runner is not None and loss == loss:
-                    return runner.result(loss), runner.gradient(self._programs.parameters)
+                if runner is not None and (loss == loss or runner.is_lost()):
+                    gradient = runner.gradient(self._programs.parameters)
+                    return runner.result(runner.loss()), gradient
             self._programs.traced(self._decisions.given(inputs))
             return eager_gradient(self.fn, inputs, self.batch, self.parameters)
 
@@ -287,7 +288,12 @@ class Compiled(Generic[Result]):
             loss: Any = math.nan if runner is None else runner.executable.step()
             if loss != loss and (runner is None or runner.missed()):
                 runner, loss = self._stepped(inputs)
-            if runner is not None and loss == loss:
+            if loss != loss and runner is not None and runner.is_lost():
+                runner.update()
+                loss = runner.loss()
+            elif loss != loss:
+                runner = None
+            if runner is not None:
                 if owed.now is not runner:
                     owed.by(runner)
                 result = runner.result(loss) if runner.has_aux else loss

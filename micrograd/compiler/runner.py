@@ -11,18 +11,20 @@ import numpy as np
 
 from micrograd.compiler.backends import Executable, space_type
 from micrograd.compiler.backends.numpy import load as load_numpy
-from micrograd.compiler.nest.ir import PARAMETERS, Program, Space, SpaceRole
+from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, Program, Space, SpaceRole
 from micrograd.compiler.passes import STEP, Compilation
 from micrograd.compiler.stepping import Members, Stepping
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.left import Work
+from micrograd.compiler.trace.recording import met
 from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value, floats_in
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 
+LARGE = 1e60  # numbers whose products and sums might overflow
 REACHED = 1  # the mark of a Value that some backward pass has come to
 
 
@@ -57,6 +59,8 @@ class Runner:
             (space, space.number, space_type(space, dtype))
             for space in sorted(read, key=lambda space: (space.role.value, space.number))
         ]
+        self._read: dict[Space, np.ndarray] = {}  # what it reads of arguments
+        self._used: np.ndarray | None = None  # places of the parameters that it reads
         self._leaves: Sequence[Value] = ()  # whose derivatives were asked for,
         self._derivatives = np.zeros(0, np.int64)  # and where these are in work
         self._plan: list[Plan] | None = None
@@ -131,7 +135,7 @@ class Runner:
         if not self.traced.passes():
             return False
         for space, array in new:
-            self.executable.point(space, array)
+            self._point(space, array)
         self._shapes = []
         return True
 
@@ -143,7 +147,7 @@ class Runner:
         for space, k, dtype in self._spaces:
             x = inputs[k]
             array = flat(x, dtype)
-            self.executable.point(space, array)
+            self._point(space, array)
             if isinstance(x, np.ndarray):
                 if x.dtype != dtype or not x.flags.c_contiguous:
                     repeatable = False
@@ -156,6 +160,10 @@ class Runner:
         self._count = len(inputs)
         self._held = inputs if repeatable else None
         self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
+
+    def _point(self, space: Space, array: np.ndarray) -> None:
+        self.executable.point(space, array)
+        self._read[space] = array
 
     def write_gradients(self) -> None:
         """Give each parameter that steps update the gradient of the last one."""
@@ -183,12 +191,53 @@ class Runner:
         for left in self.traced.left:
             left.put()
 
+    def is_lost(self) -> bool:
+        """Whether the last run is not finite because parameters are nan, and right all the same.
+
+        What depends on a nan is nan in whatever order it is computed. Sums that overflow are not:
+        nothing may be infinite, nor the numbers that went in be large. A lookup by a run-time
+        integer is a sum over its table, in which a nan would reach the other entries.
+        """
+        if self.traced.recording.choices:
+            return False
+        if self._used is None:
+            self._used = self.unit.places[np.array(met(self.traced.recording), np.int64)]
+        numbers = self.store.numbers[self._used]
+        lost = np.isnan(numbers)
+        if not lost.any() or not (np.abs(numbers[~lost]) < LARGE).all():
+            return False
+        for space, array in self._read.items():
+            if space.role is not SpaceRole.IDS and not (np.abs(array) < LARGE).all():
+                return False
+        work, kept = self.executable.work, self.unit.program.checked
+        checked = [work[first : first + size] for first, size in kept]
+        if any(np.isinf(x).any() for x in [work[self.unit.outputs], *checked]):
+            return False
+        return not self.traced.outputs.conditional or self._is_right()
+
+    def loss(self) -> float:
+        """The loss of the last run, finite or not."""
+        return float(self.executable.work[self.unit.outputs[0]])
+
+    def update(self) -> None:
+        """Make the update that a step leaves out where something is not finite."""
+        update = None if self.stepping is None else self.stepping.executable
+        if update is not None:
+            first = self.unit.gradients
+            update.point(GRADIENTS, self.executable.work[first : first + update.sizes[GRADIENTS]])
+            update.run()
+
     def missed(self) -> bool:
         """Whether the arguments of the last run lead to other decisions than the program is for."""
         outputs = self.traced.outputs
         if not outputs.conditional or not self.traced.form.guarding:
             return False
-        return bool(self.executable.work[self.unit.outputs[-1 - outputs.left]] != 1)
+        return not self._is_right()
+
+    def _is_right(self) -> bool:
+        """Whether the last run has found that the program is right for its arguments."""
+        at = self.unit.outputs[-1 - self.traced.outputs.left]
+        return bool(self.executable.work[at] == 1)
 
     def result(self, loss: float) -> Any:
         """The loss, with aux if the function has one."""
