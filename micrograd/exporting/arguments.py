@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.codes import Ids
 from micrograd.compiler.explain.naming import shape_of_argument
 from micrograd.compiler.trace.structures import is_static, parts
 from micrograd.tensors.tensor import Tensor
 
 KeyPath = tuple[Any, ...]
+EACH = object()  # in a path: every item of a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,14 @@ class ArgumentPart:
 
     name: str
     argument: int
-    path: KeyPath  # from the argument to it
-    start: int  # of its numbers among those of the argument
-    shape: tuple[int, ...]
+    path: KeyPath  # from the argument to it; EACH for all records of a list
+    places: Ids  # of its numbers among those of the argument, in its shape
     whole: bool  # whether its numbers are integers
 
     @property
-    def size(self) -> int:
-        """How many numbers it has."""
-        return int(np.prod(self.shape))
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return self.places.shape
 
     def of(self, inputs: tuple[Any, ...], batch: bool) -> np.ndarray:
         """Its numbers in the arguments of a call."""
@@ -45,8 +45,6 @@ class ArgumentPart:
             found: Any = [_at(sample, self.path) for sample in x]
         else:
             found = _at(x, self.path)
-        if isinstance(found, Tensor):
-            found = found.numpy()
         return np.asarray(found, np.int64 if self.whole else np.float64)
 
 
@@ -54,27 +52,40 @@ def parts_of(x: Any, name: str, argument: int) -> list[ArgumentPart]:
     """The arrays in one argument, in the order of its numbers."""
     found: list[ArgumentPart] = []
     taken: set[str] = set()
-    start = 0
-    for path, value in _arrays(x):
-        stem = re.sub(r"\W+", "_", "_".join([name, *map(str, path)]))
+    for path, places, whole in _arrays(x)[0]:
+        stem = re.sub(r"\W+", "_", "_".join([name, *(str(k) for k in path if k is not EACH)]))
         while stem in taken:
             stem += "_"
         taken.add(stem)
-        part = ArgumentPart(stem, argument, path, start, shape_of_argument(value), _whole(value))
-        found.append(part)
-        start += part.size
+        found.append(ArgumentPart(stem, argument, path, places, whole))
     return found
 
 
-def _arrays(x: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+ArrayPlaces = list[tuple[KeyPath, Ids, bool]]
+
+
+def _arrays(x: Any, start: int = 0) -> tuple[ArrayPlaces, int]:
+    """The arrays in an argument whose numbers start there, and where they end."""
     if is_static(x):
-        return
+        return [], start
     inside = parts(x)
     if inside is None or _is_regular(x):
-        yield path, x
-        return
+        shape = shape_of_argument(x)
+        size = int(np.prod(shape))
+        return [((), start + np.arange(size).reshape(shape), _whole(x))], start + size
+    found: ArrayPlaces = []
+    each: list[ArrayPlaces] = []
     for key, item in zip(_keys(x), inside, strict=True):
-        yield from _arrays(item, (*path, key))
+        own, start = _arrays(item, start)
+        each.append(own)
+        found += [((key, *path), places, whole) for path, places, whole in own]
+    kinds = {tuple((path, p.shape, whole) for path, p, whole in own) for own in each}
+    if isinstance(x, list) and len(x) > 1 and len(kinds) == 1:  # of records: a column each
+        found = [
+            ((EACH, *path), np.stack([own[k][1] for own in each]), whole)
+            for k, (path, _, whole) in enumerate(each[0])
+        ]
+    return found, start
 
 
 def _keys(x: Any) -> list[Any]:
@@ -86,7 +97,11 @@ def _keys(x: Any) -> list[Any]:
 
 
 def _at(x: Any, path: KeyPath) -> Any:
-    for key in path:
+    if isinstance(x, Tensor):
+        return x.numpy()
+    for k, key in enumerate(path):
+        if key is EACH:
+            return [_at(item, path[k + 1 :]) for item in x]
         by_name = isinstance(key, str) and not isinstance(x, dict)
         x = getattr(x, key) if by_name else x[key]
     return x

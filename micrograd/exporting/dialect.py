@@ -15,6 +15,7 @@ from micrograd.exporting.expressions import ArrayShape, AxisSize, Expr, Samples
 from micrograd.ops import OPS
 
 LETTERS = "ijklmopqrstuvwxyz"  # of axes, without n
+LONG_NUMBER = 8  # characters, from which it is better told as a quotient
 N = "n"  # the number of samples
 Write = Callable[[Expr], ast.expr]
 
@@ -72,7 +73,12 @@ class Dialect:
 
     def _over(self, x: Expr, inner: Write) -> ast.expr | None:
         """`2 * x / n` for `(2 / n) * x`."""
-        if x.given[0] != "mul" or x.args[0].op != E.ROW or x.args[0].given[0] != "div":
+        if x.given[0] != "mul":
+            return None
+        c = float(x.args[0])
+        if 0 < c < 1 and len(repr(c)) > LONG_NUMBER and abs(round(1 / c) * c - 1) < 1e-15:
+            return filled(f"{{0}} / {round(1 / c)}", [inner(x.args[1])])
+        if x.args[0].op != E.ROW or x.args[0].given[0] != "div":
             return None
         (k, n), y = x.args[0].args, x.args[1]
         if k.op != E.NUMBER:
@@ -114,6 +120,10 @@ class Dialect:
             return text
         if not io and ia == ib:
             return filled(f"{self.module}.sum({{0}} * {{1}})", [inner(a), inner(b)])
+        if ia == ib and io == ia[: len(io)]:
+            axes = tuple(range(len(io), len(ia)))
+            along = f"{self.axis}={axes[0] if len(axes) == 1 else axes}"
+            return filled(f"{self.module}.sum({{0}} * {{1}}, {along})", [inner(a), inner(b)])
         if not set(ia) & set(ib) and len(ia) == len(ib) == 1:
             first, second = (a, b) if io == (*ia, *ib) else (b, a)
             return filled(f"{self.module}.outer({{0}}, {{1}})", [inner(first), inner(second)])

@@ -119,9 +119,14 @@ def _users(lines: Sequence[CodeLine]) -> Counter[int]:
 def _is_small(x: Expr) -> bool:
     """Whether it is short enough to be said twice: an index of a named array."""
     compares = x.op == E.ROW and OPS[x.given[0]].compares
-    return (x.op in (E.SLICE, E.TAKE) or compares) and all(
-        a.op in (E.ARRAY, E.NUMBER) for a in x.args
-    )
+    over_n = (x.op == E.ROW and x.given[0] in ("neg", "div") and not x.shape) or is_negative(x)
+    leaves = all(a.op in (E.ARRAY, E.NUMBER, E.COUNT) for a in x.args)
+    return leaves and (compares or over_n or x.op in (E.SLICE, E.TAKE))
+
+
+def is_negative(x: Expr) -> bool:
+    """Whether it is something with a minus."""
+    return x.op == E.ROW and x.given[0] == "neg"
 
 
 def _largest_part(x: Expr) -> Expr | None:

@@ -206,7 +206,7 @@ def reshape(x: Expr, shape: ArrayShape) -> Expr:
     """The numbers in their order, in another shape."""
     if x.shape == shape:
         return x
-    if x.op == RESHAPE:
+    if x.op in (RESHAPE, EXPAND):
         return reshape(x.args[0], shape)
     squeezed = tuple(n for n in x.shape if n != 1)
     if squeezed == tuple(n for n in shape if n != 1) and len(shape) > len(x.shape):
@@ -254,6 +254,12 @@ def dot(a: Expr, b: Expr, of: tuple[Labels, Labels, Labels]) -> Expr:
         return dot(a.args[0], b, (_untransposed(a, of[0]), of[1], of[2]))
     if b.op == TRANSPOSE:
         return dot(a, b.args[0], (of[0], _untransposed(b, of[1]), of[2]))
+    if set(of[0]) & set(of[1]) and {*of[0], *of[1]} == set(of[2]):  # nothing is summed
+        parts = []
+        for x, own in ((a, of[0]), (b, of[1])):
+            order = [own.index(i) for i in of[2] if i in own]
+            parts.append(expand(transpose(x, order), [i not in own for i in of[2]]))
+        return applied("mul", *parts)
     sizes = dict(zip((*of[0], *of[1]), (*a.shape, *b.shape), strict=True))
     return Expr(DOT, tuple(sizes[i] for i in of[2]), (a, b), of)
 

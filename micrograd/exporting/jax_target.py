@@ -10,6 +10,7 @@ import numpy as np
 
 from micrograd.errors import ArgumentValueError
 from micrograd.exporting.dialect import Dialect, Write, filled, shape_text
+from micrograd.exporting.emitting import packed
 from micrograd.exporting.expressions import Expr
 from micrograd.exporting.lowering import lowered
 from micrograd.exporting.module import (
@@ -76,7 +77,7 @@ def write(subject: Subject, free: bool = True) -> Written:
 def _source(program: ArrayProgram) -> tuple[str, dict[str, np.ndarray]]:
     given = ", ".join(["parameters", *(a.name for a in program.arguments)])
     body = [
-        f"def loss({given}):",
+        *packed("def loss(", given.split(", "), "):"),
         *documented("The loss: a number.", "    "),
         *body_of(JaxDialect(), program, statements(program)),
         f"    return {program.loss}",

@@ -68,8 +68,11 @@ class ArrayLeaves:
         """The part that each number of an argument is in, and its place there."""
         part, place = np.full(at.shape, -1), np.zeros(at.shape, np.int64)
         for k, p in enumerate(self.parts):
-            own = (arguments == p.argument) & (p.start <= at) & (at < p.start + p.size)
-            part[own], place[own] = k, at[own] - p.start
+            order = np.argsort(p.places.ravel())
+            known = p.places.ravel()[order]
+            near = order[np.minimum(np.searchsorted(known, at), max(len(known) - 1, 0))]
+            own = (arguments == p.argument) & (p.places.ravel()[near] == at)
+            part[own], place[own] = k, near[own]
         return part, place
 
     def arguments(self) -> tuple[Argument, ...]:
@@ -95,11 +98,14 @@ class ArrayLeaves:
             raise CompileError(
                 "cannot be exported: one operation chooses by integers of several arguments"
             )
-        parts = [
-            reshape(self._chosen_from(int(k), np.array(a), lead), (1,))
-            for k, a in zip(part.ravel(), at.ravel(), strict=True)
-        ]
-        return reshape(joined(parts), slots.shape)
+        flat = np.zeros(slots.size, np.int64)
+        found, start = [], 0
+        for k in np.unique(part).tolist():  # one part after the other, and from there
+            own = np.flatnonzero(part.ravel() == k)
+            found.append(self._chosen_from(k, at.ravel()[own], lead))
+            flat[own] = start + np.arange(len(own))
+            start += len(own)
+        return picked(joined(found), flat.reshape(slots.shape), 0, self.index)
 
     def _chosen_from(self, k: int, at: Ids, lead: int) -> Expr:
         x = picked(self._argument(k), at, lead, self.index)

@@ -97,6 +97,26 @@ def body_of(
     return [*counted, *head, *body]
 
 
+def ranges(dialect: Dialect, values: np.ndarray) -> str:
+    """Indices as sums of ranges; "" if they are no such sum, or few."""
+    if values.dtype.kind != "i" or values.size <= 4:
+        return ""
+    first = int(values.flat[0])
+    terms, total = [], np.full(values.shape, first)
+    for axis, n in enumerate(values.shape):
+        step = int(values.take(1, axis).flat[0]) - first if n > 1 else 0
+        column = np.arange(n).reshape([n if a == axis else 1 for a in range(values.ndim)])
+        total = total + step * column
+        start = first if axis == 0 else 0
+        bounds = f"{start}, " * bool(start or step != 1) + str(start + n * step)
+        if step == 0:
+            return ""
+        text = f"{dialect.module}.arange({bounds}{f', {step}' * (step != 1)})"
+        after = ", None" * (values.ndim - 1 - axis)
+        terms.append(f"{text}[:{after}]" if after else text)
+    return " + ".join(terms) if np.array_equal(total, values) else ""
+
+
 def literal(dialect: Dialect, name: str, values: np.ndarray) -> str:
     """The numbers of a constant as nested lists; "" if they are too many for the text."""
     if values.size > MOST_LITERAL or not np.isfinite(values).all():
@@ -119,7 +139,10 @@ def assembled(
         text = literal(dialect, name, values)
         if name in inline:
             continue
-        if text:
+        of_ranges = ranges(dialect, values)
+        if of_ranges:
+            constants.append(f"{name} = {of_ranges}")
+        elif text:
             constants.append(f"{name} = {dialect.module}.{dialect.literal}({text})")
         else:
             kept[name] = values

@@ -68,13 +68,13 @@ def _source(program: ArrayProgram, update: RuleStep | None) -> tuple[str, dict[s
     gradient = body_of(dialect, program, [*forward, *backward.lines])
     returned = [f'"{name}": {d}' for name, d in backward.derivatives.items()]
     body = [
-        f"def loss({given}):",
+        *packed("def loss(", given.split(", "), "):"),
         *documented("The loss: a number.", "    "),
         *loss,
         f"    return {program.loss}",
         "",
         "",
-        f"def loss_and_gradient({given}):",
+        *packed("def loss_and_gradient(", given.split(", "), "):"),
         *documented(
             "The loss, and its derivative by each parameter: dA is that by A, in A's shape.", "    "
         ),

@@ -14,6 +14,7 @@ import numpy as np
 from micrograd.errors import ArgumentValueError
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.dialect import Dialect, Write, filled, parsed, shape_text, slice_text
+from micrograd.exporting.emitting import packed
 from micrograd.exporting.expressions import Expr
 from micrograd.exporting.lowering import lowered
 from micrograd.exporting.module import (
@@ -176,7 +177,7 @@ def _source(program: ArrayProgram, name: str) -> tuple[str, dict[str, np.ndarray
         ),
         *(f"        {line}" for line in buffers),
         "",
-        f"    def forward({given}):",
+        *packed("def forward(", given.split(", "), "):", "    "),
         *documented("The loss: a number.", "        "),
         *of_self,
         *body,

@@ -7,7 +7,7 @@ from typing import Any
 
 from micrograd.exporting.dialect import Dialect
 from micrograd.exporting.differentiated import CodeLine
-from micrograd.exporting.emitting import INDENT, Emitter
+from micrograd.exporting.emitting import INDENT, Emitter, packed
 from micrograd.exporting.expressions import (
     ARRAY,
     ROWS_OF_ARRAYS,
@@ -41,7 +41,8 @@ class RuleStep:
         if not self.kept:
             item = self._text(self.new).replace("gradient[name]", "gradient[name]")
             return [
-                "", "", f"def step(parameters{rest}, lr={self.rate!r}):",
+                "", "",
+                *packed("def step(", f"parameters{rest}, lr={self.rate!r}".split(", "), "):"),
                 *documented(f"The loss, and the parameters after one step of {self.rule}.", INDENT),
                 call,
                 f"{INDENT}new = {{name: {item} for name, p in parameters.items()}}",
@@ -56,15 +57,15 @@ class RuleStep:
         return unparsed(text)
 
     def _initial(self) -> list[str]:
-        items = ", ".join(
+        items = [
             f'"{name}": np.full_like(p, {x!r})' if x else f'"{name}": np.zeros_like(p)'
             for name, x in self.initial.items()
-        )
+        ]
         return [
             "def initial_state(parameters):",
             *documented(f"What {self.rule} keeps for each parameter, at the start.", INDENT),
             f"{INDENT}return {{",
-            f"{INDENT * 2}name: {{{items}}}",
+            *packed("name: {", items, "}", INDENT * 2),
             f"{INDENT * 2}for name, p in parameters.items()",
             f"{INDENT}}}",
         ]
@@ -76,7 +77,7 @@ class RuleStep:
         kept = ", ".join(f'"{name}": {name}' for name in self.kept)
         unpack = [f'{inner}{name} = state[name]["{name}"]' for name in self.kept]
         return [
-            f"def step(parameters, state{rest}, lr={self.rate!r}):",
+            *packed("def step(", f"parameters, state{rest}, lr={self.rate!r}".split(", "), "):"),
             *documented(
                 f"The loss, and the parameters and the state after one step of {self.rule}.", INDENT
             ),

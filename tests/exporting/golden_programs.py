@@ -1,0 +1,56 @@
+"""Programs whose exported text is kept beside, to be read; run as a script, it writes them anew."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "golden"
+sys.path[:0] = [str(Path(__file__).parents[1] / "compiler"), str(Path(__file__).parents[1])]
+
+from programs_to_compile import WORKLOADS  # noqa: E402
+from strangers import plain  # noqa: E402
+
+import micrograd  # noqa: E402
+
+
+def workload(name: str) -> Callable[[], tuple[Any, tuple[Any, ...]]]:
+    def make() -> tuple[Any, tuple[Any, ...]]:
+        w = WORKLOADS[name]()
+        f = micrograd.compile(w.loss, parameters=w.parameters, optimizer=w.optimizer())
+        return f, w.arguments(0)
+
+    return make
+
+
+def ratings() -> tuple[Any, tuple[Any, ...]]:
+    rng = random.Random(1)
+    rows = [(rng.randrange(4), rng.randrange(7), rng.gauss(0, 1)) for _ in range(6)]
+    return micrograd.compile(plain.ratings, parameters=plain.P), (rows,)
+
+
+PROGRAMS: dict[str, tuple[Callable[[], tuple[Any, tuple[Any, ...]]], str]] = {
+    "article": (workload("3-5-5-3-1, 800 samples"), "numpy"),
+    "article_jax": (workload("3-5-5-3-1, 800 samples"), "jax"),
+    "article_torch": (workload("3-5-5-3-1, 800 samples"), "torch"),
+    "hinge": (workload("2-16-16-1, hinge and L2"), "numpy"),
+    "convolution": (workload("convolution"), "numpy"),
+    "gpt": (workload("GPT, 8 tokens"), "numpy"),
+    "gpt_jax": (workload("GPT, 8 tokens"), "jax"),
+    "ratings": (ratings, "numpy"),
+}
+
+
+def text(name: str) -> str:
+    """What a program is exported as today."""
+    make, to = PROGRAMS[name]
+    f, inputs = make()
+    return micrograd.export(f, *inputs, to=to).source
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or PROGRAMS:
+        (FOLDER / f"{name}.py").write_text(text(name), encoding="utf-8")
