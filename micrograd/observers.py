@@ -22,9 +22,10 @@ told: list[Callable[[bool, Keeper | None], None]] = []
 
 
 def _watch(observers: tuple[Observer, ...]) -> None:
-    # Whoever is told never believes that nobody watches while somebody does, interrupted or not.
+    # Whoever is told never believes that nobody watches while somebody does, nor keeps what nobody
+    # wants any more, interrupted or not.
     global active
-    for tell in told if observers else ():
+    for tell in told:
         tell(True, None)
     active = observers
     alone = observers[0] if len(observers) == 1 else None

@@ -6,6 +6,7 @@ import builtins
 import os
 from functools import partial
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ STATEFUL = [
     "interrupts", "observers", "compiler/trace/watching", "compiler/trace/tracer",
     "compiler/trace/runs", "compiler/trace/traceable", "compiler/trace/trials",
     "compiler/trace/traced", "compiler/trace/surroundings", "compiler/trace/reachable",
-    "compiler/trace/left", "compiler/store", "compiler/update/memory", "compiler/cache",
+    "compiler/trace/left", "compiler/trace/around", "compiler/decisions", "compiler/store",
+    "compiler/update/memory", "compiler/cache",
     "compiler/runner", "compiler/stepping", "compiler/owed", "compiler/api", "compiler/fallback",
     "optim/optimizer",
 ]  # fmt: skip
@@ -107,6 +109,41 @@ def test_steps(first: int, backend: str, monkeypatch: pytest.MonkeyPatch) -> Non
     trainer = Trainer(backend, warm=first)
     found = positions(lambda: trainer.step(first), *STATEFUL)
     sweep(backend, first, found[:: len(found) // SOME + 1])
+
+
+def test_a_number_around_that_has_changed() -> None:
+    def made() -> tuple[SimpleNamespace, Value, Any]:
+        space, w = SimpleNamespace(k=0.5), Value(1.0)
+        sgd = optim.SGD([w], lr=0.1)
+        return space, w, micrograd.compile(lambda x: (w * x - space.k) ** 2, optimizer=sgd,
+                                           backend="numpy")  # fmt: skip
+
+    def later(space: SimpleNamespace, w: Value, f: Any) -> list[float]:
+        numbers = []
+        for k in (2.0, 0.25):
+            space.k = k
+            numbers.append(f.step(k))
+        return [*numbers, w.data]
+
+    space, w, f = made()
+    f.step(3.0)
+    before = w.data
+    space.k = 0.75
+    modules = "compiler/trace/around", "compiler/decisions", "observers"
+    found = positions(lambda: f.step(2.0), *modules)
+    after, expected = w.data, later(space, w, f)
+    assert len(found) > 50
+    for position in found[:: len(found) // (4 * SOME) + 1]:
+        space, w, f = made()
+        f.step(3.0)
+        space.k = 0.75
+        assert interrupted_at(lambda f=f: f.step(2.0), position), position
+        assert type(space.k) is float, position
+        assert space.k == 0.75, position
+        if w.data == before:
+            f.step(2.0)
+        assert w.data == after, position
+        assert later(space, w, f) == expected, position
 
 
 # ---- by themselves, at every line ----------------------------------------------------------------
