@@ -6,6 +6,7 @@ once. Numbers are computed by the page, as those of a diagram are.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ from viz.stepping.program import (
 )
 
 MOST_OPERATIONS = 400_000  # a larger graph makes a page that browsers are slow to read
-MOST_TOGETHER = 200  # operations of no module that are one group
+MOST_TOGETHER = 100  # operations of no module that are one group
+MOST_PARTS = 32  # groups beside each other, of such operations
 
 
 @dataclass
@@ -79,7 +81,9 @@ def graph_of_step(step: Step, caption: str, rows: Rows) -> Unfolding:
 
 def graph_of_value(tape: Tape, names: Mapping[int, str], caption: str) -> Unfolding:
     """The graph of a Value, by the objects that its named leaves are in."""
-    return Unfolding(tape, names, caption, places(tape, names))
+    root = len(tape.nodes) - 1
+    said = {**names} if "L" in names.values() else {root: "L", **names}
+    return Unfolding(tape, said, caption, places(tape, names))
 
 
 def groups_data(graph: Unfolding, rows: Rows) -> dict[str, Data]:
@@ -178,20 +182,24 @@ def _groups(graph: Unfolding, rows: Rows) -> list[Data]:
 
 def _in_order(found: list[Data], positions: Sequence[int], rows: Rows) -> None:
     """Operations of no module, as they were computed: in groups, and groups of groups."""
-    named = rows.say("operations")
-    size = MOST_TOGETHER
-    while size * MOST_TOGETHER < len(positions):
-        size *= MOST_TOGETHER
+    alone = not found and len(positions) > MOST_TOGETHER  # then there need be none around all
+    parts, levels = math.ceil(len(positions) / MOST_TOGETHER), 1
+    while parts ** (1 / levels) > MOST_PARTS:
+        levels += 1
+    fan = math.ceil(parts ** (1 / levels))
 
-    def add(some: Sequence[int], above: int, size: int) -> None:
-        title = named if above < 0 and len(some) == len(positions) else f"n{some[0]} … n{some[-1]}"
-        here = len(found)
-        found.append([title, above, _ranges(some) if len(some) <= MOST_TOGETHER else []])
+    def add(some: Sequence[int], above: int, level: int) -> None:
+        whole = len(some) == len(positions)
+        here = above if whole and alone else len(found)
+        if not (whole and alone):
+            title = rows.say("operations") if whole else f"n{some[0]} … n{some[-1]}"
+            found.append([title, above, _ranges(some) if len(some) <= MOST_TOGETHER else []])
         if len(some) > MOST_TOGETHER:
+            size = MOST_TOGETHER * fan ** (level - 1)
             for at in range(0, len(some), size):
-                add(some[at : at + size], here, max(MOST_TOGETHER, size // MOST_TOGETHER))
+                add(some[at : at + size], here, level - 1)
 
-    add(positions, -1, size)
+    add(positions, -1, levels)
 
 
 def _ranges(positions: Iterable[int]) -> list[int]:

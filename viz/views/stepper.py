@@ -37,10 +37,19 @@ class Stepper(Figure):
     """A picture whose "html" is a page that steps through it; `write` makes that page."""
 
     def __init__(
-        self, drawn: Figure, write: Callable[[str], str], diagram: Diagram | None = None
-    ) -> None:
-        super().__init__(drawn.source, drawn.title, drawn.description, drawn.words, drawn.language)
-        self._write, self._diagram = write, diagram
+        self, draw: Callable[[], Figure], title: str, language: str,
+        write: Callable[[str], str], diagram: Diagram | None = None,
+    ) -> None:  # fmt: skip
+        self.title, self.language = title, language
+        self._draw, self._write, self._diagram = draw, write, diagram
+
+    def __getattr__(self, name: str) -> Any:
+        """What the picture has; it is drawn when that is first asked for."""
+        if name not in ("source", "description", "words"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        drawn = self._draw()
+        self.source, self.description, self.words = drawn.source, drawn.description, drawn.words
+        return getattr(self, name)
 
     def html(self) -> str:
         """The page, one file that needs nothing else."""
@@ -113,8 +122,10 @@ def stepper(
         raise cannot_draw("stepper", "a recorded step or a Value", step)
     diagram = _diagram(step, sample, rows)
     if diagram is not None:
-        drawn = diagram
-        return Stepper(diagram.figure(), lambda svg: page(drawn, svg), diagram)
+        drawn, figure = diagram, diagram.figure()
+        return Stepper(
+            lambda: figure, figure.title, language, lambda svg: page(drawn, svg), diagram
+        )
     return _unfolding(step, rows)
 
 
@@ -132,7 +143,9 @@ def _unfolding(step: Step | Value, rows: Rows) -> Stepper:
     if isinstance(step, Step):
         _check_size(len(step.tape.nodes))
         graph = graph_of_step(step, step_caption(step, rows.language), rows)
-        drawn = layer_graph(step, rows.language, digits=rows.digits, backward=True)
+
+        def draw() -> Figure:
+            return layer_graph(step, rows.language, digits=rows.digits, backward=True)
     else:
         tape, position = take(step)
         _check_size(len(tape.nodes))
@@ -143,8 +156,11 @@ def _unfolding(step: Step | Value, rows: Rows) -> Stepper:
         names |= {i: node.label for i, node in enumerate(tape.nodes) if node.label}
         caption = f"{len(tape.nodes):,} {rows.say('operations')}"
         graph = graph_of_value(tape, names, caption)
-        drawn = op_graph(step, language=rows.language, digits=rows.digits)
-    return Stepper(drawn, lambda svg: unfolding(graph, rows))
+
+        def draw() -> Figure:
+            return op_graph(step, language=rows.language, digits=rows.digits)
+
+    return Stepper(draw, graph.caption, rows.language, lambda svg: unfolding(graph, rows))
 
 
 def _check_size(nodes: int) -> None:
