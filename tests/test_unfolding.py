@@ -99,13 +99,17 @@ def test_rows_say_what_holds(chromium, unfolding):
 
 
 def test_search_unfolds_to_what_is_found_and_it_can_be_changed(chromium, unfolding, step):
-    with chromium.page(unfolding) as page:
+    with chromium.page(unfolding, motion="reduce") as page:
         page.locator("#ui-search").fill("W2[13,4]")
         assert "1 found" in page.locator("#ui-found").text_content()
         page.keyboard.press("Enter")
         record = step.parameter("2.weight")
         place = int(record.positions[13, 4])
         assert page.locator(f"tr[data-i='{place}']").is_visible()
+        assert page.evaluate(
+            "i => { const a = document.querySelector(`tr[data-i='${i}']`).getBoundingClientRect(),"
+            " b = document.getElementById('ui-view').getBoundingClientRect();"
+            " return a.top >= b.top && a.bottom <= b.bottom; }", place)  # fmt: skip
         assert page.locator("#ui-derived").text_content() == "W2[13,4]"
         edit(page, "its number W2[13,4]", "nan")
         assert page.evaluate("String(V[ROOT])") == "NaN"
@@ -172,6 +176,12 @@ def test_a_deep_chain_is_derived_without_writing_it_all(chromium, files):
         assert 5 <= layers <= 60
         assert max(sizes) <= 100
         assert (sum(sizes), stages) == (5000, 2 * layers)
+        far = page.evaluate("home.findIndex((g, i) => i > 3900 && g >= 0)")
+        page.evaluate("i => reveal(GROUPS[home[i]], i)", far)
+        assert page.evaluate(
+            "i => { const a = document.querySelector(`tr[data-i='${i}']`), view = a.closest("
+            "'.table').getBoundingClientRect(), row = a.getBoundingClientRect();"
+            " return row.top >= view.top && row.bottom <= view.bottom; }", far)  # fmt: skip
         page.evaluate("choose(gradientAt(0))")
         assert page.evaluate("G[0]") == pytest.approx(0.999**2500, rel=1e-9)
         assert page.locator("#ui-steps li").count() < 40

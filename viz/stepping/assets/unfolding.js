@@ -84,8 +84,9 @@ function reveal(g, i) {
   if (i !== null) g.rows = Math.max(g.rows, [...g.leaves, ...g.ops].indexOf(i) + 1);
   draw();
   const line = i === null ? null : g.box.querySelector(`tr[data-i="${i}"]`);
-  bring(line || g.box);
   if (i !== null) choose(valueAt(i));
+  if (line) line.scrollIntoView({ block: "nearest", inline: "nearest" });
+  bring(line || g.box);
 }
 function search() {
   const wanted = $("search").value.trim().toLowerCase(), hits = wanted ? find(wanted) : [], shown = hits.slice(0, 40);
