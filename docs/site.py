@@ -6,11 +6,15 @@ picture beside the code that made it; the API comes from the docstrings.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
+
+import viz
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,6 +41,8 @@ plugins:
             show_source: false
             show_root_heading: true
             members_order: source
+extra_css:
+  - site.css
 markdown_extensions:
   - admonition
   - pymdownx.superfences
@@ -44,43 +50,131 @@ markdown_extensions:
       permalink: true
 validation:
   links:
-    not_found: ignore
-    unrecognized_links: ignore
+    not_found: warn
+    absolute_links: warn
+    unrecognized_links: warn
 nav:
 """
 
+CSS = """\
+iframe.stepper { width: 100%; height: 56rem; border: 1px solid #8888; }
+.md-typeset img { background: #fff; }
+"""
+
+# Pages by the files that they are copied from, with their titles.
 DOCUMENTS = {
-    "compiling.md": "docs/compiling.md", "conformance.md": "docs/conformance.md",
-    "index.md": "README.md", "architecture.md": "ARCHITECTURE.md",
-    "contributing.md": "CONTRIBUTING.md", "changes.md": "CHANGELOG.md",
-}  # fmt: skip
+    "README.md": ("index.md", "Start"),
+    "README.zh-CN.md": ("index.zh-CN.md", "中文"),
+    "docs/compiling.md": ("compiling.md", "What compiles, and how to rewrite what does not"),
+    "docs/torch.md": ("torch.md", "PyTorch's names"),
+    "docs/conformance.md": ("conformance.md", "Errors of each operation"),
+    "ARCHITECTURE.md": ("architecture.md", "Architecture"),
+    "CONTRIBUTING.md": ("contributing.md", "Contributing"),
+    "CHANGELOG.md": ("changes.md", "Changes"),
+    "SECURITY.md": ("security.md", "Security"),
+}
 API = {
     "micrograd": [
         "Value", "grad", "hessian", "derivation", "Derivation", "no_grad", "detect_anomaly",
-        "gradcheck", "record_step", "record_steps", "compile", "fit", "save", "load",
+        "gradcheck", "record_step", "record_steps", "diagnose", "compile", "export", "fit",
+        "from_torch", "to_torch", "save", "load",
     ],
     "viz": [
         "op_graph", "gradient_diagram", "layer_graph", "stepper", "Stepper", "Figure", "draw_dot",
         "enable_display",
     ],
+    "viz.curves": [
+        "loss_curves", "comparison", "optimizer_paths", "step_sizes", "decision_regions",
+        "layer_health",
+    ],
     "micrograd.nn": [], "micrograd.optim": [], "micrograd.data": [],
 }  # fmt: skip
 
-STEP = """\
+# Each picture: a title, code that is run with all before it, and the name of the picture.
+GALLERY = (
+    ("A training step", """\
+import viz
 from micrograd import article, nn, optim, record_step
 
 model = article.network()
 sgd = optim.SGD(model.parameters(), lr=0.01)
 step = record_step(model, nn.MSELoss(), sgd, article.X, article.Y)
-"""
-GALLERY = {
-    "gradient_diagram": ("A training step, as a teacher draws it", "viz.gradient_diagram(step)"),
-    "gradient_diagram_zh": ("In Chinese", 'viz.gradient_diagram(step, language="zh")'),
-    "op_graph": ("Every operation", "viz.op_graph(step)"),
-    "op_graph_local": ("With local derivatives", "viz.op_graph(step, local=True)"),
-    "layer_graph": ("As matrices", "viz.layer_graph(step)"),
-    "stepper": ("The page, to step through", "viz.stepper(step)"),
+picture = viz.gradient_diagram(step)
+"""),
+    ("In Chinese", 'picture = viz.gradient_diagram(step, language="zh")\n'),
+    ("A page that steps through it", "picture = viz.stepper(step)\n"),
+    ("The same as a picture that moves", """\
+with open("moving.svg", "w", encoding="utf-8") as file:
+    file.write(viz.stepper(step).moving())
+"""),
+    ("Every operation", "picture = viz.op_graph(step)\n"),
+    ("As matrices", "picture = viz.layer_graph(step)\n"),
+    ("Any expression of Values, with local derivatives", """\
+from micrograd import Value
+
+a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+L = (a * b).tanh() + a**2
+L.backward()
+picture = viz.op_graph(L, local=True)
+"""),
+    ("The same, as a teacher draws it", "picture = viz.gradient_diagram(L)\n"),
+    ("Karpathy's draw_dot", "picture = viz.draw_dot(L)\n"),
+    ("A large network, whose layers unfold", """\
+wide = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))
+adam = optim.Adam(wide.parameters(), lr=0.01)
+picture = viz.stepper(record_step(wide, nn.MSELoss(), adam, [[0.5, -1.0]], [[1.0]]))
+"""),
+    ("The arrays that the compiler found in scalar code", """\
+import micrograd
+from micrograd import data
+from micrograd.nn import MLP
+
+mlp = MLP(3, [5, 5, 3, 1])
+
+
+@micrograd.compile(parameters=mlp.parameters())
+def mean_squared_error(X, y):
+    return sum((mlp(row) - target) ** 2 for row, target in zip(X, y)) / len(X)
+
+
+X, y = data.article(100, seed=0)
+mean_squared_error(X, y[:, 0])
+picture = viz.layer_graph(mean_squared_error)
+"""),
+    ("Losses of several rules", """\
+from micrograd import fit
+
+
+def trained(rule, **options):
+    network = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1))
+    batches = data.DataLoader(X, y, batch_size=20)
+    return fit(network, nn.MSELoss(), rule(network.parameters(), **options), batches, epochs=20)
+
+
+histories = {
+    "SGD": trained(optim.SGD, lr=0.02),
+    "momentum": trained(optim.SGD, lr=0.02, momentum=0.9),
+    "Adam": trained(optim.Adam, lr=0.02),
 }
+picture = viz.curves.loss_curves(histories)
+"""),
+    ("How they compare", "picture = viz.curves.comparison(histories)\n"),
+    ("Paths of optimisers", "picture = viz.curves.optimizer_paths()\n"),
+    ("Sizes of their steps", "picture = viz.curves.step_sizes()\n"),
+    ("What a classifier has learned", """\
+points, classes = data.moons(100, noise=0.1, seed=0)
+classifier = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+batches = data.DataLoader(points, classes, batch_size=20)
+rule = optim.Adam(classifier.parameters(), lr=0.05)
+fit(classifier, nn.HingeLoss(), rule, batches, epochs=40)
+picture = viz.curves.decision_regions(classifier, points, classes)
+"""),
+    ("What keeps a model from learning", """\
+diagnosis = micrograd.diagnose(wide, [[0.5, -1.0]], [[1.0]], nn.MSELoss(), adam)
+picture = viz.curves.layer_health(diagnosis)
+"""),
+)  # fmt: skip
+LINK = re.compile(r"\]\((?:\.\./)?([^)#:]+?)(#[^)]*)?\)")
 
 
 def write(target: Path) -> None:
@@ -88,47 +182,71 @@ def write(target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     pages = target / "docs"
     pages.mkdir(parents=True)
-    nav = [("Start", "index.md"), ("Gallery", "gallery.md")]
-    for name, file in DOCUMENTS.items():
-        text = (ROOT / file).read_text("utf-8").replace("](docs/", "](")
-        (pages / name).write_text(text, "utf-8")
+    nav = []
+    for file, (name, title) in DOCUMENTS.items():
+        (pages / name).write_text(_linked((ROOT / file).read_text("utf-8"), file), "utf-8")
+        nav.append((title, name))
+    nav.insert(1, ("Gallery", "gallery.md"))
+    (pages / "site.css").write_text(CSS, "utf-8")
     for picture in [*(ROOT / "docs").glob("*.svg"), *(ROOT / "docs").glob("*.html")]:
         shutil.copy(picture, pages)
     _gallery(pages)
+    (pages / "notebooks").mkdir()
+    notebooks = []
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        shutil.copy(notebook, pages / "notebooks")
+        if "zh-CN" not in notebook.name:
+            title = re.sub(r"^\d+_", "", notebook.stem).replace("_", " ")
+            notebooks.append((f"Notebook: {title}", f"notebooks/{notebook.name}"))
+    nav[3:3] = notebooks
     for module, names in API.items():
         page = f"api-{module}.md"
         wanted = [f"{module}.{name}" for name in names] or [module]
         (pages / page).write_text("\n".join(f"::: {name}\n" for name in wanted), "utf-8")
-        nav.append((module, page))
-    (pages / "notebooks").mkdir()
-    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        if "zh-CN" not in notebook.name:
-            shutil.copy(notebook, pages / "notebooks")
-            title = re.sub(r"^\d+_", "", notebook.stem).replace("_", " ")
-            nav.append((f"Notebook: {title}", f"notebooks/{notebook.name}"))
-    others = ("compiling", "conformance", "architecture", "contributing", "changes")
-    nav += [(name.capitalize(), f"{name}.md") for name in others]
+        nav.append((f"API: {module}", page))
     lines = "".join(f'  - "{title}": {page}\n' for title, page in nav)
     (target / "mkdocs.yml").write_text(SETTINGS + lines, "utf-8")
+
+
+def _linked(text: str, file: str) -> str:
+    """A document whose links lead to the site's pages; those to other files are plain text."""
+    folder = Path(file).parent
+
+    def link(found: re.Match[str]) -> str:
+        wanted = (ROOT / folder / found[1]).resolve()
+        path = wanted.relative_to(ROOT).as_posix() if wanted.is_relative_to(ROOT) else ""
+        page = DOCUMENTS.get(path, (path.removeprefix("docs/"), ""))[0]
+        return f"]({page}{found[2] or ''})"
+
+    return LINK.sub(link, text)
 
 
 def _gallery(pages: Path) -> None:
     """Every picture with the code that made it."""
     names: dict[str, Any] = {}
-    exec("import viz\n" + STEP, names)
-    parts = ["# Gallery\n", f"All of one step:\n\n```python\nimport viz\n{STEP}```\n"]
-    for name, (title, code) in GALLERY.items():
-        figure = eval(code, names)
-        kind = "html" if name == "stepper" else "svg"
-        figure.save(pages / f"{name}.{kind}")
-        shown = (
-            f'<iframe src="{name}.html" title="{title}" style="width:100%;height:56rem;border:0">'
-            "</iframe>"
-            if kind == "html"
-            else f"![{title}]({name}.svg)"
-        )
-        parts.append(f"## {title}\n\n```python\n{code}\n```\n\n{shown}\n")
+    parts = ["# Gallery\n", "Each piece of code follows those above it.\n"]
+    for k, (title, code) in enumerate(GALLERY):
+        names.pop("picture", None)
+        with contextlib.chdir(pages), contextlib.redirect_stderr(io.StringIO()):
+            exec(code, names)
+        parts += [f"## {title}\n", f"```python\n{code}```\n"]
+        parts.append(_shown(pages, f"picture{k:02d}", title, names.get("picture")) + "\n")
     (pages / "gallery.md").write_text("\n".join(parts), "utf-8")
+
+
+def _shown(pages: Path, name: str, title: str, picture: Any) -> str:
+    """A picture's file, and what shows it on the page."""
+    if picture is None:
+        return f"![{title}](moving.svg)"
+    if isinstance(picture, viz.Stepper):
+        picture.save(pages / f"{name}.html")
+        return f'<iframe src="{name}.html" title="{title}" class="stepper"></iframe>'
+    if hasattr(picture, "pipe"):  # a graph of the graphviz package, whose `save` writes DOT
+        svg = picture._repr_mimebundle_()["image/svg+xml"]
+        (pages / f"{name}.svg").write_text(svg, "utf-8")
+    else:
+        picture.save(pages / f"{name}.svg")
+    return f"![{title}]({name}.svg)"
 
 
 if __name__ == "__main__":
