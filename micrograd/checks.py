@@ -126,6 +126,17 @@ def user_line() -> str:
     return f"{path}:{number}: {linecache.getline(path, number).strip()}"
 
 
+def user_line_of(error: BaseException) -> str:
+    """The innermost line that an error went through and that is not the library's own."""
+    line, trace = "", error.__traceback__
+    while trace is not None:
+        path, number = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        if not path.startswith(_LIBRARY):
+            line = f"{path}:{number}: {linecache.getline(path, number).strip()}"
+        trace = trace.tb_next
+    return line
+
+
 def _origin(node: Value) -> str:
     return node._notes().origin or "a line that ran before detect_anomaly was entered"
 

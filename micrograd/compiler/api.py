@@ -25,7 +25,7 @@ from micrograd.compiler.owed import owed
 from micrograd.compiler.passes import GRADIENT, STEP, VALUE
 from micrograd.compiler.runner import Runner, chosen, prepare
 from micrograd.compiler.trace.eagerly import inside
-from micrograd.compiler.trace.structures import Keywords, by_position
+from micrograd.compiler.trace.structures import ArgumentPlaces, Keywords
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.tracer import active, current, refuse
 from micrograd.engine import Value
@@ -178,6 +178,7 @@ class Compiled(Generic[Result]):
         functools.update_wrapper(self, fn)
         self.fn = fn
         self._optimizer = optimizer
+        self._places = ArgumentPlaces(fn)
         self._lock = RLock()
         self._name = ""  # as an attribute of a class
         self.batch = batch
@@ -286,7 +287,7 @@ class Compiled(Generic[Result]):
             if runner is None:
                 self._check_outermost("step")
             loss: Any = math.nan if runner is None else runner.executable.step()
-            if loss != loss and (runner is None or runner.missed()):
+            if loss != loss and (runner is None or runner.missed() or runner.may_be_safer):
                 runner, loss = self._stepped(inputs)
             if loss != loss and runner is not None and runner.is_lost():
                 runner.update()
@@ -336,7 +337,7 @@ class Compiled(Generic[Result]):
 
     def _by_position(self, given: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments of a call in which some have names."""
-        inputs = by_position(self.fn, given, keywords)
+        inputs = self._places.of(given, keywords)
         if self.batch and inputs and type(inputs[-1]) is Keywords:
             raise ArgumentTypeError(
                 f"with batch=True arguments are given by position, got {', '.join(inputs[-1])}="

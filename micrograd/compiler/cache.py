@@ -44,8 +44,8 @@ MOST_VARIANTS = 4  # of them for one shape: as for a model that trains and one t
 
 def _key(mode: str, inputs: tuple[Any, ...]) -> Any:
     """What tells programs apart at a glance."""
-    sizes = [x.shape if type(x) is np.ndarray else len(x) if type(x) in (list, tuple) else type(x)
-             for x in inputs]  # fmt: skip
+    sizes = [x.shape if type(x) is np.ndarray else len(x) if type(x) in (list, tuple) else x
+             if type(x) in (str, bool) else type(x) for x in inputs]  # fmt: skip
     return mode, *sizes
 
 
@@ -89,6 +89,7 @@ class Programs:
         self._traces: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._last: dict[Any, Runner] = {}  # by mode and lengths, the program that ran last
         self._calls = Calls()
+        self._safe = False  # whether sides that are not taken are kept from being infinite
         self._new: Traced | None = None  # traced in this call: not to be verified yet
         self.newest: Runner | None = None  # of the program that ran last
         self.constant: set[Any] = set()  # places of numbers that cannot be inputs
@@ -191,6 +192,18 @@ class Programs:
             self._last[mode] = self._last[_key(mode, inputs)] = runner
         return runner
 
+    def make_safe(self, runner: Runner) -> bool:
+        """Build programs anew in which a side that is not taken makes no nan; False if they are.
+
+        Called after a result that is not finite: most programs do without, and are faster.
+        """
+        if not runner.may_be_safer:
+            return False
+        self._safe = True
+        self._runners.clear()
+        self._last.clear()
+        return True
+
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
         key = _program_of(mode), shape_of(inputs)
         traced = self._trace_of(self._sample(inputs)[2])
@@ -229,6 +242,8 @@ class Programs:
 
     def _compare(self, traced: Traced, sample: tuple[Any, ...]) -> None:
         """Raise a CompileError if the function, run as it is, finds another loss."""
+        if not np.isfinite(traced.loss):
+            return  # of such a program the function itself is run
         for x in sample:
             flat(x, np.float64)  # which refuses what floats cannot hold
         loss = eager_value(self._fn, sample, batch=False)
@@ -274,8 +289,9 @@ class Programs:
         arguments = Arguments.of(traced.stand_ins, lanes)
         number_bytes = np.dtype(self._dtype).itemsize
         unit = Compilation(
-            r, arguments, places, len(store.values), mode, groups, number_bytes, self._threads
-        )
+            r, arguments, places, len(store.values), mode, groups, number_bytes, self._threads,
+            safe=self._safe,
+        )  # fmt: skip
         unit = compiled(unit, self._backend)
         return Runner(unit, traced, self._backend, self._dtype, store, members)
 

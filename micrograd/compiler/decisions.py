@@ -120,7 +120,11 @@ def _ran(
         if mode is GRADIENT and runner.owes:
             owed.write()
         loss = runner.executable.run()
-    return (runner, loss) if loss == loss or not runner.missed() else None
+    if loss == loss:
+        return runner, loss
+    if runner.missed():
+        return None
+    return _ran(programs, find, given, mode) if programs.make_safe(runner) else (runner, loss)
 
 
 def _too_many(programs: Programs) -> str:

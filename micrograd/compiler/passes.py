@@ -26,6 +26,7 @@ from micrograd.compiler.graph import graph as G  # noqa: N812
 from micrograd.compiler.graph.gradient import differentiated, gradient, reached
 from micrograd.compiler.graph.graph import CONSTANT, Graph
 from micrograd.compiler.graph.normal_form import Leaves, inlined, normal_form
+from micrograd.compiler.graph.safe import with_safe_operands
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import (
     GRADIENTS,
@@ -69,12 +70,14 @@ class Compilation:
     # For each recorded operation 0, or what it is part of: then it stays as it was recorded, and
     # is in no group with one of another number.
     apart: Ids | None = None
+    safe: bool = False  # whether sides that are not taken are kept from being infinite
 
     graph: Graph = field(init=False)
     leaves: Leaves = field(init=False)
     reached: np.ndarray | None = None  # the nodes that the loss is computed from, where asked
     touched: Touched = field(default_factory=lambda: Touched.none())
     flags: Ids = field(default_factory=lambda: np.zeros(0, np.int64))  # not 0 where chosen
+    selects: Ids = field(default_factory=lambda: np.zeros(0, np.int64))  # selects of operands
     adjoints: Ids = field(init=False)  # of the parameters
     rank: Ids = field(init=False)  # of nodes, in the order of the program
     sequence: InSequence | None = None  # of a program in which there are no arrays
@@ -149,6 +152,10 @@ def _normal_form(unit: Compilation) -> None:
     r, arguments = unit.recording, unit.arguments
     kept = None if unit.apart is None else unit.apart > 0
     unit.graph, unit.leaves = normal_form(r, arguments.values, arguments.lanes, kept)
+    if unit.safe:
+        g, leaves = unit.graph, unit.leaves
+        sides = leaves.sides[g.kind[leaves.sides] == G.ROW]
+        unit.graph, unit.selects = with_safe_operands(g, sides, leaves.outputs)
 
 
 def _updated(unit: Compilation) -> None:
@@ -174,7 +181,8 @@ def _gradient(unit: Compilation) -> None:
         lanes = unit.in_lanes()
         unit.graph, unit.adjoints = gradient(g, loss, leaves.parameters, lanes, kept, active)
     size = len(unit.graph)
-    unit.rank = ranks(size, np.arange(len(g)), np.flatnonzero(active), leaves.choices)
+    free = np.concatenate([leaves.choices, unit.selects])
+    unit.rank = ranks(size, np.arange(len(g)), np.flatnonzero(active), free)
 
 
 def _live(unit: Compilation) -> None:

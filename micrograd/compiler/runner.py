@@ -16,6 +16,7 @@ from micrograd.compiler.passes import STEP, Compilation
 from micrograd.compiler.stepping import Members, Stepping
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.around import around_in
+from micrograd.compiler.trace.flattening import Flattener, flattener
 from micrograd.compiler.trace.left import Work
 from micrograd.compiler.trace.recording import met
 from micrograd.compiler.trace.stand_ins import containers, flat
@@ -64,6 +65,7 @@ class Runner:
         self._leaves: Sequence[Value] = ()  # whose derivatives were asked for,
         self._derivatives = np.zeros(0, np.int64)  # and where these are in work
         self._plan: list[Plan] | None = None
+        self._records: list[Record] = []
         self._count = 0  # of arguments
         self._held: tuple[Any, ...] | None = None  # arguments that need not be looked at again
         self._shapes: list[tuple[np.ndarray, tuple[int, ...]]] = []  # of those that are arrays
@@ -110,6 +112,8 @@ class Runner:
             return False
         self._held = None  # whatever follows, these are no more what the program is pointed at
         new: list[tuple[Space, np.ndarray]] = []
+        if self._records and not self._refill_records(inputs):
+            return False
         for space, shape, sort, own in self._plan:
             x = inputs[space.number]
             if type(x) is np.ndarray:
@@ -139,6 +143,16 @@ class Runner:
         self._shapes = []
         return True
 
+    def _refill_records(self, inputs: tuple[Any, ...]) -> bool:
+        for k, flatten, cells in self._records:
+            found = flatten(inputs[k])
+            if found is None:
+                return False
+            for cell, numbers in zip(cells, found, strict=True):
+                if cell is not None:
+                    cell[:] = numbers
+        return True
+
     def take(self, inputs: tuple[Any, ...], final: bool) -> None:
         """Run on these arguments; `final` if the program is not to be checked again."""
         self._held = None
@@ -156,7 +170,9 @@ class Runner:
             if space.role is SpaceRole.IDS and isinstance(x, np.ndarray):
                 self._watched.append((x, x.tobytes()))
             plan.append((space, np.shape(x) if isinstance(x, np.ndarray) else (), "", array))
-        self._plan = _planned(inputs, plan, self.traced.tried) if final else None
+        self._plan, self._records = None, []
+        if final:
+            self._plan, self._records = _planned(inputs, plan, self.traced.tried)
         self._count = len(inputs)
         self._held = inputs if repeatable else None
         self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
@@ -239,6 +255,11 @@ class Runner:
         at = self.unit.outputs[-1 - self.traced.outputs.left]
         return bool(self.executable.work[at] == 1)
 
+    @property
+    def may_be_safer(self) -> bool:
+        """Whether a side that was not taken may be why a result is not finite."""
+        return not self.unit.safe and bool(len(self.traced.recording.sides))
+
     def result(self, loss: float) -> Any:
         """The loss, with aux if the function has one."""
         if not self.has_aux:
@@ -260,13 +281,42 @@ class Runner:
 Plan = tuple[Space, tuple[int, ...], str, np.ndarray]  # of an argument; see `Runner.refill`
 
 
+# Of an argument that is a record: what reads it, and the arrays for its numbers and integers.
+Record = tuple[int, Flattener, tuple[np.ndarray | None, np.ndarray | None]]
+
+
 def _planned(
     inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[Any, set[int]]
-) -> list[Plan] | None:
+) -> tuple[list[Plan] | None, list[Record]]:
     """How each argument is taken when it has other numbers; None if one needs a closer look."""
+    records: list[Record] = []
+    read = {space.number for space, *_ in plan}
     given = len(inputs) - (around_in(inputs) is not None)
-    if {space.number for space, *_ in plan} != set(range(given)):
-        return None
+    for k, x in enumerate(inputs[:given]):
+        if k in read and not _is_record(x):
+            continue
+        flatten = flattener(x, k, tried)
+        if flatten is None:
+            return None, []
+        own = {space.role is SpaceRole.IDS: array for space, *_, array in plan if space.number == k}
+        records.append((k, flatten, (own.get(False), own.get(True))))
+    others = {k for k, *_ in records}
+    simple = _simple(inputs, [x for x in plan if x[0].number not in others], tried)
+    return simple, records if simple is not None else []
+
+
+def _is_record(x: Any) -> bool:
+    """Whether it is none of those that are taken at once: numbers, lists of one sort, arrays."""
+    if isinstance(x, np.ndarray) or type(x) is float:
+        return False
+    if type(x) is list and x and set(map(type, x)) == {int}:
+        return False
+    return not isinstance(x, list | tuple) or floats_in(x) is None
+
+
+def _simple(
+    inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[Any, set[int]]
+) -> list[Plan] | None:
     planned: list[Plan] = []
     for space, shape, _, own in plan:
         x = inputs[space.number]

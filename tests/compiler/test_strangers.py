@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from checks_of_compiled import assert_near
 from programs_to_compile import numbers_of
-from strangers import networks, physics, plain, sequences, statistics_
+from strangers import lists, networks, physics, plain, sequences, statistics_
 
 import micrograd
 from micrograd import Value, optim
 
-MODULES = [statistics_, physics, networks, sequences, plain]
+MODULES = [statistics_, physics, networks, sequences, plain, lists]
 PROGRAMS = [(f, given, m.P) for m in MODULES for f, given in m.PROGRAMS]
 CALLS = 12
 
@@ -56,6 +56,19 @@ def test_values_gradients_and_aux(fn: Any, given: Any, parameters: list[Value]) 
             value, my_aux = value
             assert my_aux == aux
         assert_near([value, *mine], [loss, *gradient], 1e-11)
+
+
+@pytest.mark.parametrize("fn", lists.ONE, ids=lambda f: f.__name__)
+def test_one_program_is_enough(fn: Any) -> None:
+    r = random.Random(4)
+    f = micrograd.compile(fn, parameters=lists.P, backend="numpy")
+    (given,) = (g for f, g in lists.PROGRAMS if f is fn)
+    for _ in range(8):
+        arguments = given(r)
+        loss, gradient, _ = of_eager(fn, lists.P, arguments)
+        value, mine = f.value_and_grad(*arguments)
+        assert_near([value, *mine], [loss, *gradient], 1e-11)
+    assert len(f._decisions) == 1
 
 
 @pytest.mark.long

@@ -12,11 +12,20 @@ from dataclasses import dataclass, field
 from types import FunctionType, MethodType
 from typing import Any
 
+from micrograd.checks import user_line_of
 from micrograd.compiler.trace.results import Outputs
 from micrograd.compiler.trace.sides import Sides
 from micrograd.compiler.trace.structures import called
-from micrograd.compiler.trace.tracer import Decision, Restart, Tracer, UndecidedError
+from micrograd.compiler.trace.tracer import (
+    Decision,
+    Restart,
+    Tracer,
+    UndecidedError,
+    current,
+    raises,
+)
 from micrograd.engine import Value, as_operand
+from micrograd.errors import CompileError
 from micrograd.functions import apply
 
 MOST_RESTARTS = 64
@@ -49,7 +58,21 @@ class Form:
 
     def result(self, arguments: tuple[Any, ...]) -> Any:
         """What the function returns of traced arguments."""
-        return called(self.fn if self.sides is None else self.sides.call(self.fn), arguments)
+        if self.sides is None:
+            return called(self.fn, arguments)
+        try:
+            result = called(self.sides.call(self.fn), arguments)
+        except Exception as error:
+            self._left_in_a_side(raises(error), error)
+            raise
+        self._left_in_a_side("a side of a branch on traced data is never left")
+        return result
+
+    def _left_in_a_side(self, reason: str, error: Exception | None = None) -> None:
+        tracer = current()
+        if tracer is not None and tracer.sides and not isinstance(error, CompileError):
+            line = "" if error is None else f"\n  at {user_line_of(error)}"
+            raise Restart(tracer.sides[0].site, reason + line)
 
 
 def as_it_is(fn: Callable[..., Any]) -> Form:

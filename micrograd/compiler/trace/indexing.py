@@ -8,6 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.maybe import (
+    an_uncertain,
+    certain,
+    element,
+    is_in,
+    required,
+    that,
+    there,
+)
 from micrograd.compiler.trace.merging import merged
 from micrograd.compiler.trace.tracer import (
     Index,
@@ -27,6 +36,8 @@ MOST_ENTRIES = 4096  # of a table that a computed number chooses from
 
 def item(x: Any, key: Any) -> Any:
     """`x[key]`; what a traced key chooses at every run anew."""
+    if an_uncertain(x) is not None:
+        return _uncertain_item(x, key)
     if isinstance(key, tuple) and _axis_by_axis(x, key):
         for k in key:
             x = item(x, k)
@@ -50,6 +61,17 @@ def item(x: Any, key: Any) -> Any:
         return x[key]
     rows = isinstance(x, Tensor) and isinstance(chosen, np.ndarray)
     return Tensor(chosen) if rows else chosen
+
+
+def _uncertain_item(x: Any, key: Any) -> Any:
+    if isinstance(x, dict) and not isinstance(key, Read):
+        entry = x[key]
+        required(there(entry), lambda: KeyError(key))
+        return that(entry)
+    if isinstance(x, list | tuple) and type(key) is int:
+        return element(x, key)
+    certain(x, "an element is looked up")
+    return x[key]
 
 
 def _axis_by_axis(x: Any, key: tuple[Any, ...]) -> bool:
@@ -131,6 +153,10 @@ def contained(x: Any, container: Any) -> Any:
     """`x in container`."""
     if not isinstance(container, list | tuple | set | frozenset | dict | range | np.ndarray):
         return x in container
+    if an_uncertain(container) is not None:
+        if isinstance(container, dict):
+            return x in container and there(container[x])
+        return is_in(x, container, lambda a, b: a == b)
     members = list(container.flat) if isinstance(container, np.ndarray) else list(container)
     traced = isinstance(x, Read) or any(isinstance(member, Read) for member in members)
     if not traced or not members or (isinstance(x, Value) and not isinstance(x, Read)):

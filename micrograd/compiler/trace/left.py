@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.merging import Maybe
 from micrograd.engine import Value, home_of, move
 from micrograd.tensors.tensor import Tensor
 
@@ -40,6 +41,8 @@ def values_in(x: Any, depth: int = DEPTH) -> Iterator[Value]:
     """The Values in lists and arrays."""
     if isinstance(x, Value):
         yield x
+    elif type(x) is Maybe:
+        yield from (*x.conditions, *values_in(x.value, depth))
     elif isinstance(x, Tensor):
         yield from x._values.flat
     elif depth and isinstance(x, list | tuple):

@@ -4,11 +4,12 @@
         if x == 0:                      for _next in xs:
             break             ─►            _skip = _over
         total = total + x                   if not _skip:
-                                                x = _next
-                                                if x == 0:
-                                                    _over = _skip = True
-                                                if not _skip:
-                                                    total = total + x
+                                                if <_next is there>:
+                                                    x = _next
+                                                    if x == 0:
+                                                        _over = _skip = True
+                                                    if not _skip:
+                                                        total = total + x
                                             if <_over is True, whatever the numbers>:
                                                 break
 
@@ -127,21 +128,20 @@ class _Jumps:
 
     def _loop(self, s: ast.For | ast.While, loops: LoopFlags) -> list[ast.stmt]:
         inside = {jump for inner in s.body for jump in _jumps(inner)}
-        if not inside:
-            s.body = self.block(s.body, loops)
-            s.orelse = self.block(s.orelse, loops)
-            return [s]
         self._count += 1
         over, skip, item = (f"{HELPER}{x}{self._count}" for x in ("over", "skip", "next"))
-        body = self.block(s.body, (*loops, (over, skip)))
+        body = self.block(s.body, (*loops, (over, skip)) if inside else loops)
         ends = bool(inside - {ast.Continue})
-        if isinstance(s, ast.For):
-            body = [ast.Assign([s.target], name(item)), *body]
-            s.target = ast.Name(item, ast.Store())
+        is_endless = isinstance(s, ast.For) and endless(s.iter)
+        if isinstance(s, ast.For) and (inside or not _is_range(s.iter)):
+            body = _if_there(s, item, body)
+        if not inside:
+            s.body, s.orelse = body, self.block(s.orelse, loops)
+            return [s]
         new: list[ast.stmt] = [assign(skip, name(over) if ends else ast.Constant(False))]
         new += [_unless(skip, body, s)] if ends else body
         if ends:
-            decided = isinstance(s, ast.While) or endless(s.iter)
+            decided = isinstance(s, ast.While) or is_endless
             end = asked("decided" if decided else "over", name(over))
             new.append(ast.copy_location(ast.If(end, [ast.Break()], []), s))
         s.body = new
@@ -149,6 +149,17 @@ class _Jumps:
         s.orelse = []
         before: list[ast.stmt] = [assign(over, ast.Constant(False))] if ends else []
         return [*before, s, *([_unless(over, after, s)] if after and ends else after)]
+
+
+def _is_range(iterated: ast.expr) -> bool:
+    return isinstance(iterated, ast.Call) and ast.unparse(iterated.func) == "range"
+
+
+def _if_there(s: ast.For, item: str, body: list[ast.stmt]) -> list[ast.stmt]:
+    """The body of a loop over elements that may not be there; the loop is over another name."""
+    body = [ast.Assign([s.target], asked("that", name(item))), *body]
+    s.target, s.iter = ast.Name(item, ast.Store()), asked("each", s.iter)
+    return [ast.copy_location(ast.If(asked("there", name(item)), body, []), s)]
 
 
 def endless(iterated: ast.expr) -> bool:

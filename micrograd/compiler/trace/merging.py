@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import zip_longest
 from numbers import Real
 from typing import Any, NoReturn
@@ -29,6 +29,7 @@ from micrograd.functions import apply
 from micrograd.ops import OPS
 from micrograd.tensors.tensor import Tensor
 
+MOST_JOINED = 64  # elements of lists that are not alike
 MOST_ADDED = 64  # of a sum, how far back what both sides begin with is sought
 NUMBERS = (Real, np.bool_)
 
@@ -56,6 +57,44 @@ class Unset:
     __hash__ = _used
 
 
+class Maybe(Unset):
+    """An element of a list that is there where all of these conditions hold."""
+
+    def __init__(self, value: Any, conditions: tuple[Any, ...], site: Hashable) -> None:
+        super().__init__(
+            "an element is in a list or not, depending on traced data; `sum`, `len`, `max`, loops "
+            "and comprehensions may be over such a list",
+            site,
+        )
+        self.value = value
+        self.conditions = conditions
+        self.site = site
+
+    def refuse(self, what: str) -> NoReturn:
+        """Refuse something that needs to know which elements there are."""
+        self._why = f"{what} of a list whose elements are there or not, depending on traced data"
+        self._used()
+
+
+def conjunction(conditions: Iterable[Any]) -> Any:
+    """Whether all hold: True, False, or a traced truth."""
+    tracer = current()
+    result: Any = True
+    for c in conditions:
+        if not isinstance(c, Truth):
+            if not c:
+                return False
+        elif result is True:
+            result = c
+        elif result is not c:
+            known = {} if tracer is None else tracer.joint
+            key = id(result), id(c)
+            if key not in known:
+                known[key] = merged(result, c, False)
+            result = known[key]
+    return result
+
+
 class _Nothing:
     """What a function returns on a side that does not return."""
 
@@ -73,9 +112,12 @@ def merged(
         return b if a is NOTHING else a
     for x in (a, b):
         if isinstance(x, Unset):
-            return x
+            return Unset(x._why, x._site) if type(x) is Maybe else x
     if _is_number(a) and _is_number(b):
         return _number(condition, a, b)
+    joined = _joined(condition, a, b, site)
+    if joined is not None:
+        return joined
     parts = _parts(a, b)
     if parts is None:
         reason = (
@@ -85,6 +127,31 @@ def merged(
         return Unset(reason, site)
     whole, pairs = parts
     return whole([merged(condition, x, y, name, site) for x, y in pairs])
+
+
+def _joined(condition: Read, a: Any, b: Any, site: Hashable) -> Any:
+    """Lists that are not alike as one, of what both hold and of elements that one of them has."""
+    if type(a) is not type(b) or type(a) not in (list, tuple):
+        return None
+    if len(a) == len(b) and not any(type(x) is Maybe for x in (*a, *b)):
+        return None
+    first, last, most = 0, 0, min(len(a), len(b))
+    while first < most and a[first] is b[first]:
+        first += 1
+    while last < most - first and a[-1 - last] is b[-1 - last]:
+        last += 1
+    if len(a) + len(b) - first - last > MOST_JOINED + max(len(a), len(b)):
+        return None
+    end = len(a) - last
+    middle = [_maybe(x, condition, site) for x in a[first:end]]
+    middle += [_maybe(x, negated(condition), site) for x in b[first : len(b) - last]]
+    return type(a)([*a[:first], *middle, *a[end:]])
+
+
+def _maybe(x: Any, condition: Any, site: Hashable) -> Maybe:
+    if type(x) is Maybe:
+        return Maybe(x.value, (condition, *x.conditions), x.site)
+    return Maybe(x, (condition,), site)
 
 
 def _is_number(x: Any) -> bool:

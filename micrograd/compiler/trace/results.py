@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.merging import Unset
 from micrograd.compiler.trace.tracer import Index, Truth
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
@@ -64,6 +65,8 @@ def _collected(aux: Any, outputs: Outputs, mean: bool) -> Rebuild:
         outputs.values.append(aux)
         sort = bool if isinstance(aux, Truth) else int if isinstance(aux, Index) else float
         return lambda x: (float if mean else sort)(x[place])
+    if isinstance(aux, Unset):
+        bool(aux)  # raises
     if isinstance(aux, Tensor):
         aux = aux._values
     if isinstance(aux, np.ndarray) and aux.dtype == object:

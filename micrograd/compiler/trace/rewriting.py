@@ -8,13 +8,23 @@ those of the original.
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterable
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-from micrograd.compiler.trace.lowering import HELPER, Scopes, asked, endless, lowered, name
+from micrograd.compiler.trace.expressions import Expressions, arguments, own, thunk, without_slices
+from micrograd.compiler.trace.lowering import (
+    HELPER,
+    asked,
+    assign,
+    endless,
+    lowered,
+    name,
+)
 from micrograd.compiler.trace.source import FunctionNode, NoSource, tree_of
 
+BASE = f"{HELPER}base"  # how many sides are around a generator
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
@@ -32,7 +42,7 @@ def rewritten(fn: FunctionType, helper: Any) -> FunctionType:
     new.args.defaults = [ast.Constant(None) for _ in new.args.defaults]
     new.args.kw_defaults = [d and ast.Constant(None) for d in new.args.kw_defaults]
     outer = [HELPER, *fn.__code__.co_freevars]
-    factory = _definition(f"{HELPER}factory", _arguments(outer), [new, ast.Return(name(new.name))])
+    factory = _definition(f"{HELPER}factory", arguments(outer), [new, ast.Return(name(new.name))])
     module = ast.Module([factory], [])
     for n in ast.walk(module):
         if isinstance(n, ast.stmt | ast.expr) and not hasattr(n, "lineno"):
@@ -70,36 +80,11 @@ def _definition(of: str, arguments: ast.arguments, body: list[ast.stmt]) -> ast.
     return made
 
 
-def _constant(x: tuple[Any, ...]) -> ast.expr:
-    return ast.Tuple([ast.Constant(part) for part in x], ast.Load())
-
-
 def _inner(code: CodeType, of: str) -> CodeType:
     for constant in code.co_consts:
         if isinstance(constant, CodeType) and constant.co_name == of:
             return constant
     raise AssertionError(f"no code of {of}")
-
-
-def _arguments(names: Iterable[str]) -> ast.arguments:
-    return ast.arguments([], [ast.arg(x) for x in names], None, [], [], None, [])
-
-
-def thunk(value: ast.expr) -> ast.expr:
-    """`lambda: value`."""
-    return ast.copy_location(ast.Lambda(_arguments(()), value), value)
-
-
-def _own(node: ast.AST, wanted: type[ast.AST] | tuple[type[ast.AST], ...]) -> bool:
-    """Whether there is such a node below, in the same scope."""
-    if isinstance(node, wanted):
-        return True
-    if isinstance(node, Scopes):
-        return False
-    return any(_own(child, wanted) for child in ast.iter_child_nodes(node))
-
-
-BOUND_TO_FRAME = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
 
 
 def _assigned(body: Iterable[ast.AST]) -> set[str]:
@@ -124,12 +109,11 @@ def _assigned(body: Iterable[ast.AST]) -> set[str]:
     return found
 
 
-class _Rewriting(ast.NodeTransformer):
+class _Rewriting(Expressions, ast.NodeTransformer):
     """Rewrites one function and those inside of it."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._count = 0
+        super().__init__(path)
         self._outer: set[str] = set()  # names of other scopes that the function at hand sets
 
     def function(self, f: ast.FunctionDef) -> ast.FunctionDef:
@@ -138,7 +122,10 @@ class _Rewriting(ast.NodeTransformer):
         for n in ast.walk(f):
             if isinstance(n, ast.Global | ast.Nonlocal):
                 self._outer |= set(n.names)
+        generates = any(own(s, ast.Yield) for s in f.body)
         f.body = [self.visit(s) for s in lowered(f.body)]
+        if generates:
+            f.body.insert(0, assign(BASE, asked("depth")))
         f.body = [x for s in f.body for x in (s if isinstance(s, list) else [s])]
         self._outer = outer
         return f
@@ -158,10 +145,6 @@ class _Rewriting(ast.NodeTransformer):
         """Left as it is: its methods are rewritten when they are called."""
         return c
 
-    def _place(self, e: ast.expr) -> ast.expr:
-        """What a branch is called: where it stands."""
-        return _constant((self._path, getattr(e, "lineno", 0), getattr(e, "col_offset", 0)))
-
     # ---- statements ----------------------------------------------------------------------------
 
     def visit_If(self, s: ast.If) -> Any:
@@ -169,30 +152,36 @@ class _Rewriting(ast.NodeTransformer):
         if any(isinstance(x, ast.Break) for x in s.body):
             s.test = self.visit(s.test)  # made by lowering: it ends a loop
             return s
-        place = self._place(s.test)
+        place = self.place(s.test)
         names = sorted(_assigned([*s.body, *s.orelse]) - self._outer)
         self.generic_visit(s)
         self._count += 1
-        side, error = f"{HELPER}{self._count}", f"{HELPER}error{self._count}"
+        side = f"{HELPER}{self._count}"
         getters = [thunk(name(x)) for x in names]
-        s.test, test = ast.Attribute(name(side), "taken", ast.Load()), s.test
-        failed = ast.Call(ast.Attribute(name(side), "failed", ast.Load()), [name(error)], [])
-        handler = ast.ExceptHandler(
-            ast.Attribute(name(HELPER), "errors", ast.Load()), error,
-            [ast.Expr(failed), ast.Raise(None, None)],
-        )  # fmt: skip
-        leave: ast.expr = ast.Call(ast.Attribute(name(side), "leave", ast.Load()), getters, [])
-        end: ast.stmt = ast.Expr(leave)
-        if names:
-            target = ast.Tuple([ast.Name(x, ast.Store()) for x in names], ast.Store())
-            end = ast.Assign([target], leave)
         listed = ast.Tuple([ast.Constant(x) for x in names], ast.Load())
-        both = asked("branch", test, place, listed, *getters)
-        loop = ast.For(
-            ast.Name(side, ast.Store()), both,
-            [ast.Try([s], [handler], [], []), end], [], None,
-        )  # fmt: skip
-        return ast.copy_location(loop, s)
+
+        def part(of: str, body: list[ast.stmt]) -> ast.stmt:
+            return ast.If(ast.Attribute(name(side), of, ast.Load()), body, [])
+
+        def end(of: str) -> ast.stmt:
+            call = ast.Call(ast.Attribute(name(side), of, ast.Load()), getters, [])
+            target = ast.Tuple([ast.Name(x, ast.Store()) for x in names], ast.Store())
+            return part("traced", [ast.Assign([target], call) if names else ast.Expr(call)])
+
+        new = [assign(side, asked("branch", s.test, place, listed, *getters)), part("yes", s.body)]
+        if s.orelse:
+            new += [end("between"), part("no", s.orelse)]
+        return [ast.copy_location(x, s) for x in (*new, end("leave"))]
+
+    def visit_Try(self, s: ast.Try) -> Any:
+        """A handler first asks whether it is a side of a branch that has raised."""
+        self.generic_visit(s)
+        self._count += 1
+        depth = f"{HELPER}depth{self._count}"
+        for handler in s.handlers:
+            caught = ast.Expr(asked("caught", name(depth)))
+            handler.body.insert(0, ast.copy_location(caught, handler))
+        return [ast.copy_location(assign(depth, asked("depth")), s), s]
 
     def visit_Match(self, s: ast.Match) -> Any:
         """A truth that is matched is decided."""
@@ -232,81 +221,29 @@ class _Rewriting(ast.NodeTransformer):
         return [_effect("del", s), s]
 
     def visit_Expr(self, s: ast.Expr) -> Any:
-        """`yield` is an effect."""
-        effect = _own(s, (ast.Yield, ast.YieldFrom))
+        """A `yield` is for where it stands; a method of one of two objects is called on sides."""
+        if isinstance(s.value, ast.Yield):
+            return self._yielded(s, s.value)
+        effect = own(s, (ast.Yield, ast.YieldFrom))
+        two = _of_two(s.value)
+        if two is not None:
+            test, calls = two
+            yes, no = (ast.copy_location(ast.Expr(call), s) for call in calls)
+            return self.visit(ast.copy_location(ast.If(test, [yes], [no]), s))
         self.generic_visit(s)
         return [_effect("yield", s), s] if effect else s
 
-    # ---- expressions ---------------------------------------------------------------------------
-
-    def visit_Lambda(self, e: ast.Lambda) -> Any:
-        """Its body is an expression like any other."""
+    def _yielded(self, s: ast.Expr, e: ast.Yield) -> list[ast.stmt]:
+        """What is yielded on a side may not be there; who asks for it is not on the side."""
         self.generic_visit(e)
-        return e
-
-    def visit_IfExp(self, e: ast.IfExp) -> Any:
-        """`a if test else b`."""
-        place = self._place(e)
-        bound = _own(e.body, BOUND_TO_FRAME) or _own(e.orelse, BOUND_TO_FRAME)
-        self.generic_visit(e)
-        if bound:
-            return e
-        return ast.copy_location(asked("either", e.test, place, thunk(e.body), thunk(e.orelse)), e)
-
-    def visit_BoolOp(self, e: ast.BoolOp) -> Any:
-        """`a and b`, `a or b`."""
-        place = self._place(e)
-        bound = any(_own(x, BOUND_TO_FRAME) for x in e.values[1:])
-        self.generic_visit(e)
-        if bound:
-            return e
-        method = "both" if isinstance(e.op, ast.And) else "one"
-        result = e.values[-1]
-        for x in reversed(e.values[:-1]):
-            result = asked(method, x, place, thunk(result))
-        return ast.copy_location(result, e)
-
-    def visit_UnaryOp(self, e: ast.UnaryOp) -> Any:
-        """`not a`."""
-        self.generic_visit(e)
-        return ast.copy_location(asked("no", e.operand), e) if isinstance(e.op, ast.Not) else e
-
-    def visit_Compare(self, e: ast.Compare) -> Any:
-        """`a < b < c`, `a in b`, `a is b`."""
-        plain = len(e.ops) == 1 and not isinstance(
-            e.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn
-        )
-        bound = any(_own(x, BOUND_TO_FRAME) for x in e.comparators)
-        place = self._place(e)
-        self.generic_visit(e)
-        if plain or bound:
-            return e
-        ops = _constant(tuple(type(op).__name__ for op in e.ops))
-        return ast.copy_location(
-            asked("compared", ops, place, e.left, *[thunk(x) for x in e.comparators]), e
-        )
-
-    def visit_Subscript(self, e: ast.Subscript) -> Any:
-        """`x[k]`."""
-        self.generic_visit(e)
-        if not isinstance(e.ctx, ast.Load) or isinstance(e.slice, ast.Slice):
-            return e
-        return ast.copy_location(asked("item", e.value, e.slice), e)
-
-    def visit_Call(self, e: ast.Call) -> Any:
-        """`f(…)`, f being what the helper has in its place."""
-        if isinstance(e.func, ast.Attribute) and ast.unparse(e.func.value) == HELPER:
-            self.generic_visit(e)
-            return e
-        if isinstance(e.func, ast.Name) and e.func.id in ("sum", "len") and len(e.args) == 1:
-            e.args[0] = _counted(e.args[0], e.func.id)
-            if e.func.id == "len" and isinstance(e.args[0], ast.GeneratorExp):
-                e.func = ast.copy_location(name("sum"), e.func)
-        self.generic_visit(e)
-        if isinstance(e.func, ast.Name) and e.func.id == "super":
-            return e
-        e.func = ast.copy_location(asked("call", e.func), e.func)
-        return e
+        self._count += 1
+        held, base = f"{HELPER}{self._count}", name(BASE)
+        new = [
+            assign(held, asked("suspended", base, e.value or ast.Constant(None))),
+            ast.Expr(ast.Yield(ast.Attribute(name(held), "value", ast.Load()))),
+            ast.Expr(asked("resumed", base, name(held))),
+        ]
+        return [ast.copy_location(x, s) for x in new]
 
 
 def _is_local(t: ast.expr, outer: set[str]) -> bool:
@@ -315,6 +252,30 @@ def _is_local(t: ast.expr, outer: set[str]) -> bool:
     if isinstance(t, ast.Starred):
         return _is_local(t.value, outer)
     return isinstance(t, ast.Name) and t.id not in outer
+
+
+def _of_two(e: ast.expr) -> tuple[ast.expr, list[ast.expr]] | None:
+    """`(a if test else b).f(…)` as the test, `a.f(…)` and `b.f(…)`; so is `a[test].f(…)`."""
+    if not isinstance(e, ast.Call) or not isinstance(e.func, ast.Attribute):
+        return None
+    owner = e.func.value
+    if isinstance(owner, ast.IfExp):
+        test, owners = owner.test, [owner.body, owner.orelse]
+    elif isinstance(owner, ast.Subscript) and isinstance(owner.slice, ast.Compare):
+        test = owner.slice
+        owners = [
+            ast.copy_location(ast.Subscript(owner.value, ast.Constant(k), ast.Load()), owner)
+            for k in (True, False)
+        ]
+    else:
+        return None
+    calls = []
+    for x in owners:
+        call = copy.deepcopy(e)
+        assert isinstance(call.func, ast.Attribute)
+        call.func.value = x
+        calls.append(call)
+    return test, list(calls)
 
 
 def _effect(what: str, s: ast.stmt) -> ast.stmt:
@@ -327,29 +288,5 @@ def _store(target: ast.expr, value: ast.expr, op: ast.expr | None = None) -> ast
     if isinstance(target, ast.Attribute):
         return asked("set_attribute", target.value, ast.Constant(target.attr), *given)
     assert isinstance(target, ast.Subscript)
-    key = target.slice
-    if isinstance(key, ast.Slice):
-        parts = [x or ast.Constant(None) for x in (key.lower, key.upper, key.step)]
-        key = ast.Call(asked("slice"), parts, [])
+    key = without_slices(target.slice)
     return asked("set_item", target.value, key, *given)
-
-
-def _counted(e: ast.expr, of: str) -> ast.expr:
-    """`f(v) for v in x if c` as `f(v) if c else 0 for v in x`: in a sum that is the same."""
-    if not isinstance(e, ast.GeneratorExp | ast.ListComp) or not e.generators[-1].ifs:
-        return e
-    if of == "len" and not isinstance(e, ast.ListComp):
-        return e
-    last = e.generators[-1]
-    test = last.ifs[0] if len(last.ifs) == 1 else ast.BoolOp(ast.And(), last.ifs)
-    for inner in ast.walk(e):
-        if isinstance(inner, BOUND_TO_FRAME):
-            return e
-    value: ast.expr = ast.Constant(1) if of == "len" else e.elt
-    chosen = ast.IfExp(test, value, ast.Constant(0))
-    ast.copy_location(chosen, test)
-    ast.copy_location(test, last.ifs[0])
-    ast.copy_location(value, e.elt)
-    ast.copy_location(chosen.orelse, e.elt)
-    last.ifs = []
-    return ast.copy_location(ast.GeneratorExp(chosen, e.generators), e)

@@ -8,13 +8,24 @@ because a select cannot express what they do.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Hashable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
 from micrograd.compiler.trace.calling import Callables
 from micrograd.compiler.trace.indexing import contained, item
-from micrograd.compiler.trace.merging import NOTHING, Unset, merged, negated
+from micrograd.compiler.trace.maybe import an_uncertain, certain, some, that, there
+from micrograd.compiler.trace.merging import (
+    NOTHING,
+    Maybe,
+    Unset,
+    conjunction,
+    merged,
+    negated,
+)
 from micrograd.compiler.trace.rewriting import rewritten
 from micrograd.compiler.trace.source import NoSource
 from micrograd.compiler.trace.tracer import (
@@ -23,6 +34,7 @@ from micrograd.compiler.trace.tracer import (
     Tracer,
     Truth,
     current,
+    raises,
     undecided,
 )
 from micrograd.errors import CompileError
@@ -42,7 +54,6 @@ MUTABLE = (list, dict, set, bytearray)
 class Sides:
     """See the module; the public methods are what rewritten code calls."""
 
-    errors = Exception
     slice = staticmethod(slice)
 
     def __init__(self) -> None:
@@ -89,28 +100,21 @@ class Sides:
 
     def branch(
         self, test: Any, site: Hashable, names: tuple[str, ...], *values: Callable[[], Any]
-    ) -> Iterator[TracedBranch]:
+    ) -> PlainBranch | TracedBranch:
         """The sides of an `if`: one, or both if the test is traced."""
+        test = tested(test)
         tracer = current()
         if not isinstance(test, Read) or tracer is None:
-            yield TracedBranch(self, bool(test), names)
-            return
+            return PLAIN[bool(test)]
         if site in self.decided_sites and not tracer.sides:
-            yield TracedBranch(self, bool(test), names)
-            return
-        condition = truth(test)
-        start = [
-            _held(value, name, _outermost(site)) for name, value in zip(names, values, strict=True)
-        ]
-        yes = TracedBranch(self, True, names, Side(site, condition), start)
-        yield yes
-        no = TracedBranch(self, False, names, Side(site, negated(condition)), start, yes)
-        yield no
+            return PLAIN[bool(test)]
+        return TracedBranch(tracer, truth(test), site, names, values)
 
     def either(
         self, test: Any, site: Hashable, yes: Callable[[], Any], no: Callable[[], Any]
     ) -> Any:
         """`yes() if test else no()`."""
+        test = tested(test)
         tracer = current()
         if not isinstance(test, Read) or tracer is None:
             return yes() if test else no()
@@ -131,6 +135,7 @@ class Sides:
 
     def no(self, x: Any) -> Any:
         """`not x`."""
+        x = tested(x)
         return negated(truth(x)) if isinstance(x, Read) else not x
 
     def compared(
@@ -144,6 +149,7 @@ class Sides:
         return self.both(first, site, lambda: self.compared(ops[1:], site, right, *others[1:]))
 
     def _side(self, tracer: Tracer, side: Side, run: Callable[[], Any]) -> Any:
+        depth = len(tracer.sides)
         tracer.sides.append(side)
         try:
             return run()
@@ -151,11 +157,60 @@ class Sides:
             self.raised(error)
             raise
         finally:
-            tracer.sides.pop()
+            del tracer.sides[depth:]
 
     def matched(self, x: Any) -> Any:
         """What `match` compares with its cases."""
         return bool(x) if isinstance(x, Truth) else x
+
+    # ---- elements that may not be there --------------------------------------------------------
+
+    there = staticmethod(there)
+    that = staticmethod(that)
+
+    def each(self, xs: Any) -> Any:
+        """What a loop goes through."""
+        if type(xs) is dict and an_uncertain(xs) is not None:
+            return [key_of(key, value) for key, value in xs.items()]
+        return xs
+
+    def elements(
+        self, site: Hashable, found: Iterable[tuple[Any, Callable[[], Any], Callable[[], Any]]]
+    ) -> Iterator[Any]:
+        """Elements of a comprehension: from where, whether each is there, and what it is."""
+        for sources, test, element in found:
+            around = conjunction(map(there, sources))
+            holds = self.either(around, site, partial(_tested_truth, test), lambda: False)
+            tracer = current()
+            if (
+                tracer is None
+                or not isinstance(holds, Read)
+                or (site in self.decided_sites and not tracer.sides)
+            ):
+                if holds:
+                    yield element()
+            else:
+                condition = truth(holds)
+                outer = _outermost(site)
+                value = self._side(tracer, Side(site, condition), element)
+                conditions = (*(side.condition for side in tracer.sides), condition)
+                yield Maybe(value, conditions, outer)
+
+    def listed(self, site: Hashable, found: Iterable[Any]) -> list[Any]:
+        """A list comprehension."""
+        return list(self.elements(site, found))
+
+    def entries(self, site: Hashable, found: Iterable[Any]) -> dict[Any, Any]:
+        """A dict comprehension."""
+        made: dict[Any, Any] = {}
+        for x in self.elements(site, found):
+            key, value = that(x)
+            if type(x) is Maybe:
+                if key in made:
+                    x.refuse("an entry is set again")
+                value = Maybe(value, x.conditions, x.site)
+            made[key] = value
+        return made
 
     # ---- jumps ---------------------------------------------------------------------------------
 
@@ -185,11 +240,43 @@ class Sides:
         if tracer is not None and tracer.sides:
             undecided(f"{what} on one side of a branch on traced data")
 
+    def depth(self) -> int:
+        """How many sides are around."""
+        tracer = current()
+        return 0 if tracer is None else len(tracer.sides)
+
+    def caught(self, depth: int) -> None:
+        """Called first where an error is caught that was raised inside of these many sides."""
+        tracer, error = current(), sys.exc_info()[1]
+        if tracer is not None and len(tracer.sides) > depth and error is not None:
+            self.raised(error)
+            del tracer.sides[depth:]
+
+    def suspended(self, base: int, value: Any) -> Suspended:
+        """What a generator yields, which may be there or not; its sides are left until it goes on.
+
+        `base` is how many sides were around it when it was started.
+        """
+        tracer = current()
+        own = [] if tracer is None else tracer.sides[base:]
+        if tracer is not None and own:
+            value = _element(value, tuple(side.condition for side in own), _outermost(None))
+            del tracer.sides[base:]
+        return Suspended(value, own)
+
+    def resumed(self, base: int, held: Suspended) -> None:
+        """Called where a generator goes on."""
+        tracer = current()
+        if tracer is not None and held.own:
+            if len(tracer.sides) != base:
+                undecided("a generator goes on in another branch on traced data than it began in")
+            tracer.sides += held.own
+
     def raised(self, error: BaseException) -> None:
         """Refuse an error that a side raises: the program may never come there."""
         tracer = current()
         if tracer is not None and tracer.sides and not isinstance(error, CompileError):
-            undecided(f"one side of a branch on traced data raises {type(error).__name__}: {error}")
+            undecided(raises(error))
 
     def outer(self, old: Callable[[], Any], new: Any) -> Any:
         """What a name of another scope is set to: on a side that is not taken, what it was."""
@@ -211,6 +298,8 @@ class Sides:
             value = self.augmented(op, item(x, key), value)
         if isinstance(key, Read):
             key = operator.index(key)
+        if isinstance(x, list):
+            certain(x, "an element is set")
         x[key] = self._masked(lambda: x[key], value, "an element")
 
     def set_attribute(self, x: Any, name: str, value: Any, op: str = "") -> None:
@@ -239,52 +328,92 @@ class Sides:
         return item(x, key)
 
 
+@dataclass(slots=True)
+class Suspended:
+    """What a generator has yielded, and the sides that it was on."""
+
+    value: Any
+    own: list[Side]
+
+
+def _element(x: Any, conditions: tuple[Any, ...], site: Hashable) -> Maybe:
+    """An element that is there where these hold, too."""
+    if type(x) is Maybe:
+        return Maybe(x.value, (*conditions, *x.conditions), x.site)
+    return Maybe(x, conditions, site)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainBranch:
+    """An `if` statement of which one side is run."""
+
+    yes: bool
+    no: bool
+    traced: bool = False
+
+
+PLAIN = {True: PlainBranch(True, False), False: PlainBranch(False, True)}
+
+
 class TracedBranch:
-    """One run through an `if` statement: `taken` says through which side."""
+    """An `if` statement of which both sides are run, one after the other."""
+
+    yes = no = traced = True
 
     def __init__(
-        self, sides: Sides, taken: bool, names: tuple[str, ...], side: Side | None = None,
-        start: list[Any] | None = None, other: TracedBranch | None = None,
+        self, tracer: Tracer, condition: Any, site: Hashable, names: tuple[str, ...],
+        values: Iterable[Callable[[], Any]],
     ) -> None:  # fmt: skip
-        self.taken = taken
-        self._sides, self._names, self._side = sides, names, side
-        self._start, self._other = start or [], other
-        self._end: list[Any] = []
-        tracer = current()
-        if side is not None and tracer is not None:
-            tracer.sides.append(side)
+        self._tracer, self._names, self._site = tracer, names, site
+        self._condition = condition
+        self._depth = len(tracer.sides)
+        self._start = self._now(values)
+        self._taken: list[Any] | None = None  # what the names are after the first side
+        tracer.sides.append(Side(site, condition))
 
-    def failed(self, error: BaseException) -> None:
-        """Called where the side raises."""
-        self._sides.raised(error)
-        self._left()
+    def _now(self, values: Iterable[Callable[[], Any]]) -> list[Any]:
+        site = _outermost(self._site)
+        return [_held(x, name, site) for x, name in zip(values, self._names, strict=True)]
+
+    def between(self, *values: Callable[[], Any]) -> list[Any]:
+        """What the names are before the second side: what they were before the first."""
+        del self._tracer.sides[self._depth :]
+        self._taken = self._now(values)
+        self._tracer.sides.append(Side(self._site, negated(self._condition)))
+        return self._start
 
     def leave(self, *values: Callable[[], Any]) -> list[Any]:
-        """What the names are that the sides set: before the other side, or after both."""
-        self._left()
-        site = None if self._side is None else _outermost(self._side.site)
-        end = [_held(value, name, site) for name, value in zip(self._names, values, strict=True)]
-        if self._side is None:
-            return end
-        if self._other is None:
-            self._end = end
-            return self._start
-        condition = negated(self._side.condition)
+        """What the names are after both sides."""
+        del self._tracer.sides[self._depth :]
+        end, other = self._now(values), self._start
+        if self._taken is not None:
+            end, other = self._taken, end
+        site = _outermost(self._site)
         return [
-            merged(condition, a, b, f"the variable {name}", site)
-            for a, b, name in zip(self._other._end, end, self._names, strict=True)
+            merged(self._condition, a, b, f"the variable {name}", site)
+            for a, b, name in zip(end, other, self._names, strict=True)
         ]
-
-    def _left(self) -> None:
-        tracer = current()
-        if self._side is not None and tracer is not None and self._side in tracer.sides:
-            del tracer.sides[tracer.sides.index(self._side) :]
 
 
 def _outermost(site: Hashable) -> Hashable:
     """The branch to decide where this one is not to have two sides."""
     tracer = current()
     return tracer.sides[0].site if tracer is not None and tracer.sides else site
+
+
+def key_of(key: Any, value: Any) -> Any:
+    """The key of an entry that may not be there."""
+    return Maybe(key, value.conditions, value.site) if type(value) is Maybe else key
+
+
+def tested(x: Any) -> Any:
+    """What is asked for its truth: a list is true if any of its elements is there."""
+    return x if an_uncertain(x) is None else some(x)
+
+
+def _tested_truth(test: Callable[[], Any]) -> Any:
+    x = tested(test())
+    return truth(x) if isinstance(x, Read) else bool(x)
 
 
 def truth(x: Read) -> Truth:

@@ -34,19 +34,32 @@ def called(fn: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     return fn(*arguments)
 
 
-def by_position(
-    fn: Callable[..., Any], given: tuple[Any, ...], keywords: dict[str, Any]
-) -> tuple[Any, ...]:
-    """The arguments in the order of the function's signature, so that names are one way to say it.
+class ArgumentPlaces:
+    """The arguments of a function in the order of its signature: names are one way to say it."""
 
-    Raises what a call would raise, as an ArgumentTypeError.
-    """
-    try:
-        bound = inspect.signature(fn).bind(*given, **keywords)
-    except TypeError as error:
-        name = getattr(fn, "__qualname__", repr(fn))
-        raise ArgumentTypeError(f"{name}() {error}") from None
-    return (*bound.args, Keywords(sorted(bound.kwargs.items()))) if bound.kwargs else bound.args
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self._fn = fn
+        # By how many have no name and the names: those with a place, and the others.
+        self._known: dict[tuple[Any, ...], tuple[list[str], list[str]]] = {}
+
+    def of(self, given: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments of a call; raises what it would raise, as an ArgumentTypeError."""
+        key = (len(given), *keywords)
+        if key not in self._known:
+            self._known[key] = self._sorted(given, keywords)
+        placed, named = self._known[key]
+        inputs = (*given, *[keywords[name] for name in placed])
+        return (*inputs, Keywords((name, keywords[name]) for name in named)) if named else inputs
+
+    def _sorted(
+        self, given: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[str], list[str]]:
+        try:
+            bound = inspect.signature(self._fn).bind(*given, **{name: name for name in keywords})
+        except TypeError as error:
+            name = getattr(self._fn, "__qualname__", repr(self._fn))
+            raise ArgumentTypeError(f"{name}() {error}") from None
+        return list(bound.args[len(given) :]), sorted(bound.kwargs)
 
 
 def is_static(x: Any) -> bool:

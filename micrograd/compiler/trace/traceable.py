@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from micrograd.checks import user_line_of
 from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
@@ -21,6 +22,14 @@ from micrograd.compiler.trace.trials import with_choices
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 from micrograd.gradients import grad
+
+
+def _of_stand_ins(error: Exception) -> CompileError:
+    """That something takes numbers, and not what stands in for them."""
+    return UndecidedError(
+        f"cannot be compiled: a library function does not take traced numbers ({error})\n"
+        f"  at {user_line_of(error)}"
+    )
 
 
 class DifferentError(CompileError):
@@ -51,14 +60,22 @@ class Traceable:
         except (UndecidedError, DifferentError) as error:
             if around_in(arguments):
                 raise  # a number that decides something is a constant
-            first = error
+            first: CompileError = error
+        except CompileError:
+            raise
+        except Exception as error:
+            if around_in(arguments) or eager_numbers(self.fn, arguments, []) is None:
+                raise  # as it does eagerly
+            first = _of_stand_ins(error)
         why = str(first)
         for form in other_forms(self.fn, runs.mean):
             runs.form, runs.places = form, []
             try:
                 traced = self._trace(arguments)
                 self._compare(traced, arguments)
-            except CompileError as error:
+            except Exception as error:
+                if not isinstance(error, CompileError):
+                    error = _of_stand_ins(error)
                 more = str(error).removeprefix("cannot be compiled: ")
                 if form.sides is not None and more not in why:
                     why += f"\n  and with both sides of branches traced, {more}"

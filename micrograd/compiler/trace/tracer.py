@@ -88,6 +88,11 @@ def undecided(reason: str) -> NoReturn:
     raise error
 
 
+def raises(error: BaseException) -> str:
+    """Why a branch on traced data is no select if one of its sides raises."""
+    return f"one side of a branch on traced data raises {type(error).__name__}: {error}"
+
+
 def decided(condition: Value, holds: bool, reason: str, of: float = 0.0) -> bool:
     """Whether the condition holds here, where a program may be of one decision; else refused.
 
@@ -123,6 +128,10 @@ class Read(Value):
         if not self._data.is_integer():
             refuse(reason)
         return int(self._decided_to_be(int(self._data), reason))
+
+    def conjugate(self) -> Read:
+        """The number itself, for functions of NumPy that take complex ones."""
+        return self
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits is not None:
@@ -206,6 +215,18 @@ class Index(Read):
 
     __int__ = __index__
 
+    def __str__(self) -> str:
+        return str(self._as_text())
+
+    def __format__(self, spec: str) -> str:
+        return format(self._as_text(), spec)
+
+    def _as_text(self) -> int:
+        tracer = current()
+        if tracer is None or not tracer.guarding:
+            undecided("a run-time integer is turned into text")
+        return int(self._decided_to_be(int(self._data), "an integer is turned into text"))
+
 
 class Truth(Read):
     """The answer of a comparison: 1.0 or 0.0 to the program."""
@@ -259,8 +280,24 @@ for _name in _METHODS:
     setattr(Read, _name, _closed(getattr(Value, _name)))
 
 
-def _no_row(operator: str, on_integers: Callable[..., Any] | None) -> Callable[..., Any]:
+_DIVISIONS = ("%", "//", "divmod")
+
+
+def _divided(operator: str, a: Any, b: Any) -> Any:
+    """Floats divided: how often b is in a is decided, as rounding is."""
+    if any(type(x) is Value for x in (a, b)):
+        return NotImplemented
+    times = math.floor(a / b)
+    rest = a - times * b
+    return {"%": rest, "//": float(times), "divmod": (float(times), rest)}[operator]
+
+
+def _no_row(
+    operator: str, on_integers: Callable[..., Any] | None, reflected: bool = False
+) -> Callable[..., Any]:
     def method(self: Read, *others: Any) -> Any:
+        if operator in _DIVISIONS and not any(isinstance(x, Index) for x in (self, *others)):
+            return _divided(operator, *(others[0], self) if reflected else (self, others[0]))
         reason = f"the operator {operator} on a traced number is no row of the op table"
         integers = [x for x in (self, *others) if isinstance(x, Index)]
         plain = [int(x) if isinstance(x, Index) else x for x in (self, *others)]
@@ -276,7 +313,7 @@ _NO_ROW = {"mod": "%", "floordiv": "//", "divmod": "divmod", "matmul": "@", "and
 for _name, _operator in _NO_ROW.items():
     _plain = divmod if _name == "divmod" else getattr(operator, f"__{_name}__")
     setattr(Read, f"__{_name}__", _no_row(_operator, _plain))
-    setattr(Read, f"__r{_name}__", _no_row(_operator, lambda a, b, f=_plain: f(b, a)))
+    setattr(Read, f"__r{_name}__", _no_row(_operator, lambda a, b, f=_plain: f(b, a), True))
 Read.__invert__ = _no_row("~", operator.invert)  # type: ignore[operator]
 
 
@@ -308,6 +345,7 @@ class Tracer(Keeper):
         self._in_range: set[tuple[int, int]] = set()
         self.sides: list[Side] = []  # of branches, innermost last
         self.opposites: dict[int, Any] = {}  # id of a condition: its opposite
+        self.joint: dict[tuple[int, int], Any] = {}  # ids of two conditions: that both hold
         self.chosen: dict[int, tuple[tuple[Value, ...], int]] = {}  # of each PICK: table, slot
 
     def cut(self, node: Value) -> None:

@@ -13,7 +13,8 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from micrograd import observers
-from micrograd.compiler.trace.merging import merged
+from micrograd.compiler.trace.maybe import MISSING, extreme
+from micrograd.compiler.trace.merging import Maybe
 from micrograd.compiler.trace.tracer import LARGEST, Read, Tracer, active, as_read, current, refuse
 from micrograd.core.scalar import Scalar
 from micrograd.engine import Value, as_operand, record
@@ -145,6 +146,8 @@ def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Callable
             return choice(*args, key=key, **kwargs)
         one = len(args) == 1 and isinstance(args[0], Iterable)
         given = list(args[0]) if one else list(args)
+        if any(type(x) is Maybe for x in given):
+            return extreme(choice is builtins_max, given, key, kwargs.get("default", MISSING))
         keys = given if key is None else [key(x) for x in given]
         if not given or not any(isinstance(x, Value) for x in keys):
             order = iter(keys)
@@ -153,21 +156,15 @@ def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Callable
             return choice(given, key=lambda _: next(order), **kwargs)
         if key is None and all(isinstance(x, Read) or not isinstance(x, Value) for x in keys):
             return traced(given)
-        return _first(choice is builtins_max, given, keys)
+        return extreme(choice is builtins_max, given, _in_turn(keys), MISSING)
 
+    watched.watched = choice  # type: ignore[attr-defined]
     return watched
 
 
-def _first(largest: bool, given: list[Any], keys: list[Any]) -> Any:
-    """What `max` or `min` returns: of several that are as large, the first."""
-    best, its_key = given[0], keys[0]
-    for x, own in zip(given[1:], keys[1:], strict=True):
-        better = own > its_key if largest else own < its_key
-        if isinstance(better, Read):
-            best, its_key = merged(better, x, best), merged(better, own, its_key)
-        elif better:
-            best, its_key = x, own
-    return best
+def _in_turn(keys: list[Any]) -> Callable[[Any], Any]:
+    left = iter(keys)
+    return lambda _: next(left)
 
 
 def largest(numbers: list[Any]) -> Any:
