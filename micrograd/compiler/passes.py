@@ -40,9 +40,10 @@ from micrograd.compiler.nest.ir import (
 from micrograd.compiler.nest.sequence import Part
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
-from micrograd.compiler.sequential.order import is_narrow, ranks
+from micrograd.compiler.sequential.choice import InOrder
+from micrograd.compiler.sequential.order import ranks
 from micrograd.compiler.sequential.places import read_leaves
-from micrograd.compiler.sequential.sequence import InSequence, in_sequence
+from micrograd.compiler.sequential.sequence import InSequence
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched, touched_by_step
@@ -103,6 +104,12 @@ class Compilation:
         """The nodes that have a value for each sample."""
         seeds = np.concatenate([self.leaves.inputs, self.leaves.hot.ravel()])
         return lane_mask(self.graph, seeds[seeds >= 0] if self.lanes else seeds[:0])
+
+    @property
+    def free(self) -> int:
+        """Where work is free after gradients and flags."""
+        flags = -(-len(self.flags) // ALIGN) * ALIGN
+        return FIRST + (self.flags_from + flags if self.mode != VALUE else 0)
 
     @property
     def flags_from(self) -> int:
@@ -202,29 +209,24 @@ def _schedule(unit: Compilation) -> None:
     pinned = (where.pins >= 0).astype(np.int64)
     if unit.apart is not None:
         pinned[origin >= 0] = unit.apart[origin[origin >= 0]]
+    roots = np.concatenate([unit.leaves.outputs, unit.flags])
+    otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free)
     may_be_none = not unit.lanes and unit.apart is None
-    inner = unit.graph.kind > CONSTANT
-
-    def narrow() -> bool:
-        return is_narrow(unit.graph, unit.rank, ~inner)
-
     try:
         unit.groups, unit.of = schedule(
-            unit.graph, where.home, unit.in_lanes(), pinned, narrow if may_be_none else None
+            unit.graph, where.home, unit.in_lanes(), pinned, otherwise if may_be_none else None
         )
     except NoArrays:
-        roots = np.concatenate([unit.leaves.outputs, unit.flags])
-        unit.sequence = in_sequence(unit.graph, unit.rank, where.pins, roots)
+        unit.sequence = otherwise.sequence
 
 
 def _layout(unit: Compilation) -> None:
     """Addresses."""
-    flags = -(-len(unit.flags) // ALIGN) * ALIGN
-    room = unit.flags_from + flags if unit.mode != VALUE else 0
     if unit.sequence is not None:
-        unit.groups, unit.layout = unit.sequence.lay_out(FIRST + room)
+        unit.groups, unit.layout = unit.sequence.groups, unit.sequence.layout
+        unit.sequence.build()
         return
-    unit.layout = lay_out(unit.graph, unit.groups, _homes(unit), FIRST + room, 0)
+    unit.layout = lay_out(unit.graph, unit.groups, _homes(unit), unit.free, 0)
 
 
 def _nests(unit: Compilation) -> None:

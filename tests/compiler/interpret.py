@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from micrograd.compiler.codes import ROWS
 from micrograd.compiler.nest import sequence
-from micrograd.compiler.nest.axes import in_block
+from micrograd.compiler.nest.axes import in_block, mapped
 from micrograd.compiler.nest.ir import (
     TERM,
     WORK,
@@ -108,7 +108,15 @@ def _address(x: Affine, index: Shape) -> int:
 
 def run_part(part: sequence.Part, work: NDArray[Any]) -> None:
     """What a part means, one number at a time."""
+    if isinstance(part, sequence.TurnLoop):
+        for turn in range(part.count):
+            for nest in part.nests:
+                run_part(_in_turn(nest, turn), work)
+        return
     if isinstance(part, Nest):
+        if not part.ordered:
+            _run(part, {WORK: work})
+            return
         for index in range(part.extents[0]):
             for s in part.body:
                 work[_place(s.out, index)] = _value_in_order(s, work, index)
@@ -126,6 +134,17 @@ def run_part(part: sequence.Part, work: NDArray[Any]) -> None:
             static = (float(part.static[n]),) if op.has_static else ()
             inputs = [float(work[i]) for i in part.args[n][: op.arity]]
             work[part.out[n]] = op.f(*inputs, *static)
+
+
+def _in_turn(nest: Nest, turn: int) -> Nest:
+    """The nest of a loop in one of its turns."""
+
+    def change(x: Affine | Listed) -> Affine | Listed:
+        if isinstance(x, Listed):
+            return Listed(x.space.at_rest, x.index + turn * x.space.step)
+        return Affine(x.space, x.base + turn * x.strides[0], x.strides[1:])
+
+    return mapped(nest, nest.extents[1:], change)
 
 
 def _value_in_order(s: Statement, work: NDArray[Any], index: int) -> float:

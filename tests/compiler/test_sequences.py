@@ -22,7 +22,7 @@ from checks_of_compiled import (
 from hypothesis import given
 from hypothesis import strategies as st
 from passes import many, ran
-from sequential_programs import PROGRAMS, Program, chain, cholesky, dag, garch, kalman
+from sequential_programs import PROGRAMS, Program, chain, cholesky, dag, garch, heat, kalman
 
 import micrograd
 from micrograd import Value, optim
@@ -30,6 +30,7 @@ from micrograd.compiler import passes
 from micrograd.compiler.arrays.schedule import NoArrays
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import Nest
+from micrograd.compiler.nest.sequence import Scalars, TurnLoop
 from micrograd.compiler.sequential.repeats import LEAST
 
 ARRAYS = ("ring",)  # programs that have some, to compare with
@@ -161,7 +162,7 @@ def test_the_checker_finds_what_is_not_there_yet(in_order: None) -> None:
     wrong = [
         (changed(found, alone, u=np.where(scalars.u >= 0, scalars.out[-1], -1)), "not there yet"),
         (changed(found, alone, out=scalars.out + len(found.work)), "an address that is none"),
-        (changed(found, first, ordered=False), "no loop"),
+        (changed(found, first, ordered=False), "not there yet"),
         (changed(found, first, extents=(len(found.work),)), "beyond work"),
         (changed(found, first, body=nest.body[::-1]), "not there yet"),
     ]
@@ -273,6 +274,129 @@ def test_lengths_around_the_threshold(steps: int, backend: str, in_order: None) 
         expected, theirs = eager_value_and_grad(loss, ps, *program.arguments)
         assert_near(value, expected)
         assert_near(gradient, theirs)
+
+
+# ---- turns with loops in them --------------------------------------------------------------------
+
+
+@st.composite
+def grids(draw: Any) -> dict[str, Any]:
+    """A grid that is stepped in time: what a cell reads, and what happens at the walls."""
+    offsets = st.lists(st.integers(-2, 2), min_size=1, max_size=3, unique=True)
+    rows = st.sampled_from(("none", "tanh", "square"))
+    layers = draw(st.lists(st.tuples(offsets, rows), min_size=1, max_size=3))
+    return {
+        "layers": layers, "walls": draw(st.sampled_from(("ring", "still", "formula", "open"))),
+        "turns": draw(st.integers(LEAST - 1, LEAST + 4)), "cells": draw(st.integers(66, 75)),
+        "each": draw(st.booleans()),
+    }  # fmt: skip
+
+
+@many(12)
+@given(grids())
+def test_random_grids(in_order_always: None, grid: dict[str, Any]) -> None:
+    cells, walls = grid["cells"], grid["walls"]
+    ps = [Value(0.3 + 0.01 * k) for k in range(cells + 3)]
+
+    def stepped(u: list[Any], offsets: list[int], row: str, seen: float) -> list[Any]:
+        new = []
+        for i in range(cells):
+            at = [i + o for o in offsets]
+            inside = all(0 <= j < cells for j in at)
+            if walls == "ring":
+                near = [u[j % cells] for j in at]
+            elif not inside and walls == "still":
+                new.append(u[i])
+                continue
+            elif not inside and walls == "formula":
+                new.append(0.5 * u[i] * ps[-1] + seen)
+                continue
+            else:
+                near = [u[j] for j in at if 0 <= j < cells] or [u[i]]
+            p = ps[i] if grid["each"] else ps[-2]
+            x = p * near[0] + sum(0.1 * v for v in near[1:]) - 0.2 * u[i]
+            new.append(x if row == "none" else applied(row, x))
+        return new
+
+    def loss(xs: Any) -> Any:
+        u, total = [p * 1.0 for p in ps[:cells]], 0.0
+        for t in range(grid["turns"]):
+            for offsets, row in grid["layers"]:
+                u = stepped(u, offsets, row, xs[t])
+            total = total + u[t % 3] * xs[t]
+        return total + sum(x * x for x in u)
+
+    arguments = ([0.1 * k - 0.4 for k in range(grid["turns"])],)
+    expected, gradient = eager_value_and_grad(loss, ps, *arguments)
+    for backend in ("numpy", "llvm"):
+        if backend == "llvm":
+            pytest.importorskip("llvmlite")
+        f = micrograd.compile(loss, parameters=ps, backend=backend)
+        value, mine = f.value_and_grad(*arguments)
+        assert_near(value, expected)
+        assert_near(mine, gradient)
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_turns_are_found(ring: bool, backend: str) -> None:
+    program = heat(40, 70, ring)
+    ps, loss = bound(program)
+    f = micrograd.compile(loss, parameters=ps, backend=backend)
+    value, gradient = f.value_and_grad(*program.arguments)
+    expected, theirs = eager_value_and_grad(loss, ps, *program.arguments)
+    assert_near(value, expected)
+    assert_near(gradient, theirs)
+    parts = unit_of(f).program.sequence
+    loops = [part for part in parts if isinstance(part, TurnLoop)]
+    assert [loop.count > 30 for loop in loops] == [True, True]
+    arrays = [nest for loop in loops for nest in loop.nests if not nest.ordered]
+    assert len(arrays) >= 3
+    assert all(nest.extents[1] > 60 for nest in arrays)
+    alone = sum(len(part) for part in parts if isinstance(part, Scalars))
+    assert alone < 0.05 * len(unit_of(f).sequence.order)
+
+
+@pytest.mark.parametrize("steps", [1, 2, LEAST - 1, LEAST, LEAST + 1, LEAST + 2])
+def test_few_turns(steps: int, backend: str, in_order: None) -> None:
+    program = heat(steps, 70)
+    ps, loss = bound(program)
+    f = micrograd.compile(loss, parameters=ps, backend=backend)
+    value, gradient = f.value_and_grad(*program.arguments)
+    expected, theirs = eager_value_and_grad(loss, ps, *program.arguments)
+    assert_near(value, expected)
+    assert_near(gradient, theirs)
+
+
+def test_parts_of_turns_mean_what_eager_does(in_order: None) -> None:
+    program = heat(14, 70)
+    ps, loss = bound(program)
+    found = ran(loss, ps, *program.arguments)
+    expected, gradient = eager_value_and_grad(loss, ps, *program.arguments)
+    assert any(isinstance(part, TurnLoop) for part in found.built.program.sequence)
+    assert_near(found.loss, expected)
+    assert_near(found.gradient, gradient)
+
+
+def test_the_checker_finds_faults_of_turns(in_order: None) -> None:
+    program = heat(14, 70)
+    ps, loss = bound(program)
+    f = micrograd.compile(loss, parameters=ps, backend="numpy")
+    f.value_and_grad(*program.arguments)
+    found = unit_of(f).program
+    k, loop = next((k, p) for k, p in enumerate(found.sequence) if isinstance(p, TurnLoop))
+    array = next(j for j, nest in enumerate(loop.nests) if not nest.ordered)
+    nest = loop.nests[array]
+    first = nest.body[0]
+    own = replace(first, inputs=(replace(first.out, base=first.out.base - 1),), row="term")
+    wrong = [
+        (loop.nests[::-1], "not there yet"),
+        ((replace(nest, extents=(1, len(found.work))),), "beyond work"),
+        ((replace(nest, extents=(2, 3)),), "no turns"),
+        ((replace(nest, body=(own, *nest.body[1:])),), "not there yet|another index"),
+    ]
+    for nests, fault in wrong:
+        with pytest.raises(verify.ProgramError, match=fault):
+            verify.check(changed(found, k, nests=nests))
 
 
 def test_loops_are_found() -> None:

@@ -7,9 +7,8 @@ as in causal attention, stay one group; such a group is ragged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ Hashes = NDArray[np.uint64]
 
 FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
 FEW_MEMBERS = 4  # of a group on average: fewer are no arrays
-NARROW = 6  # nodes of a level on average: fewer are no groups that are arrays
+NARROW = 48  # uses of a level on average: fewer are no groups that are arrays
 MOST_GROUPS = 20_000
 
 KEPT = ("kind", "row", "static", "value", "stop", "reduced", "origin")
@@ -107,27 +106,40 @@ class NoArrays(Exception):  # noqa: N818  (a finding)
     """A graph whose groups have so few members that they are no arrays."""
 
 
+class Otherwise(Protocol):
+    """The other way to compute a graph: in the order of its program."""
+
+    def is_narrow(self) -> bool:
+        """Whether there are many levels that use little; asked before many narrow ones."""
+        ...
+
+    def has_turns(self) -> bool:
+        """Whether most of it repeats itself, as arrays; asked of many levels."""
+        ...
+
+
 def schedule(
     g: Graph,
     home: Ids,
     lanes: Mask,
     pinned: Mask | Ids,
-    narrow: Callable[[], bool] | None = None,
+    otherwise: Otherwise | None = None,
 ) -> tuple[list[Group], Ids]:
     """Groups in the order in which they can be computed, and the group of each node.
 
     `home` is 0 for a leaf that has no place yet, and else tells where it is: leaves of different
     homes are in different groups. `pinned` nodes are kept apart from others, those of different
-    numbers also from each other. With `narrow`, NoArrays is raised as soon as there seem to be
-    none; it is asked where levels are narrow.
+    numbers also from each other. NoArrays is raised as soon as there seem to be none, if the graph
+    may be computed otherwise.
     """
 
     def go_on() -> None:
-        if narrow and narrow():
+        if otherwise and otherwise.is_narrow():
             raise NoArrays
 
     level = levels(g, go_on)
-    found = _Widths(level, g.kind) if narrow else None
+    uses = len(g.node) + int((g.args >= 0).sum())
+    found = _Widths(level, g.kind, uses, otherwise) if otherwise else None
     groups = _Groups(g, level, lanes)
     for kind in (PARAMETER, INPUT, CONSTANT):
         for where in distinct(home[g.kind == kind]).tolist():
@@ -157,10 +169,13 @@ def schedule(
 class _Widths:
     """Whether groups are arrays, some levels at a time."""
 
-    def __init__(self, level: NDArray[np.int32], kind: NDArray[np.int8]) -> None:
+    def __init__(
+        self, level: NDArray[np.int32], kind: NDArray[np.int8], uses: int, otherwise: Otherwise
+    ) -> None:
         self._until = np.cumsum(np.bincount(level[kind > CONSTANT]))  # nodes, up to each level
         self._depth, self._groups = 0, FEW_GROUPS // 2  # where it was looked at last
-        if len(self._until) > FEW_GROUPS and self._until[-1] < NARROW * len(self._until):
+        count = len(self._until)
+        if count > FEW_GROUPS and (uses < NARROW * count or otherwise.has_turns()):
             raise NoArrays
 
     def check(self, depth: int, groups: int) -> None:

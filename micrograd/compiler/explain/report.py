@@ -13,6 +13,7 @@ from micrograd.compiler.explain.recurring import Repeated, folded
 from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import Nest, Program
+from micrograd.compiler.nest.sequence import TurnLoop
 from micrograd.compiler.nest.spans import listed
 from micrograd.compiler.passes import STEP, UpdateCompilation
 from micrograd.compiler.runner import Runner
@@ -57,7 +58,7 @@ class Report(Mapping[str, Any]):
             kernels=len(nests),
             gathers=sum(bool(listed(nest)) and nest.starts is None for nest in nests),
             ragged=sum(nest.starts is not None for nest in nests),
-            loops=sum(isinstance(part, Nest) for part in unit.program.sequence),
+            loops=sum(isinstance(part, Nest | TurnLoop) for part in unit.program.sequence),
             trace_ms=traced.milliseconds,
             passes_ms=sum(passes.values()),
             backend_ms=backend_ms,

@@ -15,6 +15,7 @@ from micrograd.compiler.explain.variables import variables
 from micrograd.compiler.passes import Compilation
 from micrograd.compiler.sequential.loops import Rolled
 from micrograd.compiler.sequential.sequence import InSequence
+from micrograd.compiler.sequential.turns import TurnRun
 from micrograd.compiler.trace.recording import CONSTANTS, DETACHED, INPUTS, PARAMETERS, Recording
 from micrograd.compiler.trace.traced import Traced
 from micrograd.ops import ATOM, OPS
@@ -29,19 +30,25 @@ def in_words(
     """What runs, in the order in which it does."""
     sequence = unit.sequence
     assert sequence is not None
-    inside = sum(loop.period * loop.turns for loop in sequence.loops)
+    turns = sum(run.period * run.count for run in sequence.turns)
+    inside = turns + sum(loop.period * loop.turns for loop in sequence.loops)
     alone = len(sequence.order) - inside
+    arrays = sum(run.in_arrays for run in sequence.turns)
+    kinds = "" if arrays else ": there are no arrays in them"
+    among = f", {arrays:,} of which are in arrays" if arrays else ""
+    count = len(sequence.loops) + len(sequence.turns)
     lines = [
-        f"{report.nodes:,} scalar operations, one after the other: there are no arrays in them",
-        f"-> {len(sequence.loops):,} loops, of {inside:,} operations and derivatives, and "
+        f"{report.nodes:,} scalar operations, one after the other{kinds}",
+        f"-> {count:,} loops, of {inside:,} operations and derivatives{among}, and "
         f"{alone:,} that are in no loop ({report.backend})",
         "",
     ]
     text = _Text(traced.recording, unit, given, variables(fn, traced))
-    said = [(loop.turns, text.loop(sequence, loop)) for loop in sequence.loops]
-    runs = [list(run) for _, run in groupby(said, lambda loop: loop[1])]
+    found = [(loop.start, loop.turns, text.loop(sequence, loop)) for loop in sequence.loops]
+    found += [(run.start, run.count, text.turns(sequence, run)) for run in sequence.turns]
+    runs = [list(run) for _, run in groupby(sorted(found), lambda loop: loop[2])]
     for run in runs[:MOST_LOOPS]:
-        lines += _headed([turns for turns, _ in run], run[0][1])
+        lines += _headed([turns for _, turns, _ in run], run[0][2])
     if len(runs) > MOST_LOOPS:
         lines.append(f"  … and {sum(map(len, runs[MOST_LOOPS:])):,} more loops")
     times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
@@ -73,15 +80,30 @@ class _Text:
         self._uses = np.bincount(_operands(r)[_operands(r) >= 0], minlength=len(r))
         self._first = self._end = self._period = 0  # operations of the turn that is written
 
+    def turns(self, sequence: InSequence, run: TurnRun) -> list[str]:
+        """Turns as loops within a loop."""
+        origin = sequence.graph.origin[sequence.order[run.start : run.start + run.period]]
+        if (origin < 0).any():
+            return [f"back{self._derivatives(origin)}"]
+        lines, rest = [], run.period
+        for loop in run.inner:
+            inner = Rolled(run.start + loop.start, loop.period, loop.turns)
+            lines += [f"for {loop.turns:,} steps:",
+                      *(f"    {line}" for line in self.loop(sequence, inner))]  # fmt: skip
+            rest -= loop.period * loop.turns
+        return [*lines, *([f"… and {rest:,} more operations"] if rest else [])]
+
+    def _derivatives(self, origin: Ids) -> str:
+        of = [f"∂{name}" for name in self._carried(-2 - origin[origin < -1])]
+        return f": {', '.join(of)}" if of else ""
+
     def loop(self, sequence: InSequence, loop: Rolled) -> list[str]:
         """A loop as a program would have it; on the way back, what it adds up."""
         nodes = sequence.order[loop.start : loop.end].reshape(loop.turns, loop.period)
         origin = sequence.graph.origin[nodes]
         if (origin[1] < 0).any():
-            of = [f"∂{name}" for name in self._carried(-2 - origin[1][origin[1] < -1])]
             sums = f"; {len(loop.sums)} sums are added up" if loop.sums else ""
-            back = f": {', '.join(of)}" if of else ""
-            return [f"back{back}{sums}"]
+            return [f"back{self._derivatives(origin[1])}{sums}"]
         ends = origin.max(1)
         self._first, self._end = int(ends[0]) + 1, int(ends[1]) + 1
         self._period = self._end - self._first

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from micrograd.compiler.nest.ir import Affine, Nest, Shape
 from micrograd.compiler.nest.spans import reads, writes
 
 
-def mapped(nest: Nest, extents: Shape, change: Callable[[Affine], Affine]) -> Nest:
+def mapped(nest: Nest, extents: Shape, change: Callable[[Any], Any]) -> Nest:
     """The nest over other extents, each of its operands changed."""
     body = tuple(
         replace(s, out=change(s.out), inputs=tuple(map(change, s.inputs))) for s in nest.body

@@ -54,6 +54,18 @@ class Scalars:
             self.u[i:j], self.v[i:j], self.c[i:j],
         )  # fmt: skip
 
+    def at(self, places: Ids) -> Scalars:
+        """The same with other places for the addresses; those beyond stay where they are."""
+
+        def moved(x: Ids) -> Ids:
+            known = (x >= 0) & (x < len(places))
+            return np.where(known, places[np.where(known, x, 0)], x)
+
+        return Scalars(
+            moved(self.out), self.row, self.static, moved(self.args), self.first,
+            moved(self.u), moved(self.v), self.c,
+        )  # fmt: skip
+
     @staticmethod
     def joined(parts: Sequence[Scalars]) -> Scalars:
         """The statements of all parts."""
@@ -70,7 +82,48 @@ class Scalars:
         return f"{len(self):,} scalar statements"
 
 
-Part = Scalars | Nest
+@dataclass(frozen=True, slots=True, eq=False)
+class TurnLoop:
+    """Nests that run `count` times, one turn after the other.
+
+    They are for turn 0; their first axis, of extent 1, is that of the turns: in turn k each
+    operand begins k times its stride further on, and what is listed k times the step of its space.
+    Each has one more axis; those that are not ordered are arrays.
+    """
+
+    count: int
+    nests: tuple[Nest, ...]
+
+    def __str__(self) -> str:
+        lines = "\n".join(map(str, self.nests)).splitlines()
+        return "\n".join([f"for {self.count} turns:", *(f"    {line}" for line in lines)])
+
+
+Part = Scalars | Nest | TurnLoop
+
+
+def written(part: Part) -> Iterator[Ids]:
+    """The addresses that a part writes."""
+    if isinstance(part, Scalars):
+        yield part.out
+        return
+    for nest in part.nests if isinstance(part, TurnLoop) else (part,):
+        count = part.count if isinstance(part, TurnLoop) else nest.extents[0]
+        for s in nest.body:
+            yield addresses(s.out, (count, *nest.extents[1:]))
+
+
+def addresses(x: Affine | Listed, extents: tuple[int, ...]) -> Ids:
+    """What an operand is at each index; what is listed, of the last axis."""
+    if isinstance(x, Listed):
+        turns = x.space.step * np.arange(extents[0] if len(extents) > 1 else 1)
+        return np.asarray((turns[:, None] + x.index[None, :]).reshape(extents))
+    found = np.full(extents, x.base)
+    for axis, stride in enumerate(x.strides):
+        shape = [1] * len(extents)
+        shape[axis] = -1
+        found += stride * np.arange(extents[axis]).reshape(shape)
+    return found
 
 
 # ---- what is promised ----------------------------------------------------------------------------
@@ -82,11 +135,65 @@ def faults(parts: tuple[Part, ...], size: int, known: NDArray[np.bool_]) -> Iter
     `known` says which of the `size` numbers of work are there before it runs; it is changed.
     """
     for place, part in enumerate(parts):
-        if isinstance(part, Nest):
+        if isinstance(part, Scalars):
+            found = _scalar_faults(part, size, known)
+        elif isinstance(part, TurnLoop):
+            found = _turn_faults(part, size, known)
+        elif part.ordered:
             found = _loop_faults(part, size, known)
         else:
-            found = _scalar_faults(part, size, known)
+            found = _array_faults(part, size, known)
         yield from (f"part {place}: {fault}" for fault in found)
+
+
+def _turn_faults(loop: TurnLoop, size: int, known: NDArray[np.bool_]) -> Iterator[str]:
+    shapes = {nest.extents[:1] for nest in loop.nests} | {(len(n.extents),) for n in loop.nests}
+    if shapes != {(1,), (2,)} or loop.count < 1:
+        yield f"no turns: {loop}"
+        return
+    longest = max(nest.extents[1] for nest in loop.nests)
+    most = max(len(nest.body) for nest in loop.nests)
+    end = loop.count * len(loop.nests) * longest * most
+    time = np.where(known, -1, end)
+    stamped = []
+    for j, nest in enumerate(loop.nests):
+        extents = loop.count, nest.extents[1]
+        turn, index = np.indices(extents)
+        when = ((turn * len(loop.nests) + j) * longest + index) * most
+        stamped.append((nest, extents, when))
+        for k, s in enumerate(nest.body):
+            at = addresses(s.out, extents)
+            if at.min() < 0 or at.max() >= size:
+                yield f"writes beyond work: {s}"
+                return
+            np.minimum.at(time, at.ravel(), (when + k).ravel())
+    for nest, extents, when in stamped:
+        for k, s in enumerate(nest.body):
+            for x in s.inputs:
+                at = addresses(x, extents)
+                if at.min() < 0 or at.max() >= size:
+                    yield f"reads beyond work: {s}"
+                elif (time[at] >= when + k).any():
+                    yield f"reads what is not there yet: {s}"
+    known |= time < end
+
+
+def _array_faults(nest: Nest, size: int, known: NDArray[np.bool_]) -> Iterator[str]:
+    made: set[Affine] = set()
+    for s in nest.body:
+        for x in (*s.inputs, *([s.out] if s.accumulate else [])):
+            at = addresses(x, nest.extents)
+            if at.min() < 0 or at.max() >= size:
+                yield f"reads beyond work: {s}"
+            elif x not in made and not known[at].all():
+                yield f"reads what is not there yet: {s}"
+        made.add(s.out)
+    for s in nest.body:
+        at = addresses(s.out, nest.extents)
+        if at.min() < 0 or at.max() >= size:
+            yield f"writes beyond work: {s}"
+            return
+        known[at] = True
 
 
 def _scalar_faults(part: Scalars, size: int, known: NDArray[np.bool_]) -> Iterator[str]:
@@ -131,18 +238,18 @@ def _loop_faults(nest: Nest, size: int, known: NDArray[np.bool_]) -> Iterator[st
     index = np.arange(count)
     time = np.where(known, -1, count * body)
     for k, s in enumerate(nest.body):
-        at = _addresses(s.out, index)
+        at = addresses(s.out, nest.extents)
         if at.min() < 0 or at.max() >= size:
             yield f"writes beyond work: {s}"
             return
         time[at] = np.minimum(time[at], index * body + k)
     for k, s in enumerate(nest.body):
         yield from _statement_faults(s, nest, size)
-        reads = [(_addresses(x, index), index) for x in s.inputs if s.starts is None]
+        reads = [(addresses(x, nest.extents), index) for x in s.inputs if s.starts is None]
         if s.starts is not None:
             reads = [(x.index, np.repeat(index, np.diff(s.starts))) for x in s.inputs]
         if s.accumulate:
-            reads.append((_addresses(s.out, index), index))
+            reads.append((addresses(s.out, nest.extents), index))
         for at, when in reads:
             if len(at) and (at.min() < 0 or at.max() >= size):
                 yield f"reads beyond work: {s}"
@@ -168,12 +275,6 @@ def _statement_faults(s: Statement, nest: Nest, size: int) -> Iterator[str]:
         yield f"sums of {len(s.starts) - 1} for {nest.extents[0]}"
     elif s.starts is not None and ((n := np.diff(s.starts)).min() < 1 or (n % TOGETHER).any()):
         yield "sums of nothing, or of what is not padded"
-
-
-def _addresses(x: Affine | Listed, index: Ids) -> Ids:
-    if isinstance(x, Listed):
-        return x.index[index]
-    return x.base + x.strides[0] * index
 
 
 def largest_of(out: Affine, inputs: list[Affine | Listed]) -> list[Statement]:

@@ -50,6 +50,9 @@ def check(program: Program) -> None:
     if program.sequence:
         for fault in sequence.faults(program.sequence, len(program.work), _known(program)):
             raise ProgramError(f"sequence: {fault}")
+        for place, nest in enumerate(_arrays_of(program)):
+            for fault in _faults(nest, sizes, updates=False):
+                raise ProgramError(f"sequence: array {place}: {fault}, in\n{nest}")
     for base, length in program.read_after:
         if base < 0 or length < 0 or base + length > len(program.work):
             raise ProgramError(f"range ({base}, {length}) is not within work")
@@ -97,14 +100,20 @@ def _unrolled(program: Program, start: int, end: int) -> Iterator[Nest]:
         yield nest
 
 
+def _arrays_of(program: Program) -> Iterator[Nest]:
+    """The nests of a sequence that are not ordered, as they are in a first turn."""
+    for part in program.sequence:
+        if isinstance(part, sequence.TurnLoop):
+            yield from (in_block(nest, 0) for nest in part.nests if not nest.ordered)
+        elif isinstance(part, Nest) and not part.ordered:
+            yield part
+
+
 def _known(program: Program) -> NDArray[np.bool_]:
     """Which numbers of work are there before the sequence: those that it does not write."""
     known = np.ones(len(program.work), bool)
     for part in program.sequence:
-        written = [part.out] if isinstance(part, sequence.Scalars) else [
-            s.out.base + s.out.strides[0] * np.arange(part.extents[0]) for s in part.body
-        ]  # fmt: skip
-        for at in written:
+        for at in sequence.written(part):
             known[at[(at >= 0) & (at < len(known))]] = False
     return known
 

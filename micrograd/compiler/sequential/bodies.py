@@ -21,19 +21,21 @@ def nest_of(part: Scalars, loop: Rolled, same: Ids, kept: Mask) -> Nest:
         for j in range(loop.period):
             body += _unequal(part, loop, j, bool(kept[j]))
     else:
-        body = _even_body(part, loop, same, kept)
+        own = part.out[loop.start : loop.start + loop.period].tolist()
+        outs = [Affine(WORK, base, (loop.period,)) for base in own]
+        body = even_body(part, loop, operands(columns(part, loop, same)), outs, kept)
     return Nest((loop.turns,), (*body, *loop.sums), ordered=True)
 
 
-def _even_body(part: Scalars, loop: Rolled, same: Ids, kept: Mask) -> list[Statement]:
-    found = columns(part, loop, same)
+def even_body(
+    part: Scalars, loop: Rolled, read: list[LoopOperand], outs: list[Affine], kept: Mask
+) -> list[Statement]:
+    """The statements of a loop that reads this: factors of all terms, then arguments of rows."""
     i = int(part.first[loop.start])
     width = int(part.first[loop.start + loop.period]) - i
-    read = operands(found)
     body: list[Statement] = []
-    for j in range(loop.period):
-        n = loop.start + j
-        out, keep = Affine(WORK, int(part.out[n]), (loop.period,)), bool(kept[j])
+    for j, out in enumerate(outs):
+        n, keep = loop.start + j, bool(kept[j])
         row = int(part.row[n])
         if row >= 0:
             arity = OPS[ROWS[row]].arity

@@ -83,15 +83,23 @@ def _pieces(part: Scalars, run: Repetition, ragged: bool, same: Ids) -> Iterator
 
 
 def columns(part: Scalars, loop: Rolled, same: Ids) -> Ids:
-    """The operands, a row a turn: factors u of all terms, factors v, arguments of rows."""
+    """The operands, a row a turn: factors u of all terms, factors v, arguments of rows.
+
+    Of equal constants in all turns it is the first one.
+    """
+    found = plain_columns(part, loop)
+    equal = np.where(found >= 0, same[found], NONE)
+    constant = (equal == equal[:1]).all(0)
+    return np.where(constant, equal, found)
+
+
+def plain_columns(part: Scalars, loop: Rolled) -> Ids:
+    """The same, of constants as they are."""
     a, turns = loop.start, loop.turns
     i, width = part.first[a], part.first[a + loop.period] - part.first[a]
     of_terms = [x[i : i + width * turns].reshape(turns, width) for x in (part.u, part.v)]
     args = part.args[a : a + loop.period * turns].reshape(turns, 3 * loop.period)
-    found = np.concatenate([*of_terms, args], axis=1)
-    equal = np.where(found >= 0, same[found], NONE)
-    constant = (equal == equal[:1]).all(0)
-    return np.where(constant, equal, found)
+    return np.concatenate([*of_terms, args], axis=1)
 
 
 def operands(found: Ids) -> list[LoopOperand]:

@@ -17,7 +17,7 @@ from micrograd.errors import CompileError
 LATER = np.iinfo(np.int64).max
 BACK = 1 << 48  # ranks of adjoints are not much less
 DEEP = 128  # levels: it does not pay to ask about fewer
-NARROW = 4  # nodes of a level on average: fewer are no arrays
+NARROW = 32  # uses of a level on average: fewer are no arrays
 MOST_ROUNDS = 16  # of what is worked out for what is worked out besides, and so on
 
 
@@ -36,7 +36,7 @@ def ranks(size: int, nodes: Ids, differentiated: Ids, free: Ids) -> Ids:
 
 
 def is_narrow(g: Graph, rank: Ids, leaf: Mask) -> bool:
-    """Whether there are many levels of the program itself, without adjoints, of few nodes each."""
+    """Whether there are many levels of the program itself, without adjoints, that use little."""
     forward = (rank >= 0) & (rank < BACK // 2) & ~leaf
     users, used = edges(g)
     inner = forward[users] & forward[used]
@@ -46,7 +46,7 @@ def is_narrow(g: Graph, rank: Ids, leaf: Mask) -> bool:
     for n in np.flatnonzero(forward).tolist():  # in the order in which they were recorded
         level[n] = 1 + max([level[m] for m in uses[start[n] : start[n + 1]]], default=0)
     deepest = max(level, default=0)
-    return deepest > DEEP and int(forward.sum()) < NARROW * deepest
+    return deepest > DEEP and len(uses) < NARROW * deepest
 
 
 def program_order(g: Graph, rank: Ids, leaf: Mask) -> Ids:

@@ -19,6 +19,7 @@ LEAST = 8  # turns of a loop: fewer do not pay for making it
 MOST_PERIOD = 128  # statements of a body: more are no faster, and take LLVM longer
 GRAM = 4  # statements in a row whose repetition says what periods there may be
 CANDIDATES = 40
+LONG_CANDIDATES = 6
 
 Signatures = NDArray[np.uint64]
 Repetition = tuple[int, int, int]  # the first statement, the period, how many turns
@@ -43,12 +44,45 @@ def sets(part: Scalars) -> Signatures:
     return mixed(_of_rows(part) + _summed(part, classes))
 
 
+def per_turn(step: Scalars) -> Signatures:
+    """Of each statement of a turn by how much its operands move from turn to turn."""
+    number = np.arange(len(step.u)) - step.first[step.owner]
+    moves = mixed(mixed(step.u) + mixed(step.v) * np.uint64(3) + mixed(number))
+    args = mixed(step.args)
+    of_args = args[:, 0] + np.uint64(3) * args[:, 1] + np.uint64(5) * args[:, 2]
+    return mixed(_summed(step, moves) + of_args)
+
+
 def repeats(given: NDArray[Any], free: Mask) -> list[Repetition]:
     """Runs of free statements that repeat, those that cover most first chosen; in order."""
-    found: list[Repetition] = []
+    signs = _different(given, free)
+    distances, times = _distances(signs)
+    possible = distances <= MOST_PERIOD
+    distances, times = distances[possible], times[possible]
+    often = np.argsort(-times, kind="stable")[:CANDIDATES]
+    return _runs(signs, sorted(distances[often].tolist()), free)
+
+
+def long_repeats(given: NDArray[Any], free: Mask) -> list[Repetition]:
+    """The same for periods that are longer: those of which single statements tell."""
+    signs = _different(given, free)
+    distances, times = _distances(signs)
+    possible = (distances > MOST_PERIOD) & (times >= LEAST - 1)
+    distances, times = distances[possible], times[possible]
+    most = np.argsort(-times * distances, kind="stable")[:LONG_CANDIDATES]
+    return _runs(signs, sorted(distances[most].tolist()), free)
+
+
+def _different(given: NDArray[Any], free: Mask) -> Signatures:
+    """The signatures; what is not free is like nothing else."""
     different = mixed(np.arange(len(given)) + (1 << 50))
     signs: Signatures = np.where(free, given.astype(np.uint64), different)
-    for period in _periods(signs):
+    return signs
+
+
+def _runs(signs: Signatures, periods: list[int], free: Mask) -> list[Repetition]:
+    found: list[Repetition] = []
+    for period in periods:
         same = np.concatenate([[False], signs[period:] == signs[:-period], [False]])
         cuts = np.flatnonzero(np.diff(same.view(np.int8)))
         for start, end in zip(cuts[::2].tolist(), cuts[1::2].tolist(), strict=True):
@@ -62,19 +96,17 @@ def repeats(given: NDArray[Any], free: Mask) -> list[Repetition]:
     return sorted(chosen)
 
 
-def _periods(signs: Signatures) -> list[int]:
-    """Distances of equal statements in a row, the most frequent ones."""
+def _distances(signs: Signatures) -> tuple[Ids, Ids]:
+    """Distances of equal statements in a row, and how often there are these."""
     if len(signs) <= GRAM:
-        return []
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     grams = signs[: len(signs) - GRAM + 1].copy()
     for k in range(1, GRAM):
         grams = mixed(grams + signs[k : len(grams) + k] * np.uint64(2 * k + 1))
     order = np.argsort(grams, kind="stable")
     same = grams[order][1:] == grams[order][:-1]
     distances, times = np.unique(np.diff(order)[same], return_counts=True)
-    possible = distances <= MOST_PERIOD
-    distances, times = distances[possible], times[possible]
-    return sorted(distances[np.argsort(-times, kind="stable")[:CANDIDATES]].tolist())
+    return distances, times
 
 
 def _of_rows(part: Scalars) -> Signatures:

@@ -8,18 +8,26 @@ import numpy as np
 
 from micrograd.compiler.arrays.layout import ALIGN, Layout
 from micrograd.compiler.arrays.schedule import Group
-from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.codes import NONE, Ids, Mask
 from micrograd.compiler.graph.graph import CONSTANT, Graph
 from micrograd.compiler.nest.ir import Range
 from micrograd.compiler.nest.sequence import TOTAL, Part, Scalars
 from micrograd.compiler.sequential.bodies import nest_of
 from micrograd.compiler.sequential.loops import Rolled, TurnOf, find_loops
 from micrograd.compiler.sequential.needed import needed
-from micrograd.compiler.sequential.order import program_order
 from micrograd.compiler.sequential.places import lay_out_in_order
 from micrograd.compiler.sequential.repeats import forms, sets
 from micrograd.compiler.sequential.scalars import scalars_of
-from micrograd.compiler.sequential.sums import LONG, add_up, is_added_up, long_sums
+from micrograd.compiler.sequential.sums import LONG, add_up, is_added_up, long_sums, with_sums
+from micrograd.compiler.sequential.totals import totals
+from micrograd.compiler.sequential.turns import (
+    TurnRun,
+    find_turns,
+    left_over,
+    lie_in_rows,
+    loop_of,
+    with_loops,
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -30,82 +38,118 @@ class InSequence:
     order: Ids
     pins: Ids  # where the adjoints of parameters must be
     roots: Ids  # nodes that are read when all has run
+    groups: list[Group] = field(init=False)  # leaves by kind
     layout: Layout = field(init=False)
     loops: list[Rolled] = field(default_factory=list)
+    turns: list[TurnRun] = field(default_factory=list)
     leaves: Range = (0, 0)  # in work
     parts: tuple[Part, ...] = ()
+    _whole: Scalars = field(init=False)
+    _same: Ids = field(init=False)  # of each address the first equal constant
+    _first: int = 0  # the address of the first statement
+    _moved: Mask = field(init=False)  # statements whose results lie in rows
+    _regions: list[TurnRun] = field(default_factory=list)  # as they were when rows were made
 
-    def lay_out(self, top: int) -> tuple[list[Group], Layout]:
-        """Places from `top` on, for leaves and what is computed; and the parts."""
+    def place(self, top: int) -> None:
+        """Give places from `top` on to leaves and to what is computed; find turns."""
         g = self.graph
-        groups, self.layout = lay_out_in_order(g, self.order, top)
+        self.groups, self.layout = lay_out_in_order(g, self.order, top)
         address = self.layout.address
-        first = int(address[self.order[0]]) if len(self.order) else self.layout.top
-        self.leaves = top, first - top
-        same = _equal_constants(g, address, self.layout.top)
-        whole = scalars_of(g, self.order, address)
-        self.loops = _loops(whole, first, same)
+        self._first = int(address[self.order[0]]) if len(self.order) else self.layout.top
+        self.leaves = top, self._first - top
+        self._same = _equal_constants(g, address, self.layout.top)
+        self._whole = scalars_of(g, self.order, address)
+        self._find_turns()
+
+    @property
+    def in_arrays(self) -> float:
+        """The part of what is computed that is in arrays, in turns."""
+        return sum(turns.in_arrays for turns in self.turns) / max(len(self.order), 1)
+
+    def build(self) -> None:
+        """The parts; what they need besides has places after all others."""
+        g, address, first, whole = self.graph, self.layout.address, self._first, self._whole
+        long = np.array([n for n in long_sums(whole) if not self._moved[n]], np.int64)
+        added, done = totals(whole, first, self._regions, long, self.layout.top)
+        cells = np.concatenate([x.sums for x in added]).tolist() if added else []
+        whole = with_sums(whole, done, [(n, self.layout.top + k) for k, n in enumerate(cells)])
+        self.layout.top += -(-len(cells) // ALIGN) * ALIGN
+        same = np.append(self._same, np.arange(len(self._same), self.layout.top))
+        self.loops = _loops(whole, first, same, self._moved)
         turns, done, rest = add_up(whole, first, self.loops, self.layout.top)
         sums = sum(len(loop.sums) for loop in self.loops)
         roots = np.concatenate([self.roots, np.flatnonzero(self.pins >= 0)])
         roots = address[roots[g.kind[roots] > CONSTANT]] - first
         kept = needed(whole, first, self.loops, turns, same, done, roots)
-        nests = [nest_of(whole, x, same, k) for x, k in zip(self.loops, kept, strict=True)]
-        moved = self._pinned(rest, turns, first)
+        nests: list[tuple[int, int, Part]] = [
+            (x.start, x.end, nest_of(whole, x, same, k))
+            for x, k in zip(self.loops, kept, strict=True)
+        ]
+        nests += [(x.start, x.end, loop_of(x)) for x in self.turns]
+        nests += left_over(whole, self._moved, self.turns)
+        nests += [(x.after, x.after, x.nest) for x in added]
+        moved = self._pinned(rest, turns)
         zeros = self.layout.top + np.arange(sums)
         parts: list[Part] = [copies(zeros, np.full(sums, NONE), 0.0)] if sums else []
         at = 0
-        for loop, nest in zip(self.loops, nests, strict=True):
-            parts += [moved.part(at, loop.start)] if loop.start > at else []
+        for start, end, nest in sorted(nests, key=lambda x: x[:2]):
+            parts += [moved.part(at, start)] if start > at else []
             parts.append(nest)
-            at = loop.end
+            at = end
         parts += [moved.part(at, len(moved))] if len(moved) > at else []
         pinned = np.flatnonzero(self.pins >= 0)
         left = pinned[address[pinned] != self.pins[pinned]]
         parts += [copies(self.pins[left], address[left])] if len(left) else []
         self.parts = tuple(parts)
         self.layout.top += -(-sums // ALIGN) * ALIGN
-        return groups, self.layout
 
-    def _pinned(self, rest: Scalars, turns: TurnOf, first: int) -> Scalars:
+    def _find_turns(self) -> None:
+        """Find turns, and let what they make lie in rows."""
+        whole, first = self._whole, self._first
+        self._moved = np.zeros(len(whole), bool)
+        found = find_turns(whole, first, self._same, np.diff(whole.first) <= LONG)
+        while found:
+            places = lie_in_rows(found, first, self.layout.top)
+            moved = whole.at(places)
+            self.turns = with_loops(found, moved, self._same)
+            if len(self.turns) == len(found):
+                address = self.layout.address
+                address[address >= 0] = places[address[address >= 0]]
+                for turns in found:
+                    self._moved[turns.start : turns.end] = True
+                self._whole, self._regions = moved, found
+                return
+            starts = [turns.start for turns in self.turns]
+            found = [x for x in found if any(x.start <= at < x.end for at in starts)]
+        self.turns = []
+
+    def _pinned(self, rest: Scalars, turns: TurnOf) -> Scalars:
         """The statements, with what is pinned and in no loop where it must be."""
         address = self.layout.address
         pinned = np.flatnonzero(self.pins >= 0)
-        at = address[pinned] - first
+        at = address[pinned] - self._first
         pinned, at = pinned[at >= 0], at[at >= 0]
-        free = turns.loop[at] < 0
-        pinned, at = pinned[free], at[free]
+        free = (turns.loop[at] < 0) & ~self._moved[at]
+        pinned = pinned[free]
         to = np.arange(self.layout.top)
         to[address[pinned]] = self.pins[pinned]
         address[pinned] = self.pins[pinned]
-
-        def moved(x: Ids) -> Ids:
-            return np.where((x >= 0) & (x < len(to)), to[np.minimum(x, len(to) - 1)], x)
-
-        return Scalars(
-            moved(rest.out), rest.row, rest.static, moved(rest.args), rest.first,
-            moved(rest.u), moved(rest.v), rest.c,
-        )  # fmt: skip
+        return rest.at(to)
 
 
-def _loops(part: Scalars, base: int, same: Ids) -> list[Rolled]:
-    """The loops of a list of statements, in order.
+def _loops(part: Scalars, base: int, same: Ids, moved: Mask) -> list[Rolled]:
+    """The loops of a list of statements, in order, none of what has moved.
 
     Long sums are in none at first: those of what loops make are added up there.
     """
-    long = np.diff(part.first) > LONG
-    free = ~long
+    long = (np.diff(part.first) > LONG) & ~moved
+    free = ~long & ~moved
     loops = find_loops(part, forms(part), free, same, ragged=False)
     free |= long
     turns = TurnOf.of(loops, len(part))
     free[[n for n in long_sums(part) if is_added_up(part, base, loops, turns, n)]] = False
     loops += find_loops(part, sets(part), free, same, ragged=True)
     return sorted(loops, key=lambda loop: loop.start)
-
-
-def in_sequence(g: Graph, rank: Ids, pins: Ids, roots: Ids) -> InSequence:
-    """The graph in the order of the program."""
-    return InSequence(g, program_order(g, rank, g.kind <= CONSTANT), pins, roots)
 
 
 def copies(to: Ids, source: Ids, c: float = 1.0) -> Scalars:

@@ -41,7 +41,7 @@ def add_up(
             done[terms] = True
             added.append((n, free))
             free += 1
-    return turns, done, _with_sums(part, done, added)
+    return turns, done, with_sums(part, done, added)
 
 
 def long_sums(part: Scalars) -> list[int]:
@@ -82,8 +82,9 @@ def _classes(part: Scalars, base: int, turns: TurnOf, n: int) -> Iterator[tuple[
     """(loop, terms in the order of turns): those alike of a sum, one for each turn in a row."""
     t = np.arange(part.first[n], part.first[n + 1])
     last, other = _factors(part, t)
-    own = np.where(last >= base, last - base, 0)
-    inside = (last >= base) & (turns.loop[own] >= 0)
+    made = (last >= base) & (last < base + len(part))
+    own = np.where(made, last - base, 0)
+    inside = made & (turns.loop[own] >= 0)
     t, own, other = t[inside], own[inside], other[inside]
     known = np.where(other >= base, other - base, 0)
     sort = np.where(other < 0, -2, np.where(other < base, -1, turns.slot[known]))
@@ -99,7 +100,7 @@ def _classes(part: Scalars, base: int, turns: TurnOf, n: int) -> Iterator[tuple[
             yield int(turns.loop[own[terms[0]]]), t[terms]
 
 
-def _with_sums(part: Scalars, done: Mask, added: list[tuple[int, int]]) -> Scalars:
+def with_sums(part: Scalars, done: Mask, added: list[tuple[int, int]]) -> Scalars:
     """The statements with sums that were added up in place of the terms that are done."""
     if not added:
         return part

@@ -33,16 +33,17 @@ class LocalLoop:
     """
 
     body: tuple[Statement, ...]
-    bases: list[int]
+    bases: list[tuple[Space, int]]
     lists: list[Integers] = field(default_factory=list)
+    sources: list[Space] = field(default_factory=list)  # of what each list lists
     fixed: frozenset[Affine] = frozenset()  # what does not move, and is not written
 
     @property
     def parameters(self) -> str:
         """Of the function."""
         pointers = [f"ptr %p{k}" for k in range(len(self.bases))]
-        lists = [f"ptr %l{k}" for k in range(len(self.lists))]
-        return ", ".join(["ptr %numbers", *pointers, *lists, "i64 %turns"])
+        lists = [f"ptr %l{k}, ptr %n{k}" for k in range(len(self.lists))]
+        return ", ".join([*pointers, *lists, "i64 %turns"])
 
 
 def localised(nest: Nest) -> LocalLoop:
@@ -50,28 +51,33 @@ def localised(nest: Nest) -> LocalLoop:
 
     What is written has pointers of its own: so loops share a function wherever else they read.
     """
-    outs: dict[int, list[int]] = {s.out.strides[0]: [] for s in nest.body}
+    outs: dict[tuple[Space, int], list[int]] = {
+        (s.out.space, s.out.strides[0]): [] for s in nest.body
+    }
     for s in nest.body:
-        outs[s.out.strides[0]].append(s.out.base)
-    own = {step: range(min(bases) - step, max(bases) + 1) for step, bases in outs.items()}
-    lowest: dict[tuple[int, bool], int] = {}
+        outs[s.out.space, s.out.strides[0]].append(s.out.base)
+    own = {key: range(min(bases) - key[1], max(bases) + 1) for key, bases in outs.items()}
+    lowest: dict[tuple[Space, int, bool], int] = {}
     plain = [x for s in nest.body for x in (s.out, *s.inputs) if isinstance(x, Affine)]
 
-    def sort(x: Affine) -> tuple[int, bool]:
-        return x.strides[0], x.base in own.get(x.strides[0], ())
+    def sort(x: Affine) -> tuple[Space, int, bool]:
+        key = x.space, x.strides[0]
+        return *key, x.base in own.get(key, ())
 
     for x in plain:
         lowest[sort(x)] = min(x.base, lowest.get(sort(x), x.base))
     number = {key: k for k, key in enumerate(lowest)}
     lists: list[Integers] = []
+    sources: list[Space] = []
 
-    def noted(index: Integers) -> Space:
+    def noted(index: Integers, space: Space) -> Space:
         lists.append(index)
+        sources.append(space)
         return Space.of(SpaceRole.LOCAL, len(lists) - 1)
 
     def local(x: Affine | Listed) -> Affine:
         if isinstance(x, Listed):
-            return Affine(noted(x.index), 0, ())
+            return Affine(noted(x.index, x.space), 0, ())
         return Affine(
             Space.of(SpaceRole.LOCAL, number[sort(x)]), x.base - lowest[sort(x)], x.strides
         )
@@ -80,10 +86,11 @@ def localised(nest: Nest) -> LocalLoop:
     for s in nest.body:
         inputs = tuple(map(local, s.inputs))
         if s.starts is not None:
-            inputs = (*inputs, Affine(noted(s.starts), 0, ()))
+            inputs = (*inputs, Affine(noted(s.starts, s.out.space), 0, ()))
         body.append(replace(s, out=local(s.out), inputs=inputs, starts=None))
     fixed = frozenset(map(local, _unwritten(plain, nest)))
-    return LocalLoop(tuple(body), list(lowest.values()), lists, fixed)
+    bases = [(space, base) for (space, *_), base in lowest.items()]
+    return LocalLoop(tuple(body), bases, lists, sources, fixed)
 
 
 def _unwritten(found: list[Affine], nest: Nest) -> list[Affine]:
@@ -108,6 +115,7 @@ class _LoopText:
         self._m = ScalarInstructions(body)
         self._statements = list(zip(nest.body, local.body, strict=True))
         self._fixed = local.fixed
+        self._is_alone = nest.extents == (1,)  # one index: nothing is carried
         self._outs = {s.out: None for s in local.body}
         self._still: dict[Affine, str] = {}  # what does not move: loaded before
         self._values: dict[Affine, str] = {}  # of this turn
@@ -122,9 +130,9 @@ class _LoopText:
                 self._prepare(x)
         start = [*self._carried, *sums]
         loaded = [self._load(self._pointer(x.space), x) for x in start]
-        results = self._body.repeat("%turns", 1, loaded, lambda i, v: self._turn(i, start, v))
+        count = 1 if self._is_alone else "%turns"
+        self._body.repeat(count, 1, loaded, lambda i, v: self._turn(i, start, v))
         last = self._body.value("sub i64 %turns, 1")
-        del results
         for out in self._outs:
             if not out.strides[0]:
                 self._store(self._values[out], self._pointer(out.space), out)
@@ -138,6 +146,8 @@ class _LoopText:
     def _prepare(self, x: Affine) -> None:
         """Carry what the turn before made; load what does not move."""
         if not x.strides or x in self._outs or x in self._carried:
+            return
+        if self._is_alone:
             return
         (step,) = x.strides
         following = Affine(x.space, x.base + step, x.strides)
@@ -204,10 +214,12 @@ class _LoopText:
         following = body.value(f"load i64, ptr {body.moved(at, '1', 1, 'i64')}")
         room = body.value(f"sub i64 {following}, {first}")
         count = body.value(f"udiv exact i64 {room}, {TOGETHER}")
+        numbers = [x.space.number for x in local.inputs[:-1]]
         begin = [body.moved(x, first, 1, "i64") for x in lists]
 
         def step(k: str, carried: list[str]) -> list[str]:
-            at = [body.moved(x, k, TOGETHER, "i64") for x in begin]
+            at = [(n, body.moved(x, k, TOGETHER, "i64"))
+                  for n, x in zip(numbers, begin, strict=True)]  # fmt: skip
             return [self._with_listed(total, at, lane) for lane, total in enumerate(carried)]
 
         parts = body.repeat(count, 1, [body.constant(0.0, 1)] * TOGETHER, step)
@@ -217,8 +229,8 @@ class _LoopText:
             parts = [self._m.fadd(a, b) for a, b in pairs]
         return parts[0]
 
-    def _with_listed(self, total: str, lists: list[str], place: int) -> str:
-        factors = [self._listed(x, str(place)) for x in lists]
+    def _with_listed(self, total: str, lists: list[tuple[int, str]], place: int) -> str:
+        factors = [self._listed(n, x, str(place)) for n, x in lists]
         if len(factors) == 1:
             return self._m.fadd(total, factors[0])
         u, v = factors
@@ -230,15 +242,15 @@ class _LoopText:
         """A number of this turn: loaded once, unless it was made."""
         if x not in self._values:
             if not x.strides:
-                self._values[x] = self._listed(f"%l{x.space.number}", index)
+                self._values[x] = self._listed(x.space.number, f"%l{x.space.number}", index)
             else:
                 self._values[x] = self._load(self._place(x, index), x)
         return self._values[x]
 
-    def _listed(self, index: str, place: str) -> str:
+    def _listed(self, source: int, index: str, place: str) -> str:
         at = self._body.value(f"load i64, ptr {self._body.moved(index, place, 1, 'i64')}")
         number = self._body.precision.name
-        pointer = self._body.value(f"getelementptr {number}, ptr %numbers, i64 {at}")
+        pointer = self._body.value(f"getelementptr {number}, ptr %n{source}, i64 {at}")
         return self._body.value(f"load {number}, ptr {pointer}")
 
     def _place(self, x: Affine, index: str) -> str:

@@ -37,7 +37,7 @@ from micrograd.compiler.nest.ir import (
     SpaceRole,
     size_of,
 )
-from micrograd.compiler.nest.sequence import Part, Scalars
+from micrograd.compiler.nest.sequence import Part, Scalars, TurnLoop
 from micrograd.compiler.nest.spans import reads, writes
 
 Strides = tuple[tuple[int, ...], ...]
@@ -207,13 +207,27 @@ class _Calls:
         code = iter(encoder.words(scalars) if scalars else ())
         for part in parts:
             self._module.split()
+            if isinstance(part, TurnLoop):
+                self._turns(part)
+                continue
             if isinstance(part, Nest):
-                self._loop(part)
+                self._loop(part) if part.ordered else self.add(part)
                 continue
             words = next(code)
             padded = np.append(words, np.zeros(len(words) % 2, np.int32)).view(np.int64)
             self._module.interpret(self._module.integer_table(padded))
         self._module.add_interpreter(encoder.forms)
+
+    def _turns(self, loop: TurnLoop) -> None:
+        """Nests in every turn; what is a single index has its turns in spaces."""
+        self._module.begin_blocks()
+        for nest in loop.nests:
+            self._module.split()
+            if nest.ordered:
+                self._loop(_moving(nest))
+            else:
+                self._plain(nest, blocks=True)
+        self._module.end_blocks(loop.count)
 
     def _loop(self, nest: Nest) -> None:
         """An ordered nest; those that are alike share a function."""
@@ -221,8 +235,9 @@ class _Calls:
         key = ("ordered", local.body, len(local.lists), local.fixed)
         write = partial(ordered.emit, nest=nest, local=local)
         name = module.function(key, local.parameters, write)
-        pointers = [module.address(WORK), *(module.address(WORK, at) for at in local.bases)]
-        pointers += [module.integer_table(index) for index in local.lists]
+        pointers = [module.address(*base) for base in local.bases]
+        for index, source in zip(local.lists, local.sources, strict=True):
+            pointers += [module.integer_table(index), module.address(source)]
         module.call(name, *(f"ptr {p}" for p in pointers), f"i64 {nest.extents[0]}")
 
     def _plain(self, nest: Nest, blocks: bool) -> None:
@@ -295,13 +310,13 @@ class _Calls:
 
 def _moving(nest: Nest) -> Nest:
     """The nest without the axis of the blocks; spaces tell how far operands move along it."""
-    return mapped(
-        nest,
-        nest.extents[1:],
-        lambda x: Affine(
-            Space.of(x.space.role, x.space.number, x.strides[0]), x.base, x.strides[1:]
-        ),
-    )
+
+    def change(x: Affine | Listed) -> Affine | Listed:
+        if isinstance(x, Listed):  # its space has moved already
+            return x
+        return Affine(Space.of(x.space.role, x.space.number, x.strides[0]), x.base, x.strides[1:])
+
+    return mapped(nest, nest.extents[1:], change)
 
 
 def _localised(nest: Nest) -> tuple[Nest, list[tuple[Space, int]], Strides]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.codes import ROWS
-from micrograd.compiler.nest.ir import Affine, Nest, Statement
-from micrograd.compiler.nest.sequence import LARGEST, Part, Scalars
+from micrograd.compiler.nest.ir import INDICES, Affine, Nest, Statement
+from micrograd.compiler.nest.sequence import LARGEST, Part, Scalars, TurnLoop
 from micrograd.ops import LARGER, OPS
 
 MOST_WRITTEN_OUT = 6  # terms of a sum that has a function of its own
@@ -22,7 +23,7 @@ RunsPart = Callable[[Cells], None]
 
 def runner(parts: Sequence[Part], work: NDArray[Any]) -> Callable[[], None]:
     """What runs a sequence on work."""
-    steps = [_loop(part) if isinstance(part, Nest) else _statements(part) for part in parts]
+    steps = [_statements(part) if isinstance(part, Scalars) else _loop(part) for part in parts]
 
     def run() -> None:
         numbers: Cells = work.tolist()
@@ -121,40 +122,62 @@ def _largest(numbers: Cells, *places: int) -> float:
 # ---- loops ---------------------------------------------------------------------------------------
 
 
-def _loop(nest: Nest) -> RunsPart:
-    """An ordered nest as a loop of Python."""
+def _loop(part: Nest | TurnLoop) -> RunsPart:
+    """Nests as loops of Python."""
     names: dict[str, Any] = {"inf": np.inf, "nan": np.nan}
-    lines = [line for s in nest.body for line in _statement(s, names)]
-    text = "\n".join([
-        "def run(n):", f"    for i in range({nest.extents[0]}):",
-        *(f"        {line}" for line in lines),
-    ])  # fmt: skip
-    exec(text, names)
+    lines = ["def run(n):"]
+    nests, depth = (part.nests, 1) if isinstance(part, TurnLoop) else ((part,), 0)
+    if isinstance(part, TurnLoop):
+        lines.append(f"    for {INDICES[0]} in range({part.count}):")
+    for nest in nests:
+        axes = list(enumerate(nest.extents))[depth:]
+        if nest.reduce and not nest.first.accumulate:
+            at = [axis for axis in axes if nest.first.out.strides[axis[0]]]
+            start = replace(nest.first, inputs=(), coefficient=0.0)
+            lines += _nested(at, depth, [start], names)
+        lines += _nested(axes, depth, [nest.first, *nest.body[1:]] if not nest.reduce
+                         else [replace(nest.first, accumulate=True)], names)  # fmt: skip
+    exec("\n".join(lines), names)
     step: RunsPart = names["run"]
     return step
 
 
+def _nested(
+    axes: list[tuple[int, int]], depth: int, body: Sequence[Statement], names: dict[str, Any]
+) -> list[str]:
+    """Statements at each index."""
+    lines = []
+    for axis, count in axes:
+        depth += 1
+        lines.append("    " * depth + f"for {INDICES[axis]} in range({count}):")
+    inner = "    " * (depth + 1)
+    return [*lines, *(inner + line for s in body for line in _statement(s, names))]
+
+
 def _statement(s: Statement, names: dict[str, Any]) -> list[str]:
     out = _operand(s.out, names)
+    last = INDICES[max(len(s.out.strides) - 1, 0)]
     sign = "+=" if s.accumulate else "="
     if s.starts is not None:
         lists = [_noted(names, x.index.tolist()) for x in s.inputs]
         starts = _noted(names, s.starts.tolist())
-        product = "*".join(f"n[{x}[j]]" for x in lists)
-        total = f"sum([{product} for j in range({starts}[i], {starts}[i + 1])])"
+        product = "*".join(f"n[{x}[q]]" for x in lists)
+        total = f"sum([{product} for q in range({starts}[{last}], {starts}[{last} + 1])])"
         return [f"{out} {sign} {_product(s.coefficient, [total])}"]
-    inputs = [_operand(x, names) for x in s.inputs]
+    inputs = [_operand(x, names, last) for x in s.inputs]
     if s.is_term:
         return [f"{out} {sign} {_product(s.coefficient, inputs)}"]
     static = [] if s.static is None else [repr(s.static)]
     return [f"{out} = {_noted(names, OPS[s.row].f)}({', '.join([*inputs, *static])})"]
 
 
-def _operand(x: Any, names: dict[str, Any]) -> str:
+def _operand(x: Any, names: dict[str, Any], last: str = "") -> str:
+    """An entry; what is listed is so along the last axis, and moves along the first."""
     if not isinstance(x, Affine):
-        return f"n[{_noted(names, x.index.tolist())}[i]]"
-    (stride,) = x.strides
-    return f"n[{x.base}]" if not stride else f"n[{x.base} + {stride} * i]"
+        turn = f" + {x.space.step} * {INDICES[0]}" if x.space.step else ""
+        return f"n[{_noted(names, x.index.tolist())}[{last}]{turn}]"
+    steps = [f" + {s} * {i}" for s, i in zip(x.strides, INDICES, strict=False) if s]
+    return f"n[{x.base}{''.join(steps)}]"
 
 
 def _noted(names: dict[str, Any], x: Any) -> str:

@@ -1,0 +1,151 @@
+"""Long sums of what turns make: reductions over arrays, after all turns have run.
+
+A term belongs to the place in a turn of each of its factors: terms alike, one a turn, are a piece.
+Pieces of a sum whose factors lie evenly are one of two axes; those of sums that lie evenly are
+the rows of one nest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.nest.ir import WORK, Affine, Nest, contraction
+from micrograd.compiler.nest.sequence import Scalars
+from micrograd.compiler.sequential.repeats import LEAST
+from micrograd.compiler.sequential.turns import TurnRun
+
+
+class Total(NamedTuple):
+    """A nest that follows a statement, whose results are terms of sums."""
+
+    after: int
+    nest: Nest
+    sums: Ids  # to which its results are added, in order
+
+
+class _Pieces(NamedTuple):
+    """Terms of sums that move evenly, a row each: `c · Σ u · v` over one axis, or two."""
+
+    n: Ids  # the sum
+    after: Ids  # the region that is last
+    at: Ids  # (pieces, 2): the first factors
+    shape: Ids  # (pieces, 6): coefficient's bits, extents and steps; equal for those alike
+    terms: list[Ids]
+
+
+def totals(
+    part: Scalars, base: int, regions: list[TurnRun], long: Ids, free: int
+) -> tuple[list[Total], Mask]:
+    """Nests for long sums, with results from address `free` on, and which terms are done."""
+    found: list[Total] = []
+    done = np.zeros(len(part.u), bool)
+    if not regions or not len(long):
+        return found, done
+    pieces = _merged(_of_turns(part, base, regions, long))
+    for rows in _even(pieces, same_sum=False):
+        nest = _nest(pieces, rows, free)
+        found.append(Total(regions[int(pieces.after[rows[0]])].end, nest, pieces.n[rows]))
+        free += len(rows)
+        for row in rows.tolist():
+            done[pieces.terms[row]] = True
+    return found, done
+
+
+def _of_turns(part: Scalars, base: int, regions: list[TurnRun], long: Ids) -> _Pieces:
+    """Terms alike, one a turn, for at least LEAST turns in a row."""
+    terms = np.concatenate([np.arange(part.first[n], part.first[n + 1]) for n in long.tolist()])
+    n = np.repeat(long, part.first[long + 1] - part.first[long])
+    factors = np.stack([part.u[terms], part.v[terms]], 1)
+    region, within = np.full(factors.shape, NONE), factors.copy()
+    for k, turns in enumerate(regions):
+        first = base + turns.start
+        inside = (factors >= first) & (factors < base + turns.end)
+        region[inside] = k
+        within[inside] = (factors[inside] - first) % turns.period
+    whole = ((factors < base) | (region >= 0)).all(1) & (region >= 0).any(1)
+    terms, n, factors, region, within = (x[whole] for x in (terms, n, factors, region, within))
+    c = part.c[terms].view(np.int64)
+    moving = np.where(region[:, 0] >= 0, factors[:, 0], factors[:, 1])
+    leaf = (region < 0) & (factors >= 0)
+    order, starts = _sorted(moving, [c, *np.where(leaf, -2, within).T, *region.T, n])
+    twice = np.r_[False, np.diff(moving[order]) == 0][: len(order)]
+    twice[starts] = False
+    group = np.cumsum(np.bincount(starts, minlength=len(order))) - 1
+    apart = np.isin(group, group[twice])  # one a turn with each of several leaves
+    within[order[~apart]] = np.where(leaf, -2, within)[order[~apart]]
+    order, starts = _sorted(moving, [c, *within.T, *region.T, n])
+    kept: list[tuple[int, int, Ids, list[int], Ids]] = []
+    for first, end in zip(starts.tolist(), np.append(starts, len(order))[1:].tolist(), strict=True):
+        own = order[first:end]
+        steps = np.diff(factors[own], axis=0)
+        if len(own) >= LEAST and (steps == steps[:1]).all():
+            i = own[0]
+            shape = [int(c[i]), len(own), *steps[0].tolist(), 1, 0, 0]
+            kept.append((int(n[i]), int(region[i].max()), factors[i], shape, terms[own]))
+    return _Pieces(
+        np.array([x[0] for x in kept], np.int64), np.array([x[1] for x in kept], np.int64),
+        np.array([x[2] for x in kept], np.int64).reshape(-1, 2),
+        np.array([x[3] for x in kept], np.int64).reshape(-1, 7), [x[4] for x in kept],
+    )  # fmt: skip
+
+
+def _sorted(last: Ids, keys: list[Ids]) -> tuple[Ids, Ids]:
+    """An order by the keys, and within equal ones by the last; where equal ones begin."""
+    order = np.lexsort((last, *keys))
+    keyed = np.stack([key[order] for key in keys])
+    new = np.r_[True, (keyed[:, 1:] != keyed[:, :-1]).any(0)][: len(order)]
+    return order, np.flatnonzero(new)
+
+
+def _merged(pieces: _Pieces) -> _Pieces:
+    """Pieces of the same sum that lie evenly as one."""
+    at, shape, terms, first = pieces.at, pieces.shape.copy(), list(pieces.terms), []
+    for rows in _even(pieces, same_sum=True):
+        k = int(rows[0])
+        first.append(k)
+        if len(rows) > 1:
+            shape[k, 4:] = len(rows), *(at[rows[1]] - at[k]).tolist()
+            terms[k] = np.concatenate([terms[i] for i in rows.tolist()])
+    kept = np.array(first, np.int64)
+    return _Pieces(pieces.n[kept], pieces.after[kept], at[kept], shape[kept],
+                   [terms[k] for k in first])  # fmt: skip
+
+
+def _even(pieces: _Pieces, same_sum: bool) -> Iterator[Ids]:
+    """Pieces of one shape whose first factors lie evenly: of one sum, or each of another."""
+    if not len(pieces.n):
+        return
+    keys = [*pieces.shape.T, pieces.after, *([pieces.n] if same_sum else [])]
+    order = np.lexsort((pieces.at[:, 1], pieces.at[:, 0], *keys))
+    keyed = np.stack([key[order] for key in keys])
+    apart = np.r_[True, (keyed[:, 1:] != keyed[:, :-1]).any(0)]
+    at, n = pieces.at[order], pieces.n[order]
+    run = [0]
+    for k in range(1, len(order) + 1):
+        if k < len(order) and not apart[k]:
+            step = at[k] - at[run[-1]]
+            new = same_sum or n[k] not in n[run]
+            if new and (len(run) == 1 or (step == at[run[1]] - at[run[0]]).all()):
+                run.append(k)
+                continue
+        yield order[run]
+        run = [k]
+
+
+def _nest(pieces: _Pieces, rows: Ids, free: int) -> Nest:
+    """The nest of pieces that lie evenly, each a row."""
+    k = int(rows[0])
+    c, count, *steps, across, far_u, far_v = pieces.shape[k].tolist()
+    between = pieces.at[rows[1]] - pieces.at[k] if len(rows) > 1 else np.zeros(2, np.int64)
+    axes = [(len(rows), *between.tolist()), (across, far_u, far_v), (count, *steps)]
+    inputs = [
+        Affine(WORK, int(base), tuple(axis[1 + j] for axis in axes))
+        for j, base in enumerate(pieces.at[k].tolist()) if base >= 0
+    ]  # fmt: skip
+    number = float(np.array(c, np.int64).view(np.float64))
+    out = Affine(WORK, free, (1, 0, 0))
+    return contraction(tuple(axis[0] for axis in axes), out, *inputs, coefficient=number)

@@ -1,0 +1,321 @@
+"""Turns of many statements that repeat themselves, as those of time in a simulation.
+
+Within a turn there are loops again: cells of a row, particles. These are ordered nests with one
+more axis, that of the turns, or arrays, if no index needs what another one makes: then what each
+statement makes lies in a row. What is left is worked out number by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from micrograd.compiler.arrays.schedule import mixed
+from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.nest.axes import mapped
+from micrograd.compiler.nest.ir import WORK, Affine, Listed, Nest, Space, SpaceRole
+from micrograd.compiler.nest.sequence import Scalars, TurnLoop
+from micrograd.compiler.nest.spans import span
+from micrograd.compiler.sequential.bodies import even_body
+from micrograd.compiler.sequential.loops import (
+    LoopOperand,
+    Rolled,
+    columns,
+    find_loops,
+    operands,
+    plain_columns,
+)
+from micrograd.compiler.sequential.repeats import (
+    LEAST,
+    Signatures,
+    forms,
+    long_repeats,
+    per_turn,
+    repeats,
+)
+
+MOST_PHASES = 8  # that are tried
+MOST_ALONE = 1024  # terms of a turn that are in no loop: LLVM takes long for them
+
+
+@dataclass(slots=True, eq=False)
+class TurnRun:
+    """Statements from `start` on that are `period` to a turn, and the loops of the first turn.
+
+    `step` says by how much the operands of the first turn move from turn to turn.
+    """
+
+    start: int
+    period: int
+    count: int
+    body: Scalars  # the first turn
+    step: Scalars
+    inner: list[Rolled] = field(default_factory=list)  # of the body
+
+    @property
+    def end(self) -> int:
+        """The first statement after it."""
+        return self.start + self.period * self.count
+
+    @property
+    def in_arrays(self) -> int:
+        """How many of its statements are in arrays."""
+        return self.count * sum(x.period * x.turns for x in self.inner if _is_array(self, x))
+
+    @property
+    def signs(self) -> Signatures:
+        """Of each statement what it does, and how what it reads moves from turn to turn."""
+        return mixed(forms(self.body) + per_turn(self.step))
+
+
+def find_turns(part: Scalars, base: int, same: Ids, free: Mask) -> list[TurnRun]:
+    """Turns of free statements, as yet without loops; addresses start at `base`."""
+    found, free = [], free.copy()
+    for start, period, count in long_repeats(forms(part), free):
+        for run in _even_runs(part, Rolled(start, period, count), same):
+            turns = _turns(part, run, same)
+            if not _reads_a_fixed_turn(turns, base):
+                found.append(turns)
+                free[turns.start : turns.end] = False
+    return sorted(found, key=lambda turns: turns.start)
+
+
+def with_loops(found: list[TurnRun], part: Scalars, same: Ids) -> list[TurnRun]:
+    """Those that still move by the same steps where the statements lie now, and pay."""
+    kept = []
+    for old in found:
+        for run in _even_runs(part, Rolled(old.start, old.period, old.count), same):
+            turns = _with_loops(part, run, same)
+            alone = np.ones(turns.period, bool)
+            for loop in turns.inner:
+                alone[loop.start : loop.end] = False
+            terms = np.diff(turns.body.first) + (turns.body.row >= 0)
+            if terms[alone].sum() <= MOST_ALONE:
+                kept.append(turns)
+    return kept
+
+
+def _even_runs(part: Scalars, run: Rolled, same: Ids) -> Iterator[Rolled]:
+    """The longest piece in which all operands move by the same steps from turn to turn."""
+    moved = np.diff(columns(part, run, same), axis=0)
+    breaks = np.flatnonzero((moved[1:] != moved[:-1]).any(1)) + 1
+    edges = [0, *breaks.tolist(), len(moved)]
+    first, end = max(pairwise(edges), key=lambda span: span[1] - span[0])
+    if end - first + 1 >= LEAST:
+        yield Rolled(run.start + first * run.period, run.period, end - first + 1)
+
+
+def _with_loops(part: Scalars, run: Rolled, same: Ids) -> TurnRun:
+    """The run and its loops, from where the first of these starts."""
+    turns = _turns(part, run, same)
+    turns.inner = _inner_loops(turns, len(same))
+    if turns.inner and not turns.inner[0].start and run.turns > LEAST:
+        cut = turns.inner[0].end  # it may have begun within a loop
+        turns = _turns(part, Rolled(run.start + cut, run.period, run.turns - 1), same)
+        turns.inner = _inner_loops(turns, len(same))
+    return turns
+
+
+def _inner_loops(turns: TurnRun, addresses: int) -> list[Rolled]:
+    free = np.diff(turns.body.first) <= MOST_ALONE
+    found = find_loops(turns.body, turns.signs, free, np.arange(addresses), ragged=False)
+    even = [loop for loop in found if _makes_evenly(turns, loop)]
+    return [_in_phase(turns, loop) for loop in sorted(even, key=lambda loop: loop.start)]
+
+
+def _makes_evenly(turns: TurnRun, loop: Rolled) -> bool:
+    out = turns.body.out[loop.start : loop.end].reshape(loop.turns, -1)
+    return bool((np.diff(out, axis=0) == out[1] - out[0]).all())
+
+
+def _in_phase(turns: TurnRun, loop: Rolled) -> Rolled:
+    """The loop from that statement of its body on from which it is one of arrays, if any."""
+    for phase in range(min(loop.period, MOST_PHASES) if loop.turns > LEAST else 0):
+        moved = Rolled(loop.start + phase, loop.period, loop.turns - (phase > 0))
+        if _is_array(turns, moved):
+            return moved
+    return loop
+
+
+def _is_array(turns: TurnRun, loop: Rolled) -> bool:
+    return not _inner(turns, loop).ordered
+
+
+def _inner(turns: TurnRun, loop: Rolled) -> Nest:
+    return _as_array(_moving(turns, loop, operands(plain_columns(turns.body, loop))))
+
+
+def _turns(part: Scalars, run: Rolled, same: Ids) -> TurnRun:
+    found = columns(part, run, same)
+    body = part.part(run.start, run.start + run.period)
+    at, step = (_with_operands(body, x) for x in (found[0], found[1] - found[0]))
+    return TurnRun(run.start, run.period, run.turns, at, step)
+
+
+def _with_operands(body: Scalars, row: Ids) -> Scalars:
+    width = len(body.u)
+    args = row[2 * width :].reshape(-1, 3)
+    return replace(body, u=row[:width], v=row[width : 2 * width], args=args)
+
+
+def _reads_a_fixed_turn(turns: TurnRun, base: int) -> bool:
+    """Whether something is read of the turns that does not move along with them."""
+    first, end = base + turns.start, base + turns.end
+    pairs = ((turns.body.u, turns.step.u), (turns.body.v, turns.step.v),
+             (turns.body.args, turns.step.args))  # fmt: skip
+    for at, step in pairs:
+        last = at + (turns.count - 1) * step
+        inside = (at >= 0) & (step != turns.period)
+        if (inside & (np.maximum(at, last) >= first) & (np.minimum(at, last) < end)).any():
+            return True
+    return False
+
+
+def left_over(part: Scalars, moved: Mask, found: list[TurnRun]) -> list[tuple[int, int, Nest]]:
+    """Loops of what has moved, but is in no turns: where they start and end, and the nests."""
+    nests, rest = [], moved.copy()
+    for turns in found:
+        rest[turns.start : turns.end] = False
+    edges = np.flatnonzero(np.diff(np.r_[False, rest, False].astype(np.int8)))
+    for start, end in edges.reshape(-1, 2).tolist():
+        body = part.part(start, end)
+        still = (np.zeros_like(x) for x in (body.args, body.u, body.v))
+        args, u, v = still
+        alone = TurnRun(start, end - start, 1, body, replace(body, args=args, u=u, v=v))
+        for loop in _inner_loops(alone, int(part.out.max()) + 1):
+            nest = _of_last_axis(_inner(alone, loop))
+            nests.append((start + loop.start, start + loop.end, nest))
+    return nests
+
+
+def _of_last_axis(nest: Nest) -> Nest:
+    def along(x: Affine | Listed) -> Affine | Listed:
+        return x if isinstance(x, Listed) else replace(x, strides=x.strides[1:])
+
+    return mapped(nest, nest.extents[1:], along)
+
+
+# ---- what lies where -----------------------------------------------------------------------------
+
+
+def lie_in_rows(found: list[TurnRun], base: int, top: int) -> Ids:
+    """Where each address below `top` is best: in turns, what is read one after the other is."""
+    places = np.arange(top)
+    for turns in found:
+        first = base + turns.start
+        order = np.array(_in_rows(turns, first), np.int64)
+        within = np.empty(turns.period, np.int64)
+        within[order] = np.arange(turns.period)
+        starts = first + turns.period * np.arange(turns.count)
+        places[first : first + turns.period * turns.count] = (starts[:, None] + within).ravel()
+    return places
+
+
+def _in_rows(turns: TurnRun, first: int) -> list[int]:
+    """The statements of a turn, in rows: each followed by what is made, or read, after it."""
+    after, before = np.full(turns.period, NONE), np.full(turns.period, NONE)
+    turned = 0
+    for start, period, count in repeats(turns.signs, np.diff(turns.body.first) <= MOST_ALONE):
+        loop = Rolled(start, period, count)
+        made = start + np.arange(period * count).reshape(count, period)
+        read, step = plain_columns(turns.body, loop), _first_row(turns.step, loop)
+        own = (step == turns.period) & (read[0] >= 0)
+        near = ((read - first >= -turns.period) & (read - first < turns.period)).all(0)
+        for column in (*made.T, *((read - first) % turns.period).T[own & near]):
+            a, b = column[:-1], column[1:]
+            new = (after[a] < 0) & (before[b] < 0) & (a != b)
+            after[a[new]], before[b[new]] = b[new], a[new]
+        moves = (read[1] - read[0])[~own & (read[0] >= 0)]
+        turned += int((moves == -1).sum() - (moves == 1).sum()) * count
+    rows = _chains(after.tolist(), before.tolist())
+    return [n for row in rows for n in (row[::-1] if turned > 0 else row)]
+
+
+def _chains(after: list[int], before: list[int]) -> list[list[int]]:
+    """All numbers, each in one chain; a ring begins anywhere."""
+    chains, done = [], [False] * len(after)
+    heads = [n for n, k in enumerate(before) if k < 0]
+    for n in [*heads, *range(len(after))]:
+        if not done[n]:
+            chain = [n]
+            done[n] = True
+            while (n := after[n]) >= 0 and not done[n]:
+                done[n] = True
+                chain.append(n)
+            chains.append(chain)
+    return sorted(chains, key=min)
+
+
+# ---- nests ---------------------------------------------------------------------------------------
+
+
+def loop_of(turns: TurnRun) -> TurnLoop:
+    """The turns as a part of a sequence."""
+    nests, done = [], 0
+    for loop in turns.inner:
+        if loop.start > done:
+            nests.append(_alone(turns, done, loop.start))
+        nests.append(_inner(turns, loop))
+        done = loop.end
+    if turns.period > done:
+        nests.append(_alone(turns, done, turns.period))
+    return TurnLoop(turns.count, tuple(nests))
+
+
+def _alone(turns: TurnRun, start: int, end: int) -> Nest:
+    """Statements that are in no loop, as one of a single index."""
+    loop = Rolled(start, end - start, 1)
+    read: list[LoopOperand] = [
+        None if base < 0 else Affine(WORK, base, (loop.period,))
+        for base in plain_columns(turns.body, loop)[0].tolist()
+    ]
+    return _moving(turns, loop, read)
+
+
+def _moving(turns: TurnRun, loop: Rolled, read: list[LoopOperand]) -> Nest:
+    """A nest with an axis of turns before that of the loop."""
+    moved: list[LoopOperand] = []
+    for x, s in zip(read, _first_row(turns.step, loop).tolist(), strict=True):
+        if isinstance(x, Listed):
+            x = Listed(Space.of(SpaceRole.WORK, 0, s), x.index)
+        elif x is not None:
+            x = replace(x, strides=(s, *x.strides))
+        moved.append(x)
+    out = turns.body.out[loop.start : loop.end].reshape(loop.turns, -1)
+    along = (out[1] - out[0]).tolist() if loop.turns > 1 else [loop.period] * loop.period
+    outs = [
+        Affine(WORK, base, (turns.period, s))
+        for base, s in zip(out[0].tolist(), along, strict=True)
+    ]
+    body = even_body(turns.body, loop, moved, outs, np.ones(loop.period, bool))
+    return Nest((1, loop.turns), tuple(body), ordered=True)
+
+
+def _first_row(step: Scalars, loop: Rolled) -> Ids:
+    i, j = step.first[loop.start], step.first[loop.start + loop.period]
+    args = step.args[loop.start : loop.start + loop.period]
+    return np.concatenate([step.u[i:j], step.v[i:j], args.ravel()])
+
+
+def _as_array(nest: Nest) -> Nest:
+    """The nest as one of arrays if no index needs what another makes, and vectors are rows."""
+    every = [x for s in nest.body for x in (s.out, *s.inputs)]
+    if not all(isinstance(x, Affine) for x in every):
+        return nest
+    along = {x.strides[1] for x in every}
+    if not along <= {0, 1} and not along <= {0, -1}:
+        return nest
+    made = [(s.out, span(s.out, nest.extents)) for s in nest.body]
+    if any(x != out and span(x, nest.extents).meets(where) for x in every for out, where in made):
+        return nest
+    last = nest.extents[1] - 1
+
+    def turned(x: Affine) -> Affine:
+        turn, s = x.strides
+        return Affine(x.space, x.base + last * s, (turn, -s)) if s < 0 else x
+
+    body = [replace(s, out=turned(s.out), inputs=tuple(map(turned, s.inputs))) for s in nest.body]
+    return Nest(nest.extents, tuple(body))
