@@ -142,6 +142,34 @@ def test_what_repeats_is_one_card():
     assert len(cards(Picture(viz.layer_graph(f)))) < 6
 
 
+def test_a_sequence_is_drawn_as_its_loops():
+    decay, gain = Value(0.9), Value(0.1)
+
+    def loss(seen):
+        state, total = 0.0 * decay, 0.0
+        for y in seen:
+            state = state * decay + gain
+            error = y - state
+            total = total + error * error
+        return total
+
+    f = micrograd.compile(loss, optimizer=optim.SGD([decay, gain], lr=1e-3), backend="numpy")
+    f.step([0.1 * k for k in range(400)])
+    for language, head, back in (
+        ("en", "for 39", "back, for 3"),
+        ("zh", "循环 39", "反向，循环 3"),
+    ):
+        picture = Picture(viz.layer_graph(f, language))
+        loops = [key for key in picture.groups if key.startswith("loop")]
+        assert len(loops) == 2
+        said = [" ".join(picture.texts(key)) for key in loops]
+        assert head in said[0]
+        assert "state = state × decay + gain" in said[0]
+        assert "error = seen[t] − state" in said[0]
+        assert back in said[1]
+        assert "∂state" in said[1]
+
+
 def test_chinese():
     texts = "".join(Picture(viz.layer_graph(network()[0], language="zh")).all_text())
     assert "2,641 个标量运算 → 5 个数组运算" in texts

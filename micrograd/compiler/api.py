@@ -19,7 +19,7 @@ from micrograd.compiler.decisions import Decisions
 from micrograd.compiler.explain.naming import Given, given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
-from micrograd.compiler.explain.sequence import in_words
+from micrograd.compiler.explain.sequence import Passage, in_words, passages
 from micrograd.compiler.fallback import eager_gradient, eager_step, eager_value
 from micrograd.compiler.owed import owed
 from micrograd.compiler.passes import GRADIENT, STEP, VALUE
@@ -395,6 +395,13 @@ class Compiled(Generic[Result]):
         """What the user calls the arguments and leaves of a trace."""
         leaves, inputs = traced.recording.parameters, traced.stand_ins.arguments
         return given_names(self.fn, leaves, self.batch, inputs)
+
+    def passages(self) -> list[Passage] | None:
+        """The loops of the program that ran last, if it is a sequence, as plain data."""
+        unit, traced = self.ran().unit, self.ran().traced
+        if unit.sequence is None:
+            return None
+        return passages(unit, traced, self.fn, self._names(traced))
 
     def recovered(self) -> Recovered:
         """The arrays that were found in the program that ran last, as plain data."""

@@ -19,6 +19,7 @@ from micrograd.compiler.explain.recovered import (
 )
 from micrograd.compiler.explain.recurring import Repeated, folded
 from micrograd.text.words import word
+from viz.arrays.sequence_cards import sequence_layers
 from viz.drawing.cards import Band, Card, Matrices, Row
 from viz.drawing.drawing import Drawing
 from viz.drawing.figure import Figure
@@ -45,10 +46,14 @@ class _Block:
 def compiled_layers(function: Compiled[Any], language: str, digits: int) -> Figure:
     """Draw the arrays of the program that ran last, and how many scalar operations each was.
 
-    Of a long program, steps without parameters share a card, and what repeats is drawn once.
+    Of a long program, steps without parameters share a card, and what repeats is drawn once. A
+    program that is a sequence has a card for each loop.
 
     Raises an ArgumentValueError if the function has not been called yet.
     """
+    passages = None if function.exact else function.passages()
+    if passages is not None:
+        return sequence_layers(passages, function.report().nodes, language)
     found = function.recovered()
     blocks = _blocks(found)
     drawing = Drawing("layer_graph", _caption(found, language), language)

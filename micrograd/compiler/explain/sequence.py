@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -24,6 +25,25 @@ MOST_LOOPS = 12  # of an explanation
 MOST_STATEMENTS = 16  # of a loop
 
 
+@dataclass(frozen=True)
+class Passage:
+    """A loop of a sequence, or several in a row that say the same."""
+
+    turns: tuple[int, ...]  # of each
+    lines: tuple[str, ...] = ()  # statements; on the way back, what derivatives are carried
+    inner: tuple[Passage, ...] = ()  # loops in it
+    back: bool = False
+    sums: int = 0  # that are added up
+    left: int = 0  # statements that are not said
+    unequal: bool = False  # whether its sums are of unequal length
+
+    @property
+    def count(self) -> str:
+        """How many turns there are."""
+        least, most = min(self.turns), max(self.turns)
+        return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
 def in_words(
     report: Report, unit: Compilation, traced: Traced, fn: Callable[..., Any], given: Given
 ) -> str:
@@ -43,27 +63,43 @@ def in_words(
         f"{alone:,} that are in no loop ({report.backend})",
         "",
     ]
-    text = _Text(traced.recording, unit, given, variables(fn, traced))
-    found = [(loop.start, loop.turns, text.loop(sequence, loop)) for loop in sequence.loops]
-    found += [(run.start, run.count, text.turns(sequence, run)) for run in sequence.turns]
-    runs = [list(run) for _, run in groupby(sorted(found), lambda loop: loop[2])]
-    for run in runs[:MOST_LOOPS]:
-        lines += _headed([turns for _, turns, _ in run], run[0][2])
-    if len(runs) > MOST_LOOPS:
-        lines.append(f"  … and {sum(map(len, runs[MOST_LOOPS:])):,} more loops")
+    found = passages(unit, traced, fn, given)
+    for passage in found[:MOST_LOOPS]:
+        lines += [f"  {line}" for line in _said(passage)]
+    if len(found) > MOST_LOOPS:
+        more = sum(len(passage.turns) for passage in found[MOST_LOOPS:])
+        lines.append(f"  … and {more:,} more loops")
     times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
     return "\n".join([*lines, "", f"{times}, backend {report.backend_ms:.1f} ms"])
 
 
-def _headed(turns: list[int], body: list[str]) -> list[str]:
-    """Loops with the same text, one after the other."""
-    least, most = min(turns), max(turns)
-    count = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    times = f", {len(turns)} times" if len(turns) > 1 else ""
-    head = f"for {count} steps{times}"
-    if len(body) == 1 and body[0].startswith("back"):
-        return [f"  {body[0].replace('back', f'back, {head}', 1)}"]
-    return [f"  {head}:", *(f"      {line}" for line in body)]
+def passages(
+    unit: Compilation, traced: Traced, fn: Callable[..., Any], given: Given
+) -> list[Passage]:
+    """The loops of a sequence, in order; those that say the same one after the other are one."""
+    sequence = unit.sequence
+    assert sequence is not None
+    text = _Text(traced.recording, unit, given, variables(fn, traced))
+    found = [(loop.start, text.loop(sequence, loop)) for loop in sequence.loops]
+    found += [(run.start, text.turns(sequence, run)) for run in sequence.turns]
+    said = [passage for _, passage in sorted(found, key=lambda x: x[0])]
+    runs = [list(run) for _, run in groupby(said, lambda x: replace(x, turns=()))]
+    return [replace(run[0], turns=tuple(x.turns[0] for x in run)) for run in runs]
+
+
+def _said(passage: Passage) -> list[str]:
+    """A passage in words."""
+    head = f"for {passage.count} steps"
+    if len(passage.turns) > 1:
+        head += f", {len(passage.turns)} times"
+    if passage.back:
+        of = f": {', '.join(passage.lines)}" if passage.lines else ""
+        sums = f"; {passage.sums} sums are added up" if passage.sums else ""
+        return [f"back, {head}{of}{sums}"]
+    inner = [line for part in passage.inner for line in _said(part)]
+    left = [f"… and {passage.left:,} more"] if passage.left else []
+    grows = ["(sums of unequal length)"] if passage.unequal else []
+    return [f"{head}:", *(f"    {line}" for line in (*passage.lines, *inner, *left, *grows))]
 
 
 class _Text:
@@ -80,39 +116,31 @@ class _Text:
         self._uses = np.bincount(_operands(r)[_operands(r) >= 0], minlength=len(r))
         self._first = self._end = self._period = 0  # operations of the turn that is written
 
-    def turns(self, sequence: InSequence, run: TurnRun) -> list[str]:
+    def turns(self, sequence: InSequence, run: TurnRun) -> Passage:
         """Turns as loops within a loop."""
         origin = sequence.graph.origin[sequence.order[run.start : run.start + run.period]]
         if (origin < 0).any():
-            return [f"back{self._derivatives(origin)}"]
-        lines, rest = [], run.period
-        for loop in run.inner:
-            inner = Rolled(run.start + loop.start, loop.period, loop.turns)
-            lines += [f"for {loop.turns:,} steps:",
-                      *(f"    {line}" for line in self.loop(sequence, inner))]  # fmt: skip
-            rest -= loop.period * loop.turns
-        return [*lines, *([f"… and {rest:,} more operations"] if rest else [])]
+            return Passage((run.count,), self._derivatives(origin), back=True)
+        inside = [Rolled(run.start + x.start, x.period, x.turns) for x in run.inner]
+        left = run.period - sum(loop.period * loop.turns for loop in inside)
+        inner = tuple(self.loop(sequence, loop) for loop in inside)
+        return Passage((run.count,), inner=inner, left=left)
 
-    def _derivatives(self, origin: Ids) -> str:
-        of = [f"∂{name}" for name in self._carried(-2 - origin[origin < -1])]
-        return f": {', '.join(of)}" if of else ""
-
-    def loop(self, sequence: InSequence, loop: Rolled) -> list[str]:
+    def loop(self, sequence: InSequence, loop: Rolled) -> Passage:
         """A loop as a program would have it; on the way back, what it adds up."""
         nodes = sequence.order[loop.start : loop.end].reshape(loop.turns, loop.period)
-        origin = sequence.graph.origin[nodes]
+        origin, turns = sequence.graph.origin[nodes], (loop.turns,)
         if (origin[1] < 0).any():
-            sums = f"; {len(loop.sums)} sums are added up" if loop.sums else ""
-            return [f"back{self._derivatives(origin[1])}{sums}"]
+            return Passage(turns, self._derivatives(origin[1]), back=True, sums=len(loop.sums))
         ends = origin.max(1)
         self._first, self._end = int(ends[0]) + 1, int(ends[1]) + 1
         self._period = self._end - self._first
         body = [n for n in range(self._first, self._end) if self._is_statement(n)]
-        lines = [f"{self._name(n)} = {self._formula(n)[0]}" for n in body[:MOST_STATEMENTS]]
-        if len(body) > MOST_STATEMENTS:
-            lines.append(f"… and {len(body) - MOST_STATEMENTS} more")
-        grows = ["(sums of unequal length)"] if loop.ragged else []
-        return [*lines, *grows]
+        lines = tuple(f"{self._name(n)} = {self._formula(n)[0]}" for n in body[:MOST_STATEMENTS])
+        return Passage(turns, lines, left=len(body) - len(lines), unequal=loop.ragged)
+
+    def _derivatives(self, origin: Ids) -> tuple[str, ...]:
+        return tuple(f"∂{name}" for name in self._carried(-2 - origin[origin < -1]))
 
     def _carried(self, operations: Ids) -> list[str]:
         """The variables that these operations were assigned to."""

@@ -20,6 +20,7 @@ from micrograd.compiler.sequential.repeats import LEAST, Repetition, Signatures,
 
 LoopOperand = Affine | Listed | None  # None: there is none
 
+LEAST_UNEQUAL = 64  # turns of a loop whose sums are of unequal length: others are lists anyway
 LISTS = 0.34  # of the operands of a loop, the part that may be looked up
 
 
@@ -59,7 +60,7 @@ def _pieces(part: Scalars, run: Repetition, ragged: bool, same: Ids) -> Iterator
     """A run as one loop, or as several in which operands move evenly."""
     start, period, turns = run
     if ragged:
-        if turns >= LEAST:
+        if turns >= LEAST_UNEQUAL:
             yield Rolled(start, period, turns, ragged=True)
         return
     moved = np.diff(columns(part, Rolled(*run), same), axis=0)

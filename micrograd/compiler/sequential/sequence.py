@@ -17,6 +17,7 @@ from micrograd.compiler.sequential.loops import Rolled, TurnOf, find_loops
 from micrograd.compiler.sequential.needed import needed
 from micrograd.compiler.sequential.places import lay_out_in_order
 from micrograd.compiler.sequential.repeats import forms, sets
+from micrograd.compiler.sequential.rows import lie_in_rows
 from micrograd.compiler.sequential.scalars import scalars_of
 from micrograd.compiler.sequential.sums import LONG, add_up, is_added_up, long_sums, with_sums
 from micrograd.compiler.sequential.totals import totals
@@ -24,7 +25,6 @@ from micrograd.compiler.sequential.turns import (
     TurnRun,
     find_turns,
     left_over,
-    lie_in_rows,
     loop_of,
     with_loops,
 )

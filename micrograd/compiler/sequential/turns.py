@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from micrograd.compiler.arrays.schedule import mixed
-from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.codes import Ids, Mask
 from micrograd.compiler.nest.axes import mapped
 from micrograd.compiler.nest.ir import WORK, Affine, Listed, Nest, Space, SpaceRole
 from micrograd.compiler.nest.sequence import Scalars, TurnLoop
@@ -34,7 +34,6 @@ from micrograd.compiler.sequential.repeats import (
     forms,
     long_repeats,
     per_turn,
-    repeats,
 )
 
 MOST_PHASES = 8  # that are tried
@@ -198,57 +197,6 @@ def _of_last_axis(nest: Nest) -> Nest:
     return mapped(nest, nest.extents[1:], along)
 
 
-# ---- what lies where -----------------------------------------------------------------------------
-
-
-def lie_in_rows(found: list[TurnRun], base: int, top: int) -> Ids:
-    """Where each address below `top` is best: in turns, what is read one after the other is."""
-    places = np.arange(top)
-    for turns in found:
-        first = base + turns.start
-        order = np.array(_in_rows(turns, first), np.int64)
-        within = np.empty(turns.period, np.int64)
-        within[order] = np.arange(turns.period)
-        starts = first + turns.period * np.arange(turns.count)
-        places[first : first + turns.period * turns.count] = (starts[:, None] + within).ravel()
-    return places
-
-
-def _in_rows(turns: TurnRun, first: int) -> list[int]:
-    """The statements of a turn, in rows: each followed by what is made, or read, after it."""
-    after, before = np.full(turns.period, NONE), np.full(turns.period, NONE)
-    turned = 0
-    for start, period, count in repeats(turns.signs, np.diff(turns.body.first) <= MOST_ALONE):
-        loop = Rolled(start, period, count)
-        made = start + np.arange(period * count).reshape(count, period)
-        read, step = plain_columns(turns.body, loop), _first_row(turns.step, loop)
-        own = (step == turns.period) & (read[0] >= 0)
-        near = ((read - first >= -turns.period) & (read - first < turns.period)).all(0)
-        for column in (*made.T, *((read - first) % turns.period).T[own & near]):
-            a, b = column[:-1], column[1:]
-            new = (after[a] < 0) & (before[b] < 0) & (a != b)
-            after[a[new]], before[b[new]] = b[new], a[new]
-        moves = (read[1] - read[0])[~own & (read[0] >= 0)]
-        turned += int((moves == -1).sum() - (moves == 1).sum()) * count
-    rows = _chains(after.tolist(), before.tolist())
-    return [n for row in rows for n in (row[::-1] if turned > 0 else row)]
-
-
-def _chains(after: list[int], before: list[int]) -> list[list[int]]:
-    """All numbers, each in one chain; a ring begins anywhere."""
-    chains, done = [], [False] * len(after)
-    heads = [n for n, k in enumerate(before) if k < 0]
-    for n in [*heads, *range(len(after))]:
-        if not done[n]:
-            chain = [n]
-            done[n] = True
-            while (n := after[n]) >= 0 and not done[n]:
-                done[n] = True
-                chain.append(n)
-            chains.append(chain)
-    return sorted(chains, key=min)
-
-
 # ---- nests ---------------------------------------------------------------------------------------
 
 
@@ -278,7 +226,7 @@ def _alone(turns: TurnRun, start: int, end: int) -> Nest:
 def _moving(turns: TurnRun, loop: Rolled, read: list[LoopOperand]) -> Nest:
     """A nest with an axis of turns before that of the loop."""
     moved: list[LoopOperand] = []
-    for x, s in zip(read, _first_row(turns.step, loop).tolist(), strict=True):
+    for x, s in zip(read, first_row(turns.step, loop).tolist(), strict=True):
         if isinstance(x, Listed):
             x = Listed(Space.of(SpaceRole.WORK, 0, s), x.index)
         elif x is not None:
@@ -294,7 +242,8 @@ def _moving(turns: TurnRun, loop: Rolled, read: list[LoopOperand]) -> Nest:
     return Nest((1, loop.turns), tuple(body), ordered=True)
 
 
-def _first_row(step: Scalars, loop: Rolled) -> Ids:
+def first_row(step: Scalars, loop: Rolled) -> Ids:
+    """By how much the operands of a loop move from turn to turn, in the order of `columns`."""
     i, j = step.first[loop.start], step.first[loop.start + loop.period]
     args = step.args[loop.start : loop.start + loop.period]
     return np.concatenate([step.u[i:j], step.v[i:j], args.ravel()])

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from micrograd.compiler.backends.llvm.ir import DOUBLE, Precision
 from micrograd.compiler.codes import NONE, Floats, Ids, Mask
-from micrograd.compiler.nest.sequence import LARGEST, Scalars
+from micrograd.compiler.graph.graph import spans
+from micrograd.compiler.nest.ir import TOGETHER
+from micrograd.compiler.nest.sequence import LARGEST, TOTAL, Scalars
 
 Words = NDArray[np.int32]
 ABSENT, AT_HAND, IN_MEMORY = range(3)  # a factor
@@ -47,9 +49,16 @@ class RowForm(NamedTuple):
     args: tuple[int, ...]
 
 
-InstructionForm = SumForm | RowForm
+class ListForm(NamedTuple):
+    """Products added up, TOGETHER at a time; `goes_on` from what is at hand."""
+
+    goes_on: bool
+
+
+InstructionForm = SumForm | RowForm | ListForm
 END = 0  # the opcode that ends a part
 RARE = 24  # times that a form has to occur to have an opcode, unless it is one of the few
+LISTED = 12  # products of a sum that has them in a list
 TERMS = 27  # forms of a term; the next number stands for no term
 
 
@@ -63,15 +72,16 @@ class Encoder:
     def words(self, parts: Sequence[Scalars]) -> list[Words]:
         """The instructions of each part, and the end."""
         part = Scalars.joined(parts)
+        part, lists = _apart(part)
         begins = np.cumsum([0, *map(len, parts)])[:-1]
         before = np.concatenate([[NONE], part.out[:-1]])
         before[begins[begins < len(part)]] = NONE
         plain = np.zeros(len(part), bool)
-        pieces = self._pieces(part, before, plain)
+        pieces = self._pieces(part, before, plain, lists)
         for piece in pieces:
             _, which, times = np.unique(piece.keys, return_inverse=True, return_counts=True)
             plain[piece.statement[times[which.ravel()] < RARE]] = True
-        pieces = self._pieces(part, before, plain)
+        pieces = self._pieces(part, before, plain, lists)
         place = np.concatenate([p.place for p in pieces])
         width = np.concatenate([p.width for p in pieces])
         order = np.argsort(place, kind="stable")
@@ -89,9 +99,23 @@ class Encoder:
         cuts = np.concatenate([[0], until])[begins[1:]].astype(np.int64)
         return [np.append(code, np.int32(END)) for code in np.split(words, cuts)]
 
-    def _pieces(self, part: Scalars, before: Ids, plain: Mask) -> list[_Piece]:
+    def _pieces(self, part: Scalars, before: Ids, plain: Mask, lists: _Lists) -> list[_Piece]:
         """The instructions; of statements that are `plain` in the few forms that do for all."""
-        return [self._sums(part, before, plain), _rows(part, before, plain)]
+        sums = self._sums(part, before, plain, lists.statement)
+        return [sums, _rows(part, before, plain), self._listed(part, lists)]
+
+    def _listed(self, part: Scalars, lists: _Lists) -> _Piece:
+        n = lists.statement
+        goes_on = part.first[n + 1] > part.first[n]
+        number = _number_words(lists.c, self._precision)
+        head = 3 + len(number)
+        at = [np.full(len(n), k) for k in range(1, head)]
+        columns = [*zip(at, [_words(part.out[n]), _words(lists.room // TOGETHER), *number],
+                        strict=True)]  # fmt: skip
+        place = part.first[n + 1] + n
+        width = head + 2 * lists.room
+        return _Piece(n, place, goes_on.astype(np.int64), columns, width,
+                      lambda key, _: ListForm(bool(key)), _words(lists.factors), head)  # fmt: skip
 
     def _opcodes(self, keys: Ids, form: Callable[[int, int], InstructionForm]) -> Ids:
         """A number for each key, whose form is asked for once."""
@@ -102,8 +126,10 @@ class Encoder:
         ]
         return np.array(found, np.int64)[inverse.ravel()]
 
-    def _sums(self, part: Scalars, before: Ids, plain: Mask) -> _Piece:
+    def _sums(self, part: Scalars, before: Ids, plain: Mask, listed: Ids) -> _Piece:
         owner = part.owner
+        goes_on = np.zeros(len(part), bool)
+        goes_on[listed] = True
         number, single = np.arange(len(owner)) - part.first[owner], plain[owner]
         count = np.diff(part.first)[owner]
         at_hand = (number < 2) & ~single
@@ -114,7 +140,7 @@ class Encoder:
         lead = np.flatnonzero((number % 2 == 0) | single)
         paired = (number[lead] + 1 < count[lead]) & ~single[lead]
         second = np.where(paired, np.append(code, TERMS)[lead + 1], TERMS)
-        stores = number[lead] + 1 + paired >= count[lead]
+        stores = (number[lead] + 1 + paired >= count[lead]) & ~goes_on[owner[lead]]
         flags = 4 * (part.row[owner[lead]] == LARGEST) + 2 * (number[lead] > 0) + stores
         keys = (flags * (TERMS + 1) + code[lead]) * (TERMS + 1) + second
         at = np.ones(len(lead), np.int64)
@@ -150,13 +176,44 @@ class _Piece(NamedTuple):
     columns: list[tuple[Ids, Words]]
     width: Ids
     form: Callable[[int, int], InstructionForm]  # that of a key, and of an instruction that has it
+    tail: Words | None = None  # of all instructions, one after the other
+    head: int = 0  # where in each its own begins
 
     def write(self, words: Words, opcodes: Ids, begin: Ids) -> None:
         """Write the words of each from where it begins."""
         words[begin] = opcodes
+        if self.tail is not None:
+            words[spans(begin + self.head, self.width - self.head)] = self.tail
         for at, column in self.columns:
             have = at >= 0
             words[(begin + at)[have]] = column[have]
+
+
+class _Lists(NamedTuple):
+    """Sums of many products with one coefficient, apart from what else these are sums of."""
+
+    statement: Ids
+    c: Floats
+    room: Ids  # for products, a multiple of TOGETHER
+    factors: Ids  # u, v, u, v, … of all
+
+
+def _apart(part: Scalars) -> tuple[Scalars, _Lists]:
+    """The statements without the products that come in lists, and these."""
+    owner = part.owner
+    products = (part.u >= 0) & (part.v >= 0) & (part.row[owner] == TOTAL)
+    last = part.c[np.maximum(part.first[1:] - 1, 0)] if len(part.u) else np.ones(len(part))
+    products &= part.c == last[owner]
+    count = np.bincount(owner[products], minlength=len(part))
+    n = np.flatnonzero(count >= LISTED)
+    taken = products & (count >= LISTED)[owner]
+    room = -(-count[n] // TOGETHER) * TOGETHER
+    factors = np.zeros((int(room.sum()), 2), np.int64)
+    factors[spans(np.cumsum(room) - room, count[n])] = np.stack([part.u, part.v], 1)[taken]
+    first = np.concatenate([[0], np.cumsum(np.bincount(owner[~taken], minlength=len(part)))])
+    rest = Scalars(part.out, part.row, part.static, part.args, first,
+                   part.u[~taken], part.v[~taken], part.c[~taken])  # fmt: skip
+    return rest, _Lists(n, last[n], room, factors.ravel())
 
 
 def _rows(part: Scalars, before: Ids, plain: Mask) -> _Piece:

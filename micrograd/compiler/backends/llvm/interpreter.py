@@ -15,6 +15,7 @@ from micrograd.compiler.backends.llvm.bytecode import (
     NEGATIVE,
     SCALED,
     InstructionForm,
+    ListForm,
     RowForm,
     SumForm,
     TermForm,
@@ -23,6 +24,7 @@ from micrograd.compiler.backends.llvm.functions import Number, ScalarInstruction
 from micrograd.compiler.backends.llvm.ir import Body
 from micrograd.compiler.backends.llvm.rows import computed
 from micrograd.compiler.codes import ROWS
+from micrograd.compiler.nest.ir import TOGETHER
 
 TABLE = "opcodes"
 PARAMETERS = "ptr %numbers, ptr %at, {0} %last"
@@ -39,6 +41,9 @@ class Opcode:
 
     def write(self, form: InstructionForm) -> None:
         """The whole function but for its head."""
+        if isinstance(form, ListForm):
+            self._write_list(form)
+            return
         if isinstance(form, RowForm):
             self._out = self._word()
             args = [self._factor(kind) for kind in form.args]
@@ -50,6 +55,31 @@ class Opcode:
         if self._out:
             self._body.line(f"store {self._number} {result}, ptr {self._place(self._out)}")
         self._jump(result)
+
+    def _write_list(self, form: ListForm) -> None:
+        """Products, TOGETHER of them at a time, each added to a total of its own."""
+        body, m = self._body, self._m
+        out, count, c = self._word(), self._word(), self._constant()
+        begin = body.moved("%at", str(self._words), 1, "i32")
+
+        def step(k: str, totals: list[str]) -> list[str]:
+            at = body.moved(begin, k, 2 * TOGETHER, "i32")
+            factors = [self._at_word(at, j) for j in range(2 * TOGETHER)]
+            return [m.fma(factors[2 * j], factors[2 * j + 1], x) for j, x in enumerate(totals)]
+
+        totals = body.repeat(count, 1, [body.constant(0.0, 1)] * TOGETHER, step)
+        while len(totals) > 1:
+            half = len(totals) // 2
+            totals = [m.fadd(a, b) for a, b in zip(totals[:half], totals[half:], strict=True)]
+        result = m.fma(totals[0], c, "%last") if form.goes_on else m.fmul(totals[0], c)
+        body.line(f"store {self._number} {result}, ptr {self._place(out)}")
+        dispatch(body, body.moved(begin, count, 2 * TOGETHER, "i32"), result)
+
+    def _at_word(self, at: str, offset: int) -> str:
+        """The number whose address is there."""
+        word = self._body.value(f"load i32, ptr {self._body.moved(at, str(offset), 1, 'i32')}")
+        place = self._place(self._body.value(f"zext i32 {word} to i64"))
+        return self._body.value(f"load {self._number}, ptr {place}")
 
     @property
     def _number(self) -> str:
