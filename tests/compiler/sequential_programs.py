@@ -279,9 +279,15 @@ def recurrent(steps: int = 70) -> Program:
     return Program(loss, numbers, ([rng.gauss(0, 1) for _ in range(steps)],))
 
 
+def rod() -> Program:
+    """One of many cells, whose steps of time are a loop of arrays."""
+    return heat(14, 70)
+
+
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "kalman": kalman, "holt_winters": holt_winters, "garch": garch, "pendulum": pendulum,
     "lotka_volterra": lotka_volterra, "cholesky": cholesky, "edit_distance": edit_distance,
     "alignment": alignment, "heat": heat, "ring": lambda: heat(ring=True), "bodies": bodies,
-    "tree": tree, "dag": dag, "chain": chain, "recurrent": recurrent,
+    "tree": tree, "dag": dag, "chain": chain, "recurrent": recurrent, "rod": rod,
+    "large_ring": lambda: heat(70, 66, ring=True),
 }  # fmt: skip

@@ -41,7 +41,7 @@ LONG = {
     "sampled": arrays.sampled_with_replacement, "shuffled": arrays.shuffled,
     "gpt": lambda: arrays.gpt(8),
 }  # fmt: skip
-FAST_SEQUENCES = ("chain",)
+FAST_SEQUENCES = ("chain", "rod")
 LONG_SEQUENCES = (
     "holt_winters", "garch", "pendulum", "lotka_volterra", "cholesky", "edit_distance",
     "kalman", "alignment", "heat", "bodies", "tree", "dag", "recurrent",

@@ -8,7 +8,7 @@ wrote. All its numbers are in work.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,11 @@ class TurnLoop:
     count: int
     nests: tuple[Nest, ...]
 
+    @property
+    def over_turns(self) -> list[Nest]:
+        """The nests over all turns, whose axis is then as long."""
+        return [replace(nest, extents=(self.count, *nest.extents[1:])) for nest in self.nests]
+
     def __str__(self) -> str:
         lines = "\n".join(map(str, self.nests)).splitlines()
         return "\n".join([f"for {self.count} turns:", *(f"    {line}" for line in lines)])
@@ -107,10 +112,9 @@ def written(part: Part) -> Iterator[Ids]:
     if isinstance(part, Scalars):
         yield part.out
         return
-    for nest in part.nests if isinstance(part, TurnLoop) else (part,):
-        count = part.count if isinstance(part, TurnLoop) else nest.extents[0]
+    for nest in part.over_turns if isinstance(part, TurnLoop) else (part,):
         for s in nest.body:
-            yield addresses(s.out, (count, *nest.extents[1:]))
+            yield addresses(s.out, nest.extents)
 
 
 def addresses(x: Affine | Listed, extents: tuple[int, ...]) -> Ids:

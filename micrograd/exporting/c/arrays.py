@@ -163,11 +163,12 @@ class CArrays:
     def place(self, x: Affine | Listed, extents: Shape, counter: str = "") -> str:
         """Where an operand is."""
         at = addresses(x, extents)
-        name, base, alone = self.owner(x.space, at)
+        name, base, alone = self.owner(x.space.at_rest, at)
         if alone:
             read = name
         elif isinstance(x, Listed):
-            read = f"{name}[{self._listed(x.index - base, counter)}]"
+            moved = f" + {x.space.step} * {INDICES[0]}" if x.space.step else ""
+            read = f"{name}[{self._listed(x.index - base, counter)}{moved}]"
         else:
             read = f"{name}[{_index(x, extents, base)}]"
         return f"(double){read}" if x.space.role is Role.IDS and not self._suffix else (
@@ -191,7 +192,7 @@ class CArrays:
         """The name of all that shares memory with an operand."""
         if isinstance(x, Counter):
             return ""
-        if x.space is not WORK:
+        if x.space.at_rest is not WORK:
             return self.wholes[x.space.at_rest].name
         at = addresses(x, extents)
         if self._literal(at) is not None:

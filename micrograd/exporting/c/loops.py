@@ -10,7 +10,7 @@ import numpy as np
 
 from micrograd.compiler.codes import ROWS
 from micrograd.compiler.nest.ir import INDICES, TERM, Nest, Shape, Statement
-from micrograd.compiler.nest.sequence import LARGEST, TOTAL, Scalars
+from micrograd.compiler.nest.sequence import LARGEST, TOTAL, Scalars, TurnLoop
 from micrograd.exporting.c.arrays import CArrays
 from micrograd.exporting.c.rows import MOST_INLINE, CRows, bare, number
 from micrograd.exporting.c.touched import NestStep, steps
@@ -99,6 +99,14 @@ class CWriter:
         """A loop whose indices run one after the other."""
         body = _Body(self, nest, "i").lines(steps(nest), {})
         yield from _loop(0, nest.extents[0], list(body))
+
+    def turns(self, loop: TurnLoop) -> CLines:
+        """Nests in every turn."""
+        lines: list[str] = []
+        for nest in loop.over_turns:
+            body = _Body(self, nest, INDICES[1]).lines(steps(nest), {})
+            lines += _loops([1], nest.extents, list(body))
+        yield from _loop(0, loop.count, lines)
 
     def scalars(self, part: Scalars) -> CLines:
         """Statements, one a line."""

@@ -20,6 +20,7 @@ from micrograd.compiler.nest.ir import (
     Space,
     SpaceRole,
 )
+from micrograd.compiler.nest.sequence import TurnLoop
 from micrograd.compiler.passes import Compilation
 from micrograd.errors import CompileError
 from micrograd.exporting.c.arrays import CArrays, CNames, NamedPart, NamedSpace, listing
@@ -200,9 +201,14 @@ class _File:
             ended = {name for name in last if last[name] == k}
             lines += ["", *self._said(nest, arrays, ended), *writer.nest(nest)]
         for part in program.sequence:
-            if isinstance(part, Nest):
+            if isinstance(part, TurnLoop):
+                lines += ["", f"/* {part.count:,} turns, one after the other */"]
+                lines += writer.turns(part)
+            elif isinstance(part, Nest) and part.ordered:
                 lines += ["", f"/* {part.extents[0]:,} steps, one after the other */"]
                 lines += writer.ordered(part)
+            elif isinstance(part, Nest):
+                lines += ["", *writer.nest(part)]
             else:
                 lines += ["", *writer.scalars(part)]
         return lines[1:] if lines and not lines[0] else lines

@@ -18,7 +18,7 @@ from micrograd.compiler.nest.ir import (
     Shape,
     Statement,
 )
-from micrograd.compiler.nest.sequence import Scalars
+from micrograd.compiler.nest.sequence import Scalars, TurnLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +90,18 @@ def accesses(program: Program) -> Iterator[Access]:
     for nest in program.nests:
         yield from _of_nest(nest)
     for part in program.sequence:
-        if isinstance(part, Nest):
-            yield from _of_nest(part)
-        else:
+        if isinstance(part, Scalars):
             yield from _of_scalars(part)
+            continue
+        for nest in part.over_turns if isinstance(part, TurnLoop) else (part,):
+            yield from _of_nest(nest)
 
 
 def _of_nest(nest: Nest) -> Iterator[Access]:
     for step in steps(nest):
         for x in (*step.inputs, step.before):
             if isinstance(x, Affine | Listed):
-                yield Access(x.space, addresses(x, nest.extents), False)
+                yield Access(x.space.at_rest, addresses(x, nest.extents), False)
         if step.stored:
             out = step.statement.out
             yield Access(out.space, addresses(out, nest.extents), True)
@@ -117,7 +118,8 @@ def _of_scalars(part: Scalars) -> Iterator[Access]:
 def addresses(x: Affine | Listed, extents: Shape) -> Ids:
     """Every address of an operand, each at least once, in the order of the nest."""
     if isinstance(x, Listed):
-        return x.index
+        turns = np.arange(extents[0] if x.space.step else 1)
+        return np.asarray(x.space.step * turns[:, None] + x.index).ravel()
     at = np.array([x.base])
     for n, stride in zip(extents, x.strides, strict=True):
         if stride and n > 1:
