@@ -8,7 +8,7 @@ with another learning rate each time; with lists in place of arrays; through `va
 eager engine. Beside them what a call spends on finding out that its program is still the right one.
 A figure is the median over the turns of the processor time of a call, in microseconds.
 
-Then 1,000 steps of a GPT on documents of 3 to 16 tokens, compiling included.
+Then 1,000 steps of a GPT on documents of 3 to 16 tokens, compiling included, in processor time.
 """
 
 from __future__ import annotations
