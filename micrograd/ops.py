@@ -52,6 +52,7 @@ class Op:
     torch: str  # expression that tests compare with
     numpy: str  # an expression of NumPy on arrays; a comparison is true or false there
     jax: str  # of JAX, which has derivatives of its own: the same as the row's
+    onnx: str  # the operator of ONNX; empty if there is none
     domain: tuple[Interval, ...]  # where tests sample each input
     kink: Callable[..., float] | None  # zero where there is no derivative
     exact: bool  # correctly rounded by IEEE 754, so that all implementations agree to the bit
@@ -161,6 +162,7 @@ def _row(
         "terms": lambda *args: None,
         "compiled": f,
         "torch": f"{{0}} {infix} {{1}}" if infix else f"torch.{name}({slots})",
+        "onnx": name.capitalize(),
         "numpy": f"{{0}} {infix} {{1}}" if infix else f"np.{name}({slots})",
         "kink": None,
         "exact": False,
@@ -354,7 +356,7 @@ _op("pow_static", 1, _pow, _pow_static_vjp,
     static="exponent", method=False, compiled=_quick_power,
     # With a number, torch computes some exponents otherwise (0.5 as sqrt), off from IEEE at -0.0.
     torch="torch.pow({0}, torch.tensor({1}, dtype=torch.float64))",
-    numpy="{0} ** {1}",
+    numpy="{0} ** {1}", onnx="Pow",
     binds=POWER, needs=(ATOM,), simpler=lambda a, k: a if k == 1 else None,
     prefixes={-1.0: ("1 / ", PRODUCT), -0.5: ("1 / √", PRODUCT), 0.5: ("√", ATOM)},
     text=lambda a, k: f"{a}{_superscript(k)}", latex=lambda a, k: f"{{{a}}}^{{{k}}}")
@@ -368,7 +370,7 @@ _op("less", 2, lambda a, b: 1.0 if a < b else 0.0, _flat,
     text=lambda a, b: f"[{a} < {b}]", latex=lambda a, b: rf"\left[{a} < {b}\right]")
 _op("less_equal", 2, lambda a, b: 1.0 if a <= b else 0.0, _flat,
     symbol="<=", exact=True, kink=lambda a, b: a - b,
-    torch="torch.le({0}, {1}).double()", numpy="{0} <= {1}",
+    torch="torch.le({0}, {1}).double()", numpy="{0} <= {1}", onnx="LessOrEqual",
     text=lambda a, b: f"[{a} ≤ {b}]", latex=lambda a, b: rf"\left[{a} \le {b}\right]")
 _op("equal", 2, lambda a, b: 1.0 if a == b else 0.0, _flat,
     symbol="==", exact=True, kink=lambda a, b: a - b,
@@ -380,7 +382,7 @@ _op("equal", 2, lambda a, b: 1.0 if a == b else 0.0, _flat,
 _op("select", 3, lambda c, a, b: a if c else b,
     lambda m, g, y, c, a, b: (0.0, m.select(c, g, 0.0), m.select(c, 0.0, g)),
     exact=True, kink=lambda c, a, b: c,
-    torch="torch.where({0} != 0, {1}, {2})", numpy="np.where({0}, {1}, {2})",
+    torch="torch.where({0} != 0, {1}, {2})", numpy="np.where({0}, {1}, {2})", onnx="Where",
     binds=LOOSE, needs=(SUM, SUM, SUM),
     simpler=lambda c, a, b: (a if c else b) if isinstance(c, float) else None, chooses=True,
     text=lambda c, a, b: f"{a} if {c} else {b}",
@@ -389,13 +391,13 @@ _op("maximum", 2, lambda a, b: a if a != a or a > b else b,
     lambda m, g, y, a, b: (
         m.select(m.less(a, b), 0.0, m.select(m.equal(a, b), 0.5 * g, g)),
         m.select(m.less(b, a), 0.0, m.select(m.equal(a, b), 0.5 * g, g))),
-    symbol="max", exact=True, kink=lambda a, b: a - b,
+    symbol="max", exact=True, kink=lambda a, b: a - b, onnx="Max",
     latex=lambda a, b: rf"\max\left({a}, {b}\right)")
 _op("minimum", 2, lambda a, b: a if a != a or a < b else b,
     lambda m, g, y, a, b: (
         m.select(m.less(b, a), 0.0, m.select(m.equal(a, b), 0.5 * g, g)),
         m.select(m.less(a, b), 0.0, m.select(m.equal(a, b), 0.5 * g, g))),
-    symbol="min", exact=True, kink=lambda a, b: a - b,
+    symbol="min", exact=True, kink=lambda a, b: a - b, onnx="Min",
     latex=lambda a, b: rf"\min\left({a}, {b}\right)")
 _op("abs", 1, math.fabs,
     lambda m, g, y, x: (m.select(m.equal(_sign(m, x), 0.0), 0.0, g * _sign(m, x)),),
@@ -410,7 +412,7 @@ _op("leaky_relu", 1, lambda x, k: x if x > 0.0 else k * x,
     lambda m, g, y, x, k: (m.select(m.less(0.0, x), g, k * g),),
     symbol="LeakyReLU", exact=True, kink=lambda x: x,
     static="slope", static_default=0.01, static_samples=(0.01, 0.2, 0.0, -0.5, 1.5),
-    numpy="np.where({0} > 0.0, {0}, {1} * {0})",
+    numpy="np.where({0} > 0.0, {0}, {1} * {0})", onnx="LeakyRelu",
     torch="torch.nn.functional.leaky_relu({0}, {1})")
 
 # ---- transcendental ------------------------------------------------------------------------------
@@ -431,7 +433,7 @@ _op("sigmoid", 1, _sigmoid, lambda m, g, y, x: (g * m.sigmoid_slope(x),),
     latex=lambda x: rf"\sigma\left({x}\right)")
 # The slope of sigmoid, and of tanh: y (1 - y) and 1 - y² have few digits left where |y| is near 1.
 _op("sigmoid_slope", 1, _sigmoid_slope, lambda m, g, y, x: (-g * (y * m.tanh(0.5 * x)),),
-    symbol="σ′", method=False, torch="torch.sigmoid({0}) * torch.sigmoid(-{0})",
+    symbol="σ′", method=False, onnx="", torch="torch.sigmoid({0}) * torch.sigmoid(-{0})",
     numpy="1.0 / (np.exp({0}) + 2.0 + np.exp(-{0}))",
     jax="jax.nn.sigmoid({0}) * jax.nn.sigmoid(-{0})",
     latex=lambda x: rf"\sigma'\left({x}\right)")

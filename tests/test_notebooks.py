@@ -125,10 +125,10 @@ def test_the_extra_has_what_the_notebooks_import():
                     elif isinstance(node, ast.ImportFrom):
                         imported.add(node.module.split(".")[0])
     assert {"torch", "numpy"} <= imported
-    for package in ("notebook", "ipykernel", "matplotlib", "torch", "llvmlite"):
+    for package in ("notebook", "ipykernel", "matplotlib", "torch", "llvmlite", "jax"):
         assert re.search(rf"^{package}\b", extra, re.MULTILINE)
-    standard = {"collections", "math", "operator", "random", "time"}
-    assert imported - standard <= {"micrograd", "viz", "numpy", "torch"}
+    standard = {"collections", "importlib", "math", "operator", "os", "random", "time"}
+    assert imported - standard <= {"micrograd", "viz", "numpy", "torch", "jax"}
 
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -19,6 +19,7 @@ TARGETS = {
     "numpy": ("micrograd.exporting.numpy_target", ".py"),
     "jax": ("micrograd.exporting.jax_target", ".py"),
     "torch": ("micrograd.exporting.torch_target", ".py"),
+    "onnx": ("micrograd.exporting.onnx_target", ".onnx"),
     "c": ("micrograd.exporting.c.target", ".c"),
 }
 

@@ -34,27 +34,37 @@ class _Different(Exception):  # noqa: N818  (a finding)
 
 def generalised(subject: Subject) -> ArrayProgram:
     """The program of a subject, for any number of samples if it is one for any."""
-    program = lowered(subject)
     axes = _leading(subject)
     if not axes:
-        return program
+        return lowered(subject)
     n = len(subject.inputs[axes[0]])
     try:
-        more = subject.on(resized(subject.inputs, axes, n + 1))
-        number = {id(v): i for i, v in enumerate(subject.leaves)}
-        of_more = [number.get(id(v), -1) for v in more.leaves]
-        merged = _Merge(n, axes, of_more).programs(program, lowered(more))
+        few, more = (
+            subject if m == n else subject.on(resized(subject.inputs, axes, m)) for m in _two(n)
+        )
+        merged = _Merge(_two(n)[0], axes, _numbers(more, few)).programs(lowered(few), lowered(more))
     except (_Different, MicrogradError, LookupError, ValueError, TypeError, ArithmeticError):
-        return program
-    return merged
+        return lowered(subject)
+    number = np.array(_numbers(few, subject))
+    parameters = tuple(replace(p, members=number[p.members]) for p in merged.parameters)
+    return replace(merged, parameters=parameters)
+
+
+def _two(n: int) -> tuple[int, int]:
+    """Numbers of samples to trace: of one sample one cannot tell what follows their number."""
+    return max(n, LEAST), max(n, LEAST) + 1
+
+
+def _numbers(of: Subject, within: Subject) -> list[int]:
+    """The numbers of a trace's parameters in another trace."""
+    number = {id(v): i for i, v in enumerate(within.leaves)}
+    return [number.get(id(v), -1) for v in of.leaves]
 
 
 def _leading(subject: Subject) -> tuple[int, ...]:
     """The arguments whose leading axis is as long as that of the first that has one."""
     lengths = [len(x) if isinstance(x, list | tuple) or np.ndim(x) else 0 for x in subject.inputs]
     n = next((size for size in lengths if size), 0)
-    if n < LEAST and not subject.function.batch:
-        return ()
     return tuple(k for k, size in enumerate(lengths) if size == n) if n else ()
 
 

@@ -64,6 +64,14 @@ def test_it_trains_as_here_and_takes_other_numbers_of_samples() -> None:
         np.testing.assert_allclose(p, after[name], rtol=1e-12)
 
 
+def test_one_sample_is_as_many_as_there_may_be() -> None:
+    f, (x, y) = article()
+    f(x[:1], y[:1])
+    exported = micrograd.export(f)
+    assert "H4 = H3 @ W4 + b4 - y  # (n,)" in exported.source
+    assert exported.load()(exported.parameters, x, y) == pytest.approx(f(x, y), rel=1e-12)
+
+
 def test_a_model_and_a_loss() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
     x, y = np.ones((4, 2)), np.zeros((4, 1))

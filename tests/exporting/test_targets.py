@@ -85,9 +85,24 @@ def test_a_module_of_torch(tmp_path: Path) -> None:
     assert single(x32, y32).item() == pytest.approx(f(x, y), rel=1e-5)
 
 
-@pytest.mark.parametrize("to", ["numpy", "jax", "torch"])
+def test_a_graph_of_onnx(tmp_path: Path) -> None:
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    f, (x, y) = article()
+    exported = micrograd.export(f, x, y, to="onnx")
+    exported.save(tmp_path / "net.onnx")
+    model = onnx.load(tmp_path / "net.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    session = runtime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
+    for n in (9, 4, 1):
+        (loss,) = session.run(None, {"X": x[:n], "y": y[:n]})
+        assert loss == pytest.approx(f(x[:n], y[:n]), rel=1e-12)
+    other = {name: 2 * p for name, p in exported.parameters.items()}
+    assert exported.load()(other, x, y) != pytest.approx(f(x, y))
+
+
+@pytest.mark.parametrize("to", ["numpy", "jax", "torch", "onnx"])
 def test_integers_choose(to: str) -> None:
-    pytest.importorskip(to)
+    pytest.importorskip("onnxruntime" if to == "onnx" else to)
     f, inputs = recurrent()
     exported = micrograd.export(f, *inputs, to=to)
     assert exported.load()(exported.parameters, [0, 0, 2]) == pytest.approx(f([0, 0, 2]), rel=1e-12)
