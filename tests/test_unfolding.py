@@ -65,6 +65,23 @@ def test_layers_unfold_to_neurons_and_operations_and_fold_again(chromium, unfold
         assert len(heads(page)) == 5
 
 
+def test_a_drag_moves_and_is_no_click(chromium, unfolding):
+    with chromium.page(unfolding, width=600) as page:
+        page.evaluate("LAYERS[0].open = true; draw()")
+        head = page.get_by_role("button", name="hidden neuron h1[1]").bounding_box()
+        x, y = head["x"] + 20, head["y"] + 5
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x - 60, y - 30, steps=4)
+        page.mouse.up()
+        assert page.evaluate("document.getElementById('ui-view').scrollLeft") >= 40
+        assert page.locator("tr[data-i]").count() == 0
+        page.get_by_role("button", name="hidden neuron h1[1]").click()
+        assert page.locator("tr[data-i]").count() == 4
+        page.keyboard.press("b")
+        assert not page.locator("#ui-blank").is_checked()
+
+
 def test_every_number_is_pythons(chromium, unfolding, step):
     with chromium.page(unfolding) as page:
         found = page.evaluate("[V, G]")

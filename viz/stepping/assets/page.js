@@ -115,7 +115,7 @@ function say() {
 function begin() {
   run();
   recorded = decisions();
-  player({ b: () => $("blank").click() });
+  player();
   $("blank").onchange = () => show(now);
   $("out").onclick = () => zoomBy(1 / 1.25);
   $("in").onclick = () => zoomBy(1.25);
@@ -136,12 +136,7 @@ function begin() {
   for (const band of bands) for (const line of band.lines) {
     if (!("q" in line.row) || !line.value) continue;
     line.value.classList.add("number");
-    let down = null;
-    line.value.addEventListener("pointerdown", e => { down = [e.clientX, e.clientY]; });
-    line.value.addEventListener("click", e => {
-      if (down && Math.hypot(e.clientX - down[0], e.clientY - down[1]) > 4) return;
-      choose(line.row.q);
-    });
+    line.value.addEventListener("click", () => choose(line.row.q));
   }
   const seen = new Set();
   for (const band of bands) for (const line of band.lines) {
@@ -162,7 +157,7 @@ function begin() {
   $("which").onchange = () => choose($("which").value === "" ? null : Number($("which").value));
   addEventListener("resize", () => scale(zoom));
   inputs();
-  pan($("view"));
+  pan($("view"), zoomBy);
   scale(0);
   document.body.classList.add("ready");
   const printed = location.hash === "#slides";

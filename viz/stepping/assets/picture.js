@@ -134,24 +134,6 @@ function scale(to) {
   return factor;
 }
 const zoomBy = by => { zoom = scale(zoom) * by; scale(zoom); follow(); };
-function pan(view) {
-  let from = null;
-  view.addEventListener("pointerdown", e => {
-    if (e.pointerType !== "mouse" || e.button) return;
-    from = [e.clientX + view.scrollLeft, e.clientY + view.scrollTop, e.clientX, e.clientY];
-  });
-  addEventListener("pointermove", e => {
-    if (!from) return;
-    view.scrollLeft = from[0] - e.clientX;
-    view.scrollTop = from[1] - e.clientY;
-  });
-  addEventListener("pointerup", () => { from = null; });
-  view.addEventListener("wheel", e => {
-    if (!e.ctrlKey && !e.metaKey) return;
-    e.preventDefault();
-    zoomBy(e.deltaY < 0 ? 1.15 : 1 / 1.15);
-  }, { passive: false });
-}
 // Brings what a stage fills into view: its last card, or where that is too large, its bands.
 function follow() {
   const view = $("view"), stage = now ? STAGES[now - 1] : null;

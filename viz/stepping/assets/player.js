@@ -41,7 +41,7 @@ function at(title) {
   $("count").textContent = `${now} / ${STAGES.length}`;
   try { history.replaceState(null, "", "#" + now); } catch { /* a frame without an address */ }
 }
-function player(more) {
+function player() {
   const last = STAGES.length, step = by => () => show(now + by), go = n => () => show(n);
   slider.max = last;
   slider.oninput = () => show(Number(slider.value));
@@ -52,7 +52,7 @@ function player(more) {
   $("play").onclick = () => play();
   $("speed").onchange = () => { if (playing) play(true); };
   const moves = { ArrowRight: step(1), ArrowLeft: step(-1), PageDown: step(1), PageUp: step(-1), Home: go(0), End: go(last),
-    Escape: () => choose(null), " ": () => play(), ...more };
+    Escape: () => choose(null), " ": () => play(), b: () => $("blank").click() };
   addEventListener("keydown", e => {
     if (e.target.closest("input, select, textarea, summary") && e.target !== slider || e.altKey || e.ctrlKey || e.metaKey) return;
     if (e.key === " " && e.target.closest("button") || !(e.key in moves)) return;
@@ -60,4 +60,29 @@ function player(more) {
     moves[e.key]();
   });
   addEventListener("hashchange", () => show(addressed() ?? 0));
+}
+// A mouse drags what is shown; one that has dragged has not clicked.
+function pan(view, zoomBy) {
+  let from = null, dragged = false;
+  view.addEventListener("pointerdown", e => {
+    if (e.pointerType !== "mouse" || e.button) return;
+    from = [e.clientX + view.scrollLeft, e.clientY + view.scrollTop, e.clientX, e.clientY];
+    dragged = false;
+  });
+  addEventListener("pointermove", e => {
+    if (!from) return;
+    dragged ||= Math.hypot(e.clientX - from[2], e.clientY - from[3]) > 4;
+    view.scrollLeft = from[0] - e.clientX;
+    view.scrollTop = from[1] - e.clientY;
+  });
+  addEventListener("pointerup", () => { from = null; });
+  view.addEventListener("click", e => {
+    if (dragged) { e.stopPropagation(); e.preventDefault(); }
+    dragged = false;
+  }, { capture: true });
+  view.addEventListener("wheel", e => {
+    if (!e.ctrlKey && !e.metaKey) return;
+    e.preventDefault();
+    zoomBy(e.deltaY < 0 ? 1.15 : 1 / 1.15);
+  }, { passive: false });
 }

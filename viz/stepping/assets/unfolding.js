@@ -112,7 +112,8 @@ function begin() {
   run();
   recorded = decisions();
   stagesOf();
-  player({});
+  player();
+  pan($("view"), by => scale(zoom * by));
   $("blank").onchange = () => show(now, false);
   $("out").onclick = () => scale(zoom / 1.25);
   $("in").onclick = () => scale(zoom * 1.25);
