@@ -100,6 +100,7 @@ function light(d, q) {
   SVG.querySelectorAll(".lit").forEach(e => e.classList.remove("lit"));
   SVG.classList.toggle("chain", d !== null);
   $("which").value = d === null ? "" : String(q);
+  if ($("which").selectedIndex < 0) $("which").value = "";  // one of a caption
   scale(zoom);
   if (d === null) return;
   const { back, read } = d;
