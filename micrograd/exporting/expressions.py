@@ -254,7 +254,8 @@ def dot(a: Expr, b: Expr, of: tuple[Labels, Labels, Labels]) -> Expr:
         return dot(a.args[0], b, (_untransposed(a, of[0]), of[1], of[2]))
     if b.op == TRANSPOSE:
         return dot(a, b.args[0], (of[0], _untransposed(b, of[1]), of[2]))
-    if set(of[0]) & set(of[1]) and {*of[0], *of[1]} == set(of[2]):  # nothing is summed
+    shared = set(of[0]) & set(of[1]) or not of[0] or not of[1]
+    if shared and {*of[0], *of[1]} == set(of[2]):  # nothing is summed
         parts = []
         for x, own in ((a, of[0]), (b, of[1])):
             order = [own.index(i) for i in of[2] if i in own]

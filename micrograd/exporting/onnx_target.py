@@ -51,7 +51,9 @@ def _runs(content: bytes, program: ArrayProgram) -> Any:
     import onnxruntime
 
     try:
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors: it warns of parameters that can be changed
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of classes that it does not export
         raise CompileError(
             f"cannot be exported: onnxruntime has no such operator in double precision: {error}"

@@ -51,8 +51,15 @@ def generalised(subject: Subject) -> ArrayProgram:
 
 
 def _two(n: int) -> tuple[int, int]:
-    """Numbers of samples to trace: of one sample one cannot tell what follows their number."""
-    return max(n, LEAST), max(n, LEAST) + 1
+    """Numbers of samples to trace: more than one, and no powers of two.
+
+    Of one sample one cannot tell what follows their number, and a quotient by a power of two is a
+    product, which is a part of what it is multiplied with.
+    """
+    n = max(n, LEAST)
+    while n & (n - 1) == 0 or n & (n + 1) == 0:
+        n += 1
+    return n, n + 1
 
 
 def _numbers(of: Subject, within: Subject) -> list[int]:

@@ -72,6 +72,24 @@ def test_one_sample_is_as_many_as_there_may_be() -> None:
     assert exported.load()(exported.parameters, x, y) == pytest.approx(f(x, y), rel=1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8])
+def test_any_number_of_samples_is_like_any_other(n: int) -> None:
+    w, b = [Value(0.3), Value(-0.2)], Value(0.1)
+
+    def loss(X, y):  # noqa: N803
+        total = 0.0
+        for row, t in zip(X, y, strict=True):
+            p = (sum(a * x for a, x in zip(w, row, strict=True)) + b).sigmoid()
+            total = total - (t * p.log() + (1 - t) * (1 - p).log())
+        return total / len(X)
+
+    rng = np.random.default_rng(n)
+    exported = micrograd.export(loss, rng.normal(size=(n, 2)), rng.uniform(size=n))
+    assert "n = len(X)" in exported.source
+    X, y = rng.normal(size=(11, 2)), rng.uniform(size=11)  # noqa: N806
+    assert exported.load()(exported.parameters, X, y) == pytest.approx(loss(X, y).data, rel=1e-12)
+
+
 def test_a_model_and_a_loss() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
     x, y = np.ones((4, 2)), np.zeros((4, 1))
