@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from micrograd.engine import Value
 from micrograd.errors import AnomalyError, ArgumentTypeError, GradcheckError
 from micrograd.gradients import grad
@@ -16,6 +18,8 @@ from micrograd.ops import BY_HAND
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _LIBRARY = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "viz") + os.sep)
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+_PYTHON = os.path.dirname(os.__file__) + os.sep
 
 
 def gradcheck(
@@ -117,10 +121,17 @@ class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
                 )
 
 
+def _is_library(path: str) -> bool:
+    """Whether it is a file of ours, of NumPy or of Python."""
+    return path.startswith((*_LIBRARY, _NUMPY)) or (
+        path.startswith(_PYTHON) and "site-packages" not in path
+    )
+
+
 def user_line() -> str:
-    """The innermost line of the call stack that is not the library's own: `file:line: text`."""
+    """The innermost line of the call stack that is the user's: `file:line: text`."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_LIBRARY):
+    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
         frame = frame.f_back
     path, number = frame.f_code.co_filename, frame.f_lineno
     return f"{path}:{number}: {linecache.getline(path, number).strip()}"
@@ -131,7 +142,7 @@ def user_line_of(error: BaseException) -> str:
     line, trace = "", error.__traceback__
     while trace is not None:
         path, number = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        if not path.startswith(_LIBRARY):
+        if not _is_library(path):
             line = f"{path}:{number}: {linecache.getline(path, number).strip()}"
         trace = trace.tb_next
     return line

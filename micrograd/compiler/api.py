@@ -118,7 +118,7 @@ def compile(  # noqa: A001
 
     Where numbers decide what happens, both sides are part of the program, and the numbers choose at
     every call; where a side does more than compute, there is a program for each way that decisions
-    go, up to eight. Flags, text and None are constants: a program for each.
+    go, up to 32. Flags, text and None are constants: a program for each.
 
     Raises a CompileError that names the line, and what to write instead, for what cannot be
     compiled faithfully: a number that leaves the graph, randomness, a hand-written `_backward`.

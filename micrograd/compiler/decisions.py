@@ -20,7 +20,7 @@ from micrograd.compiler.trace.around import Around, NumbersChanged
 from micrograd.compiler.trace.tracer import Missed
 from micrograd.errors import CompileError
 
-MOST_DECISIONS = 8  # programs of one shape that differ in decisions only
+MOST_DECISIONS = 32  # programs of one shape that differ in decisions only
 Inputs = tuple[object, ...]
 Find = Callable[[Programs, Inputs], Runner | None]
 

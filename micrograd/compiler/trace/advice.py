@@ -7,7 +7,9 @@ from micrograd.errors import CompileError
 PAGE = "docs/compiling.md"
 
 # Words of a refusal, what to write instead, and the section of the page; the first that fits.
+NO_ROW = "is no row of the op table"
 INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    ((NO_ROW,), "compute it before the call, and pass it as an argument", "Functions of numbers"),
     (("append", "extend", "comprehension", "of length"),
      "keep the length: put `micrograd.where(condition, v, 0.0)` into the list, and count with "
      "`n += micrograd.where(condition, 1.0, 0.0)`", "Lists whose length depends on numbers"),
@@ -50,7 +52,8 @@ def advised(error: CompileError) -> CompileError:
     text = str(error)
     if PAGE in text:
         return error
+    reason = NO_ROW if NO_ROW in text else text.partition("\n")[0]
     for words, instead, section in INSTEAD:
-        if any(word in text.partition("\n")[0] for word in words):
+        if any(word in reason for word in words):
             return type(error)(f"{text}\n  instead: {instead}\n  see {PAGE}, {section!r}")
     return error

@@ -190,7 +190,10 @@ class _Rewriting(Expressions, ast.NodeTransformer):
         return s
 
     def visit_Assign(self, s: ast.Assign) -> Any:
-        """Elements and attributes are set by the helper."""
+        """Elements and attributes are set by the helper; several, one after the other."""
+        apart = self._apart(s)
+        if apart:
+            return [x for one in apart for x in _listed(self.visit(one))]
         self.generic_visit(s)
         if all(isinstance(t, ast.Name) and t.id not in self._outer for t in s.targets):
             return s
@@ -203,6 +206,22 @@ class _Rewriting(Expressions, ast.NodeTransformer):
         if all(_is_local(t, self._outer) for t in s.targets):
             return s
         return [_effect("an assignment to several elements or attributes", s), s]
+
+    def _apart(self, s: ast.Assign) -> list[ast.stmt]:
+        """`x[i], x[j] = a, b` as `t = a; u = b; x[i] = t; x[j] = u`."""
+        target = s.targets[0]
+        if len(s.targets) > 1 or not isinstance(target, ast.Tuple | ast.List):
+            return []
+        if not isinstance(s.value, ast.Tuple | ast.List) or _is_local(target, self._outer):
+            return []
+        parts = [*target.elts, *s.value.elts]
+        if len(target.elts) != len(s.value.elts) or any(isinstance(x, ast.Starred) for x in parts):
+            return []
+        self._count += 1
+        held = [f"{HELPER}part{self._count}_{k}" for k in range(len(target.elts))]
+        new = [assign(x, value) for x, value in zip(held, s.value.elts, strict=True)]
+        new += [ast.Assign([t], name(x)) for t, x in zip(target.elts, held, strict=True)]
+        return [ast.copy_location(x, s) for x in new]
 
     def visit_AugAssign(self, s: ast.AugAssign) -> Any:
         """`x += y` by the helper."""
@@ -244,6 +263,10 @@ class _Rewriting(Expressions, ast.NodeTransformer):
             ast.Expr(asked("resumed", base, name(held))),
         ]
         return [ast.copy_location(x, s) for x in new]
+
+
+def _listed(found: Any) -> list[ast.stmt]:
+    return found if isinstance(found, list) else [found]
 
 
 def _is_local(t: ast.expr, outer: set[str]) -> bool:
