@@ -87,7 +87,8 @@ class Programs:
         self._runners: OrderedDict[tuple[str, CallShape], list[Runner]] = OrderedDict()
         self._updates: OrderedDict[Any, Stepping] = OrderedDict()
         self._traces: OrderedDict[CallShape, list[Traced]] = OrderedDict()
-        self._last: dict[Any, Runner] = {}  # by mode and lengths, the program that ran last
+        self._last: dict[str, Runner] = {}  # by mode, the program that ran last
+        self._like: dict[Any, list[Runner]] = {}  # by mode and lengths, those that ran last
         self._calls = Calls()
         self._safe = False  # whether sides that are not taken are kept from being infinite
         self._new: Traced | None = None  # traced in this call: not to be verified yet
@@ -149,11 +150,11 @@ class Programs:
         runner = self._last.get(mode)
         if runner is not None and runner.holds(inputs) and runner.fits(mode):
             return self._chosen(runner, mode)
-        runner = self._last.get(_key(mode, inputs))
-        if runner is None or not runner.fits(mode) or not runner.refill(inputs):
-            return None
-        self._last[mode] = runner
-        return self._chosen(runner, mode)
+        for runner in self._like.get(_key(mode, inputs), ()):
+            if runner.fits(mode) and runner.refill(inputs):
+                self._last[mode] = runner
+                return self._chosen(runner, mode)
+        return None
 
     def _chosen(self, runner: Runner, mode: str) -> Runner:
         self.newest, self.mode = runner, mode
@@ -184,12 +185,19 @@ class Programs:
             self.keep(mode, inputs, runner)
         return runner
 
+    def _forget(self) -> None:
+        self._last.clear()
+        self._like.clear()
+
     def keep(self, mode: str, inputs: tuple[Any, ...], runner: Runner | None) -> Runner | None:
         """Note what ran last in a mode, for arguments of these lengths."""
         if runner is not None:
-            if len(self._last) > MOST_PROGRAMS:
-                self._last.clear()
-            self._last[mode] = self._last[_key(mode, inputs)] = runner
+            if len(self._like) > MOST_PROGRAMS:
+                self._like.clear()
+            key = _key(mode, inputs)
+            known = [r for r in self._like.get(key, ()) if r is not runner]
+            self._like[key] = [runner, *known][:MOST_VARIANTS]
+            self._last[mode] = runner
         return runner
 
     def make_safe(self, runner: Runner) -> bool:
@@ -201,7 +209,7 @@ class Programs:
             return False
         self._safe = True
         self._runners.clear()
-        self._last.clear()
+        self._forget()
         return True
 
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
@@ -211,7 +219,7 @@ class Programs:
         if traced is not None and traced is not fresh and not self._agrees(traced, inputs):
             self._traces.clear()
             self._runners.clear()
-            self._last.clear()
+            self._forget()
         found = self._runners.get(key, ())
         runner = next((r for r in found if self._still(r, mode)), None)
         if runner is None:

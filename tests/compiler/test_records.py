@@ -100,6 +100,25 @@ def test_calls_are_eagers(make: Any) -> None:
         assert f(make(k)) == pytest.approx(loss(make(k)).data, rel=1e-12)
 
 
+def test_records_that_take_turns() -> None:
+    def loss(s: Sample) -> Any:
+        scaled = W * s.x if s.y is None else W * s.x * s.y
+        return (scaled - 1.0) ** 2 if s.name == "plain" else scaled
+
+    f = micrograd.compile(loss, backend="numpy")
+    for k in range(48):
+        s = Sample(0.1 * k, None if k % 3 else 0.5 * k, "plain" if k % 2 else "other")
+        assert f(s) == pytest.approx(loss(s).data, abs=1e-12)
+    found = [
+        f._programs.again("value", (s,))
+        for s in (Sample(0.5, 2.0, "other"), Sample(0.5, None), Sample(0.5, None, "a third"))
+    ]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[0] is not found[1]
+    assert found[2] is None
+
+
 def test_names_and_places_of_arguments() -> None:
     def loss(x: float, y: float = 2.0, *, z: float = 3.0) -> Any:
         return W * x - y * z
