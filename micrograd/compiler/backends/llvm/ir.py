@@ -54,6 +54,7 @@ class Body:
         self.declarations = declarations
         self.lines: list[str] = ["entry:"]
         self._block = "entry"
+        self._headers: list[int] = []  # of the loops that are open: where their first line is
         self._count = 0
 
     def value(self, text: str) -> str:
@@ -97,7 +98,7 @@ class Body:
         index = f"%i{number}"
         inside = [f"%c{number}.{k}" for k in range(len(carried))]
         self.lines += [f"  br label %{loop}", f"{loop}:"]
-        header = len(self.lines)
+        self._headers.append(len(self.lines))
         self.lines += [""] * (1 + len(carried))
         self._block = loop
         results = list(step(index, inside))
@@ -105,6 +106,7 @@ class Body:
         more = self.value(f"icmp ult i64 {following}, {trips}")
         self.lines += [f"  br i1 {more}, label %{loop}, label %{after}", f"{after}:"]
         last, self._block = self._block, after
+        header = self._headers.pop()
         self.lines[header] = f"  {index} = phi i64 [ 0, %{before} ], [ {following}, %{last} ]"
         kind = self.type(lanes)
         for k, (name, first, result) in enumerate(zip(inside, carried, results, strict=True), 1):
@@ -113,6 +115,14 @@ class Body:
         return results
 
     # ---- memory --------------------------------------------------------------------------------
+
+    def room(self, count: int) -> str:
+        """A pointer to room for so many numbers, for as long as the function runs."""
+        self._count += 1
+        name = f"%room{self._count}"
+        self.lines.insert(1, f"  {name} = alloca [{count} x {self.precision.name}], align 64")
+        self._headers = [at + 1 for at in self._headers]
+        return name
 
     def moved(self, pointer: str, index: str, stride: int, kind: str = "") -> str:
         """The pointer moved by `index · stride` numbers."""

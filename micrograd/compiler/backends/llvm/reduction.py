@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from micrograd.compiler.backends.llvm import elementwise
 from micrograd.compiler.backends.llvm.functions import Instructions
 from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment, segments
-from micrograd.compiler.backends.llvm.tiling import Axis, plan
+from micrograd.compiler.backends.llvm.packing import Panel, panel_of
+from micrograd.compiler.backends.llvm.tiling import Axis, TilePlan, plan
 from micrograd.compiler.nest.ir import Affine, Nest
 
 TileIndex = tuple[int, ...]  # of a result in its tile
@@ -28,6 +29,59 @@ def emit(body: Body, nest: Nest, place: Pointers) -> None:
     fixed: dict[Affine, str] = {}
     if chosen.vector and chosen.vector.out:
         fixed = elementwise.fixed_inputs(body, nest.body[1:], place)
+    panel = panel_of(nest, chosen, body.lanes, body.precision.bytes)
+    if panel is None:
+        _tiles(body, nest, place, chosen, fixed, lambda tile: tile.emit)
+        return
+    for start, part, own in panel.in_depth(nest):
+        at = place.moved(body, panel.reduced.number, str(start), 1)
+        _by_panels(body, own, at, part, fixed)
+
+
+def _by_panels(
+    body: Body, nest: Nest, place: Pointers, panel: Panel, fixed: dict[Affine, str]
+) -> None:
+    """All tiles of some rows, panel by panel; then those of the next rows."""
+    for axis, start, trips, rows in _blocks(panel.rows, panel.rows_of_block):
+        at = place.moved(body, axis.number, str(start), 1)
+
+        def step(index: str, _: list[str], at: Pointers = at, rows: int = rows) -> list[str]:
+            moved = at.moved(body, panel.rows.number, index, rows)
+            for part in segments(panel.vector.extent, body.lanes, panel.plan.unroll):
+                _panel(body, nest, moved, panel, rows, part, fixed)
+            return []
+
+        body.repeat(trips, 1, [], step)
+
+
+def _panel(
+    body: Body, nest: Nest, place: Pointers, panel: Panel, rows: int, part: Segment,
+    fixed: dict[Affine, str],
+) -> None:  # fmt: skip
+    """The tiles of so many rows, at all places of a part of the vectors' axis."""
+    chosen = panel.plan_of(rows)
+
+    def columns(tile: _Tile) -> Inner:
+        def inner(at: Pointers, _: list[str]) -> list[str]:
+            tile.columns(at, part)
+            return []
+
+        return inner
+
+    def step(index: str, _: list[str]) -> list[str]:
+        moved = place.moved(body, panel.vector.number, index, len(part.active) * body.lanes)
+        packed = panel.nest(nest, moved, part)
+        _tiles(body, packed, panel.pointers(body, moved, part), chosen, fixed, columns)
+        return []
+
+    body.repeat(part.trips, 1, [], step)
+
+
+def _tiles(
+    body: Body, nest: Nest, place: Pointers, chosen: TilePlan, fixed: dict[Affine, str],
+    inner: Callable[[_Tile], Inner],
+) -> None:  # fmt: skip
+    """Run what `inner` makes of each tile, at all of its places."""
     for blocks in itertools.product(*(_blocks(axis, size) for axis, size in chosen.tile)):
         at = place
         loops = [(axis, 1, axis.extent) for axis in chosen.outer]
@@ -38,7 +92,7 @@ def emit(body: Body, nest: Nest, place: Pointers) -> None:
         sizes = [size for *_, size in blocks]
         reduced = [(axis, 1, axis.extent) for axis in chosen.reduced]
         tile = _Tile(body, nest, axes, sizes, chosen.vector, chosen.unroll, reduced, fixed)
-        _nest(body, loops, at, [], 1, tile.emit)
+        _nest(body, loops, at, [], 1, inner(tile))
 
 
 def _blocks(axis: Axis, size: int) -> Iterator[tuple[Axis, int, int, int]]:
@@ -97,7 +151,7 @@ class _Tile:
         """Write the results at one place."""
         vector = self._vector
         if vector is None:
-            self._columns(at, Segment(0, 1, (1,)))
+            self.columns(at, Segment(0, 1, (1,)))
         elif not vector.out:
             self._rows(at, vector)
         else:
@@ -107,13 +161,13 @@ class _Tile:
                 def step(
                     index: str, _: list[str], part: Segment = part, size: int = size
                 ) -> list[str]:
-                    self._columns(at.moved(self._body, vector.number, index, size), part)
+                    self.columns(at.moved(self._body, vector.number, index, size), part)
                     return []
 
                 self._body.repeat(part.trips, 1, [], step)
         return []
 
-    def _columns(self, at: Pointers, part: Segment) -> None:
+    def columns(self, at: Pointers, part: Segment) -> None:
         """Results whose lanes are neighbours in the result."""
         count = len(part.active)
         sums = _nest(
