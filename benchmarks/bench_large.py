@@ -27,9 +27,6 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-
 import llvmlite.binding as llvm
 import numpy as np
 
@@ -65,9 +62,7 @@ def peak() -> tuple[Step, int]:
         f"  %r = extractelement {vector} %s{CHAINS - 1}, i32 0", "  ret double %r", "}",
     ]  # fmt: skip
     features = llvm.get_host_cpu_features().flatten()
-    machine = target().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features, opt=2
-    )
+    machine = target().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly("\n".join(lines)), machine)
     engine.finalize_object()
     run: Any = ctypes.CFUNCTYPE(ctypes.c_double)(engine.get_function_address("peak"))
@@ -169,6 +164,7 @@ def _filled(layers: list[tuple[Any, Any]], start: list[float]) -> None:
 @contextlib.contextmanager
 def first(wanted: bool) -> Iterator[None]:
     """With `wanted`, all threads of this process come before those of others."""
+
     def schedule(policy: int, priority: int) -> None:
         for thread in threading.enumerate():
             os.sched_setscheduler(thread.native_id or 0, policy, os.sched_param(priority))

@@ -48,7 +48,9 @@ def product(
                    kept=((out, rows * columns),))  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", [(24, 8, 8), (31, 13, 20), (60, 3, 33), (48, 40, 9), (25, 16, 64)])
+@pytest.mark.parametrize(
+    "shape", [(24, 8, 8), (31, 13, 20), (60, 3, 33), (48, 40, 9), (25, 16, 64)]
+)
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize(("accumulate", "after"), [(False, False), (True, False), (False, True)])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -66,6 +68,28 @@ def test_products(
         executable.work[base : base + length], expected[WORK][base : base + length],
         rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-4 if dtype == "float32" else 1e-12,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(7, 10, 33), (12, 9, 64), (5, 3, 40)])
+def test_strips(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, columns, depth = shape
+    reduction = pytest.importorskip("micrograd.compiler.backends.llvm.reduction")
+    b, out = rows * depth, (rows + columns) * depth
+    term = Statement(
+        TERM, Affine(WORK, out, (2 * columns, 2, 0)),
+        (Affine(WORK, 0, (depth, 0, 1)), Affine(WORK, b, (0, depth, 1))),
+    )  # fmt: skip
+    work = np.random.default_rng(0).normal(size=out + 2 * rows * columns)
+    given = Program((Nest(shape, (term,), "add"),), work, {}, out, kept=((out, 1),))
+    whole = llvm.load(given, "float64").source
+    monkeypatch.setattr(reduction, "LARGE", 0)
+    monkeypatch.setattr(reduction, "STRIP_BYTES", 0)
+    executable = llvm.load(given, "float64")
+    assert executable.source != whole or columns == 3
+    expected: Any = {WORK: given.work.copy()}
+    interpret.run(given, expected)
+    executable.run()
+    np.testing.assert_allclose(executable.work[out:], expected[WORK][out:], rtol=1e-12, atol=1e-12)
 
 
 def test_small_products_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:

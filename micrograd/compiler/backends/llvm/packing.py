@@ -1,7 +1,7 @@
 """Matrix products with a large matrix: a panel of it at a time, packed so that it lies together.
 
-Columns of a matrix whose rows are far apart share few places in the fastest memory, and each tile of
-results needs them again. So those of one vector tile are copied, one after the other, and read from
+Columns of a matrix whose rows are far apart share few places in the fastest memory, and each tile
+of results needs them again. So those of one tile are copied, one after the other, and read from
 there by all tiles of rows.
 """
 
@@ -46,7 +46,7 @@ class Panel:
 
     def plan_of(self, rows: int) -> TilePlan:
         """The plan for so many rows."""
-        (_, size), = self.plan.tile
+        ((_, size),) = self.plan.tile
         return replace(self.plan, tile=((replace(self.rows, extent=rows), size),))
 
     def pointers(self, body: Body, at: Pointers, part: Segment) -> Pointers:
@@ -74,9 +74,7 @@ class Panel:
         """The nest that reads what is packed, in place of the operand."""
         strides = [0] * len(nest.extents)
         strides[self.vector.number] = 1
-        packed = Affine(
-            Space.of(SpaceRole.LOCAL, len(at.pointers)), -part.start, tuple(strides)
-        )
+        packed = Affine(Space.of(SpaceRole.LOCAL, len(at.pointers)), -part.start, tuple(strides))
         first = nest.first
         inputs = tuple(packed if x == self.operand else x for x in first.inputs)
         return replace(nest, body=(replace(first, inputs=inputs), *nest.body[1:]))
@@ -104,4 +102,3 @@ def panel_of(nest: Nest, chosen: TilePlan, lanes: int, number_bytes: int) -> Pan
             most = max(size, BLOCK_BYTES // (depth * number_bytes) // size * size)
             return Panel(operand, vector, axis, tall, most, plan)
     return None
-

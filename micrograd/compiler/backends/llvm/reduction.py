@@ -10,13 +10,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from micrograd.compiler.backends.llvm import elementwise
 from micrograd.compiler.backends.llvm.functions import Instructions
 from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment, segments
 from micrograd.compiler.backends.llvm.packing import Panel, panel_of
 from micrograd.compiler.backends.llvm.tiling import Axis, TilePlan, plan
-from micrograd.compiler.nest.ir import Affine, Nest
+from micrograd.compiler.nest.ir import Affine, Nest, size_of
+
+LARGE = 1 << 22  # products, from which what is multiplied is in no fast memory
+STRIP_BYTES = 128 * 1024  # of a matrix, that are multiplied with all of the other
 
 TileIndex = tuple[int, ...]  # of a result in its tile
 Loop = tuple[Axis, int, int]  # its step and its trips
@@ -31,11 +35,44 @@ def emit(body: Body, nest: Nest, place: Pointers) -> None:
         fixed = elementwise.fixed_inputs(body, nest.body[1:], place)
     panel = panel_of(nest, chosen, body.lanes, body.precision.bytes)
     if panel is None:
-        _tiles(body, nest, place, chosen, fixed, lambda tile: tile.emit)
+        for axis, start, trips, size in _strips(nest, chosen, body.precision.bytes):
+            at = place.moved(body, axis.number, str(start), 1)
+            part = _strip_of(chosen, size)
+
+            def strip(
+                index: str, _: list[str], at: Pointers = at, axis: Axis = axis, size: int = size,
+                part: TilePlan = part,
+            ) -> list[str]:  # fmt: skip
+                moved = at.moved(body, axis.number, index, size)
+                _tiles(body, nest, moved, part, fixed, lambda tile: tile.emit)
+                return []
+
+            body.repeat(trips, 1, [], strip)
         return
-    for start, part, own in panel.in_depth(nest):
+    for start, piece, own in panel.in_depth(nest):
         at = place.moved(body, panel.reduced.number, str(start), 1)
-        _by_panels(body, own, at, part, fixed)
+        _by_panels(body, own, at, piece, fixed)
+
+
+def _strips(
+    nest: Nest, chosen: TilePlan, number_bytes: int
+) -> Iterator[tuple[Axis, int, int, int]]:
+    """The last axis of the tiles in strips, of which the numbers stay in the second-level cache."""
+    if len(chosen.tile) < 2 or size_of(nest.extents) < LARGE:
+        axis = chosen.tile[-1][0] if chosen.tile else Axis(0, 1, 0, 0)
+        yield axis, 0, 1, axis.extent
+        return
+    axis, size = chosen.tile[-1]
+    row = size_of(tuple(n for k, n in enumerate(nest.extents) if k not in nest.result))
+    yield from _blocks(axis, max(size, STRIP_BYTES // (row * number_bytes) // size * size))
+
+
+def _strip_of(chosen: TilePlan, extent: int) -> TilePlan:
+    """The plan with so much of the last axis of the tiles."""
+    if not chosen.tile:
+        return chosen
+    *others, (axis, size) = chosen.tile
+    return replace(chosen, tile=(*others, (replace(axis, extent=extent), size)))
 
 
 def _by_panels(
