@@ -70,7 +70,7 @@ def test_products(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", [(7, 10, 33), (12, 9, 64), (5, 3, 40)])
+@pytest.mark.parametrize("shape", [(7, 10, 33), (32, 32, 64), (5, 3, 40)])
 def test_strips(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     rows, columns, depth = shape
     reduction = pytest.importorskip("micrograd.compiler.backends.llvm.reduction")
@@ -85,7 +85,7 @@ def test_strips(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(reduction, "LARGE", 0)
     monkeypatch.setattr(reduction, "STRIP_BYTES", 0)
     executable = llvm.load(given, "float64")
-    assert executable.source != whole or columns == 3
+    assert executable.source != whole or min(shape) < 9
     expected: Any = {WORK: given.work.copy()}
     interpret.run(given, expected)
     executable.run()
