@@ -41,16 +41,18 @@ class Rolled:
 
 
 def find_loops(
-    part: Scalars, signs: Signatures, free: Mask, same: Ids, ragged: bool
+    part: Scalars, signs: Signatures, free: Mask, same: Ids, ragged: bool, least: int = 0
 ) -> list[Rolled]:
     """Loops among the free statements, which are then not free.
 
     `same` has an address for equal constants. Ragged ones have sums of unequal length, which
-    `signs` leave open.
+    `signs` leave open. None is of less than `least` statements.
     """
     loops = []
     for run in repeats(signs, free) if free.sum() > LEAST else ():
         for loop in _pieces(part, run, ragged, same):
+            if loop.period * loop.turns < least:
+                continue
             loops.append(loop)
             free[loop.start : loop.end] = False
     return loops

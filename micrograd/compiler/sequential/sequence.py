@@ -29,6 +29,8 @@ from micrograd.compiler.sequential.turns import (
     with_loops,
 )
 
+LEAST_STATEMENTS = 32  # of a loop in no turns: others take longer to compile than they save
+
 
 @dataclass(slots=True, eq=False)
 class InSequence:
@@ -144,7 +146,7 @@ def _loops(part: Scalars, base: int, same: Ids, moved: Mask) -> list[Rolled]:
     """
     long = (np.diff(part.first) > LONG) & ~moved
     free = ~long & ~moved
-    loops = find_loops(part, forms(part), free, same, ragged=False)
+    loops = find_loops(part, forms(part), free, same, ragged=False, least=LEAST_STATEMENTS)
     free |= long
     turns = TurnOf.of(loops, len(part))
     free[[n for n in long_sums(part) if is_added_up(part, base, loops, turns, n)]] = False
