@@ -87,8 +87,6 @@ function rewrite() {
       const pieces = spelled(row.d, said), ink = INK[band.role];
       const all = pieces.length ? [[row.s || "= ", ink], ...coloured(pieces, band.role)] : [["", ink]];
       if (row.s && pieces.length) all.push([" = " + said, ink]);
-      const long = all.map(([text]) => text).join("");
-      if (long.length > 150) all.splice(0, all.length, [long.slice(0, 149) + "…", ink]);
       const before = line.detail.textContent;
       if (before !== all.map(([text]) => text).join("")) setText(line.detail, all, room);
     }
