@@ -1,4 +1,4 @@
-"""Lines of code from statements: what is used twice gets a name, and so does what is too long."""
+"""Lines of code from statements: what is used twice gets a name, what is too long or too deep."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from micrograd.ops import OPS
 
 WIDTH = 88
 INDENT = " " * 4
+DEEPEST = 12  # operations in one another, of which none has a name
 LIGHT = frozenset({
     E.ARRAY, E.NUMBER, E.COUNT, E.EXPAND, E.TRANSPOSE, E.RESHAPE, E.SPREAD, E.STOP, E.ZEROS,
 })  # fmt: skip
@@ -46,15 +47,19 @@ class Emitter:
     def _shared(self, x: Expr, line: CodeLine) -> Expr:
         """An expression with names in the place of what is used elsewhere, too."""
         done: dict[int, Expr] = {}
+        depth: dict[int, int] = {}
         for e in inside(x):
             if id(e) in self._names:
-                done[id(e)] = self._names[id(e)]
+                done[id(e)], depth[id(e)] = self._names[id(e)], 0
                 continue
             new = remade(e, [done[id(a)] for a in e.args])
-            if e is not x and self._uses[id(e)] > 1 and e.op not in LIGHT and not _is_small(e):
+            depth[id(e)] = 1 + max((depth[id(a)] for a in e.args), default=0)
+            again = self._uses[id(e)] > 1 and not _is_small(e)
+            if e is not x and e.op not in LIGHT and (again or depth[id(e)] >= DEEPEST):
                 name = self._named(line)
                 self._write(CodeLine(name, new))
                 new = self._names[id(e)] = array(name, e.shape)
+                depth[id(e)] = 0
             done[id(e)] = new
         return done[id(x)]
 

@@ -165,3 +165,18 @@ def test_rules_of_optimisers(rule: str) -> None:
         assert loss == pytest.approx(expected, rel=1e-12)
     numbers = np.concatenate([np.ravel(p) for p in parameters.values()])
     np.testing.assert_allclose(np.sort(numbers), np.sort([v.data for v in w]), rtol=1e-12)
+
+
+def test_chains_of_any_depth() -> None:
+    k, start = Value(0.4), 0.3
+
+    def logistic(x: float) -> Any:
+        y = x + 0.0 * k
+        for _ in range(400):
+            y = k * y * (1.0 - y) + (y * k).sin() * 0.1
+        return y
+
+    exported = micrograd.export(logistic, start, to="numpy")
+    assert float(exported.load()(exported.parameters, start)) == pytest.approx(
+        logistic(start).data, rel=1e-12
+    )
