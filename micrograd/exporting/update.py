@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.exporting.dialect import Dialect
+from micrograd.exporting.dialect import Dialect, unparsed
 from micrograd.exporting.differentiated import CodeLine
 from micrograd.exporting.emitting import INDENT, Emitter, packed
 from micrograd.exporting.expressions import (
@@ -39,7 +39,7 @@ class RuleStep:
         rest = given.partition("parameters")[2]
         call = f"{INDENT}{self.loss}, gradient = loss_and_gradient({given})"
         if not self.kept:
-            item = self._text(self.new).replace("gradient[name]", "gradient[name]")
+            item = self._text(self.new)
             return [
                 "", "",
                 *packed("def step(", f"parameters{rest}, lr={self.rate!r}".split(", "), "):"),
@@ -51,10 +51,7 @@ class RuleStep:
         return ["", "", *self._initial(), "", "", *self._with_state(rest, call)]
 
     def _text(self, x: Expr) -> str:
-        from micrograd.exporting.dialect import unparsed
-
-        text = Emitter(Dialect(), [], set()).text(_with_gradient(x))
-        return unparsed(text)
+        return unparsed(Emitter(Dialect(), [], set()).text(_with_gradient(x)))
 
     def _initial(self) -> list[str]:
         items = [
@@ -72,10 +69,10 @@ class RuleStep:
 
     def _with_state(self, rest: str, call: str) -> list[str]:
         inner = INDENT * 2
-        lines = [CodeLine(name, value) for name, value in self.kept.items()]
+        lines = [CodeLine(_local(name), value) for name, value in self.kept.items()]
         body = Emitter(Dialect(), [*lines, CodeLine("p", self.new)], {"p", "g"}, inner).body()
-        kept = ", ".join(f'"{name}": {name}' for name in self.kept)
-        unpack = [f'{inner}{name} = state[name]["{name}"]' for name in self.kept]
+        kept = ", ".join(f'"{name}": {_local(name)}' for name in self.kept)
+        unpack = [f'{inner}{_local(name)} = state[name]["{name}"]' for name in self.kept]
         return [
             *packed("def step(", f"parameters, state{rest}, lr={self.rate!r}".split(", "), "):"),
             *documented(
@@ -91,6 +88,11 @@ class RuleStep:
             f"{inner}kept[name] = {{{kept}}}",
             f"{INDENT}return {self.loss}, new, kept",
         ]
+
+
+def _local(name: str) -> str:
+    """What a part of the state is called in `step`, which is a name of its own."""
+    return "steps" if name == "step" else name
 
 
 def _with_gradient(x: Expr) -> Expr:
@@ -120,7 +122,7 @@ def update_of(subject: Subject, program: ArrayProgram) -> RuleStep | None:
 
 def _traced(optimizer: Optimizer, options: Any, initial: dict[str, Any], loss: str) -> RuleStep:
     p, g, rate = array("p", ()), array("g", ()), array("lr", ())
-    state: dict[str, Any] = {name: array(name, ()) for name in initial}
+    state: dict[str, Any] = {name: array(_local(name), ()) for name in initial}
     direction = optimizer.direction(ROWS_OF_ARRAYS, p, g, state, options)
     new = applied("sub", p, applied("mul", rate, direction))
     kept = {name: as_expression(state[name]) for name in initial}

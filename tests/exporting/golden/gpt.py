@@ -152,13 +152,13 @@ def step(parameters, state, tokens, lr=0.01):
     new, kept = {}, {}
     for name, p in parameters.items():
         g = gradient[name]
-        step = state[name]["step"]
+        steps = state[name]["step"]
         exp_avg = state[name]["exp_avg"]
         exp_avg_sq = state[name]["exp_avg_sq"]
-        step = step + 1
+        steps = steps + 1
         exp_avg = exp_avg + 0.15000000000000002 * (g - exp_avg)
         exp_avg_sq = 0.99 * exp_avg_sq + g * g / 100
-        Z = np.sqrt(exp_avg_sq) / np.sqrt(1 - 0.99**step) + 1e-08
-        new[name] = p - lr * (exp_avg / Z / (1 - 0.85**step))
-        kept[name] = {"step": step, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
+        Z = np.sqrt(exp_avg_sq) / np.sqrt(1 - 0.99**steps) + 1e-08
+        new[name] = p - lr * (exp_avg / Z / (1 - 0.85**steps))
+        kept[name] = {"step": steps, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
     return L, new, kept
