@@ -91,8 +91,8 @@ def test_parameters_are_called_by_their_path():
 
 def titles(figure):
     """The first text of every card."""
-    groups = Picture(figure).groups
-    return [Picture(figure).texts(key)[0].strip() for key in groups if re.fullmatch(r"n\d+", key)]
+    picture = Picture(figure)
+    return [picture.texts(key)[0].strip() for key in picture.groups if re.fullmatch(r"n\d+", key)]
 
 
 def test_a_label_comes_before_a_variable():

@@ -34,6 +34,9 @@ def emit(body: Body, nest: Nest, place: Pointers) -> None:
     if chosen.vector and chosen.vector.out:
         fixed = elementwise.fixed_inputs(body, nest.body[1:], place)
     panel = panel_of(nest, chosen, body.lanes, body.precision.bytes)
+    if panel is None and not _pays_in_strips(nest, chosen):
+        _tiles(body, nest, place, chosen, fixed, lambda tile: tile.emit)
+        return
     if panel is None:
         for axis, start, trips, size in _strips(nest, chosen, body.precision.bytes):
             at = place.moved(body, axis.number, str(start), 1)
@@ -54,14 +57,14 @@ def emit(body: Body, nest: Nest, place: Pointers) -> None:
         _by_panels(body, own, at, piece, fixed)
 
 
+def _pays_in_strips(nest: Nest, chosen: TilePlan) -> bool:
+    return len(chosen.tile) == 2 and size_of(nest.extents) >= LARGE
+
+
 def _strips(
     nest: Nest, chosen: TilePlan, number_bytes: int
 ) -> Iterator[tuple[Axis, int, int, int]]:
     """The last axis of the tiles in strips, of which the numbers stay in the second-level cache."""
-    if len(chosen.tile) < 2 or size_of(nest.extents) < LARGE:
-        axis = chosen.tile[-1][0] if chosen.tile else Axis(0, 1, 0, 0)
-        yield axis, 0, 1, axis.extent
-        return
     axis, size = chosen.tile[-1]
     row = size_of(tuple(n for k, n in enumerate(nest.extents) if k not in nest.result))
     yield from _blocks(axis, max(size, STRIP_BYTES // (row * number_bytes) // size * size))
@@ -69,8 +72,6 @@ def _strips(
 
 def _strip_of(chosen: TilePlan, extent: int) -> TilePlan:
     """The plan with so much of the last axis of the tiles."""
-    if not chosen.tile:
-        return chosen
     *others, (axis, size) = chosen.tile
     return replace(chosen, tile=(*others, (replace(axis, extent=extent), size)))
 
