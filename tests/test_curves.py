@@ -241,6 +241,12 @@ def test_viz_has_no_other_attributes() -> None:
 # ---- Chinese -----------------------------------------------------------------------------------
 
 
+SOME = [
+    name if name in ("loss", "paths", "comparison") else pytest.param(name, marks=pytest.mark.long)
+    for name in FIGURES
+]
+
+
 @pytest.fixture
 def chinese():
     """Every plot in Chinese; on a machine without a font for it, the warning is ignored."""
@@ -249,7 +255,7 @@ def chinese():
         yield figures(language="zh")
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", SOME)
 def test_titles_and_labels_are_chinese(name: str, chinese) -> None:
     figure = chinese[name]()
     assert CHINESE.search(figure.get_suptitle() or figure.axes[0].get_title(loc="left"))
@@ -260,7 +266,7 @@ def test_titles_and_labels_are_chinese(name: str, chinese) -> None:
         assert figure.content(ending).startswith(start)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", SOME)
 def test_chinese_is_not_cut_off(name: str, chinese) -> None:
     assert_readable(chinese[name]())
     assert_legend_covers_no_axes(chinese[name]())

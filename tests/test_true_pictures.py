@@ -21,7 +21,7 @@ from micrograd import MicrogradError, nn, optim, record_step
 EACH = 8  # models of a kind, about a hundred in all
 REFUSED = 0.05  # of the pictures; a view refuses by naming one that draws it
 VIEWS = ("gradient_diagram", "layer_graph", "op_graph")
-PARTS = 4  # of the models, a test each: one of them in every run, all with the mark `long`
+PARTS = 8  # of the models, a test each: one of them in every run, all with the mark `long`
 SOME = [pytest.param(p, marks=[pytest.mark.long] * (p > 0)) for p in range(PARTS)]
 
 

@@ -92,8 +92,9 @@ class LlvmExecutable:
         for place, array in enumerate(self._arrays):
             code.table[place] = array.ctypes.data
         if self._threads > 1:
-            pool.grow(self._threads)
-            code.share(functions()[0], pool.slot.ctypes.data)
+            run_shares, work = functions()
+            pool.grow(self._threads, work)
+            code.share(run_shares, pool.slot.ctypes.data)
         if self._next is not None:
             code.go_on(self._next.entry, self.work[self._at :].ctypes.data)
         code.keep(self._arrays, self._next)

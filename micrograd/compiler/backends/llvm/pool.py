@@ -138,11 +138,14 @@ class Pool:
         self.slot[:] = 0
         self.sleeping, self._threads = [], 0
 
-    def grow(self, threads: int) -> None:
-        """Let there be that many, the one that runs a program among them, or one a processor."""
+    def grow(self, threads: int, work: Any) -> None:
+        """Let there be that many, the one that runs a program among them, or one a processor.
+
+        `work` is what they do. They do not make it themselves: LLVM's lock may be another's.
+        """
         for _ in range(self._threads, min(threads, _processors()) - 1):
             self._threads += 1
-            Thread(target=self._work, name="micrograd-share", daemon=True).start()
+            Thread(target=self._work, args=(work,), name="micrograd-share", daemon=True).start()
 
     def wake(self) -> None:
         """Wake who sleeps; work begins at once."""
@@ -153,8 +156,7 @@ class Pool:
                 return
             lock.release()
 
-    def _work(self) -> None:
-        _, work = functions()
+    def _work(self, work: Any) -> None:
         slot, lock, sleeping = self.slot.ctypes.data, Lock(), self.sleeping
         lock.acquire()
         while True:
