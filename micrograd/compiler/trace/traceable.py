@@ -20,7 +20,7 @@ from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.tracer import Missed, Tracer, UndecidedError, random_states
 from micrograd.compiler.trace.trials import with_choices
 from micrograd.engine import Value
-from micrograd.errors import CompileError
+from micrograd.errors import ArgumentValueError, CompileError
 from micrograd.gradients import grad
 
 
@@ -61,7 +61,7 @@ class Traceable:
             if around_in(arguments):
                 raise  # a number that decides something is a constant
             first: CompileError = error
-        except CompileError:
+        except (CompileError, ArgumentValueError):
             raise
         except Exception as error:
             if around_in(arguments) or eager_numbers(self.fn, arguments, []) is None:
