@@ -9,6 +9,7 @@ import pytest
 
 from micrograd.tensors.generator import follow_python
 
+collect_ignore_glob = ["tests/conftest.py", "tests/*/conftest.py"]  # of one name, and no tests
 os.environ["MICROGRAD_CACHE"] = "0"  # nothing of an earlier run
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
