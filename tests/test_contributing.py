@@ -64,7 +64,7 @@ def test_a_row_is_all_it_takes(row: str, name: str, static: list[str], tmp_path:
     for part in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / part, tmp_path)
     table = (tmp_path / TABLE).read_text(encoding="utf-8")
-    without = table.replace(block("_op("), "")
+    without = table.replace(block("_op(").replace("  # fmt: skip", ""), "")
     assert without != table, "the row that CONTRIBUTING shows is not in the table"
     before = without.index('_op("softplus"')
     (tmp_path / TABLE).write_text(without[:before] + row + without[before:], encoding="utf-8")

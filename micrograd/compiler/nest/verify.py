@@ -54,7 +54,7 @@ def check(program: Program) -> None:
             for fault in _faults(nest, sizes, updates=False):
                 raise ProgramError(f"sequence: array {place}: {fault}, in\n{nest}")
     for base, length in program.read_after:
-        if base < 0 or length < 0 or base + length > len(program.work):
+        if length < 0 or (length and not 0 <= base <= len(program.work) - length):
             raise ProgramError(f"range ({base}, {length}) is not within work")
 
 
