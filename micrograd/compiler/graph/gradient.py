@@ -6,6 +6,8 @@ from the row's own derivative, applied once to all nodes of that row.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct
@@ -139,9 +141,36 @@ def _through_sums(g: Graph, active: Mask, shares: _Shares) -> None:
         shares.add(own[given], n, shares.adjoint[n], other[given], c)
 
 
+class _Derivatives(Symbols):
+    """`m` for the derivatives of rows on nodes of a graph.
+
+    What divides adjoints is inverted once, and they are products: a division takes as long as ten.
+    A quotient that is `known`, as what there is already on those inputs, is not computed again.
+    """
+
+    def __init__(self, builder: Builder, size: int) -> None:
+        super().__init__(builder)
+        self._inverse = np.full(size, NONE)  # of each node of the graph
+        self.known: tuple[str, list[Lanes], Lanes] | None = None
+
+    def div(self, a: Any, b: Any) -> Any:
+        """A / b."""
+        if self.known is not None and self.known[0] == "div":
+            _, inputs, y = self.known
+            if a is inputs[0] and b is inputs[1]:
+                return y
+        size = len(self._inverse)
+        if not isinstance(b, Lanes) or not isinstance(a, Lanes) or b.ids.max(initial=0) >= size:
+            return self.__getattr__("div")(a, b)
+        new = distinct(b.ids[self._inverse[b.ids] == NONE])
+        if len(new):
+            self._inverse[new] = self._builder.apply("div", 1.0, Lanes(self._builder, new)).ids
+        return a * Lanes(self._builder, self._inverse[b.ids])
+
+
 def _through_rows(g: Graph, active: Mask, shares: _Shares) -> None:
     builder = shares.builder
-    symbols = Symbols(builder)
+    symbols = _Derivatives(builder, len(g))
     rows = active & (g.kind == ROW)
     for row in distinct(g.row[rows]).tolist():
         op = OPS[ROWS[row]]
@@ -150,8 +179,10 @@ def _through_rows(g: Graph, active: Mask, shares: _Shares) -> None:
             same = np.isnan(g.static) if static != static else g.static == static
             n = np.nonzero(of_row & same)[0]
             inputs = [Lanes(builder, g.args[n, i]) for i in range(op.arity)]
+            y = Lanes(builder, n)
+            symbols.known = op.name, inputs, y
             given = op.vjp(
-                symbols, Lanes(builder, shares.adjoint[n]), Lanes(builder, n), *inputs,
+                symbols, Lanes(builder, shares.adjoint[n]), y, *inputs,
                 *([static] if op.has_static else []),
             )  # fmt: skip
             for x, share in zip(inputs, given, strict=True):

@@ -75,7 +75,9 @@ def _pieces(part: Scalars, run: Repetition, ragged: bool, same: Ids) -> Iterator
         even = (inside == inside[:1]).all(0)
         used = (columns(part, Rolled(start, period, 1), same) >= 0).any(0)
         if turns - 2 >= LEAST and (~even & used).sum() <= LISTS * used.sum():
-            yield Rolled(start + period, period, turns - 2)
+            ends = (moved[[0, -1]] == inside[0])[:, even].all(1).tolist()  # they may be even, too
+            first, left_out = 1 - ends[0], 2 - sum(ends)
+            yield Rolled(start + first * period, period, turns - left_out)
             return
     done = 0
     for first, end in spans:

@@ -83,11 +83,11 @@ def _different(given: NDArray[Any], free: Mask) -> Signatures:
 def _runs(signs: Signatures, periods: list[int], free: Mask) -> list[Repetition]:
     found: list[Repetition] = []
     for period in periods:
-        same = np.concatenate([[False], signs[period:] == signs[:-period], [False]])
-        cuts = np.flatnonzero(np.diff(same.view(np.int8)))
-        for start, end in zip(cuts[::2].tolist(), cuts[1::2].tolist(), strict=True):
-            if end - start >= (LEAST - 1) * period:
-                found.append((start, period, (end - start) // period + 1))
+        ends = np.flatnonzero(signs[period:] != signs[:-period])
+        ends = np.concatenate([[-1], ends, [len(signs) - period]])
+        for k in np.flatnonzero(np.diff(ends) > (LEAST - 1) * period).tolist():
+            start, end = int(ends[k]) + 1, int(ends[k + 1])
+            found.append((start, period, (end - start) // period + 1))
     chosen, free = [], free.copy()
     for start, period, turns in sorted(found, key=lambda run: (-run[1] * run[2], run[1])):
         if free[start : start + period * turns].all():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.reachable import PACKAGE, filled, names_of
+from micrograd.compiler.trace.reachable import PACKAGE, PLAIN, filled, is_plain, names_of
 from micrograd.engine import Value
 from micrograd.nn.module import Module
 from micrograd.optim.lr_scheduler import LRScheduler
@@ -71,13 +71,15 @@ class Named:
                 self.lists.append(x)
             elif isinstance(x, set):
                 self.others.append(x)
-            yield from x
+            if not is_plain(x):
+                yield from x
         elif isinstance(x, deque | bytearray):
             self.others.append(x)
             yield from x
         elif isinstance(x, dict):
             self.dicts.append(x)
-            yield from x.values()
+            if not PLAIN.issuperset(map(type, x.values())):
+                yield from x.values()
         elif isinstance(x, partial):
             yield from (x.func, x.args, x.keywords)
         elif isinstance(x, ModuleType):

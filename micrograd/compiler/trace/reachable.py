@@ -6,6 +6,7 @@ import linecache
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -19,6 +20,7 @@ from micrograd.errors import CompileError
 from micrograd.tensors.tensor import Tensor
 
 PACKAGE = str(Path(__file__).parents[2]) + os.sep
+PLAIN = frozenset([int, float, str, bytes, bool, complex, type(None)])  # types that hold nothing
 
 
 def leaves_of(fn: Callable[..., Any]) -> list[Value]:
@@ -38,7 +40,8 @@ def lengths_of(fn: Callable[..., Any]) -> set[int]:
     >>> lengths_of(lambda i: table[i])
     {2}
     """
-    lists = (x for x in _in_reach(fn) if isinstance(x, list | tuple | np.ndarray | Tensor))
+    held = (list, tuple, np.ndarray, Tensor)
+    lists = (x for x in _in_reach(fn, also_plain=True) if isinstance(x, held))
     return {len(x) for x in lists if isinstance(x, list | tuple) or x.ndim}
 
 
@@ -61,8 +64,11 @@ def generators_of(fn: Callable[..., Any]) -> list[Any]:
     return [x for x in _in_reach(fn) if isinstance(x, Random | np.random.Generator)]
 
 
-def _in_reach(fn: Callable[..., Any]) -> Iterator[Any]:
-    """Every object in reach that may hold Values, and the Values, once each."""
+def _in_reach(fn: Callable[..., Any], also_plain: bool = False) -> Iterator[Any]:
+    """Every object in reach that may hold Values, and the Values, once each.
+
+    Tuples of numbers in lists are none of these, unless they are asked for.
+    """
     seen: set[int] = set()
     stack: list[Any] = list(reversed(_roots(fn)))
     while stack:
@@ -71,7 +77,8 @@ def _in_reach(fn: Callable[..., Any]) -> Iterator[Any]:
             continue
         seen.add(id(x))
         yield x
-        stack.extend(reversed(_inside(x)))
+        if also_plain or not (isinstance(x, list | tuple) and is_plain(x)):
+            stack.extend(reversed(_inside(x)))
 
 
 def _inside(x: Any) -> list[Any]:
@@ -84,13 +91,21 @@ def _inside(x: Any) -> list[Any]:
     if issubclass(sort, np.ndarray):
         return list(x.flat) if x.dtype == object else []
     if issubclass(sort, list | tuple | set | frozenset):
-        return list(x)
+        return [] if PLAIN.issuperset(map(type, x)) else list(x)
     if issubclass(sort, dict):
         return list(x.values())
     if issubclass(sort, FunctionType | MethodType):
         return _roots(x)
     held = getattr(x, "__dict__", None)
     return list(held.values()) if type(held) is dict else []
+
+
+def is_plain(x: Any) -> bool:
+    """Whether all that a list or the like holds are numbers, texts, or tuples of these."""
+    kinds = set(map(type, x))
+    if kinds == {tuple}:
+        kinds = set(map(type, chain.from_iterable(x)))
+    return kinds <= PLAIN
 
 
 def _roots(fn: Any) -> list[Any]:
