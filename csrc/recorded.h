@@ -31,8 +31,9 @@ typedef struct {
     Py_ssize_t count;
     Codes codes;
     PyObject *leaves, *rows, *many;
-    int64_t *users, of_row[MOST_ROWS]; /* the node that uses each leaf first */
-    size_t users_room;
+    int64_t *of_leaves; /* for each leaf the node that uses it first, and its sort */
+    size_t room;
+    int64_t of_row[MOST_ROWS];
 } Recorded;
 
 static inline int is_numbered(const Recorded *r, const Value *v) {
@@ -62,6 +63,25 @@ static void clear_numbers(Recorded *r) {
     }
 }
 
+/* What a leaf is: the address of the float that it stands for, 0, or -1 if it is no leaf elsewhere. */
+static int64_t sort_of(const Value *v) {
+    if (v->row == ROW_OPERAND && v->kind == NUMBER) return (int64_t)(intptr_t)v->number;
+    return is_leaf(v) ? 0 : -1;
+}
+
+static int add_leaf(Recorded *r, PyObject *x, int64_t user, size_t k) {
+    if (k == r->room) {
+        const size_t room = k ? 2 * k : 1024;
+        int64_t *of_leaves = PyMem_Realloc(r->of_leaves, 2 * room * sizeof *of_leaves);
+        if (!of_leaves) { PyErr_NoMemory(); return 0; }
+        r->of_leaves = of_leaves;
+        r->room = room;
+    }
+    r->of_leaves[2 * k] = user;
+    r->of_leaves[2 * k + 1] = sort_of((Value *)x);
+    return PyList_Append(r->leaves, x) == 0;
+}
+
 /* The code of an input: the number of a node, or -2 - k for the k-th leaf. 0 with an error set. */
 static int input_code(Recorded *r, PyObject *x, int64_t user, int64_t *code) {
     if (!ANY_VALUE(x)) { PyErr_Format(PyExc_TypeError, "not a Value: %R", x); return 0; }
@@ -70,15 +90,7 @@ static int input_code(Recorded *r, PyObject *x, int64_t user, int64_t *code) {
     if (!found) return 0;
     if (found->code == -1) {
         const size_t k = (size_t)PyList_Size(r->leaves);
-        if (k == r->users_room) {
-            const size_t room = k ? 2 * k : 1024;
-            int64_t *users = PyMem_Realloc(r->users, room * sizeof *users);
-            if (!users) { PyErr_NoMemory(); return 0; }
-            r->users = users;
-            r->users_room = room;
-        }
-        if (PyList_Append(r->leaves, x) < 0) return 0;
-        r->users[k] = user;
+        if (!add_leaf(r, x, user, k)) return 0;
         found->code = -2 - (int64_t)k;
     }
     *code = found->code;
@@ -146,10 +158,10 @@ static PyObject *function_as_arrays(PyObject *module, PyObject *args) {
     clear_numbers(&r);
     if (well)
         result = Py_BuildValue("OOOOOOy#", r.rows, row, codes, parameters, r.many, r.leaves,
-                               r.users ? (char *)r.users : "",
-                               PyList_Size(r.leaves) * (Py_ssize_t)sizeof(int64_t));
+                               r.of_leaves ? (char *)r.of_leaves : "",
+                               2 * PyList_Size(r.leaves) * (Py_ssize_t)sizeof(int64_t));
     PyMem_Free(r.codes.at);
-    PyMem_Free(r.users);
+    PyMem_Free(r.of_leaves);
     Py_XDECREF(r.leaves);
     Py_XDECREF(r.rows);
     Py_XDECREF(r.many);

@@ -264,13 +264,16 @@ def arrays_of(core: Any, seed: int) -> tuple[Any, ...]:
     marks = [v._mark for v in nodes + leaves]
     found = core.as_arrays(nodes, others, OPS["tanh"])
     assert marks == [v._mark for v in nodes + leaves]
-    rows, row, codes, statics, many, unknown, users = found
+    rows, row, codes, statics, many, unknown, uses = found
+    users, floats = np.frombuffer(uses, np.int64).reshape(-1, 2).T
+    sorts = [-1 if x._row else 0 if x._static is None else id(x._static) for x in unknown]
+    assert floats.tolist() == sorts
     assert found[1:5] == core.as_arrays(nodes, others, OPS["tanh"])[1:5]
     numbers = np.frombuffer(codes, np.int64)
     assert len(numbers) == 3 * len(nodes) + len(others)
     assert numbers.min() == -1 - len(unknown)
     return ([getattr(x, "name", x) for x in rows], row, codes, statics, many,
-            [x.data for x in unknown], users)  # fmt: skip
+            [x.data for x in unknown], users.tolist())  # fmt: skip
 
 
 @native

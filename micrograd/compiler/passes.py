@@ -199,7 +199,7 @@ def _live(unit: Compilation) -> None:
     roots = np.concatenate([leaves.outputs, unit.flags, adjoints[have]])
     unit.graph, new = live(unit.graph, roots)
     unit.rank = unit.rank[new >= 0]
-    unit.leaves = Leaves(*[new[getattr(leaves, name)] for name in Leaves.__dataclass_fields__])
+    unit.leaves = leaves.renumbered(new)
     unit.adjoints, unit.flags = np.where(have, new[adjoints], NONE), new[unit.flags]
 
 

@@ -201,7 +201,7 @@ class Runner:
 
     def leave(self) -> None:
         """Let what the function leaves behind be the numbers of this program."""
-        values = self.traced.outputs.values[len(self.unit.outputs) - self.traced.outputs.left :]
+        values = self.traced.outputs.values
         places = self.unit.outputs[len(self.unit.outputs) - len(values) :].tolist()
         Work(self.executable.work).hold(values, places)
         for left in self.traced.left:

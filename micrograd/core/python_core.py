@@ -313,12 +313,13 @@ def as_arrays(
     The rows that occur, None for leaves among the nodes; of each node the number of its row
     (int32), the codes of up to three inputs (int64, -1 where there is none; `others` have theirs
     behind them), and its static parameter (nan if it has none); the codes of nodes that take more;
-    the leaves, and for each the node that uses it first. A code is the number of a node, or
-    -2 - k for leaf k. Nodes of the row `hidden` are shown without inputs.
+    the leaves, and for each two int64: the node that uses it first, and the id of the float that it
+    stands for (0 if it is another leaf, -1 if it is the result of an operation). A code is the
+    number of a node, or -2 - k for leaf k. Nodes of the row `hidden` are shown without inputs.
     """
     code = {id(v): i for i, v in reversed([*enumerate(nodes)])}
     leaves: list[Value] = []
-    users, row, codes, statics = array("q"), array("i"), array("q"), array("d")
+    of_leaves, row, codes, statics = array("q"), array("i"), array("q"), array("d")
     numbers: dict[int, int] = {}
     rows: list[Op | None] = []
     many: dict[int, bytes] = {}
@@ -328,7 +329,8 @@ def as_arrays(
         if found is None:
             found = code[id(x)] = -2 - len(leaves)
             leaves.append(x)
-            users.append(user)
+            plain = 0 if x._static is None else id(x._static)
+            of_leaves.extend((user, plain if x._row is None else -1))
         return found
 
     for i, v in enumerate(nodes):
@@ -346,7 +348,7 @@ def as_arrays(
         codes.extend((*inputs, -1, -1, -1)[:3])
     codes.extend(coded(x, len(nodes)) for x in others)
     return (rows, row.tobytes(), codes.tobytes(), statics.tobytes(), many, leaves,
-            users.tobytes())  # fmt: skip
+            of_leaves.tobytes())  # fmt: skip
 
 
 # ---- whether things are still what they were ---------------------------------------------------

@@ -22,7 +22,7 @@ from micrograd.compiler.graph.graph import (
     SUM,
     Graph,
     levels,
-    replace,
+    part_of,
     spans,
     used_by,
     users_of,
@@ -34,8 +34,6 @@ FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
 FEW_MEMBERS = 4  # of a group on average: fewer are no arrays
 NARROW = 48  # uses of a level on average: fewer are no groups that are arrays
 MOST_GROUPS = 20_000
-
-KEPT = ("kind", "row", "static", "value", "stop", "reduced", "origin")
 
 
 @dataclass(slots=True, eq=False)
@@ -76,21 +74,7 @@ def live(g: Graph, roots: Ids) -> tuple[Graph, Ids]:
     seed = np.zeros(len(g), bool)
     seed[roots] = True
     keep = used_by(g, seed, np.ones(len(g), bool))
-    new = np.where(keep, np.cumsum(keep) - 1, NONE)
-
-    def renumbered(ids: Ids) -> Ids:
-        return np.where(ids >= 0, new[ids], NONE)
-
-    terms = keep[g.node]
-    kept = {name: getattr(g, name)[keep] for name in KEPT}
-    return (
-        replace(
-            g, **kept, args=renumbered(g.args[keep]),
-            node=new[g.node[terms]], u=renumbered(g.u[terms]), v=renumbered(g.v[terms]),
-            c=g.c[terms],
-        ),
-        new,
-    )  # fmt: skip
+    return part_of(g, keep)
 
 
 def lane_mask(g: Graph, seeds: Ids) -> Mask:

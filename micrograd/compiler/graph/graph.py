@@ -25,6 +25,7 @@ IN_A_CIRCLE = (
     "cannot be compiled: a list that a run-time integer indexes holds results that are computed "
     "from what was chosen"
 )
+OF_NODES = ("kind", "row", "static", "value", "stop", "reduced", "origin")  # numbers, no operands
 FEW, MANY, PATIENCE = 48, 192, 24  # nodes of a narrow front, of a wide one; rounds to wait
 
 
@@ -270,6 +271,21 @@ def sorted_terms(g: Graph) -> Graph:
     """The same graph with its terms sorted by node, their order within a node kept."""
     order = np.argsort(g.node, kind="stable")
     return replace(g, node=g.node[order], u=g.u[order], v=g.v[order], c=g.c[order])
+
+
+def part_of(g: Graph, keep: Mask) -> tuple[Graph, Ids]:
+    """The graph of these nodes alone, and the new number of each node (-1: gone)."""
+    new = np.where(keep, np.cumsum(keep) - 1, NONE)
+    to = np.append(new, NONE)  # of -1, too
+    terms = keep[g.node]
+    kept = {name: getattr(g, name)[keep] for name in OF_NODES}
+    return (
+        replace(
+            g, **kept, args=to[g.args[keep]],
+            node=new[g.node[terms]], u=to[g.u[terms]], v=to[g.v[terms]], c=g.c[terms],
+        ),
+        new,
+    )  # fmt: skip
 
 
 def replace(g: Graph, **changes: Any) -> Graph:

@@ -21,6 +21,7 @@ from micrograd.compiler.graph.graph import (
     ROW,
     SUM,
     Graph,
+    part_of,
     replace,
     sorted_terms,
     used_by,
@@ -39,6 +40,10 @@ class Leaves:
     outputs: Ids  # a node of its own for each output, the loss first
     sides: Ids  # selects of which a backward pass reaches the side that is taken
     choices: Ids  # what is chosen by run-time integers
+
+    def renumbered(self, new: Ids) -> Leaves:
+        """The same nodes under new numbers."""
+        return Leaves(*[new[getattr(self, name)] for name in self.__dataclass_fields__])
 
 
 def normal_form(
@@ -84,7 +89,22 @@ def normal_form(
         candidates[first + np.nonzero(kept)[0]] = False
     g = inlined(_without_zeros(g), candidates, outputs)
     choices = chosen + np.arange(len(r.choices))
-    return g, Leaves(parameters.ids, given.ids, hot, outputs, first + r.sides, choices)
+    leaves = Leaves(parameters.ids, given.ids, hot, outputs, first + r.sides, choices)
+    return _without_inlined(g, leaves, first, kept)
+
+
+def _without_inlined(
+    g: Graph, leaves: Leaves, first: int, recorded: Mask | None
+) -> tuple[Graph, Leaves]:
+    """The graph without nodes that have become part of others; leaves stay, and what has a name."""
+    keep = np.zeros(len(g), bool)
+    keep[:first] = True
+    if recorded is not None:
+        keep[first : first + len(recorded)] = recorded
+    for nodes in (g.u, g.v, g.args, leaves.outputs, leaves.sides, leaves.choices):
+        keep[nodes[nodes >= 0]] = True
+    g, new = part_of(g, keep)
+    return g, leaves.renumbered(new)
 
 
 def _with_origin(g: Graph, r: Recording, first: int, outputs: Ids) -> Graph:

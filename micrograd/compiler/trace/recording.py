@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,12 +65,12 @@ def record(tracer: Tracer, outputs: Sequence[Value], given: Iterable[Value] = ()
     """
     nodes, n = tracer.nodes, len(tracer.nodes)
     tables = [x for table, _ in tracer.chosen.values() for x in table]
-    rows, numbers, inputs, static, lists, leaves, users = as_arrays(
+    rows, numbers, inputs, static, lists, leaves, uses = as_arrays(
         nodes, [*outputs, *tables], PICK
     )
     row = _rows(rows, np.frombuffer(numbers, np.int32))
-    found = _LeafNumbers(tracer, {id(v): i for i, v in enumerate(given)}, list(given))
-    of_leaves = found.codes(leaves, np.frombuffer(users, np.int64))
+    found = _LeafNumbers(tracer, list(given))
+    of_leaves = found.codes(leaves, *np.frombuffer(uses, np.int64).reshape(-1, 2).T)
 
     def coded(codes: bytes) -> Codes:
         """A leaf that repeats a node's number has that node's code."""
@@ -141,24 +142,39 @@ def _rows(rows: list[Any], numbers: NDArray[np.int32]) -> NDArray[np.int16]:
 class _LeafNumbers:
     """Numbers the leaves of a trace."""
 
-    def __init__(self, tracer: Tracer, numbers: dict[int, int], parameters: list[Value]) -> None:
+    def __init__(self, tracer: Tracer, parameters: list[Value]) -> None:
         self.tracer = tracer
         self.made = {id(v) for v in tracer.leaves}
-        self.numbers = numbers
         self.parameters = parameters
         self.constants: list[float] = []
         self._constant_of: dict[int, int] = {}  # id of a float: its number
         self._node_of: dict[int, int] = {}  # id of a node: its number
 
-    def codes(self, leaves: list[Value], users: Codes) -> Codes:
-        """The code of each leaf; `users` are the nodes that use them, for errors."""
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """The number of each parameter, by its id."""
+        return {id(v): i for i, v in enumerate(self.parameters)}
+
+    def codes(self, leaves: list[Value], users: Codes, floats: Codes) -> Codes:
+        """The code of each leaf; `users` are the nodes that use them, for errors.
+
+        `floats` are ids of the floats that leaves stand for, as `as_arrays` has them.
+        """
+        ids, known = _ids(leaves), _ids(self.parameters)
+        order = np.argsort(known)
+        number = np.append(order, len(known))[np.searchsorted(known[order], ids)]
         apart = self.made.union(self.tracer.inputs, self.tracer.sources)
-        known = {x: PARAMETERS + k for x, k in self.numbers.items() if x not in apart}
-        codes = [
-            known[id(v)] if id(v) in known and v._row is None else self._code(v, user)
-            for v, user in zip(leaves, users.tolist(), strict=True)
-        ]
-        return np.array(codes, np.int64)
+        own = (floats >= 0) & (np.append(known, 0)[number] == ids)
+        own &= ~np.isin(ids, np.fromiter(apart, np.int64, len(apart)))
+        codes: Codes = np.where(own, PARAMETERS + number, 0)
+        plain = (floats > 0) & ~own
+        places, first = _in_order(floats[plain])
+        codes[plain] = CONSTANTS + places
+        self.constants = [leaves[k]._static for k in np.flatnonzero(plain)[first].tolist()]
+        self._constant_of = {id(x): k for k, x in enumerate(self.constants)}
+        for k in np.flatnonzero(~own & ~plain).tolist():
+            codes[k] = self._code(leaves[k], int(users[k]))
+        return codes
 
     def _code(self, v: Value, user: int) -> int:
         static = v._static
@@ -193,6 +209,15 @@ class _LeafNumbers:
         if number == len(self.constants):
             self.constants.append(x)
         return CONSTANTS + number
+
+
+def _in_order(numbers: Codes) -> tuple[Codes, Codes]:
+    """Each number as its place among the different ones, in order, and where these come first."""
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return place[inverse.ravel()], first[order]
 
 
 def by_value(r: Recording) -> Recording:

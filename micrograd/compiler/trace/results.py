@@ -31,6 +31,10 @@ class Outputs:
         False  # whether one after aux says that the program is right for its arguments
     )
 
+    def forget(self) -> None:
+        """Let go of the graph: what is read again are Values that the function has left."""
+        self.values = self.values[len(self.values) - self.left :]
+
 
 def outputs_of(result: Any, mean: bool = False) -> Outputs:
     """What a function has returned; with `mean`, aux are means over samples and so are floats.

@@ -108,6 +108,7 @@ class Traceable:
         traced.captured = captured
         traced.left = left
         traced.loss = run.loss
+        run.outputs.forget()
         traced.form = runs.form
         traced.form.expected = [holds for _, holds in run.tracer.decisions]
         traced.form.why = run.tracer.reasons
