@@ -22,7 +22,7 @@ from micrograd.compiler.passes import (
     compiled,
 )
 from micrograd.compiler.runner import Runner, load
-from micrograd.compiler.stepping import Members, Stepping
+from micrograd.compiler.stepping import Stepping
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.around import NumbersChanged
 from micrograd.compiler.trace.reachable import located
@@ -30,6 +30,7 @@ from micrograd.compiler.trace.recording import by_use, met
 from micrograd.compiler.trace.stand_ins import CallShape, first_samples, flat, shape_of
 from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.traced import Calls, Traced
+from micrograd.compiler.update.members import Members
 from micrograd.compiler.update.memory import Memory
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError
@@ -80,6 +81,7 @@ class Programs:
         self._threads = threads
         self._explicit = parameters
         self._ordered: tuple[Members, list[Value]] | None = None  # those of the optimiser
+        self._home: tuple[Store, int, set[Value]] | None = None  # and where they are, with others
         model = getattr(fn, "__self__", fn)
         self._met: list[Value] = (
             list(scalars(model.parameters())) if isinstance(model, Module) else []
@@ -132,18 +134,18 @@ class Programs:
             return self._explicit
         if self._optimizer is None:
             return self._met
-        groups = self._optimizer.param_groups
-        if self._ordered is None or not self._ordered[0].same(groups):
-            self._ordered = Members(groups), self._optimized()
-        return self._ordered[1]
+        return self._trained()
 
     def starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
         """False if the rule's first step is not one from a state of zeros, and is yet to come."""
         # First of all the trace: from a store Python reads parameters slowly.
         recording = self.traced(inputs).recording
-        known = {id(v) for v in self._optimized()}
+        memory = self._memory()
+        if memory.always_starts_exactly:
+            return True
+        known = {id(v) for v in self._trained()}
         used = [recording.parameters[k] for k in met(recording)]
-        return self._memory().starts_exactly([v for v in used if id(v) in known])
+        return memory.starts_exactly([v for v in used if id(v) in known])
 
     def again(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program that ran last in this mode, if these arguments are like those it had."""
@@ -239,12 +241,17 @@ class Programs:
         Raises a CompileError if the program is another now; False if all must be built anew.
         """
         again = [inputs] if not traced.verified or traced.due else []
+        source = self._source()
         for arguments in again or self._untried(traced, inputs):
             sample = self._sample(arguments)[1]
-            if not self._source().verify(traced, sample):
+            if not again:
+                had = source.verify_more(traced, sample)
+            else:
+                had = sample if source.verify(traced, sample) else None
+            if had is None:
                 return False
             if not traced.compared:
-                self._compare(traced, sample)
+                self._compare(traced, had)
         traced.verified, traced.due = True, False
         return True
 
@@ -347,7 +354,8 @@ class Programs:
             traced.calls = self._calls
             self._new = traced
             _add(self._traces, shape, traced)
-            self._meet(traced)
+            if self._explicit is None and self._optimizer is None:
+                self._meet(traced)
         return traced
 
     def _trace_of(self, shape: CallShape) -> Traced | None:
@@ -370,19 +378,29 @@ class Programs:
         return lanes, sample, shape_of(sample)
 
     def _source(self) -> Traceable:
-        known = dict.fromkeys([*(self._explicit or ()), *self._optimized()])
+        known = dict.fromkeys([*(self._explicit or ()), *self._trained()])
         return Traceable(self._fn, list(known), mean=self._batch)
 
-    def _optimized(self) -> list[Value]:
+    def _trained(self) -> list[Value]:
+        """What the optimiser updates, in its order."""
         if self._optimizer is None:
             return []
-        return [v for group in self._optimizer.param_groups for v in scalars(group["params"])]
+        groups = self._optimizer.param_groups
+        if self._ordered is None or not self._ordered[0].same(groups):
+            trained = [v for group in groups for v in scalars(group["params"])]
+            self._ordered, self._home = (Members(groups), trained), None
+        return self._ordered[1]
 
     # ---- where parameters live -----------------------------------------------------------------
 
     def take(self, leaves: Sequence[Value]) -> Store:
         """Move leaves, and what the optimiser updates, into the store that the programs use."""
-        wanted = list(dict.fromkeys([*self._optimized(), *leaves]))
+        trained = self._trained()
+        if self._home is not None and self._home[1] == self._home[0].version:
+            store, _, known = self._home
+            if known.issuperset(leaves):
+                return store
+        wanted = list(dict.fromkeys([*trained, *leaves]))
         homes = [store_of(v) for v in wanted]
         store = next((home for home in homes if home is not None), None) or Store(self._dtype)
         if store.dtype != self._dtype:
@@ -391,6 +409,7 @@ class Programs:
                 f"here with {self._dtype!r}"
             )
         store.take(wanted)
+        self._home = store, store.version, set(wanted)
         return store
 
     def _memory(self) -> Memory:

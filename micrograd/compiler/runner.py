@@ -13,7 +13,7 @@ from micrograd.compiler.backends import Executable, space_type
 from micrograd.compiler.backends.numpy import load as load_numpy
 from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, Program, Space, SpaceRole
 from micrograd.compiler.passes import STEP, Compilation
-from micrograd.compiler.stepping import Members, Stepping
+from micrograd.compiler.stepping import Stepping
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.flattening import Flattener, flattener
@@ -21,6 +21,7 @@ from micrograd.compiler.trace.left import Work
 from micrograd.compiler.trace.recording import met
 from micrograd.compiler.trace.stand_ins import containers, flat
 from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.update.members import Members
 from micrograd.engine import Value, floats_in
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars

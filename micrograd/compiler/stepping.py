@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from micrograd.compiler.backends import Executable
 from micrograd.compiler.passes import UpdateCompilation
-from micrograd.engine import packed, same_all
-
-
-class Members:
-    """The parameters of an optimiser's groups, as they were, and whether these are dense."""
-
-    def __init__(self, groups: list[dict[str, Any]]) -> None:
-        keys = [key for _ in groups for key in ("params", "dense")]
-        dicts = [group for group in groups for _ in range(2)]
-        values = [d.get(key) for d, key in zip(dicts, keys, strict=True)]
-        lists: list[list[Any]] = [groups, *(group["params"] for group in groups)]
-        self._alive = [list(members) for members in lists]  # so that no address is new
-        self._watched: Any = lists, packed(lists), dicts, keys, values, [], []
-        self._groups = groups
-
-    def same(self, groups: list[dict[str, Any]]) -> bool:
-        """Whether each group has the parameters that it had."""
-        return groups is self._groups and same_all(*self._watched)
 
 
 class Stepping:

@@ -179,6 +179,39 @@ def more_integers(ids: Ids, group: Ids, tried: list[Ids], extents: Ids) -> list[
     return tries
 
 
+def integers_in(arguments: tuple[Any, ...]) -> Ids:
+    """The integers among the arguments."""
+    found: list[int] = []
+
+    def note(number: Any, group: Any) -> Any:
+        if group is not None:
+            found.append(number)
+        return number
+
+    for x in arguments:
+        refilled(x, note)
+    return np.array(found, np.int64)
+
+
+def with_untried(ids: Ids, groups: list[Any], tried: dict[Any, set[int]], extents: Ids) -> Ids:
+    """The integers, with others in place of those tried: such as their tables have, and untried."""
+    new = ids.copy()
+    slots: dict[Any, list[int]] = {}
+    for slot, group in enumerate(groups):
+        slots.setdefault(group, []).append(slot)
+    for group, own in slots.items():
+        most = int(extents[own].min())
+        known = tried.get(group, set())
+        if most > MOST_COVERED or len(known) >= most:
+            continue
+        here = set(ids[own].tolist())
+        free = iter([x for x in range(most) if x not in known and x not in here])
+        for slot in own:
+            if int(ids[slot]) in known:
+                new[slot] = next(free, new[slot])
+    return new
+
+
 def _untried_first(done: Ids, group: Ids, extents: Ids, random: np.random.Generator) -> Ids:
     """Integers for one trace: of each argument those that it has not had, then others, mixed."""
     new = np.zeros(len(group), np.int64)

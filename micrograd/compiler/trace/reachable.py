@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.advice import advised
+from micrograd.engine import PLAIN as VALUES
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 from micrograd.tensors.tensor import Tensor
 
 PACKAGE = str(Path(__file__).parents[2]) + os.sep
 PLAIN = frozenset([int, float, str, bytes, bool, complex, type(None)])  # types that hold nothing
+HOLD_NOTHING = PLAIN.union(VALUES)
 
 
 def leaves_of(fn: Callable[..., Any]) -> list[Value]:
@@ -41,7 +43,8 @@ def lengths_of(fn: Callable[..., Any]) -> set[int]:
     {2}
     """
     held = (list, tuple, np.ndarray, Tensor)
-    lists = (x for x in _in_reach(fn, also_plain=True) if isinstance(x, held))
+    reach = _in_reach(fn, values=False, also_plain=True)
+    lists = (x for x in reach if isinstance(x, held))
     return {len(x) for x in lists if isinstance(x, list | tuple) or x.ndim}
 
 
@@ -61,11 +64,14 @@ def located(fn: Callable[..., Any]) -> Iterator[None]:
 
 def generators_of(fn: Callable[..., Any]) -> list[Any]:
     """The random generators in reach, of Python and of NumPy."""
-    return [x for x in _in_reach(fn) if isinstance(x, Random | np.random.Generator)]
+    reach = _in_reach(fn, values=False)
+    return [x for x in reach if isinstance(x, Random | np.random.Generator)]
 
 
-def _in_reach(fn: Callable[..., Any], also_plain: bool = False) -> Iterator[Any]:
-    """Every object in reach that may hold Values, and the Values, once each.
+def _in_reach(
+    fn: Callable[..., Any], values: bool = True, also_plain: bool = False
+) -> Iterator[Any]:
+    """Every object in reach that may hold Values, and the Values if they are wanted, once each.
 
     Tuples of numbers in lists are none of these, unless they are asked for.
     """
@@ -77,8 +83,11 @@ def _in_reach(fn: Callable[..., Any], also_plain: bool = False) -> Iterator[Any]
             continue
         seen.add(id(x))
         yield x
-        if also_plain or not (isinstance(x, list | tuple) and is_plain(x)):
-            stack.extend(reversed(_inside(x)))
+        if not also_plain and isinstance(x, list | tuple) and is_plain(x):
+            continue
+        inside = _inside(x)
+        if values or not HOLD_NOTHING.issuperset(map(type, inside)):
+            stack.extend(reversed(inside))
 
 
 def _inside(x: Any) -> list[Any]:

@@ -148,6 +148,22 @@ class Traceable:
             self._compare_run(run, known, arguments)
         return True
 
+    def verify_more(
+        self, traced: Traced, arguments: tuple[Any, ...]
+    ) -> tuple[Any, ...] | None:
+        """Verify, if that can be with more integers that were never tried; None if it is false.
+
+        Returns the arguments that the trace had.
+        """
+        wider = traced.widened(arguments)
+        if wider is not arguments:
+            try:
+                if self.verify(traced, wider):
+                    return wider
+            except (Exception, Missed):  # what no call has asked for may be wrong
+                pass
+        return arguments if self.verify(traced, arguments) else None
+
     def again(self, arguments: tuple[Any, ...], tracer: Tracer) -> None:
         """Run the function once more, watched by this tracer."""
         self._runs.run(arguments, tracer)

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.forms import Form, name_of
-from micrograd.compiler.trace.integers import Choices
+from micrograd.compiler.trace.integers import (
+    Choices,
+    integers_in,
+    with_integers,
+    with_untried,
+)
 from micrograd.compiler.trace.left import Left
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.trace.results import Outputs
@@ -74,6 +79,14 @@ class Traced:
         """Note the integers that a trace had."""
         for group, number in zip(made.ids_group, made.ids, strict=True):
             self.tried.setdefault(group, set()).add(number)
+
+    def widened(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments, with integers that were never tried in place of those that were."""
+        if self.choices is None or self.outputs.conditional:
+            return arguments
+        ids = integers_in(arguments)
+        new = with_untried(ids, self.stand_ins.ids_group, self.tried, self.extents)
+        return arguments if (new == ids).all() else with_integers(arguments, new)
 
     def past_tables(self, ids: np.ndarray) -> bool:
         """Whether one of these integers is past the tables as they were seen."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.store import Store, aligned, place_of, store_of
+from micrograd.compiler.update.members import Members
 from micrograd.compiler.update.rules import Rule
 from micrograd.engine import Value
 from micrograd.optim.optimizer import Optimizer
@@ -46,6 +47,7 @@ class Memory(MutableMapping[Value, State]):
         self._rates = 0  # how many there is room for
         self.taken: list[dict[str, Any]] = []  # the groups, with the rates that are in `numbers`
         self._options: list[dict[str, Any]] = []
+        self._seen: tuple[Members, int] | None = None  # whose `group` is, and the store's version
         self.loose: dict[Value, State] | None = None  # written since the last compiled step
         written = dict(optimizer.state)
         self.refresh()
@@ -60,6 +62,11 @@ class Memory(MutableMapping[Value, State]):
     def places(self) -> int:
         """Parameters there is room for."""
         return len(self.cohort)
+
+    @property
+    def always_starts_exactly(self) -> bool:
+        """Whether all first steps are steps from what stands for no state."""
+        return all(rule.exact_start for rule in self.rules)
 
     def starts_exactly(self, leaves: Sequence[Value]) -> bool:
         """Whether a step of these is one from state, or from what stands for none."""
@@ -121,13 +128,22 @@ class Memory(MutableMapping[Value, State]):
         groups = self.optimizer.param_groups
         options = [{k: x for k, x in g.items() if k not in ("params", "lr")} for g in groups]
         grew = self.places != len(self.store.values)
-        if grew or options != self._options or not np.array_equal(self._groups(), self.group):
+        if grew or options != self._options or not self._same_groups():
             rules = [Rule(self.optimizer, g) for g in groups]
             # What is new has taken no step yet: a cohort of its own.
             fresh = self.cohorts if self.places else 0
             grown = np.full(len(self.store.values) - self.places, fresh)
             self._move(np.concatenate([self.cohort, grown]), rules, options)
         self._take_rates()
+
+    def _same_groups(self) -> bool:
+        """Whether all parameters are in the groups that they were in."""
+        groups, version = self.optimizer.param_groups, self.store.version
+        if self._seen is not None and self._seen[1] == version and self._seen[0].same(groups):
+            return True
+        same = np.array_equal(self._groups(), self.group)
+        self._seen = (Members(groups), version) if same else None
+        return same
 
     def takes_rates(self) -> bool:
         """Whether nothing but learning rates has changed; those of now are then taken over."""
