@@ -20,6 +20,7 @@ from micrograd.compiler.store import place_of
 from micrograd.optim.optimizer import wholes
 from micrograd.optim.state import ParamGroup, scalars
 
+MANY = 1000  # uses of which it pays to look for those that matter
 ALWAYS = 0  # the number of the condition that is true
 
 
@@ -110,8 +111,9 @@ class Conditions:
         loss = np.zeros(len(g), bool)
         loss[leaves.outputs[0]] = True
         self.always = on_the_way
+        plain = _without(g, self._slot, sides)
         if (self._slot >= 0).any() or len(sides):
-            self.always = used_by(_without(g, self._slot, sides), loss, ~g.stop)
+            self.always = used_by(plain, loss, ~g.stop)
         kept = on_the_way[user] & flows[used] & ~self.always[used]
         user, used, gate = user[kept], used[kept], gate[kept]
         self._of: dict[int, int] = {}
@@ -119,21 +121,39 @@ class Conditions:
         if len(user):
             level = longest_paths(user, used, len(g))
             order = np.lexsort((used, -level[used]))
-            self._visit(zip(*(x[order].tolist() for x in (used, user, gate)), strict=True))
+            self._visit(*(x[order] for x in (user, used, gate, -level[used])), plain)
 
-    def _visit(self, uses: Iterator[tuple[int, int, int]]) -> None:
-        """Users come before what they use: each (used, user, choice) finds its user known."""
-        always = self.always.tolist()
+    def _visit(self, user: Ids, used: Ids, gate: Ids, depth: Ids, plain: Graph) -> None:
+        """Users come before what they use: depth by depth, each use finds its user known."""
+        start = 0
+        while start < len(user):
+            end = int(np.searchsorted(depth, depth[start], "right"))
+            uses = (x[start:end].tolist() for x in (used, user, gate))
+            found = self._visit_depth(zip(*uses, strict=True))
+            start = end
+            if found and len(user) - end > MANY:  # what they use without a choice is reached, too
+                self.always[found] = True
+                self.always = used_by(plain, self.always, ~plain.stop)
+                left = end + np.flatnonzero(~self.always[used[end:]])
+                user, used, gate, depth = (x[left] for x in (user, used, gate, depth))
+                start = 0
+            self.always[found] = True
+
+    def _visit_depth(self, uses: Iterator[tuple[int, int, int]]) -> list[int]:
+        """Note each (used, user, choice); the nodes that are found to be reached in any case."""
+        found: set[int] = set()
+        always = self.always.data  # the same, one by one and faster
         for node, user, gate in uses:
-            if always[node]:
+            if node in found or always[node]:
                 continue
-            condition = ALWAYS if always[user] else self._condition(user)
-            always[user] = condition == ALWAYS
+            condition = ALWAYS if user in found or always[user] else self._condition(user)
+            if condition == ALWAYS and not always[user]:
+                found.add(user)
             if condition == ALWAYS and gate == NONE:
-                always[node] = True
-            else:
-                self._incoming.setdefault(node, set()).add((condition, gate))
-        self.always[:] = always
+                found.add(node)
+                continue
+            self._incoming.setdefault(node, set()).add((condition, gate))
+        return list(found)
 
     def _condition(self, node: int) -> int:
         if node not in self._of:
