@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -273,3 +274,30 @@ def test_exported_as_it_is_now() -> None:
         f(2.0)
     exported = micrograd.export(f, to="numpy")
     assert float(exported.load()(exported.parameters, 2.0)) == 2.0 * 1.25 * 0.25
+
+
+def test_other_threads_meet_numbers_while_a_function_is_traced(backend: str) -> None:
+    settings, w = {"beta": 0.5}, Value(2.0)
+    seen: list[tuple[Any, ...]] = []
+
+    def look() -> None:
+        b: Any = settings["beta"]
+        seen.append((
+            f"{b:.2f}", str(b), b * 2, 1 - b, b + b, b**2, -b, abs(b), b < 0.9, b == b, bool(b),
+            int(b), round(b, 1), math.exp(b), (w * b).data, sorted([b, 0.1])[0], {b: 1}[float(b)],
+        ))  # fmt: skip
+
+    def loss(x: Any) -> Any:
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+        return (w * settings["beta"] - x) ** 2
+
+    f = micrograd.compile(loss, backend=backend)
+    for beta in (0.5, 0.625, 0.75):
+        settings["beta"] = beta
+        assert f(1.0) == (2.0 * beta - 1.0) ** 2
+        traced = seen[-1]
+        look()
+        assert traced in (seen[-1], seen[0])
+        assert all(type(x) is type(y) for x, y in zip(traced, seen[-1], strict=True))

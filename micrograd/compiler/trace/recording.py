@@ -65,9 +65,7 @@ def record(tracer: Tracer, outputs: Sequence[Value], given: Iterable[Value] = ()
     """
     nodes, n = tracer.nodes, len(tracer.nodes)
     tables = [x for table, _ in tracer.chosen.values() for x in table]
-    rows, numbers, inputs, static, lists, leaves, uses = as_arrays(
-        nodes, [*outputs, *tables], PICK
-    )
+    rows, numbers, inputs, static, lists, leaves, uses = as_arrays(nodes, [*outputs, *tables], PICK)
     row = _rows(rows, np.frombuffer(numbers, np.int32))
     found = _LeafNumbers(tracer, list(given))
     of_leaves = found.codes(leaves, *np.frombuffer(uses, np.int64).reshape(-1, 2).T)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.around import Around, around_in
+from micrograd.compiler.trace.shared import share
 from micrograd.errors import ArgumentTypeError
 
 # Of these a program holds what was given: there is a program for each.
@@ -28,7 +29,8 @@ def called(fn: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     around = around_in(arguments)
     if around is not None:
         given = around.without(tuple(arguments))
-        return around.run(arguments[len(given) : -1], lambda: called(fn, given))
+        numbers = [share(x) for x in arguments[len(given) : -1]]
+        return around.run(numbers, lambda: called(fn, given))
     if arguments and type(arguments[-1]) is Keywords:
         return fn(*arguments[:-1], **arguments[-1])
     return fn(*arguments)

@@ -148,9 +148,7 @@ class Traceable:
             self._compare_run(run, known, arguments)
         return True
 
-    def verify_more(
-        self, traced: Traced, arguments: tuple[Any, ...]
-    ) -> tuple[Any, ...] | None:
+    def verify_more(self, traced: Traced, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Verify, if that can be with more integers that were never tried; None if it is false.
 
         Returns the arguments that the trace had.

@@ -150,17 +150,17 @@ class Memory(MutableMapping[Value, State]):
         groups = self.optimizer.param_groups
         if len(groups) != len(self.taken):
             return False
-        for group, before in zip(groups, self.taken, strict=True):
-            if {**group, "lr": 0} != {**before, "lr": 0}:
-                return False
-        self._take_rates()
+        taken = [{**before, "lr": group.get("lr")}
+                 for group, before in zip(groups, self.taken, strict=True)]  # fmt: skip
+        if taken != groups:
+            return False
+        self._take_rates(taken)
         return True
 
-    def _take_rates(self) -> None:
-        groups = self.optimizer.param_groups
-        for k, group in enumerate(groups):
+    def _take_rates(self, taken: list[dict[str, Any]] | None = None) -> None:
+        self.taken = taken or [dict(group) for group in self.optimizer.param_groups]
+        for k, group in enumerate(self.taken):
             self.numbers[self.rate_address(k)] = group["lr"]
-        self.taken = [dict(group) for group in groups]
 
     def split(self, cohort: Ids, places: Ids) -> None:
         """Make cohorts of which each is inside one class of `cohort`, given for `places`."""

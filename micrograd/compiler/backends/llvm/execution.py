@@ -29,7 +29,6 @@ from micrograd.compiler.nest.ir import Program, Space
 from micrograd.compiler.store import aligned
 
 QUICK, GOOD = 0, 1  # of 0 to 3; the text has all that the others would find
-WORTH = 8  # good code is made when quick code has run for this part of the time it took to make
 
 
 def load(program: Program, dtype: Any, machine: Machine | None = None) -> LlvmExecutable:
@@ -69,7 +68,8 @@ class LlvmExecutable:
         self._key = _key(source.text)
         kept = objects.stored(self._key)
         self._code = Code(source.text, QUICK if kept is None else GOOD, kept)
-        self._left = (perf_counter() - start) / WORTH  # seconds to run before better code is made
+        # Seconds to run before better code is made: that takes some four times as long.
+        self._left = perf_counter() - start
         self._better: Code | None = None
         self._is_good = kept is not None  # whether there is no better code to be made
         self._ready = self._is_good  # and the same of all that `step` runs
