@@ -121,7 +121,8 @@ class Conditions:
         if len(user):
             level = longest_paths(user, used, len(g))
             order = np.lexsort((used, -level[used]))
-            self._visit(*(x[order] for x in (user, used, gate, -level[used])), plain)
+            depth = -level[used].astype(np.int64)
+            self._visit(user[order], used[order], gate[order], depth[order], plain)
 
     def _visit(self, user: Ids, used: Ids, gate: Ids, depth: Ids, plain: Graph) -> None:
         """Users come before what they use: depth by depth, each use finds its user known."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from micrograd.compiler.backends import Executable, checked_array, space_type, write_constants
 from micrograd.compiler.backends.llvm import objects
 from micrograd.compiler.backends.llvm.ir import Machine
+from micrograd.compiler.backends.llvm.kernels import TABLE, kernels
 from micrograd.compiler.backends.llvm.later import later
 from micrograd.compiler.backends.llvm.module import POOL
 from micrograd.compiler.backends.llvm.pool import functions, pool
@@ -67,7 +68,7 @@ class LlvmExecutable:
         start = perf_counter()
         self._key = _key(source.text)
         kept = objects.stored(self._key)
-        self._code = Code(source.text, QUICK if kept is None else GOOD, kept)
+        self._code = quickly(source.text) if kept is None else Code(source.text, GOOD, kept)
         # Seconds to run before better code is made: that takes some four times as long.
         self._left = perf_counter() - start
         self._better: Code | None = None
@@ -161,6 +162,7 @@ class Code:
 
     def __init__(self, text: str, optimisation: int, kept: bytes | None = None) -> None:
         self.object: bytes | None = None  # to be kept, if it was made now
+        self.parts: list[Any] = []  # engines that have kernels of it
 
         def made(_: Any, content: bytes) -> None:
             self.object = content
@@ -195,7 +197,21 @@ class Code:
     def keep(self, *things: object) -> None:
         """Let all that the functions use live as long as they do."""
         for function in (self.run, self.step):
-            function.owner = self.engine, things  # type: ignore[attr-defined]
+            function.owner = self.engine, self.parts, things  # type: ignore[attr-defined]
+
+
+def quickly(text: str) -> Code:
+    """A module compiled quickly, without the kernels that others have, too."""
+    divided = kernels.divided(text)
+    code = Code(divided.text, QUICK)
+    found = kernels.linked(divided, code.engine)
+    if found is None:  # so many have come meanwhile, from another thread
+        return Code(text, QUICK)
+    table = code.engine.get_global_value_address(TABLE)
+    for place, (address, _) in enumerate(found):
+        ctypes.c_void_p.from_address(table + 8 * place).value = address
+    code.parts = [engine for _, engine in found]
+    return code
 
 
 def _key(text: str) -> str:

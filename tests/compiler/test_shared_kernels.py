@@ -1,0 +1,155 @@
+"""Kernels that programs share: fewer are compiled, and every program is what it was alone."""
+
+from __future__ import annotations
+
+import gc
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import micrograd
+from micrograd import Value, optim
+
+pytest.importorskip("llvmlite")
+
+from micrograd.compiler.backends.llvm import execution, kernels  # noqa: E402
+
+LENGTHS = (5, 6, 7, 9, 13, 16, 3)
+
+
+class Attention:
+    """One head over a list of tokens: sums of other lengths in each program."""
+
+    def __init__(self, seed: int) -> None:
+        rng = random.Random(seed)
+        self.table = [[Value(rng.gauss(0, 1)) for _ in range(6)] for _ in range(8)]
+        self.query = [[Value(rng.gauss(0, 1)) for _ in range(6)] for _ in range(6)]
+        self.leaves = [v for row in (*self.table, *self.query) for v in row]
+
+    def loss(self, tokens: list[int]) -> Any:
+        xs = [self.table[t] for t in tokens]
+        total: Any = 0.0
+        for k, x in enumerate(xs):
+            q = [sum(w * v for w, v in zip(row, x, strict=True)) for row in self.query]
+            scores = [sum(a * b for a, b in zip(q, y, strict=True)).exp() for y in xs[: k + 1]]
+            mixed = [sum(s * y[j] for s, y in zip(scores, xs, strict=False)) for j in range(6)]
+            total = total + sum(m.tanh() for m in mixed) / sum(scores)
+        return total / len(xs)
+
+
+@pytest.fixture(autouse=True)
+def _none_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRAD_CACHE", "")
+    monkeypatch.setattr(execution, "kernels", kernels.Kernels())
+
+
+def tokens(rng: random.Random, length: int) -> list[int]:
+    return [rng.randrange(8) for _ in range(length)]
+
+
+def agrees(model: Attention, f: Any, ids: list[int]) -> None:
+    """The compiled loss and gradient are the eager ones."""
+    loss, gradient = f.value_and_grad(ids)
+    for v in model.leaves:
+        v.zero_grad()
+    eager = model.loss(ids)
+    eager.backward()
+    assert loss == pytest.approx(eager.data, rel=1e-12, abs=1e-12)
+    np.testing.assert_allclose(gradient, [v.grad for v in model.leaves], rtol=1e-9, atol=1e-11)
+
+
+def test_other_lengths_have_few_new_kernels() -> None:
+    model, rng = Attention(1), random.Random(1)
+    f = micrograd.compile(model.loss, parameters=model.leaves, backend="llvm")
+    fresh = []
+    for length in LENGTHS:
+        known = len(execution.kernels._known)
+        agrees(model, f, tokens(rng, length))
+        fresh.append(len(execution.kernels._known) - known)
+    assert fresh[0] > 5
+    assert sum(fresh[1:]) < 0.7 * fresh[0] * len(fresh[1:])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_bits_are_those_of_the_whole_module(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained(alone: bool) -> tuple[list[float], list[float]]:
+        with monkeypatch.context() as changed:
+            if alone:
+                whole = lambda text: execution.Code(text, execution.QUICK)  # noqa: E731
+                changed.setattr(execution, "quickly", whole)
+            model, rng = Attention(2), random.Random(2)
+            adam = optim.Adam(model.leaves, lr=0.01)
+            f = micrograd.compile(model.loss, optimizer=adam, backend="llvm", dtype=dtype)
+            losses = [f.step(tokens(rng, length)) for length in LENGTHS[:4] * 2]
+            return losses, [v.data for v in model.leaves]
+
+    assert trained(alone=False) == trained(alone=True)
+
+
+def test_kernels_outlive_the_program_that_brought_them() -> None:
+    model, rng = Attention(3), random.Random(3)
+    for length in (5, 6, 5, 6):
+        f = micrograd.compile(model.loss, parameters=model.leaves, backend="llvm")
+        agrees(model, f, tokens(rng, length))
+        del f
+        gc.collect()
+
+
+def test_kernels_are_forgotten_and_programs_still_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "MOST_KERNELS", 3)
+    model, rng = Attention(4), random.Random(4)
+    f = micrograd.compile(model.loss, parameters=model.leaves, backend="llvm")
+    for length in (*LENGTHS, *LENGTHS):
+        agrees(model, f, tokens(rng, length))
+        gc.collect()
+    assert len(execution.kernels._known) <= 3
+
+
+def test_one_that_is_gone_is_compiled_again() -> None:
+    text = """\
+define internal void @kernel0(ptr %p) noinline #0 {
+entry:
+  store double 0x4000000000000000, ptr %p, align 8
+  ret void
+}
+define double @run() #0 {
+entry:
+  %p = alloca double
+  call void @kernel0(ptr %p)
+  %x = load double, ptr %p
+  ret double %x
+}
+define double @step() #0 {
+entry:
+  ret double 0x0000000000000000
+}
+define void @run_on(ptr %p) #0 {
+entry:
+  ret void
+}
+@spaces = global [1 x ptr] zeroinitializer
+attributes #0 = { nounwind }
+"""
+    mine = execution.kernels
+    assert execution.quickly(text).run() == 2.0
+    divided = mine.divided(text)
+    assert not divided.new
+    mine._known.clear()
+    assert mine.linked(divided, None) is None
+    assert execution.quickly(text).run() == 2.0
+
+
+def test_numbers_become_arguments() -> None:
+    loop = """\
+  %v3 = getelementptr double, ptr %p0, i64 {0}
+  %v4 = mul nsw i64 %i1, {1}
+  %v5 = icmp ult i64 %v4, {0}
+"""
+    texts = [kernels._general("void", "ptr %p0", loop.format(*pair)) for pair in ((7, 8), (9, 3))]
+    assert texts[0][0] == texts[1][0]
+    assert [more for _, more in texts] == [", i64 7, i64 8", ", i64 9, i64 3"]
+    assert "icmp ult i64 %v4, %number0" in texts[0][0][2]
+    other, _ = kernels._general("void", "ptr %p0", loop.format(5, 5))
+    assert other != texts[0][0]
