@@ -14,7 +14,7 @@ from micrograd import Value, optim
 
 pytest.importorskip("llvmlite")
 
-from micrograd.compiler.backends.llvm import execution, kernels  # noqa: E402
+from micrograd.compiler.backends.llvm import execution, kernels
 
 LENGTHS = (5, 6, 7, 9, 13, 16, 3)
 

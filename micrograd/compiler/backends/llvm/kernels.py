@@ -25,7 +25,7 @@ NUMBER = re.compile(
 )
 CALL = re.compile(r"^(.*)call (\w+) @(kernel\d+)\((.*)\)$", re.M)
 
-Text = tuple[str, str, str]  # of a kernel: what it returns, its parameters, its lines
+KernelText = tuple[str, str, str]  # of a kernel: what it returns, its parameters, its lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class Divided:
     """
 
     text: str
-    kernels: list[Text]
+    kernels: list[KernelText]
     new: list[int]
 
 
@@ -44,11 +44,11 @@ class Kernels:
     """Addresses of kernels, and the engines that they are in."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Text, tuple[int, Any]] = OrderedDict()
+        self._known: OrderedDict[KernelText, tuple[int, Any]] = OrderedDict()
 
     def divided(self, text: str) -> Divided:
         """The module without the kernels that are known."""
-        places: dict[Text, int] = {}
+        places: dict[KernelText, int] = {}
         of: dict[str, tuple[int, str]] = {}  # of each kernel its place, and more arguments
 
         def take(match: re.Match[str]) -> str:
@@ -78,7 +78,7 @@ class Kernels:
 kernels = Kernels()
 
 
-def _general(result: str, parameters: str, lines: str) -> tuple[Text, str]:
+def _general(result: str, parameters: str, lines: str) -> tuple[KernelText, str]:
     """The kernel with arguments for numbers, and these numbers."""
     numbers: dict[str, int] = {}
 
@@ -92,7 +92,7 @@ def _general(result: str, parameters: str, lines: str) -> tuple[Text, str]:
     return (result, parameters + more, general), "".join(f", i64 {n}" for n in numbers)
 
 
-def _definition(name: str, kernel: Text) -> str:
+def _definition(name: str, kernel: KernelText) -> str:
     result, parameters, lines = kernel
     return f"define {result} @{name}({parameters}) noinline #0 {{\n{lines}}}\n"
 
