@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from micrograd import nn
@@ -45,7 +47,8 @@ def figures(**options):
     }
 
 
-FIGURES = figures()
+# Each drawn once: who changes a figure takes one of `figures()`.
+FIGURES = {name: functools.cache(plot) for name, plot in figures().items()}
 
 
 def legend_texts(figure):

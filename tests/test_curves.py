@@ -81,7 +81,7 @@ def assert_legend_covers_no_axes(figure) -> None:
 
 @pytest.mark.parametrize("format", ["svg", "png", "pdf"])
 def test_the_same_input_gives_the_same_bytes(format: str) -> None:
-    first, second = FIGURES["paths"](), FIGURES["paths"]()
+    first, second = FIGURES["loss"](), figures()["loss"]()
     content = first.content(format)
     assert content == second.content(format)
     assert content == first.content(format)

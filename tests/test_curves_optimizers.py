@@ -89,7 +89,7 @@ def test_a_path_that_diverges_is_cut_off(lr: float) -> None:
 
 @pytest.mark.parametrize("start", [(0.0, 1.0), (3.0, 0.0), (0.0, 0.0), (1e-6, 1e6)])
 def test_any_start(start) -> None:
-    curves.optimizer_paths(start=start, steps=3).content("png")
+    curves.optimizer_paths({"SGD": lambda p: optim.SGD(p, 0.05)}, start=start, steps=3).content("png")
 
 
 @pytest.mark.parametrize(

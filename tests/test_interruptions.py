@@ -142,7 +142,7 @@ def test_a_picture_is_drawn_or_not(
         ).stdout
         assert "draw_child" not in children, position
 
-    sweep(lambda: getattr(viz, view)(step).save(path), DRAWING, most // 3, check)
+    sweep(lambda: getattr(viz, view)(step).save(path), DRAWING, most // 5, check)
     getattr(viz, view)(step).save(path)
     assert path.read_bytes() == whole
     gc.collect()

@@ -295,7 +295,7 @@ def check_random_model(inputs, pieces, outputs, samples, name, seed):
         )
 
 
-@pytest.mark.parametrize("many", [20, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("many", [8, pytest.param(100, marks=pytest.mark.long)])
 def test_random_models(many):
     settings(max_examples=many)(check_random_model)()
 
@@ -303,7 +303,7 @@ def test_random_models(many):
 SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=3)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.integers(1, 4), SIZES, st.integers(1, 5), st.booleans())
 def test_random_models_of_single_values(inputs, sizes, samples, batch):
     model = nn.MLP(inputs, [*sizes, 1])
