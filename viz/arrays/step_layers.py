@@ -6,6 +6,7 @@ frame; what recurs is drawn once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from micrograd.compiler.explain.recovered import (
 )
 from micrograd.compiler.explain.recurring import Repeated, folded
 from micrograd.errors import GraphError
-from micrograd.text.words import word
+from micrograd.text.words import exact, word
 from viz.arrays.parameter_cards import parameter_card
 from viz.arrays.step_arrays import Found
 from viz.arrays.tape_recording import AnnotatedTape
@@ -31,6 +32,8 @@ from viz.drawing.palette import DATA_FRAME, FORWARD, GRADIENT, NEURON_FRAME
 MOST_IN_A_FRAME = 3  # operations
 MOST_IN_A_ROW = 12  # frames from left to right; more go from top to bottom
 MOST_FRAMES = 60
+NUMBER = re.compile(r"\d+\.\d+(?:e[+-]?\d+)?")
+MORE = 2  # digits of a number in a formula than decimals in matrices
 MOST_IN_A_LINE = 48  # characters of a formula
 
 
@@ -103,7 +106,7 @@ class LayerPicture:
     def _sections(self, frame: _Frame, own: Sequence[Operation]) -> list[Heading | Matrices]:
         parts: list[Heading | Matrices] = []
         for i, op in zip(frame.numbers, own, strict=True):
-            parts.append(Heading(_lines(op), f"p{i}"))
+            parts.append(Heading(_lines(op, self.digits + MORE), f"p{i}"))
             parts.append(self._matrices(op.result, f"op{i}"))
         return parts
 
@@ -192,8 +195,15 @@ def _follows(op: Operation, before: Operation, users: dict[str, int]) -> bool:
     return alone and same and users[before.result.name] == 1
 
 
-def _lines(op: Operation) -> tuple[tuple[tuple[str, bool], ...], ...]:
-    """`z (8×5) = x (8×3) · W1ᵀ (3×5) + b1 (5)`, the shapes in small print, on several lines."""
+def _lines(op: Operation, digits: int) -> tuple[tuple[tuple[str, bool], ...], ...]:
+    """`z (8×5) = x (8×3) · W1ᵀ (3×5) + b1 (5)`, the shapes in small print, on several lines.
+
+    Numbers that are no matrix, as the shift of a softmax, have no more than so many digits.
+    """
+
+    def rounded(found: re.Match[str]) -> str:
+        return exact(float(f"{float(found[0]):.{digits}g}"))
+
     lines: list[list[tuple[str, bool]]] = [
         [(op.result.name, False), (_shape_text(op.result), True), (" = ", False)]
     ]
@@ -204,7 +214,7 @@ def _lines(op: Operation) -> tuple[tuple[tuple[str, bool], ...], ...]:
         long = sum(len(text) for text, _ in lines[-1]) > MOST_IN_A_LINE
         if long and piece in (" + ", " − "):
             lines.append([])
-        lines[-1].append((piece, False))
+        lines[-1].append((NUMBER.sub(rounded, piece), False))
     return tuple(tuple((text, small) for text, small in line if text) for line in lines)
 
 
