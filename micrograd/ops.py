@@ -402,6 +402,7 @@ _op("minimum", 2, lambda a, b: a if a != a or a < b else b,
 _op("abs", 1, math.fabs,
     lambda m, g, y, x: (m.select(m.equal(_sign(m, x), 0.0), 0.0, g * _sign(m, x)),),
     symbol="abs", exact=True, kink=lambda x: x,
+    jax="{0} * jnp.sign({0})",  # whose slope at 0 is 0; that of jnp.abs is 1
     text=lambda x: f"|{x}|", latex=lambda x: rf"\left|{x}\right|")
 _op("relu", 1, lambda x: 0.0 if x < 0.0 else x,
     lambda m, g, y, x: (m.select(m.less_equal(y, 0.0), 0.0, g),),

@@ -158,9 +158,9 @@ def _source(program: ArrayProgram, name: str) -> tuple[str, dict[str, np.ndarray
     dialect = TorchDialect(like)
     small = {k: c for k, c in program.constants.items() if literal(dialect, k, c)}
     buffers = [
-        f'self.register_buffer("{k}", torch.tensor({literal(dialect, k, c)}{_typed(c)}))'
+        f'self.register_buffer("{k}", torch.tensor({literal(dialect, k, c)}{_typed(c)}), persistent=False)'
         if k in small
-        else f'self.register_buffer("{k}", {k}{".to(dtype)" * (c.dtype.kind == "f")})'
+        else f'self.register_buffer("{k}", {k}{".to(dtype)" * (c.dtype.kind == "f")}, persistent=False)'
         for k, c in program.constants.items()
     ]
     of_self = [f"        {k} = self.{k}" for k in program.constants]

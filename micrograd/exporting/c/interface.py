@@ -57,8 +57,12 @@ class Interface:
         name, upper = self.name, self.name.upper()
         lines = [
             f"{name}_loss gives the loss.",
-            f"{name}_gradient gives the loss, and writes {upper}_GRADIENT derivatives.",
+            f"{name}_gradient gives the loss, and writes {upper}_GRADIENT numbers: the {size}",
+            "derivatives by the parameters, in their order"
+            + (", and then, for the step, what is" if self.gradient > size else "."),
         ]
+        if self.gradient > size:
+            lines.append("not 0 for each set of parameters that this call reached.")
         if state:
             lines += [
                 f"{name}_step gives the loss, and updates parameters and state; where the loss or",

@@ -222,11 +222,12 @@ class _Body:
 
 
 def _assigned(target: str, value: CExpression, step: NestStep) -> str:
-    """`target = value;`, or `target += …;` where one term is added to what is there."""
-    for sign in "+-":
+    """`target = value;`, or `target += …;` where terms are added to what is there."""
+    for sign, needed in (("+", SUM), ("-", PRODUCT)):
         start = f"{target} {sign} "
-        if step.before is not None and value.text.startswith(start):
-            return f"{target} {sign}= {value.text[len(start) :]};"
+        rest = value.text.removeprefix(start)
+        if step.before is not None and rest != value.text and _binding(rest) >= needed:
+            return f"{target} {sign}= {rest};"
     return f"{target} = {bare(value.text)};"
 
 

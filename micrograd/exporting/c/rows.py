@@ -48,7 +48,8 @@ class CRows:
         names = INPUTS[:arity]
         tree = _renamed(tree, names)
         given = ", ".join(f"{self.number} {x}" for x in names)
-        lines = []
+        read = {*_leaves(tree)}
+        lines = [f"(void){x};" for x in names if x not in read]
         for k, (key, x) in enumerate(_repeated(tree)):
             known = Symbol(f"t{k + 1}")
             lines.append(f"const {self.number} {known.name} = {bare(c_text(x, self.suffix))};")
@@ -93,7 +94,10 @@ def _name(row: str, static: float | None) -> str:
 
 
 def _leaves(x: Any) -> Iterator[str]:
-    if isinstance(x, Symbol):
+    if isinstance(x, Branch):
+        for part in (x.condition, x.yes, x.no):
+            yield from _leaves(part)
+    elif isinstance(x, Symbol):
         if not x.operands:
             yield x.name
         for operand in x.operands:
