@@ -172,7 +172,8 @@ class Programs:
             return None
         if runner.traced.is_due() or (runner.traced.tried and self._untried(runner.traced, inputs)):
             return None
-        runner.take(inputs, final=True)
+        if not runner.refill(inputs):
+            runner.take(inputs, final=True)
         return self._chosen(runner, mode)
 
     def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from micrograd import observers
 from micrograd.compiler.cache import Programs
+from micrograd.compiler.guesses import Guesses
 from micrograd.compiler.owed import owed
 from micrograd.compiler.passes import GRADIENT, STEP
 from micrograd.compiler.runner import Runner
 from micrograd.compiler.trace.advice import advised
 from micrograd.compiler.trace.around import Around, NumbersChanged
-from micrograd.compiler.trace.tracer import Missed
+from micrograd.compiler.trace.tracer import Missed, active
 from micrograd.errors import CompileError
 
 MOST_DECISIONS = 32  # programs of one shape that differ in decisions only
@@ -32,6 +34,7 @@ class Decisions:
         self.programs = programs
         self._all = [programs]
         self._around: Around | None = None  # numbers that are inputs, too
+        self._guesses: Guesses[Programs] = Guesses()
 
     def __len__(self) -> int:
         return sum(map(len, self._all))
@@ -76,8 +79,35 @@ class Decisions:
         self._around = around
         self.programs = self.programs.another()
         self._all = [self.programs]
+        self._guesses = Guesses()
 
     def _run(self, given: Inputs, find: Find, mode: str) -> tuple[Runner | None, float]:
+        key = None
+        if len(self._all) > 1 and (mode is not STEP or not (active or observers.active)):
+            key = self._guesses.key(given)
+            found = self._run_again(given, mode, self._guesses.get(key))
+            if found is not None:
+                self._guesses.note(key, self.programs)
+                return found
+        found = self._run_checked(given, find, mode)
+        self._guesses.note(key, self.programs)
+        return found
+
+    def _run_again(
+        self, given: Inputs, mode: str, likely: Programs | None
+    ) -> tuple[Runner, float] | None:
+        """What has run already for such arguments, if it is for the decisions of these."""
+        first = [] if likely is None else [likely]
+        for programs in [*first, *(p for p in self._all if p is not likely)]:
+            runner = programs.again(mode, given)
+            if runner is not None:
+                loss = _loss_of(runner, mode)
+                if loss == loss:
+                    self._use(programs)
+                    return runner, loss
+        return None
+
+    def _run_checked(self, given: Inputs, find: Find, mode: str) -> tuple[Runner | None, float]:
         found = _ran(self.programs, find, given, mode)
         if found is not None:
             return found
@@ -114,17 +144,21 @@ def _ran(
         return None
     if runner is None:
         return None, math.nan
-    if mode is STEP:
-        loss = runner.executable.step()
-    else:
-        if mode is GRADIENT and runner.owes:
-            owed.write()
-        loss = runner.executable.run()
+    loss = _loss_of(runner, mode)
     if loss == loss:
         return runner, loss
     if runner.missed():
         return None
     return _ran(programs, find, given, mode) if programs.make_safe(runner) else (runner, loss)
+
+
+def _loss_of(runner: Runner, mode: str) -> float:
+    """The loss of a run, after which a step has been made; nan if there may be none."""
+    if mode is STEP:
+        return runner.executable.step()
+    if mode is GRADIENT and runner.owes:
+        owed.write()
+    return runner.executable.run()
 
 
 def _too_many(programs: Programs) -> str:

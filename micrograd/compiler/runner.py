@@ -19,7 +19,7 @@ from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.flattening import Flattener, flattener
 from micrograd.compiler.trace.left import Work
 from micrograd.compiler.trace.recording import met
-from micrograd.compiler.trace.stand_ins import containers, flat
+from micrograd.compiler.trace.stand_ins import MOST_INTEGER, containers, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.update.members import Members
 from micrograd.engine import Value, floats_in
@@ -117,26 +117,17 @@ class Runner:
             return False
         for space, shape, sort, own in self._plan:
             x = inputs[space.number]
-            if type(x) is np.ndarray:
-                fits = own.dtype == x.dtype and x.shape == shape and x.flags.c_contiguous
-                if sort != "array" or not fits:
+            if sort == "array":
+                fits = type(x) is np.ndarray and own.dtype == x.dtype and x.shape == shape
+                if not fits or not x.flags.c_contiguous:
                     return False
                 new.append((space, x.reshape(-1)))
-            elif type(x) is float:
-                if sort != "float":
+            elif sort == "float":
+                if type(x) is not float:
                     return False
                 own[0] = x
-            elif space.role is SpaceRole.IDS or sort == "ids":
-                if type(x) is not list or len(x) != len(own) or set(map(type, x)) != {int}:
-                    return False
-                if not self.traced.tried[space.number].issuperset(x):
-                    return False
-                own[:] = x
-            else:
-                floats = floats_in(x) if sort == containers(x) else None
-                if floats is None or floats[1] != shape:
-                    return False
-                own[:] = np.frombuffer(floats[0])
+            elif not _written(x, shape, sort, own, self.traced.tried.get(space.number)):
+                return False
         if not self.traced.passes():
             return False
         for space, array in new:
@@ -315,6 +306,35 @@ def _is_record(x: Any) -> bool:
     return not isinstance(x, list | tuple) or floats_in(x) is None
 
 
+def _written(
+    x: Any, shape: tuple[int, ...], sort: str, own: np.ndarray, tried: set[int] | None
+) -> bool:
+    """Write the numbers of an argument into its array; False if it is not as it was."""
+    if sort in ("ids", "whole"):
+        if type(x) is not list or len(x) != len(own) or set(map(type, x)) != {int}:
+            return False
+        if not (_are_exact(min(x), max(x)) if tried is None else tried.issuperset(x)):
+            return False
+        own[:] = x
+    elif type(x) is np.ndarray:
+        if sort != x.dtype.str or x.shape != shape:
+            return False
+        if x.dtype.kind in "iu" and x.size and not _are_exact(int(x.min()), int(x.max())):
+            return False
+        own[:] = x.reshape(-1)
+    else:
+        floats = floats_in(x) if sort == containers(x) else None
+        if floats is None or floats[1] != shape:
+            return False
+        own[:] = np.frombuffer(floats[0])
+    return True
+
+
+def _are_exact(least: int, largest: int) -> bool:
+    """Whether floats hold integers between these."""
+    return least >= -MOST_INTEGER and largest <= MOST_INTEGER
+
+
 def _simple(
     inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[Any, set[int]]
 ) -> list[Plan] | None:
@@ -329,6 +349,10 @@ def _simple(
             planned.append((space, shape, "array", own))
         elif type(x) is float:
             planned.append((space, (), "float", own))
+        elif type(x) is np.ndarray and x.dtype != own.dtype and x.dtype.kind in "iuf":
+            planned.append((space, x.shape, x.dtype.str, own))
+        elif type(x) is list and x and set(map(type, x)) == {int}:
+            planned.append((space, (), "whole", own))
         elif isinstance(x, list | tuple) and (floats := floats_in(x)) is not None:
             planned.append((space, floats[1], containers(x), own))
         else:

@@ -158,10 +158,14 @@ def _source(program: ArrayProgram, name: str) -> tuple[str, dict[str, np.ndarray
     dialect = TorchDialect(like)
     small = {k: c for k, c in program.constants.items() if literal(dialect, k, c)}
     buffers = [
-        f'self.register_buffer("{k}", torch.tensor({literal(dialect, k, c)}{_typed(c)}), persistent=False)'
+        f"torch.tensor({literal(dialect, k, c)}{_typed(c)})"
         if k in small
-        else f'self.register_buffer("{k}", {k}{".to(dtype)" * (c.dtype.kind == "f")}, persistent=False)'
+        else f"{k}{'.to(dtype)' * (c.dtype.kind == 'f')}"
         for k, c in program.constants.items()
+    ]
+    buffers = [
+        f'self.register_buffer("{k}", {text}, persistent=False)'
+        for k, text in zip(program.constants, buffers, strict=True)
     ]
     of_self = [f"        {k} = self.{k}" for k in program.constants]
     body = body_of(dialect, program, statements(program), "self.", "        ")
