@@ -89,7 +89,8 @@ def test_a_path_that_diverges_is_cut_off(lr: float) -> None:
 
 @pytest.mark.parametrize("start", [(0.0, 1.0), (3.0, 0.0), (0.0, 0.0), (1e-6, 1e6)])
 def test_any_start(start) -> None:
-    curves.optimizer_paths({"SGD": lambda p: optim.SGD(p, 0.05)}, start=start, steps=3).content("png")
+    rules = {"SGD": lambda p: optim.SGD(p, 0.05)}
+    curves.optimizer_paths(rules, start=start, steps=3).content("png")
 
 
 @pytest.mark.parametrize(

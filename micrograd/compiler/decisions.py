@@ -85,10 +85,10 @@ class Decisions:
         key = None
         if len(self._all) > 1 and (mode is not STEP or not (active or observers.active)):
             key = self._guesses.key(given)
-            found = self._run_again(given, mode, self._guesses.get(key))
-            if found is not None:
+            again = self._run_again(given, mode, self._guesses.get(key))
+            if again is not None:
                 self._guesses.note(key, self.programs)
-                return found
+                return again
         found = self._run_checked(given, find, mode)
         self._guesses.note(key, self.programs)
         return found

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from micrograd.compiler.trace.flattening import flattener
+from micrograd.compiler.trace.flattening import Flattener, flattener
 
 Kept = TypeVar("Kept")
-Read = Callable[[Any], Any]
 MOST = 4096  # arguments that are known; then it begins anew
 MOST_NUMBERS = 4096  # of one argument that is looked at
 MOST_KINDS = 16  # of one place among the arguments
@@ -27,7 +25,7 @@ class Guesses(Generic[Kept]):
 
     def __init__(self) -> None:
         self._known: dict[int, Kept] = {}
-        self._readers: dict[int, list[Read]] = {}  # by the place of an argument
+        self._readers: dict[int, list[Flattener]] = {}  # by the place of an argument
 
     def key(self, inputs: tuple[Any, ...]) -> int | None:
         """A hash of all numbers; None of arguments in which they cannot be found quickly."""
@@ -58,13 +56,12 @@ class Guesses(Generic[Kept]):
         if type(x) is list and len(x) <= MOST_NUMBERS and {*map(type, x)} <= {int, float}:
             return tuple(x)
         readers = self._readers.setdefault(k, [])
-        for read in readers:
-            found = read(x)
-            if found is not None:
-                return tuple(found[0])
-        made = flattener(x, k, {})
-        if made is None:
-            return None
-        readers.insert(0, made)
-        del readers[MOST_KINDS:]
-        return tuple(made(x)[0])
+        found = next((f for f in (read(x) for read in readers) if f is not None), None)
+        if found is None:
+            made = flattener(x, k, {})
+            if made is None:
+                return None
+            readers.insert(0, made)
+            del readers[MOST_KINDS:]
+            found = made(x)
+        return None if found is None else tuple(found[0])
