@@ -226,3 +226,34 @@ def test_parameters_after_one_that_was_not_reached_are_updated() -> None:
     (first * last).backward()
     sgd.step()
     assert (first.data, unreached.data, last.data) == (-0.5, 2.0, 2.5)
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+@pytest.mark.parametrize("of_model", [True, False])
+def test_zero_grad_is_torchs(set_to_none: bool, of_model: bool) -> None:
+    """With zeros in place of none, momentum moves on; of a Value as of an array."""
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.array, self.value = nn.Parameter([1.0, -2.0]), Value(0.5)
+
+        def parameters(self) -> list:  # as Karpathy's classes have it
+            return [self.array, self.value]
+
+    model = Both()
+    theirs = [torch.tensor([1.0, -2.0], dtype=torch.float64), torch.tensor(0.5).double()]
+    own = [model.array, model.value]
+    a = optim.SGD(own, lr=0.1, momentum=0.9)
+    b = torch.optim.SGD([p.requires_grad_() for p in theirs], lr=0.1, momentum=0.9)
+    ((model.array**2).sum() + model.value**3).backward()
+    ((theirs[0] ** 2).sum() + theirs[1] ** 3).backward()
+    for _ in range(4):
+        a.step()
+        b.step()
+        assert model.array.tolist() == pytest.approx(theirs[0].tolist(), rel=1e-14)
+        assert model.value.data == pytest.approx(theirs[1].item(), rel=1e-14)
+        (model if of_model else a).zero_grad(set_to_none)
+        b.zero_grad(set_to_none)
+        assert (model.array.grad is None) is set_to_none
+        assert model.value.grad == 0

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from micrograd.engine import Value, zero_gradients
+from micrograd.engine import Value
 from micrograd.errors import (
     ArgumentTypeError,
     ArgumentValueError,
@@ -20,6 +20,7 @@ from micrograd.nn.parameter import Parameter
 from micrograd.tape.modules import recorder
 from micrograd.tensors.backward import Handle
 from micrograd.tensors.tensor import Tensor, tensor
+from micrograd.tensors.zeroing import zero_all
 
 AnyParameter = Parameter | Value
 
@@ -305,14 +306,8 @@ class Module:
     float = double = half = cpu  # floats are float64
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters."""
-        values: list[Value] = []
-        for parameter in self.parameters():
-            if isinstance(parameter, Value):
-                values.append(parameter)
-            else:
-                values += parameter._values.ravel().tolist()
-        zero_gradients(values)
+        """Forget the gradients of all parameters; unless `set_to_none`, they are 0 afterwards."""
+        zero_all(self.parameters(), set_to_none)
 
     # ---- saving and restoring --------------------------------------------------------------------
 

@@ -6,13 +6,14 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
-from micrograd.engine import Value, as_number, gradients_of, numbers_of, zero_gradients
+from micrograd.engine import Value, as_number, gradients_of, numbers_of
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.interrupts import whole
 from micrograd.ops import FLOATS, Numbers
 from micrograd.optim.equation import Equation, Paper
 from micrograd.optim.state import ParamGroup, State, checked_state, gathered, scalars, spread
 from micrograd.tensors.tensor import Tensor
+from micrograd.tensors.zeroing import zero_all
 from micrograd.text.equations import Quantity
 
 
@@ -171,13 +172,7 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; unless `set_to_none`, they are 0 afterwards."""
-        for options in self.param_groups:
-            if set_to_none:
-                zero_gradients(scalars(options["params"]))
-                continue
-            for p in options["params"]:
-                if isinstance(p, Tensor) and p.grad is not None:
-                    p.grad.zero_()
+        zero_all((p for options in self.param_groups for p in options["params"]), set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Options and state as plain data, parameters numbered in order, as in torch."""
