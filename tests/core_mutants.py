@@ -20,11 +20,20 @@ import mutants as passes
 
 TESTS = {
     "ops": ("ops", "engine", "equations", "random_programs", "conformance"),
-    "core/python_core": ("engine", "backward", "cores", "karpathy", "memory"),
+    "core/python_core": (
+        "engine",
+        "backward",
+        "cores",
+        "karpathy",
+        "memory",
+        "compiler/never_stale",
+        "compiler/around_compiled",
+        "compiler/inputs",
+    ),
     "core/scalar": ("engine", "backward", "karpathy", "checks"),
     "core/walk": ("engine", "backward", "memory"),
     "core/copies": ("cores", "memory"),
-    "observers": ("checks", "cores", "record_steps"),
+    "observers": ("checks", "cores", "gradients", "record_steps"),
     "gradients": ("gradients", "checks", "conformance"),
     "checks": ("checks", "gradients"),
     "optim/optimizer": ("optim", "optimizers", "optimizer_equations"),
@@ -41,12 +50,17 @@ TESTS = {
 }
 
 
+def _tests(module: str) -> list[str]:
+    names = (name.rpartition("/") for name in TESTS[module])
+    return [f"tests/{folder}{slash}test_{name}.py" for folder, slash, name in names]
+
+
 def noticed(copy: Path, mutant: passes.Mutant) -> bool:
     """Whether one of the tests of its module fails on a mutant, or does not end."""
     path = copy / "micrograd" / f"{mutant.module}.py"
     source = path.read_text(encoding="utf-8")
     path.write_text(mutant.of(source), encoding="utf-8")
-    tests = [f"tests/test_{name}.py" for name in TESTS[mutant.module]]
+    tests = _tests(mutant.module)
     try:
         return passes._fails(copy, [str(path), *tests])
     finally:
@@ -72,7 +86,7 @@ def main() -> int:
             else:
                 shutil.copy(source, copy / part)
         for module in options.modules:
-            if passes._fails(copy, [f"tests/test_{name}.py" for name in TESTS[module]]):
+            if passes._fails(copy, _tests(module)):
                 sys.exit(f"the tests of {module} fail as it is: run make test first")
             for mutant in passes.chosen(module, options.each, options.seed):
                 found = noticed(copy, mutant)

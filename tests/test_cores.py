@@ -196,6 +196,17 @@ def test_what_a_copy_keeps() -> None:
     assert copy.copy(b) is not b
 
 
+@pytest.mark.parametrize("through", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+def test_a_copy_knows_that_a_backward_pass_has_come_to_it(through: object) -> None:
+    """A gradient of 0 is a gradient: momentum moves on, as with the one that was copied."""
+    x, never = Value(1.0), Value(1.0)
+    (x * 0.0).backward()
+    assert x.grad == 0
+    for v, reached in ((x, True), (never, False)):
+        assert through(v)._reached is reached  # type: ignore[operator]
+        assert copy.copy(v)._reached is reached
+
+
 def test_pickling_again_after_an_error() -> None:
     x, y = deep(3_000)
     middle = y._inputs[0]

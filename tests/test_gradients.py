@@ -7,7 +7,16 @@ import threading
 import pytest
 import torch
 
-from micrograd import MicrogradError, Value, grad, hessian, maximum, no_grad
+from micrograd import (
+    MicrogradError,
+    Value,
+    detect_anomaly,
+    grad,
+    hessian,
+    maximum,
+    nn,
+    no_grad,
+)
 from micrograd.functions import apply
 
 
@@ -91,6 +100,28 @@ def test_no_grad_ends_with_an_exception() -> None:
     with pytest.raises(KeyError), no_grad():
         raise KeyError
     assert (a * 2)._inputs[0] is a
+
+
+def test_arrays_are_recorded_unless_this_thread_says_not_to() -> None:
+    p = nn.Parameter([1.0, 2.0])
+    inside, go = threading.Event(), threading.Event()
+
+    def quiet() -> None:
+        with no_grad():
+            inside.set()
+            go.wait(10)
+
+    thread = threading.Thread(target=quiet)
+    with detect_anomaly():
+        assert (p * 2).requires_grad
+        with no_grad():
+            assert not (p * 2).requires_grad
+    thread.start()
+    inside.wait(10)
+    found = (p * 2).requires_grad
+    go.set()
+    thread.join()
+    assert found
 
 
 def test_no_grad_of_one_thread_leaves_the_others_alone() -> None:
