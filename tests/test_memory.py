@@ -101,10 +101,12 @@ def collected(run: Callable[[], Any]) -> int:
     gc.collect()
     was_enabled = gc.isenabled()
     gc.disable()
+    gc.freeze()  # what is there already is not looked at again
     try:
         run()
         return gc.collect()
     finally:
+        gc.unfreeze()
         if was_enabled:
             gc.enable()
 

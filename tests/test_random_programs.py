@@ -26,7 +26,7 @@ from micrograd.functions import apply
 from micrograd.ops import OPS
 
 TOLERANCE = 1e-9
-EXAMPLES = 300
+EXAMPLES = 150
 many = settings(
     max_examples=EXAMPLES,
     derandomize=True,
