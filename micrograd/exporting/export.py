@@ -82,9 +82,12 @@ def export(what: Any, *inputs: Any, to: str = "numpy") -> Export:
     `.parameters` are its arrays, `.load()` is the function, `.save(path)` writes both.
 
     - "numpy": a module with the loss, the gradient matrix by matrix, and the optimiser's step
+    - "jax": a pure function, for `jit`, `grad`, `vmap` and `scan`
+    - "torch": a module whose `forward` is the loss, and its parameters as safetensors
+    - "onnx": the forward pass, from the inputs to the loss, for onnxruntime
     - "c": a file of C99 and its `header`, with functions for the loss, the gradient and the step,
       for so many samples as there were; they are called what the file is: `net_step` of `net.c`.
-      It needs a C compiler, to be compared
+      It needs a C compiler, to be compared, as the others need the library that they are for
 
     Before it is returned it has been run on random arguments and agreed with the eager engine:
     the loss and every derivative, to 1e-12.
