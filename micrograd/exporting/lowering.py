@@ -8,6 +8,7 @@ become those of matrices, sums and broadcasting.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from micrograd.compiler.explain.recovered import formulas_of
 from micrograd.compiler.explain.views import TermLoop, View
 from micrograd.compiler.graph.graph import LARGEST, ROW
 from micrograd.errors import CompileError
+from micrograd.exporting.constants import ConstantArrays
 from micrograd.exporting.expressions import (
     NUMBER,
     Expr,
@@ -40,10 +42,11 @@ from micrograd.exporting.expressions import (
     total,
     transpose,
 )
-from micrograd.exporting.leaves import ArrayLeaves
+from micrograd.exporting.leaves import ArrayLeaves, GivenArrays
 from micrograd.exporting.picking import picked
-from micrograd.exporting.program import ArrayProgram, ArrayStatement, TrainedArray
+from micrograd.exporting.program import Argument, ArrayProgram, ArrayStatement, TrainedArray
 from micrograd.exporting.subject import Subject
+from micrograd.exporting.trained import TrainedArrays
 
 LANES = -1  # the label of the samples of a batch
 
@@ -60,26 +63,38 @@ def lowered(subject: Subject) -> ArrayProgram:
     """The program of a subject, as it is for its arguments."""
     given = given_names(subject.function.fn, subject.leaves, subject.function.batch)
     formulas, steps, names = formulas_of(subject.unit, subject.traced, given)
-    leaves = ArrayLeaves(subject, formulas, names)
-    lowering = _ArrayLowering(subject, formulas, leaves, names.results)
+    arrays = GivenArrays(subject.unit.arguments, subject.parts)
+    constants = ConstantArrays({*names.results.values(), *(part.name for part in arrays.parts)})
+    trained = TrainedArrays([formulas], names.parameters, constants.free)
+    leaves = ArrayLeaves(arrays, formulas.forward, trained, constants)
+    lowering = ArrayLowering(formulas, leaves, names.results)
     for step in steps:
         lowering.state(step.group)
-    statements = lowering.finished()
-    used = {x.given[0] for s in statements for x in inside(s.value) if x.op == "array"}
+    return program_of(subject.name, leaves.arguments(), trained, constants, lowering.finished())
+
+
+def program_of(
+    name: str, arguments: tuple[Argument, ...], trained: TrainedArrays,
+    constants: ConstantArrays, statements: tuple[ArrayStatement, ...],
+) -> ArrayProgram:  # fmt: skip
+    """A program with those arrays that its statements read."""
+    used = {x.given[0] for s in statements for x in s.inside() if x.op == "array"}
     return ArrayProgram(
-        subject.name, leaves.arguments(), tuple(p for p in leaves.parameters if p.name in used),
-        {name: c for name, c in leaves.constants.items() if name in used}, statements,
-        taken=frozenset(leaves.taken),
+        name, arguments, tuple(p for p in trained.all if p.name in used),
+        {key: c for key, c in constants.arrays.items() if key in used}, statements,
+        taken=frozenset(constants.taken),
     )  # fmt: skip
 
 
-class _ArrayLowering:
+class ArrayLowering:
+    """Statements of groups, and what is read of them."""
+
     def __init__(
-        self, subject: Subject, formulas: Formulas, leaves: ArrayLeaves, names: dict[int, str]
+        self, formulas: Formulas, leaves: ArrayLeaves, names: Mapping[int, str]
     ) -> None:
         self.formulas, self.leaves, self.names = formulas, leaves, names
         self.found = formulas.forward
-        self.lanes = subject.unit.lanes
+        self.lanes = formulas.lanes
         self.statements: list[ArrayStatement] = []
         self._known: dict[int, Expr] = {}  # groups: a named array, or what stands for it
 
@@ -113,7 +128,7 @@ class _ArrayLowering:
 
     def _loss_name(self) -> str:
         name = "L"
-        while name in self.leaves.taken and name in self._stated() | {"L"} & self._stated():
+        while name in self.leaves.constants.taken and name in self._stated() | {"L"} & self._stated():
             name += "_"
         return name
 
@@ -140,7 +155,7 @@ class _ArrayLowering:
         if stop.all():
             return stopped(value)
         if stop.any():
-            mask = self.leaves.constant(stop.reshape(shape).astype(float), "M")
+            mask = self.leaves.constants.constant(stop.reshape(shape).astype(float), "M")
             return applied("select", mask, stopped(value), value)
         return value
 
@@ -246,7 +261,7 @@ class _ArrayLowering:
 
     def _owners(self, members: Ids) -> list[TrainedArray]:
         have = set(members.tolist())
-        return [p for p in self.leaves.parameters if have & set(p.members.tolist())]
+        return [p for p in self.leaves.trained.all if have & set(p.members.tolist())]
 
     def _arrays(self, view: View) -> list[Expr]:
         members = self.leaves.parameter[view.nodes].ravel()

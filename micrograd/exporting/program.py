@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from micrograd.compiler.codes import Ids
-from micrograd.exporting.expressions import ArrayShape, Expr
+from micrograd.exporting.expressions import ArrayShape, Expr, inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +35,10 @@ class ArrayStatement:
 
     name: str
     value: Expr
+
+    def inside(self) -> Iterator[Expr]:
+        """All expressions in it."""
+        return inside(self.value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

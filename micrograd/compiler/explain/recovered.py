@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.codes import Ids, distinct
 from micrograd.compiler.explain.expressions import ArrayStep, Formulas
 from micrograd.compiler.explain.formula import Marked, Pieces
@@ -30,6 +31,7 @@ from micrograd.compiler.explain.views import (
 )
 from micrograd.compiler.passes import Compilation
 from micrograd.compiler.store import place_of
+from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
 
@@ -148,18 +150,25 @@ def formulas_of(
     unit: Compilation, traced: Traced, given: Given
 ) -> tuple[Formulas, list[ArrayStep], ProgramNames]:
     """How the arrays of a trace are computed, those with a line of their own, and their names."""
-    r, made, lanes = traced.recording, traced.stand_ins, unit.lanes
-    found = forward(r, unit.arguments)
-    shapes = {f"input{k}": shape_of_argument(x) for k, x in enumerate(made.arguments)}
+    shapes = [shape_of_argument(x) for x in traced.stand_ins.arguments]
+    return formulas_in(traced.recording, unit.arguments, shapes, given)
+
+
+def formulas_in(
+    r: Recording, arguments: Arguments, shapes: Sequence[tuple[int, ...]], given: Given
+) -> tuple[Formulas, list[ArrayStep], ProgramNames]:
+    """The same of a recording whose arguments have these shapes."""
+    found = forward(r, arguments)
+    whole = {f"input{k}": shape for k, shape in enumerate(shapes)}
     places = NodePlaces(
         found, np.array([place_of(v) for v in r.parameters], np.int64),
-        ([f"input{k}" for k in made.argument], made.at),
-        [f"ids{k}" for k in made.ids_argument], shapes,
+        ([f"input{space.number}" for space in arguments.space], arguments.at.tolist()),
+        [f"ids{space.number}" for space in arguments.ids_space], whole,
     )  # fmt: skip
-    formulas = Formulas(found, places, lanes, BATCH)
+    formulas = Formulas(found, places, arguments.lanes, BATCH)
     steps = formulas.steps()
     names = ProgramNames(
-        found, steps, given, shapes, {place_of(v): i for i, v in enumerate(r.parameters)}
+        found, steps, given, whole, {place_of(v): i for i, v in enumerate(r.parameters)}
     )
     return formulas, steps, names
 
@@ -216,11 +225,15 @@ class ProgramNames:
                 count += 1
                 self.results[step.group] = f"H{count}"
         self.parameters = ParameterNames(given.parameters, taken | set(self.results.values()))
+        self.meet(steps, self.parameters)
+        self.parameters.settle()
+
+    def meet(self, steps: Sequence[ArrayStep], parameters: ParameterNames) -> None:
+        """Let names of parameters meet those that steps read."""
         for step in steps:
             for i, piece in enumerate(step.pieces):
                 if isinstance(piece, Marked) and piece.view.space == PARAMETERS:
-                    self.parameters.meet(self._members(piece.view), role(step.pieces, i))
-        self.parameters.settle()
+                    parameters.meet(self._members(piece.view), role(step.pieces, i))
 
     def _members(self, view: View) -> Ids:
         return np.array([self.numbers[p] for p in view.places.tolist()], np.int64)

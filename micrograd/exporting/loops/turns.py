@@ -1,0 +1,231 @@
+"""Where a recording repeats itself, turn by turn, so that a turn needs what the ones before made.
+
+A turn is as long as it takes until the same numbers are read again: the weights of a recurrent
+layer, the constants of a filter. Each operand of its operations then is made in the same turn, or
+made some turns before (it is carried), or the same in every turn, or another in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from micrograd.compiler.codes import ROWS, Ids, Mask
+from micrograd.compiler.trace.recording import (
+    CHOICES,
+    CONSTANTS,
+    DETACHED,
+    INPUTS,
+    PARAMETERS,
+    Recording,
+)
+from micrograd.exporting.loops.operands import FlatOperands, signatures
+from micrograd.ops import OPS
+
+LEAST = 3  # turns of a loop
+MOST_LAG = 12  # turns that something is carried on for
+MOST_USES = 512  # of one number in a turn, that periods are found by
+MOST_PERIODS = 512  # that are tried
+MOST_PHASES = 16
+MOST_OPERATIONS = 400_000  # of a recording: to look for turns in longer ones takes long
+SAME_TURN, CARRIED, FIXED, MOVING = range(4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turns:
+    """Operations from `start` on, `period` to a turn.
+
+    `codes` is what each turn reads: (count, operands). Of each operand `sort` says what it is;
+    `made` which operation of a turn makes it, and `lag` how many turns before.
+    """
+
+    start: int
+    period: int
+    count: int
+    codes: Ids
+    sort: Ids
+    made: Ids
+    lag: Ids
+
+    @property
+    def end(self) -> int:
+        """The first operation after it."""
+        return self.start + self.period * self.count
+
+    @property
+    def carried(self) -> set[tuple[int, int]]:
+        """What is carried: an operation of a turn, and for how many turns."""
+        own = self.sort == CARRIED
+        return set(zip(self.made[own].tolist(), self.lag[own].tolist(), strict=True))
+
+
+def find_turns(r: Recording, start: int = 0, end: int | None = None) -> list[Turns]:
+    """Loops in a range of a recording, in order, those first found that cover most of it."""
+    end = len(r) if end is None else end
+    flat = FlatOperands.of(r)
+    signs = signatures(r, flat)
+    found: list[Turns] = []
+    ranges = [(start, end)] if len(r) <= MOST_OPERATIONS else []
+    while ranges:
+        first, last = ranges.pop()
+        best = _longest(r, flat, signs, first, last)
+        if best is not None:
+            found.append(best)
+            ranges += [(first, best.start), (best.end, last)]
+    return sorted(found, key=lambda turns: turns.start)
+
+
+def _longest(
+    r: Recording, flat: FlatOperands, signs: Ids, first: int, last: int
+) -> Turns | None:
+    """The recurrence that covers most of a range; of equal ones that of the shortest turn."""
+    best: Turns | None = None
+    for start, length, period in _runs(flat, signs, first, last):
+        covered = best.period * best.count if best else 0
+        if length <= 1.05 * covered:
+            continue
+        turns = _in_phase(r, flat, start, length, period)
+        if turns is not None:
+            best = turns
+    return best
+
+
+def _runs(
+    flat: FlatOperands, signs: Ids, first: int, last: int
+) -> list[tuple[int, int, int]]:
+    """Where operations are like those a period before: the start, the length and the period."""
+    found = []
+    own = signs[first:last]
+    for period in _periods(flat, first, last):
+        same = np.concatenate([[False], own[period:] == own[:-period], [False]])
+        cuts = np.flatnonzero(np.diff(same.view(np.int8)))
+        for a, b in zip(cuts[::2].tolist(), cuts[1::2].tolist(), strict=True):
+            run = first + a, b - a + period
+            if b - a >= (LEAST - 1) * period and _reads_alike(flat, *run, period):
+                found.append((*run, period))
+    return sorted(found, key=lambda run: run[2])
+
+
+def _reads_alike(flat: FlatOperands, start: int, length: int, period: int) -> bool:
+    """Whether what a run has made itself is always read at the same distance, but at its ends."""
+    end = start + length // period * period
+    before = flat.read_by(start + period, end - period)
+    after = flat.read_by(start + 2 * period, end)
+    own = (np.minimum(before, after) >= start) & (np.maximum(before, after) < PARAMETERS)
+    return bool((after[own] - before[own] == period).all())
+
+
+def _periods(flat: FlatOperands, first: int, last: int) -> list[int]:
+    """Distances at which leaves are read again."""
+    codes = flat.read_by(first, last)
+    user = np.repeat(np.arange(first, last), np.diff(flat.first[first : last + 1]))
+    leaf = codes >= PARAMETERS
+    codes, user = codes[leaf], user[leaf]
+    order = np.lexsort((user, codes))
+    codes, user = codes[order], user[order]
+    distances = []
+    for k in range(1, min(MOST_USES, len(codes) - 1) + 1):
+        same = codes[k:] == codes[:-k]
+        distances.append((user[k:] - user[:-k])[same])
+    if not distances:
+        return []
+    period, times = np.unique(np.concatenate(distances), return_counts=True)
+    possible = (period > 1) & (period * LEAST <= last - first) & (times >= LEAST - 1)
+    return period[possible][:MOST_PERIODS].tolist()  # type: ignore[no-any-return]
+
+
+def _in_phase(
+    r: Recording, flat: FlatOperands, start: int, length: int, period: int
+) -> Turns | None:
+    """The turns of a run, that begin where least is carried from one to the next."""
+    best: Turns | None = None
+    for phase in range(min(length % period + 1, MOST_PHASES)):
+        turns = turns_at(r, flat, start + phase, period, length // period)
+        if turns is None or not _is_recurrence(r, flat, turns):
+            continue
+        if best is None or len(turns.carried) < len(best.carried):
+            best = turns
+    return best
+
+
+def turns_at(
+    r: Recording, flat: FlatOperands, start: int, period: int, count: int
+) -> Turns | None:
+    """The turns that begin there, if each reads as the others do."""
+    codes = flat.read_by(start, start + period * count).reshape(count, -1)
+    begin = start + period * np.arange(count)[:, None]
+    last, place = codes[-1], codes[-1] - begin[-1, 0]
+    made = last < PARAMETERS
+    same = made & (place >= 0)
+    carried = made & (place < 0) & (last >= start)
+    lag = np.where(carried, -(place // period), 0)
+    even = codes - begin == place
+    late = np.arange(count)[:, None] >= lag
+    if not even[late & (same | carried)].all() or (lag > MOST_LAG).any():
+        return None
+    before = (codes < start) | (codes >= PARAMETERS)
+    if not before[~late].all() or not before[:, ~(same | carried)].all():
+        return None
+    fixed = _is_fixed(r, codes)
+    sort = np.select([same, carried, fixed], [SAME_TURN, CARRIED, FIXED], MOVING)
+    if not _moves_well(codes, sort):
+        return None
+    return Turns(start, period, count, codes, sort, np.where(made, place % period, -1), lag)
+
+
+def _is_fixed(r: Recording, codes: Ids) -> Mask:
+    """Whether every turn reads the same; constants are the same if they are equal."""
+    fixed: Mask = (codes == codes[0]).all(0)
+    constant = (codes >= CONSTANTS) & (codes < CHOICES)
+    own = constant.all(0) & ~fixed
+    bits = r.constants[codes[:, own] - CONSTANTS].view(np.int64)
+    fixed[own] = (bits == bits[0]).all(0)
+    return fixed
+
+
+def _moves_well(codes: Ids, sort: Ids) -> bool:
+    """Whether what moves is of one kind in all turns, and parameters are mostly the same ones."""
+    kind = codes >> 40
+    moving = sort == MOVING
+    if (kind[:, moving] != kind[0, moving]).any():
+        return False
+    parameters = kind[0] == PARAMETERS >> 40
+    return bool((parameters & moving).sum() <= (parameters & (sort == FIXED)).sum())
+
+
+def _is_recurrence(r: Recording, flat: FlatOperands, turns: Turns) -> bool:
+    """Whether turns do more with what they are given than add to it."""
+    first = turns.start + turns.period * (turns.count - 1)
+    starts = flat.first[first : first + turns.period + 1] - flat.first[first]
+    depends = np.zeros(turns.period, bool)
+    known = turns.sort <= CARRIED
+    uses = np.bincount(turns.made[known], minlength=turns.period)
+    for n in range(turns.period):
+        own = slice(int(starts[n]), int(starts[n + 1]))
+        sort, made = turns.sort[own], turns.made[own]
+        mine = (sort == CARRIED) | ((sort == SAME_TURN) & depends[made])
+        if not mine.any():
+            continue
+        depends[n] = True
+        if mine.sum() > 1 or not _adds(int(r.row[first + n]), int(np.argmax(mine))):
+            return True
+        if uses[made[mine]].max() > 1:
+            return True
+    return False
+
+
+def _adds(row: int, place: int) -> bool:
+    """Whether a row adds something to its operand at that place."""
+    if row >= DETACHED or OPS[ROWS[row]].arity != 2:
+        return False
+    terms = OPS[ROWS[row]].terms("a", "b") or ()
+    return (1.0, "ab"[place]) in terms and all(len(term) == 2 for term in terms)
+
+
+def is_leaf(code: int) -> bool:
+    """Whether a code is that of a parameter, an input or a constant."""
+    return code >= PARAMETERS
+
+
+__all__ = ["CHOICES", "INPUTS", "Turns", "find_turns", "turns_at"]
