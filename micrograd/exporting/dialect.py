@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from micrograd.exporting import expressions as E  # noqa: N812
-from micrograd.exporting.expressions import ArrayShape, AxisSize, Expr, Samples
+from micrograd.exporting.expressions import ArrayShape, AxisSize, Expr, Samples, Turn
 from micrograd.ops import OPS
 
 LETTERS = "ijklmopqrstuvwxyz"  # of axes, without n
@@ -240,8 +240,14 @@ def number_text(x: float, module: str) -> ast.expr:
     return parsed(str(int(x)) if whole else repr(x))
 
 
-def size_text(n: AxisSize) -> str:
-    """A size: `5`, `n`, `2 * n - 1`."""
+def size_text(n: AxisSize | Turn) -> str:
+    """A size: `5`, `n`, `2 * n - 1`; or a place: `t`, `t + 1`, `n - 1 - t`."""
+    if isinstance(n, Turn):
+        moving = n.index if abs(n.times) == 1 else f"{abs(n.times)} * {n.index}"
+        if n.times < 0:
+            return f"{size_text(n.plus)} - {moving}"
+        less = isinstance(n.plus, int) and n.plus < 0
+        return moving + (f" - {-n.plus}" if less else f" + {size_text(n.plus)}" if n.plus else "")
     if not isinstance(n, Samples):
         return str(n)
     text = N if n.times == 1 else f"{n.times} * {N}"
@@ -254,7 +260,7 @@ def shape_text(shape: ArrayShape) -> str:
     return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
 
 
-def slice_text(parts: Sequence[E.PartOfAxis | int]) -> str:
+def slice_text(parts: Sequence[E.PartOfAxis | int | Turn]) -> str:
     """What is between the brackets: `:, 1:, 0`."""
     texts = []
     for p in parts:

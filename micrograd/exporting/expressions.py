@@ -27,6 +27,15 @@ class Samples:
         return self.times * n + self.plus
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A place that moves with the turns of a loop: `times · index + plus`."""
+
+    index: str
+    times: int = 1
+    plus: int | Samples = 0
+
+
 AxisSize = int | Samples
 ArrayShape = tuple[AxisSize, ...]
 
@@ -273,10 +282,14 @@ def _untransposed(x: Expr, axes: Labels) -> Labels:
 PartOfAxis = tuple[Any, Any, int]  # start, end, step; an end of None is open
 
 
-def sliced(x: Expr, parts: Sequence[PartOfAxis | int], shape: ArrayShape) -> Expr:
+def sliced(x: Expr, parts: Sequence[PartOfAxis | int | Turn], shape: ArrayShape) -> Expr:
     """A range of each axis, or a place on it."""
-    if all(p == (0, None, 1) for p in parts):
+    whole = (0, None, 1)
+    if all(p == whole for p in parts):
         return x
+    if x.op == SLICE and all(p == whole or not isinstance(p, tuple) for p in x.given[0]):
+        own = iter(parts)
+        return sliced(x.args[0], [next(own) if p == whole else p for p in x.given[0]], shape)
     return Expr(SLICE, shape, (x,), (tuple(parts),))
 
 

@@ -32,6 +32,17 @@ class GivenArrays:
     parts: list[ArgumentPart]
     written: Mapping[int, Expr] = field(default_factory=dict)
 
+    def places(self, arguments: Ids, at: Ids) -> tuple[Ids, Ids]:
+        """The part that each number of an argument is in, and its place there."""
+        part, place = np.full(at.shape, -1), np.zeros(at.shape, np.int64)
+        for k, p in enumerate(self.parts):
+            order = np.argsort(p.places.ravel())
+            known = p.places.ravel()[order]
+            near = order[np.minimum(np.searchsorted(known, at), max(len(known) - 1, 0))]
+            own = (arguments == p.argument) & (p.places.ravel()[near] == at)
+            part[own], place[own] = k, near[own]
+        return part, place
+
 
 class ArrayLeaves:
     """Expressions of leaves: arguments, parameters and constants that are asked for."""
@@ -56,24 +67,13 @@ class ArrayLeaves:
         read = np.flatnonzero(leaves.inputs >= 0)
         owners = np.array([space.number for space in arguments.space], np.int64)
         nodes = leaves.inputs[read]
-        self.argument[nodes], self.at[nodes] = self._places(owners[read], arguments.at[read])
+        self.argument[nodes], self.at[nodes] = self._given.places(owners[read], arguments.at[read])
         self._read = set(self.argument[nodes].tolist())  # the parts whose numbers are used
         self.slot, self.choice = np.full(size, -1), np.full(size, -1)
         for slot, row in enumerate(leaves.hot):
             have = row >= 0
             self.slot[row[have]] = slot
             self.choice[row[have]] = np.flatnonzero(have)
-
-    def _places(self, arguments: Ids, at: Ids) -> tuple[Ids, Ids]:
-        """The part that each number of an argument is in, and its place there."""
-        part, place = np.full(at.shape, -1), np.zeros(at.shape, np.int64)
-        for k, p in enumerate(self.parts):
-            order = np.argsort(p.places.ravel())
-            known = p.places.ravel()[order]
-            near = order[np.minimum(np.searchsorted(known, at), max(len(known) - 1, 0))]
-            own = (arguments == p.argument) & (p.places.ravel()[near] == at)
-            part[own], place[own] = k, near[own]
-        return part, place
 
     def arguments(self) -> tuple[Argument, ...]:
         """All arguments, in order."""
@@ -92,7 +92,7 @@ class ArrayLeaves:
         """Run-time integers, in the shape of `slots`; the samples of a batch first."""
         arguments = self._given.arguments
         owners = np.array([space.number for space in arguments.ids_space])[slots]
-        part, at = self._places(owners, arguments.ids_at[slots])
+        part, at = self._given.places(owners, arguments.ids_at[slots])
         lead = int(self._lanes > 0)
         if len(np.unique(part)) == 1:
             return self._chosen_from(int(part.flat[0]), at, lead)

@@ -8,7 +8,7 @@ become those of matrices, sums and broadcasting.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from micrograd.compiler.graph.graph import LARGEST, ROW
 from micrograd.errors import CompileError
 from micrograd.exporting.constants import ConstantArrays
 from micrograd.exporting.expressions import (
+    ARRAY,
     NUMBER,
     Expr,
     applied,
@@ -32,6 +33,7 @@ from micrograd.exporting.expressions import (
     expand,
     fixed,
     inside,
+    joined,
     number,
     one_hot,
     reshape,
@@ -78,7 +80,7 @@ def program_of(
     constants: ConstantArrays, statements: tuple[ArrayStatement, ...],
 ) -> ArrayProgram:  # fmt: skip
     """A program with those arrays that its statements read."""
-    used = {x.given[0] for s in statements for x in s.inside() if x.op == "array"}
+    used = {x.given[0] for s in statements for x in s.inside() if x.op == ARRAY}
     return ArrayProgram(
         name, arguments, tuple(p for p in trained.all if p.name in used),
         {key: c for key, c in constants.arrays.items() if key in used}, statements,
@@ -110,18 +112,37 @@ class ArrayLowering:
         """The statements that the loss needs, in order."""
         output = int(self.found.leaves.outputs[0])
         loss = self._read(np.array(output), 0)
-        if loss.shape and not (len(self.statements) and loss is self._known.get(-1)):
+        if loss.shape:
             loss = reshape(loss, ())
-        if not (loss.op == "array" and self.statements and loss.given[0] in self._stated()):
+        if not (loss.op == ARRAY and loss.given[0] in self._stated()):
             self.statements.append(ArrayStatement(self._loss_name(), loss))
-        wanted, kept = {self.statements[-1].name if loss.op != "array" else loss.given[0]}, []
-        if loss.op == "array" and loss.given[0] not in self._stated():
-            wanted = {self.statements[-1].name}
+            loss = array(self.statements[-1].name, loss.shape)
+        return tuple(self.used([loss]))
+
+    def used(self, values: Sequence[Expr]) -> list[ArrayStatement]:
+        """The statements that these expressions need, in order."""
+        wanted = {x.given[0] for value in values for x in inside(value) if x.op == ARRAY}
+        kept = []
         for s in reversed(self.statements):
             if s.name in wanted:
                 kept.append(s)
-                wanted |= {x.given[0] for x in inside(s.value) if x.op == "array"}
-        return tuple(reversed(kept))
+                wanted |= {x.given[0] for x in inside(s.value) if x.op == ARRAY}
+        return kept[::-1]
+
+    def read(self, nodes: Ids) -> Expr:
+        """Nodes of any groups, in the shape of `nodes`."""
+        of = self.found.of[nodes]
+        groups = np.unique(of)
+        if len(groups) == 1:
+            return self._read(nodes, 0)
+        at = np.zeros(nodes.shape, np.int64)
+        parts, start = [], 0
+        for k in groups[np.argsort([np.argmax(of.ravel() == k) for k in groups])].tolist():
+            own = of == k
+            at[own] = start + np.arange(int(own.sum()))
+            start += int(own.sum())
+            parts.append(spread(self._read(nodes[own], 0), (int(own.sum()),)))
+        return picked(joined(parts), at, 0, self.leaves.index)
 
     def _stated(self) -> set[str]:
         return {s.name for s in self.statements}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from micrograd.compiler.codes import Ids
-from micrograd.exporting.expressions import ArrayShape, Expr, inside
+from micrograd.exporting.expressions import ArrayShape, AxisSize, Expr, inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +42,54 @@ class ArrayStatement:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LoopState:
+    """An array that turns hand on: what it is at first, and after a turn.
+
+    In the loop its name is what it was before the turn, and after the loop what it is at last.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    initial: Expr
+    update: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptArray:
+    """What every turn makes, one after the other: an array with an axis of turns in front."""
+
+    name: str
+    value: Expr  # of a turn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayLoop:
+    """Statements that are run turn by turn; `index` counts the turns."""
+
+    index: str
+    count: AxisSize
+    states: tuple[LoopState, ...]
+    body: tuple[ArrayStatement, ...]
+    kept: tuple[KeptArray, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its first state."""
+        return self.states[0].name
+
+    def inside(self) -> Iterator[Expr]:
+        """All expressions in it."""
+        for state in self.states:
+            yield from inside(state.initial)
+            yield from inside(state.update)
+        for x in (*self.body, *self.kept):
+            yield from inside(x.value)
+
+
+ProgramPart = ArrayStatement | ArrayLoop
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ArrayProgram:
     """Statements in order; the last is the loss.
 
@@ -54,7 +102,7 @@ class ArrayProgram:
     arguments: tuple[Argument, ...]
     parameters: tuple[TrainedArray, ...]
     constants: Mapping[str, np.ndarray]
-    statements: tuple[ArrayStatement, ...]
+    statements: tuple[ProgramPart, ...]
     samples: tuple[int, ...] = ()
     n: int = 0  # how many samples there were
     taken: frozenset[str] = field(default_factory=frozenset)  # names that are in use

@@ -18,6 +18,7 @@ from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.tracer import Index, Tracer
 from micrograd.engine import Value
 from micrograd.errors import MicrogradError
+from micrograd.tensors.tensor import Tensor
 
 MOST_LOCALS = 64  # of a frame that is looked at
 
@@ -32,22 +33,73 @@ class _Names(Tracer):
 
     def watch(self, frame: FrameType, event: str, _: Any) -> Any:
         """After each line: which variables are new."""
-        if "/micrograd/" in frame.f_code.co_filename.replace("\\", "/"):
+        if self._is_ours(frame):
             return None
         if event in ("line", "return"):
             held = frame.f_locals
             for name in list(held)[:MOST_LOCALS]:
                 v = held[name]
                 key = id(frame), name
-                if isinstance(v, Value) and self._seen.get(key) != id(v):
+                if self._is_named(v) and self._seen.get(key) != id(v):
                     self._seen[key] = id(v)
-                    self.names.setdefault(id(v), name)
+                    self._note(v, name, frame)
         return self.watch
 
+    def _is_ours(self, frame: FrameType) -> bool:
+        return "/micrograd/" in _file(frame)
 
-def variables(fn: Callable[..., Any], traced: Traced) -> dict[int, str]:
-    """The variable of each recorded operation that was assigned to one, by its number."""
-    tracer = _Names()
+    def _is_named(self, v: Any) -> bool:
+        return isinstance(v, Value)
+
+    def _note(self, v: Any, name: str, frame: FrameType) -> None:
+        self.names.setdefault(id(v), name)
+
+
+class _ArrayNames(_Names):
+    """The same of lists and Tensors; a node has the name that it was last given where it was made.
+
+    So `h = [(…).tanh() for …]` and `h = new` name what is in them `h`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._where: dict[int, int] = {}  # the frame in which a node got its first name
+        self._held: list[Any] = []  # what has been seen lives on, and so do its ids
+
+    def _is_ours(self, frame: FrameType) -> bool:
+        return super()._is_ours(frame) and "/micrograd/nn/" not in _file(frame)
+
+    def _is_named(self, v: Any) -> bool:
+        return isinstance(v, Value | list | tuple | Tensor)
+
+    def _note(self, v: Any, name: str, frame: FrameType) -> None:
+        self._held.append((v, frame))
+        for x in _values_in(v):
+            if self._where.setdefault(id(x), id(frame)) == id(frame):
+                self.names[id(x)] = name
+
+
+def _values_in(v: Any) -> list[Value]:
+    """The Values that an array is made of; a list of which the first is none has none."""
+    while isinstance(v, list | tuple) and v and isinstance(v[0], list | tuple):
+        v = [item for row in v if isinstance(row, list | tuple) for item in row]
+    if isinstance(v, Tensor):
+        v = v._values.ravel().tolist()
+    return [x for x in (v if isinstance(v, list | tuple) else [v]) if isinstance(x, Value)]
+
+
+def _file(frame: FrameType) -> str:
+    return frame.f_code.co_filename.replace("\\", "/")
+
+
+def variables(
+    fn: Callable[..., Any], traced: Traced, arrays: bool = False
+) -> dict[int, str]:
+    """The variable of each recorded operation that was assigned to one, by its number.
+
+    With `arrays` also of those in lists and Tensors that were.
+    """
+    tracer = _ArrayNames() if arrays else _Names()
     arguments = tuple(map(_plain, traced.stand_ins.arguments))
     before = sys.gettrace()
     try:

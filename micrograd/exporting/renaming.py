@@ -1,0 +1,25 @@
+"""Expressions with other names for their arrays."""
+
+from __future__ import annotations
+
+from micrograd.exporting.expressions import ARRAY, Expr, inside, remade
+
+
+class Renaming:
+    """Puts something in the place of named arrays; what was one expression stays one."""
+
+    def __init__(self, names: dict[str, Expr] | None = None) -> None:
+        self.names = names or {}
+        self._done: dict[int, tuple[Expr, Expr]] = {}  # by id, with the expression, so that it lives
+
+    def of(self, x: Expr) -> Expr:
+        """The expression with them."""
+        for e in inside(x):
+            if id(e) not in self._done:
+                self._done[id(e)] = e, self._new(e)
+        return self._done[id(x)][1]
+
+    def _new(self, e: Expr) -> Expr:
+        if e.op == ARRAY:
+            return self.names.get(e.given[0], e)
+        return remade(e, [self._done[id(a)][1] for a in e.args])
