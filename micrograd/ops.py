@@ -88,6 +88,16 @@ class Op:
         return self._of_two == ((1.0, "a", "b"),)
 
     @property
+    def negates(self) -> bool:
+        """Whether it is its input with the other sign."""
+        return self.arity == 1 and not self.static and self.terms("a") == ((-1.0, "a"),)
+
+    @property
+    def divides(self) -> bool:
+        """Whether it is the quotient of its two inputs."""
+        return self.f is _div
+
+    @property
     def _of_two(self) -> Terms | None:
         return self.terms("a", "b") if self.exact and self.arity == 2 and not self.static else None
 

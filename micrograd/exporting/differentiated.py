@@ -6,32 +6,31 @@ what sums, products of matrices and selections hand back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 from micrograd.exporting import expressions as E  # noqa: N812
+from micrograd.exporting.code import Code, CodeLine
 from micrograd.exporting.expressions import ArrayShape, Expr, Samples, applied, array
-from micrograd.exporting.program import ArrayProgram
+from micrograd.exporting.loops.adjoints import StoredLoop, activity, renamed_line, through_loop
+from micrograd.exporting.loops.forward import with_arrays
+from micrograd.exporting.program import AFTER, ArrayLoop, ArrayProgram, ArrayStatement
+from micrograd.exporting.renaming import Renaming
+from micrograd.exporting.sizes import LIGHT
 from micrograd.ops import OPS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CodeLine:
-    """`name = value`; or, with `at` or `parts`, what is added to a part of an array."""
-
-    name: str
-    value: Expr
-    at: Expr | None = None  # indices along `axis`
-    axis: int = 0
-    parts: tuple[E.PartOfAxis | int, ...] | None = None  # of a slice
-    of: str = ""  # the statement whose adjoint is handed on
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Backward:
-    """The lines of a gradient, and the name of each parameter's derivative."""
+    """The lines of a gradient, and the name of each parameter's derivative.
 
-    lines: tuple[CodeLine, ...]
+    `forward` are those of the program's own statements, which in loops write into arrays what
+    `lines`, the way back, read.
+    """
+
+    forward: tuple[Code, ...]
+    lines: tuple[Code, ...]
     derivatives: dict[str, str]
 
 
@@ -43,51 +42,141 @@ def differentiated(program: ArrayProgram) -> Backward:
 class _Backward:
     def __init__(self, program: ArrayProgram) -> None:
         self.program = program
-        self.lines: list[CodeLine] = []
-        self.taken = set(program.taken) | {s.name for s in program.statements}
-        self.trained = {p.name: p.shape for p in program.parameters}
+        self.lines: list[Code] = []
+        self.taken = set(program.taken) | {p.name for p in program.parameters}
+        self.shapes: dict[str, ArrayShape] = {p.name: p.shape for p in program.parameters}
+        self.names = {p.name for p in program.parameters}  # on the way from a parameter
         self.active = self._active()
         self.of = ""
+        self.loss = program.loss
         self.gained: dict[str, list[Expr]] = {}  # by named array, what its adjoint gains
         self.scattered: dict[str, list[tuple[Expr, Expr]]] = {}
+        self._adjoint: dict[str, str] = {}  # of arrays whose adjoint has a name from before
+        self.body: tuple[ArrayStatement, ...] = ()  # of the loop whose way back this is
 
     def _active(self) -> set[int]:
-        """Expressions on the way from a parameter, by id; and the names of such statements."""
-        names, found = set(self.trained), set[int]()
+        """Expressions on the way from a parameter, by id; the names of such arrays are noted."""
         for s in self.program.statements:
-            for x in E.inside(s.value):
-                own = x.op == E.ARRAY and x.given[0] in names
-                if x.op not in (E.STOP, E.INTEGERS, E.ONE_HOT, E.MAX) and (
-                    own or any(id(a) in found for a in x.args)
-                ):
-                    found.add(id(x))
-            if id(s.value) in found:
-                names.add(s.name)
-        self.active_names = names
+            if isinstance(s, ArrayLoop):
+                activity(s, self.names, through)
+                shapes = {x.name: x.shape for x in s.states}
+                shapes |= {k.name: (s.count, *k.value.shape) for k in s.kept}
+                self.shapes |= shapes
+            else:
+                self.shapes[s.name] = s.value.shape
+                if through(s.value, self.names):
+                    self.names.add(s.name)
+        found: set[int] = set()
+        for s in self.program.statements:
+            found |= active_in(s.inside(), self.names)
         return found
 
     def run(self) -> Backward:
         """Backwards through the statements; a parameter's derivative once it is complete."""
-        first: dict[str, str] = {}  # the statement that reads each parameter first
-        for s in self.program.statements:
-            for x in E.inside(s.value):
-                if x.op == E.ARRAY and x.given[0] in self.trained:
-                    first.setdefault(x.given[0], s.name)
+        trained = {p.name: p.shape for p in self.program.parameters}
+        first: dict[str, int] = {}  # the statement that reads each parameter first
+        for k, s in enumerate(self.program.statements):
+            for x in s.inside():
+                if x.op == E.ARRAY and x.given[0] in trained:
+                    first.setdefault(x.given[0], k)
         derivatives: dict[str, str] = {}
-        for s in reversed(self.program.statements):
+        stored: dict[int, StoredLoop] = {}
+        for k, s in reversed(list(enumerate(self.program.statements))):
             self.of = s.name
-            if s.name in self.active_names:
+            if isinstance(s, ArrayLoop):
+                found = through_loop(self, s, self.names)
+                if found is not None:
+                    stored[k] = found
+            elif s.name in self.names:
                 self._through(s.name, s.value)
-            for name, shape in self.trained.items():
-                if first.get(name) == s.name:
+            for name, shape in trained.items():
+                if first.get(name) == k:
                     derivatives[name] = self._name_of(name, shape)
-        return Backward(tuple(self.lines), {name: derivatives[name] for name in self.trained})
+        return self._finished({name: derivatives[name] for name in trained}, stored)
+
+    def _finished(self, derivatives: dict[str, str], stored: dict[int, StoredLoop]) -> Backward:
+        forward: list[Code] = []
+        after = Renaming({n: x for loop in stored.values() for n, x in loop.after.items()})
+        for k, s in enumerate(self.program.statements):
+            if not isinstance(s, ArrayLoop):
+                lines: list[Code] = [CodeLine(s.name, s.value)]
+            elif k in stored:
+                lines = stored[k].lines()
+            else:
+                lines = with_arrays(s, self.free)
+            forward += lines
+        renamed = [renamed_line(line, after) for line in forward]
+        back = [renamed_line(line, after) for line in self.lines]
+        return Backward(tuple(renamed), tuple(back), derivatives)
+
+    # ---- loops -----------------------------------------------------------------------------------
+
+    def within(self, loop: ArrayLoop) -> _Backward:
+        """The way back through the turns of a loop: lines of its own."""
+        inner = copy(self)
+        inner.lines, inner.gained, inner.scattered, inner._adjoint = [], {}, {}, {}
+        inner.shapes = self.shapes | {s.name: s.value.shape for s in loop.body}
+        inner.body, inner.loss = loop.body, ""
+        return inner
+
+    def backwards(self, adjoints: dict[str, str]) -> None:
+        """Through the statements of a loop; some have adjoints with names from before."""
+        self._adjoint = adjoints
+        for s in reversed(self.body):
+            self.of = s.name.removesuffix(AFTER)
+            if s.name in self.names:
+                self._through(s.name, s.value)
+
+    def has_adjoint(self, name: str) -> bool:
+        """Whether an array has gained something."""
+        return name in self.gained or name in self.scattered
+
+    def seed(self, x: Expr, g: Expr) -> None:
+        """Hand g on to what an expression is computed from."""
+        self._back(x, g)
+
+    def named_adjoint(self, name: str) -> str:
+        """A variable that has what an array has gained so far, or zeros."""
+        return self._name_of(name, self.shapes[name])
+
+    def open(self, name: str) -> str:
+        """The same, to which more may be added in place."""
+        shape = self.shapes[name]
+        gained = self.gained.get(name, [])
+        if name not in self._adjoint and any(x.op in LIGHT for x in gained):
+            part = array(self.free(f"d{name}"), shape)
+            self._line(CodeLine(part.given[0], E.zeros(shape)))
+            self._adjoint[name] = part.given[0]
+            for x in gained:
+                self._line(CodeLine(part.given[0], self._full(x, shape), parts=()))
+            self.gained[name] = [part]
+        own = self.named_adjoint(name)
+        self.scattered.pop(name, None)
+        self.gained[name] = [array(own, shape)]
+        self._adjoint[name] = own
+        return own
+
+    def add_to(self, adjoint: str, name: str) -> None:
+        """Add what an array has gained to a variable."""
+        shape = self.shapes[name]
+        for reading, g in self.scattered.get(name, []):
+            self._add_part(adjoint, reading, g)
+        for x in self.gained.get(name, []):
+            self._line(CodeLine(adjoint, self._full(x, shape), parts=()))
+
+    def gained_by(self, name: str) -> Expr:
+        """What an array has gained, as an expression."""
+        shape = self.shapes[name]
+        if name in self.scattered:
+            return array(self._name_of(name, shape), shape)
+        parts = [self._full(x, shape) for x in self.gained.get(name, [])]
+        return _added(parts) if parts else E.zeros(shape)
 
     def _through(self, name: str, value: Expr) -> None:
         """Backwards through one statement."""
-        if name == self.program.loss:
+        if name == self.loss:
             adjoint = E.number(1.0)
-        elif name in self.gained or name in self.scattered:
+        elif self.has_adjoint(name):
             adjoint = array(self._name_of(name, value.shape), value.shape)
         else:
             return
@@ -98,7 +187,8 @@ class _Backward:
 
     # ---- adjoints of named arrays ----------------------------------------------------------------
 
-    def _free(self, stem: str) -> str:
+    def free(self, stem: str) -> str:
+        """A name that is not in use."""
         name, k = stem, 1
         while name in self.taken:
             k += 1
@@ -108,9 +198,11 @@ class _Backward:
 
     def _name_of(self, name: str, shape: ArrayShape) -> str:
         """Write what an array's adjoint is, and give the name of that."""
-        own = self._free(f"d{name}")
         parts = [self._full(x, shape) for x in self.gained.get(name, [])]
         added = self.scattered.get(name, [])
+        if name in self._adjoint:
+            return self._grown(self._adjoint[name], parts, added, shape)
+        own = self.free(f"d{name.removesuffix(AFTER)}")
         if not parts or added:
             self._line(CodeLine(own, E.zeros(shape)))
         for reading, g in added:
@@ -119,10 +211,23 @@ class _Backward:
             for x in parts:
                 self._line(CodeLine(own, x, parts=()))
         elif parts:
-            total = parts[0]
-            for x in parts[1:]:
-                total = applied("add", total, x)
-            self._line(CodeLine(own, total))
+            self._line(CodeLine(own, _added(parts)))
+        return own
+
+    def _grown(
+        self, own: str, parts: list[Expr], added: list[tuple[Expr, Expr]], shape: ArrayShape
+    ) -> str:
+        """A variable from before, which has what there is besides added to it."""
+        rest = [x for x in parts if not (x.op == E.ARRAY and x.given[0] == own)]
+        have = [array(own, shape)] if len(rest) < len(parts) else []
+        if added:  # in an array that nothing else refers to
+            part = self.free("part")
+            self._line(CodeLine(part, E.zeros(shape)))
+            for reading, g in added:
+                self._add_part(part, reading, g)
+            rest.append(array(part, shape))
+        if rest or not have:
+            self._line(CodeLine(own, _added([*have, *rest]) if rest else E.zeros(shape)))
         return own
 
     def _add_part(self, name: str, reading: Expr, g: Expr) -> None:
@@ -199,7 +304,7 @@ class _Backward:
         if x.op == E.SEGMENTS:
             return [(of, E.take(self._full(g, x.shape), rest[0], len(x.shape) - 1))]
         assert x.op in (E.SLICE, E.TAKE), x.op
-        name = self._free("part")
+        name = self.free("part")
         self._line(CodeLine(name, E.zeros(of.shape)))
         self._add_part(name, x, g)
         return [(of, array(name, of.shape))]
@@ -218,7 +323,7 @@ class _Backward:
 
     def _of_parts(self, x: Expr, g: Expr) -> list[tuple[Expr, Expr]]:
         """Of arrays that were put one after the other: each its range."""
-        name = self._free("parts")
+        name = self.free("parts")
         self._line(CodeLine(name, self._full(g, x.shape)))
         whole, start, found = array(name, x.shape), 0, []
         for a in x.args:
@@ -227,6 +332,31 @@ class _Backward:
             found.append((a, E.sliced(whole, ((start, start + size, 1),), a.shape)))
             start += size
         return found
+
+
+def _added(parts: Sequence[Expr]) -> Expr:
+    """The sum of expressions."""
+    total = parts[0]
+    for x in parts[1:]:
+        total = applied("add", total, x)
+    return total
+
+
+def active_in(values: Iterable[Expr], names: set[str]) -> set[int]:
+    """The expressions that are computed from arrays of these names, by id."""
+    found: set[int] = set()
+    for x in values:  # operands come first
+        own = x.op == E.ARRAY and x.given[0] in names
+        if x.op not in (E.STOP, E.INTEGERS, E.ONE_HOT, E.MAX) and (
+            own or any(id(a) in found for a in x.args)
+        ):
+            found.add(id(x))
+    return found
+
+
+def through(value: Expr, names: set[str]) -> bool:
+    """Whether a derivative flows through an expression to one of these arrays."""
+    return id(value) in active_in(E.inside(value), names)
 
 
 def _count(n: object) -> Expr:

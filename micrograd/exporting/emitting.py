@@ -8,25 +8,29 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from micrograd.exporting import expressions as E  # noqa: N812
-from micrograd.exporting.dialect import Dialect, shape_text, slice_text, unparsed
-from micrograd.exporting.differentiated import CodeLine
+from micrograd.exporting.code import (
+    Code,
+    CodeLine,
+    CodeLoop,
+    CodeScan,
+    CodeText,
+    CodeTuple,
+    values_in,
+)
+from micrograd.exporting.dialect import Dialect, shape_text, size_text, slice_text, unparsed
 from micrograd.exporting.expressions import Expr, array, inside, remade
-from micrograd.ops import OPS
+from micrograd.exporting.sizes import LIGHT, is_small
 
 WIDTH = 88
 INDENT = " " * 4
 DEEPEST = 12  # operations in one another, of which none has a name
-LIGHT = frozenset({
-    E.ARRAY, E.NUMBER, E.COUNT, E.EXPAND, E.TRANSPOSE, E.RESHAPE, E.SPREAD, E.STOP, E.ZEROS,
-})  # fmt: skip
 
 
 class Emitter:
     """The body of a function of these lines."""
 
     def __init__(
-        self, dialect: Dialect, lines: Sequence[CodeLine], taken: set[str], indent: str = INDENT
+        self, dialect: Dialect, lines: Sequence[Code], taken: set[str], indent: str = INDENT
     ) -> None:
         self.dialect, self.taken, self.indent = dialect, taken, indent
         self._given = list(lines)
@@ -37,12 +41,56 @@ class Emitter:
     def body(self) -> list[str]:
         """The lines, indented."""
         for line in self._given:
-            value = self._shared(line.value, line)
-            self._write(replace(line, value=value))
-            own = line.at is None and line.parts is None
-            if own and line.value.op not in LIGHT:
-                self._names.setdefault(id(line.value), array(line.name, line.value.shape))
+            if isinstance(line, CodeLine):
+                self._line(line)
+            elif isinstance(line, CodeTuple):
+                values = ", ".join(unparsed(self.text(x)) for x in line.values)
+                self.lines.append(f"{self.indent}{', '.join(line.names)} = {values}")
+            elif isinstance(line, CodeText):
+                self.lines.append(f"{self.indent}{line.text}")
+            elif isinstance(line, CodeLoop):
+                turns = f"range({size_text(line.count)})"
+                turns = f"reversed({turns})" if line.backwards else turns
+                self.lines.append(f"{self.indent}for {line.index} in {turns}:")
+                self.lines += self._within(line.lines).body()
+            else:
+                self._scan(line)
         return self.lines
+
+    def _line(self, line: CodeLine) -> None:
+        value = self._shared(line.value, line)
+        self._write(replace(line, value=value))
+        own = line.at is None and line.parts is None
+        if own and line.value.op not in LIGHT:
+            self._names.setdefault(id(line.value), array(line.name, line.value.shape))
+
+    def _within(self, lines: Sequence[Code]) -> Emitter:
+        """An emitter of indented lines."""
+        return Emitter(self.dialect, lines, self.taken, self.indent + INDENT)
+
+    def _scan(self, scan: CodeScan) -> None:
+        """A turn as a function `turn(states, t)`, and the scan over all turns."""
+        inner = self._within(scan.lines)
+        body = inner.body()
+        name = free_name("turn", self.taken)
+        states = ", ".join(scan.carried)
+        given = f"({states},)" if len(scan.carried) == 1 else f"({states})"
+        updates = [unparsed(inner.text(x)) for x in scan.updates]
+        kept = [unparsed(inner.text(x)) for _, x in scan.kept]
+        made = ", ".join(kept) if len(kept) == 1 else f"({', '.join(kept)})" if kept else "None"
+        names = ", ".join(name for name, _ in scan.kept)
+        out = names if len(kept) == 1 else f"({names})" if kept else "_"
+        after = f"({', '.join(updates)}{',' * (len(updates) == 1)})"
+        self.lines += [
+            "",
+            f"{self.indent}def {name}(states, {scan.index}):",
+            f"{self.indent}{INDENT}{given} = states",
+            *body,
+            f"{self.indent}{INDENT}return {after}, {made}",
+            "",
+            f"{self.indent}{given}, {out} = jax.lax.scan({name}, {given}, "
+            f"jnp.arange({size_text(scan.count)}))",
+        ]  # fmt: skip
 
     def _shared(self, x: Expr, line: CodeLine) -> Expr:
         """An expression with names in the place of what is used elsewhere, too."""
@@ -54,7 +102,7 @@ class Emitter:
                 continue
             new = remade(e, [done[id(a)] for a in e.args])
             depth[id(e)] = 1 + max((depth[id(a)] for a in e.args), default=0)
-            again = self._uses[id(e)] > 1 and not _is_small(e)
+            again = self._uses[id(e)] > 1 and not is_small(e)
             if e is not x and e.op not in LIGHT and (again or depth[id(e)] >= DEEPEST):
                 name = self._named(line)
                 self._write(CodeLine(name, new))
@@ -67,12 +115,7 @@ class Emitter:
         """A name for a part of a line: Z1 in H1, dZ1 where its adjoint is handed on."""
         number = re.sub(r"\D", "", line.of or line.name)
         stem = f"dZ{number}" if line.of else f"Z{number}"
-        name, k = stem, 1
-        while name in self.taken:
-            k += 1
-            name = f"{stem}_{k}"
-        self.taken.add(name)
-        return name
+        return free_name(stem, self.taken)
 
     # ---- text ------------------------------------------------------------------------------------
 
@@ -105,33 +148,32 @@ class Emitter:
             return f"{self.indent}np.add.at({line.name}, {place}, {text})"
         if line.parts is not None:
             place = f"[{slice_text(line.parts)}]" if line.parts else ""
-            return f"{self.indent}{line.name}{place} += {text}"
+            return f"{self.indent}{line.name}{place} {'=' if line.sets else '+='} {text}"
         return f"{self.indent}{line.name} = {text}"
 
 
-def _users(lines: Sequence[CodeLine]) -> Counter[int]:
+def free_name(stem: str, taken: set[str]) -> str:
+    """A name that is not in use, and is from then on."""
+    name, k = stem, 1
+    while name in taken:
+        k += 1
+        name = f"{stem}_{k}"
+    taken.add(name)
+    return name
+
+
+def _users(lines: Sequence[Code]) -> Counter[int]:
     """By how many expressions and lines each expression is used, by id."""
     seen: set[int] = set()
-    uses = Counter(id(line.value) for line in lines)
-    for line in lines:
-        for x in inside(line.value):
+    values = [x for line in lines if isinstance(line, CodeLine | CodeTuple)
+              for x in values_in([line])]  # fmt: skip
+    uses = Counter(id(value) for value in values)
+    for value in values:
+        for x in inside(value):
             if id(x) not in seen:
                 seen.add(id(x))
                 uses.update(id(a) for a in x.args)
     return uses
-
-
-def _is_small(x: Expr) -> bool:
-    """Whether it is short enough to be said twice: an index of a named array."""
-    compares = x.op == E.ROW and OPS[x.given[0]].compares
-    over_n = (x.op == E.ROW and x.given[0] in ("neg", "div") and not x.shape) or is_negative(x)
-    leaves = all(a.op in (E.ARRAY, E.NUMBER, E.COUNT) for a in x.args)
-    return leaves and (compares or over_n or x.op in (E.SLICE, E.TAKE))
-
-
-def is_negative(x: Expr) -> bool:
-    """Whether it is something with a minus."""
-    return x.op == E.ROW and x.given[0] == "neg"
 
 
 def _largest_part(x: Expr) -> Expr | None:
@@ -140,7 +182,7 @@ def _largest_part(x: Expr) -> Expr | None:
     parts: list[Expr] = []
     for e in inside(x):
         sizes[id(e)] = 1 + sum(sizes[id(a)] for a in e.args)
-        if e is not x and e.op not in LIGHT and not _is_small(e):
+        if e is not x and e.op not in LIGHT and not is_small(e):
             parts.append(e)
     if not parts:
         return None

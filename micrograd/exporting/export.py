@@ -111,13 +111,20 @@ def export(what: Any, *inputs: Any, to: str = "numpy") -> Export:
 
 
 def _agreed(subject: Subject, write: Callable[..., Written]) -> Written:
-    """What was written and found right; for this number of samples only, if not for any."""
-    written = write(subject)
-    try:
-        check(subject, written)
-    except (CompileError, LookupError, ValueError):
-        if not written.free_samples:
-            raise
-        written = write(subject, free=False)
-        check(subject, written)
+    """What was written and found right: as a person would write it, or else as it is here.
+
+    That is with loops and for any number of samples; without the one, the other or both.
+    """
+    for free, loops in ((True, True), (False, True), (True, False)):
+        written = write(subject, free, loops)
+        if not (written.free_samples or written.loops):
+            check(subject, written)
+            return written
+        try:
+            check(subject, written)
+        except (CompileError, LookupError, ValueError, TypeError, NameError):
+            continue
+        return written
+    written = write(subject, False, False)
+    check(subject, written)
     return written

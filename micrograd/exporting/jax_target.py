@@ -12,7 +12,7 @@ from micrograd.errors import ArgumentValueError
 from micrograd.exporting.dialect import Dialect, Write, filled, shape_text
 from micrograd.exporting.emitting import packed
 from micrograd.exporting.expressions import Expr
-from micrograd.exporting.lowering import lowered
+from micrograd.exporting.loops.forward import with_scan
 from micrograd.exporting.module import (
     archive,
     assembled,
@@ -24,7 +24,7 @@ from micrograd.exporting.module import (
     title,
 )
 from micrograd.exporting.program import ArrayProgram
-from micrograd.exporting.samples import generalised
+from micrograd.exporting.samples import program_for
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.written import Written
 from micrograd.ops import OPS
@@ -56,11 +56,11 @@ class JaxDialect(Dialect):
         return filled("jax.lax.stop_gradient({0})", [inner(x.args[0])])
 
 
-def write(subject: Subject, free: bool = True) -> Written:
-    """The text, its arrays, and what runs it."""
+def write(subject: Subject, free: bool = True, loops: bool = True) -> Written:
+    """The text, its arrays, and what runs it; see `numpy_target.write`."""
     if find_spec("jax") is None:
         raise ArgumentValueError("to='jax' is checked with JAX, which is not here: pip install jax")
-    program = generalised(subject) if free else lowered(subject)
+    program = program_for(subject, free, loops)
     source, kept = _source(program)
     beside = {"_constants.npz": archive(kept)} if kept else {}
     numbers = np.array([v.data for v in subject.leaves])
@@ -70,7 +70,7 @@ def write(subject: Subject, free: bool = True) -> Written:
     return Written(
         source, parameters, {p.name: p.members for p in program.parameters},
         {".py": source.encode(), ".npz": archive(parameters), **beside}, loss, gradient,
-        program.samples,
+        program.samples, program.has_loops,
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def _source(program: ArrayProgram) -> tuple[str, dict[str, np.ndarray]]:
     body = [
         *packed("def loss(", given.split(", "), "):"),
         *documented("The loss: a number.", "    "),
-        *body_of(JaxDialect(), program, statements(program)),
+        *body_of(JaxDialect(), program, statements(program, with_scan)),
         f"    return {program.loss}",
     ]
     head = f"{title(program, '', 'JAX')}\n\n{shapes_text(program)}\n\n{DOUBLE}"

@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from micrograd.exporting.code import Code, CodeLine
 from micrograd.exporting.dialect import Dialect, parsed, shape_text, unparsed
-from micrograd.exporting.differentiated import CodeLine
-from micrograd.exporting.emitting import INDENT, WIDTH, Emitter
+from micrograd.exporting.constants import RESERVED
+from micrograd.exporting.emitting import INDENT, WIDTH, Emitter, free_name
 from micrograd.exporting.expressions import Samples
-from micrograd.exporting.program import ArrayProgram
+from micrograd.exporting.program import ArrayLoop, ArrayProgram
 
 BESIDE = 'with np.load(Path(__file__).with_name(f"{Path(__file__).stem}_constants.npz")) as kept:'
 MOST_LITERAL = 40  # numbers of an array that is written in the text
@@ -26,7 +27,7 @@ def names_of(program: ArrayProgram) -> set[str]:
     """The names that a body of the program may not use for something else."""
     return {
         *program.taken, *program.constants, *(p.name for p in program.parameters),
-        *(s.name for s in program.statements), "parameters", "gradient", "n", "state", "lr",
+        *(s.name for s in program.statements), *RESERVED, "parameters", "gradient", "n", "state", "lr",
     }  # fmt: skip
 
 
@@ -81,13 +82,22 @@ def uses_n(body: Sequence[str]) -> bool:
     return any(re.search(r"(?<![\w.])n(?!\w)", line.partition("#")[0]) for line in body)
 
 
-def statements(program: ArrayProgram) -> list[CodeLine]:
-    """The program's statements as lines."""
-    return [CodeLine(s.name, s.value) for s in program.statements]
+LoopLines = Callable[[ArrayLoop, Callable[[str], str]], list[Code]]
+
+
+def statements(program: ArrayProgram, of_loop: LoopLines) -> list[Code]:
+    """The program's statements as lines, loops as a library has them."""
+    taken, lines = names_of(program), []
+    for s in program.statements:
+        if isinstance(s, ArrayLoop):
+            lines += of_loop(s, lambda stem: free_name(stem, taken))
+        else:
+            lines.append(CodeLine(s.name, s.value))
+    return lines
 
 
 def body_of(
-    dialect: Dialect, program: ArrayProgram, lines: Sequence[CodeLine], source: str = "parameters",
+    dialect: Dialect, program: ArrayProgram, lines: Sequence[Code], source: str = "parameters",
     indent: str = INDENT,
 ) -> list[str]:  # fmt: skip
     """The lines of a function: those that unpack its arguments, and these."""

@@ -9,7 +9,7 @@ import numpy as np
 from micrograd.exporting.dialect import Dialect
 from micrograd.exporting.differentiated import differentiated
 from micrograd.exporting.emitting import packed
-from micrograd.exporting.lowering import lowered
+from micrograd.exporting.loops.forward import with_arrays
 from micrograd.exporting.module import (
     archive,
     assembled,
@@ -21,7 +21,7 @@ from micrograd.exporting.module import (
     title,
 )
 from micrograd.exporting.program import ArrayProgram
-from micrograd.exporting.samples import generalised
+from micrograd.exporting.samples import program_for
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.update import RuleStep, update_of
 from micrograd.exporting.written import Written
@@ -29,9 +29,12 @@ from micrograd.exporting.written import Written
 CONSTANTS = "_constants.npz"
 
 
-def write(subject: Subject, free: bool = True) -> Written:
-    """The text, its arrays, and what runs it; `free` if it may take other numbers of samples."""
-    program = generalised(subject) if free else lowered(subject)
+def write(subject: Subject, free: bool = True, loops: bool = True) -> Written:
+    """The text, its arrays, and what runs it.
+
+    `free` if it may take other numbers of samples, `loops` if recurrences may be loops.
+    """
+    program = program_for(subject, free, loops)
     update = update_of(subject, program)
     source, kept = _source(program, update)
     beside = {CONSTANTS: archive(kept)} if kept else {}
@@ -43,7 +46,7 @@ def write(subject: Subject, free: bool = True) -> Written:
         source, parameters, {p.name: p.members for p in program.parameters},
         {".py": source.encode(), ".npz": archive(parameters), **beside},
         _called(names["loss"], whole), _called(names["loss_and_gradient"], whole),
-        program.samples, others=names,
+        program.samples, program.has_loops, others=names,
     )  # fmt: skip
 
 
@@ -63,9 +66,8 @@ def _source(program: ArrayProgram, update: RuleStep | None) -> tuple[str, dict[s
     dialect = Dialect()
     given = ", ".join(["parameters", *(a.name for a in program.arguments)])
     backward = differentiated(program)
-    forward = statements(program)
-    loss = body_of(dialect, program, forward)
-    gradient = body_of(dialect, program, [*forward, *backward.lines])
+    loss = body_of(dialect, program, statements(program, with_arrays))
+    gradient = body_of(dialect, program, [*backward.forward, *backward.lines])
     returned = [f'"{name}": {d}' for name, d in backward.derivatives.items()]
     body = [
         *packed("def loss(", given.split(", "), "):"),

@@ -24,7 +24,7 @@ from micrograd.ops import OPS
 OPSET = 18
 
 
-def write(subject: Subject, free: bool = True) -> Written:
+def write(subject: Subject, free: bool = True, loops: bool = False) -> Written:
     """The graph, and what runs it."""
     missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
     if missing:
@@ -33,7 +33,7 @@ def write(subject: Subject, free: bool = True) -> Written:
         )
     import onnx
 
-    program = generalised(subject) if free else lowered(subject)
+    program = generalised(subject, lowered) if free else lowered(subject)
     numbers = np.array([v.data for v in subject.leaves])
     parameters = {p.name: numbers[p.members].reshape(p.shape) for p in program.parameters}
     model = _Graph(program, parameters).model()

@@ -41,6 +41,9 @@ class ArrayStatement:
         return inside(self.value)
 
 
+AFTER = "'"  # behind the name of a state: what it is after a turn
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LoopState:
     """An array that turns hand on: what it is at first, and after a turn.
@@ -111,3 +114,8 @@ class ArrayProgram:
     def loss(self) -> str:
         """The name of the loss."""
         return self.statements[-1].name
+
+    @property
+    def has_loops(self) -> bool:
+        """Whether some of it is run turn by turn."""
+        return any(isinstance(s, ArrayLoop) for s in self.statements)

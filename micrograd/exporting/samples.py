@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +17,14 @@ from micrograd.exporting.expressions import (
     SEGMENTS,
     Expr,
     Samples,
+    Turn,
     applied,
     count,
     number,
 )
+from micrograd.exporting.loops.rolled import rolled
 from micrograd.exporting.lowering import lowered
-from micrograd.exporting.program import ArrayProgram, ArrayStatement
+from micrograd.exporting.program import ArrayLoop, ArrayProgram, ArrayStatement, ProgramPart
 from micrograd.exporting.subject import Subject
 
 LEAST = 2  # samples of which one can tell what follows their number
@@ -32,7 +34,25 @@ class _Different(Exception):  # noqa: N818  (a finding)
     """Programs that differ in more than the number of samples."""
 
 
-def generalised(subject: Subject) -> ArrayProgram:
+def program_for(subject: Subject, free: bool, loops: bool) -> ArrayProgram:
+    """The program of a subject: for any number of samples if `free`, with loops if `loops`."""
+    if loops:
+        if free and rolled(subject) is not None:
+            return generalised(subject, _rolled)
+        found = rolled(subject)
+        if found is not None:
+            return found
+    return generalised(subject, lowered) if free else lowered(subject)
+
+
+def _rolled(subject: Subject) -> ArrayProgram:
+    found = rolled(subject)
+    if found is None:
+        raise _Different
+    return found
+
+
+def generalised(subject: Subject, lowered: Callable[[Subject], ArrayProgram]) -> ArrayProgram:
     """The program of a subject, for any number of samples if it is one for any."""
     axes = _leading(subject)
     if not axes:
@@ -91,14 +111,30 @@ class _Merge:
         for name, c in a.constants.items():
             _same((c.shape, c.tobytes()), (b.constants[name].shape, b.constants[name].tobytes()))
         statements = tuple(
-            ArrayStatement(s.name, self.both(s.value, t.value))
-            for s, t in zip(a.statements, b.statements, strict=True)
+            self.part(s, t) for s, t in zip(a.statements, b.statements, strict=True)
         )
         arguments = tuple(
             replace(x, shape=self.sizes(x.shape, y.shape))
             for x, y in zip(a.arguments, b.arguments, strict=True)
         )
         return replace(a, statements=statements, arguments=arguments, samples=self.axes, n=self.n)
+
+    def part(self, s: ProgramPart, t: ProgramPart) -> ProgramPart:
+        """One statement for two, or one loop."""
+        if isinstance(s, ArrayStatement) and isinstance(t, ArrayStatement):
+            return ArrayStatement(s.name, self.both(s.value, t.value))
+        if not (isinstance(s, ArrayLoop) and isinstance(t, ArrayLoop)):
+            raise _Different
+        _same(_names_in(s), _names_in(t))
+        states = tuple(
+            replace(x, initial=self.both(x.initial, y.initial), update=self.both(x.update, y.update))
+            for x, y in zip(s.states, t.states, strict=True)
+        )
+        body, kept = (
+            tuple(replace(x, value=self.both(x.value, y.value)) for x, y in zip(*of, strict=True))
+            for of in ((s.body, t.body), (s.kept, t.kept))
+        )
+        return ArrayLoop(s.index, self.size(s.count, t.count), states, body, kept)
 
     def both(self, x: Expr, y: Expr) -> Expr:
         """One expression for two."""
@@ -143,6 +179,9 @@ class _Merge:
         if isinstance(a, tuple) and isinstance(b, tuple):
             _same(len(a), len(b))
             return tuple(self.given(m, n) for m, n in zip(a, b, strict=True))
+        if isinstance(a, Turn) and isinstance(b, Turn):
+            _same((a.index, a.times), (b.index, b.times))
+            return replace(a, plus=self.size(a.plus, b.plus))
         if isinstance(a, int) and isinstance(b, int) and not isinstance(a, bool):
             return self.size(a, b)
         _same(a, b)
@@ -159,6 +198,12 @@ class _Merge:
             if m > 0 and abs(a * k - b * m) <= 4e-16 * abs(a * k):
                 return applied("mul", _rounded(a / m), count(plus))
         raise _Different
+
+
+def _names_in(loop: ArrayLoop) -> list[tuple[str, ...]]:
+    """The names in a loop, and the shapes of its states."""
+    names = tuple(x.name for x in (*loop.body, *loop.kept))
+    return [names, *((x.name, *map(str, x.shape)) for x in loop.states)]
 
 
 def _scaled(x: Expr) -> tuple[float, Expr] | None:

@@ -13,10 +13,11 @@ import numpy as np
 
 from micrograd.errors import ArgumentValueError
 from micrograd.exporting import expressions as E  # noqa: N812
+from micrograd.exporting.code import Code
 from micrograd.exporting.dialect import Dialect, Write, filled, parsed, shape_text, slice_text
 from micrograd.exporting.emitting import packed
 from micrograd.exporting.expressions import Expr
-from micrograd.exporting.lowering import lowered
+from micrograd.exporting.loops.forward import Free, with_lists
 from micrograd.exporting.module import (
     archive,
     assembled,
@@ -28,8 +29,8 @@ from micrograd.exporting.module import (
     statements,
     title,
 )
-from micrograd.exporting.program import ArrayProgram
-from micrograd.exporting.samples import generalised
+from micrograd.exporting.program import ArrayLoop, ArrayProgram
+from micrograd.exporting.samples import program_for
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.written import Written
 from micrograd.ops import OPS
@@ -126,11 +127,11 @@ class TorchDialect(Dialect):
         return filled("({0}).detach()", [inner(x.args[0])])
 
 
-def write(subject: Subject, free: bool = True) -> Written:
-    """The text, its arrays, and what runs it."""
+def write(subject: Subject, free: bool = True, loops: bool = True) -> Written:
+    """The text, its arrays, and what runs it; see `numpy_target.write`."""
     if find_spec("torch") is None:
         raise ArgumentValueError("to='torch' is checked with torch, which is not here: install it")
-    program = generalised(subject) if free else lowered(subject)
+    program = program_for(subject, free, loops)
     name = class_name(program.name)
     source, kept = _source(program, name)
     beside = {"_constants.npz": archive(kept)} if kept else {}
@@ -141,7 +142,7 @@ def write(subject: Subject, free: bool = True) -> Written:
     return Written(
         source, parameters, {p.name: p.members for p in program.parameters},
         {".py": source.encode(), ".safetensors": safetensors(parameters), **beside},
-        loss, gradient, program.samples,
+        loss, gradient, program.samples, program.has_loops,
     )  # fmt: skip
 
 
@@ -168,7 +169,7 @@ def _source(program: ArrayProgram, name: str) -> tuple[str, dict[str, np.ndarray
         for k, text in zip(program.constants, buffers, strict=True)
     ]
     of_self = [f"        {k} = self.{k}" for k in program.constants]
-    body = body_of(dialect, program, statements(program), "self.", "        ")
+    body = body_of(dialect, program, statements(program, _loop), "self.", "        ")
     lines = [
         f"class {name}(torch.nn.Module):",
         *documented("`forward` is the loss.", "    "),
@@ -189,6 +190,10 @@ def _source(program: ArrayProgram, name: str) -> tuple[str, dict[str, np.ndarray
     ]
     head = f"{title(program, '', 'torch')}\n\n{shapes_text(program)}\n\n{LOAD}"
     return assembled(dialect, head, ["import torch"], program, lines, inline=set(small))
+
+
+def _loop(loop: ArrayLoop, free: Free) -> list[Code]:
+    return with_lists(loop, free, "torch.stack")
 
 
 def _typed(x: np.ndarray) -> str:

@@ -32,6 +32,7 @@ class Written:
     loss: Callable[..., Any]
     gradient: Callable[..., tuple[Any, Arrays]] | None = None
     free_samples: tuple[int, ...] = ()  # arguments whose leading axis may have any length
+    loops: bool = False  # whether it has loops over what the function repeats
     tolerance: float = 1e-12
     header: str = ""  # the text of another file that `source` needs
     as_called: bool = False  # whether functions take the arguments as the function has them

@@ -26,8 +26,8 @@ STEPS = 3  # that are compared
 TRIALS = 16  # with other integers
 
 
-def write(subject: Subject) -> Written:
-    """The function, its gradient and, with an optimiser, its step.
+def write(subject: Subject, free: bool = False, loops: bool = True) -> Written:
+    """The function, its gradient and, with an optimiser, its step: as the compiler has it.
 
     Raises a CompileError for what C cannot express, and where there is no C compiler: what has not
     been compared with the function is not written.

@@ -28,6 +28,7 @@ from micrograd.exporting.loops.turns import find_turns
 from micrograd.exporting.lowering import ArrayLowering, program_of
 from micrograd.exporting.picking import WHOLE
 from micrograd.exporting.program import (
+    AFTER,
     Argument,
     ArrayLoop,
     ArrayProgram,
@@ -41,7 +42,6 @@ from micrograd.exporting.subject import Subject
 from micrograd.exporting.trained import TrainedArrays
 
 INDICES = ("t", "step", "turn")
-AFTER = "'"  # behind the name of a state: what it is after a turn
 
 
 def rolled(subject: Subject) -> ArrayProgram | None:
