@@ -71,6 +71,9 @@ class Compilation:
     # For each recorded operation 0, or what it is part of: then it stays as it was recorded, and
     # is in no group with one of another number.
     apart: Ids | None = None
+    # Inputs and outputs of different numbers are in different groups, where that is asked for.
+    input_kinds: Ids | None = None  # of each input; 0 for those that may be in any
+    output_kinds: Ids | None = None
     safe: bool = False  # whether sides that are not taken are kept from being infinite
 
     graph: Graph = field(init=False)
@@ -209,6 +212,8 @@ def _schedule(unit: Compilation) -> None:
     pinned = (where.pins >= 0).astype(np.int64)
     if unit.apart is not None:
         pinned[origin >= 0] = unit.apart[origin[origin >= 0]]
+    if unit.output_kinds is not None:
+        pinned[unit.leaves.outputs] = len(origin) + unit.output_kinds
     roots = np.concatenate([unit.leaves.outputs, unit.flags])
     otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free)
     may_be_none = not unit.lanes and unit.apart is None
@@ -343,6 +348,10 @@ def _homes(unit: Compilation) -> Homes:
     read = parameters >= 0
     home[parameters[read]] = 1
     address[parameters[read]] = places[read]
+    if unit.input_kinds is not None:
+        kinds, inputs = unit.input_kinds, unit.leaves.inputs
+        own = (inputs >= 0) & (kinds > 0)
+        home[inputs[own]] = len(HOMES) + kinds[own]
     have = unit.adjoints >= 0
     pins[unit.adjoints[have]] = FIRST + places[have]
     pins[unit.flags] = FIRST + unit.flags_from + np.arange(len(unit.flags))

@@ -54,7 +54,7 @@ class Dialect:
         return parsed(f"{N} + {plus}" if plus > 0 else f"{N} - {-plus}" if plus else N)
 
     def _zeros(self, x: Expr, inner: Write) -> ast.expr:
-        return parsed(f"{self.module}.zeros({shape_text(x.shape)})")
+        return parsed(f"{self.module}.zeros({sizes_text(x.shape)})")
 
     # ---- element by element ----------------------------------------------------------------------
 
@@ -258,6 +258,11 @@ def shape_text(shape: ArrayShape) -> str:
     """A shape as a tuple: `(n, 5)`, `(n,)`."""
     sizes = [size_text(n) for n in shape]
     return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+
+
+def sizes_text(shape: ArrayShape) -> str:
+    """A shape as an argument: `5`, `(n, 5)`."""
+    return size_text(shape[0]) if len(shape) == 1 else shape_text(shape)
 
 
 def slice_text(parts: Sequence[E.PartOfAxis | int | Turn]) -> str:

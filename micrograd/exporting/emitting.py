@@ -18,7 +18,7 @@ from micrograd.exporting.code import (
     values_in,
 )
 from micrograd.exporting.dialect import Dialect, shape_text, size_text, slice_text, unparsed
-from micrograd.exporting.expressions import Expr, array, inside, remade
+from micrograd.exporting.expressions import ZEROS, Expr, array, inside, remade
 from micrograd.exporting.sizes import LIGHT, is_small
 
 WIDTH = 88
@@ -137,7 +137,7 @@ class Emitter:
             value = _replaced(value, part, array(name, part.shape))
         shape = value.shape
         comment = f"{text}  # {shape_text(shape)}"
-        plain = line.at is None and line.parts is None and shape
+        plain = line.at is None and line.parts is None and shape and value.op != ZEROS
         self.lines.append(comment if plain and len(comment) <= WIDTH else text)
 
     def _line_text(self, line: CodeLine, value: Expr) -> str:

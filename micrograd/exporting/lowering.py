@@ -26,6 +26,7 @@ from micrograd.exporting.constants import ConstantArrays
 from micrograd.exporting.expressions import (
     ARRAY,
     NUMBER,
+    SLICE,
     Expr,
     applied,
     array,
@@ -47,6 +48,7 @@ from micrograd.exporting.expressions import (
 from micrograd.exporting.leaves import ArrayLeaves, GivenArrays
 from micrograd.exporting.picking import picked
 from micrograd.exporting.program import Argument, ArrayProgram, ArrayStatement, TrainedArray
+from micrograd.exporting.sizes import LIGHT
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.trained import TrainedArrays
 
@@ -102,9 +104,13 @@ class ArrayLowering:
 
     # ---- statements ------------------------------------------------------------------------------
 
-    def state(self, k: int) -> None:
-        """The statement of a group that has one."""
+    def state(self, k: int, light: bool = False) -> None:
+        """The statement of a group that has one; `light` if it need not where it is no operation."""
         value = self._value(k)
+        if light and (value.op in LIGHT or all(a.op in LIGHT for a in value.args)
+                      and value.op == SLICE):  # fmt: skip
+            self._known[k] = value
+            return
         self.statements.append(ArrayStatement(self.names[k], value))
         self._known[k] = array(self.names[k], value.shape)
 

@@ -14,7 +14,7 @@ import numpy as np
 from micrograd.errors import ArgumentValueError
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.code import Code
-from micrograd.exporting.dialect import Dialect, Write, filled, parsed, shape_text, slice_text
+from micrograd.exporting.dialect import Dialect, Write, filled, parsed, shape_text, sizes_text, slice_text
 from micrograd.exporting.emitting import packed
 from micrograd.exporting.expressions import Expr
 from micrograd.exporting.loops.forward import Free, with_lists
@@ -80,7 +80,7 @@ class TorchDialect(Dialect):
         )
 
     def _zeros(self, x: Expr, inner: Write) -> ast.expr:
-        return parsed(f"{self.like}.new_zeros({shape_text(x.shape)})")
+        return parsed(f"{self.like}.new_zeros({sizes_text(x.shape)})")
 
     def _spread(self, x: Expr, inner: Write) -> ast.expr:
         shape = shape_text(x.shape)

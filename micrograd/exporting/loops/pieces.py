@@ -56,6 +56,12 @@ class ReadArrays:
         return f"input{self.parts[part].argument}"
 
     @property
+    def kinds(self) -> Ids:
+        """Of all inputs the array that they are in; 0 for those of arguments."""
+        given = np.zeros(len(self._given.space), np.int64)
+        return np.concatenate([given, 1 + np.array(self._spaces, np.int64)])
+
+    @property
     def arguments(self) -> Arguments:
         """All of them, after those that were given."""
         given = self._given

@@ -8,6 +8,7 @@ import numpy as np
 
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.explain.expressions import ArrayStep, Formulas
+from micrograd.compiler.explain.forward import Kinds
 from micrograd.compiler.explain.naming import (
     Given,
     ParameterNames,
@@ -18,7 +19,8 @@ from micrograd.compiler.explain.recovered import ProgramNames, formulas_in
 from micrograd.compiler.explain.variables import variables
 from micrograd.compiler.trace.recording import CONSTANTS, INPUTS, Recording
 from micrograd.exporting.constants import ConstantArrays
-from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, number, sliced
+from micrograd.exporting import expressions as E  # noqa: N812
+from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside, number, sliced
 from micrograd.exporting.leaves import ArrayLeaves, GivenArrays
 from micrograd.exporting.loops.moving import ArgumentRows, TurnReader, flattened
 from micrograd.exporting.loops.operands import FlatOperands
@@ -194,8 +196,29 @@ class _Rolling:
         assert all(
             self.read.parts[p].argument == count + i for i, p in enumerate(self.read.shapes)
         )
+        inputs = self.read.kinds
         for p in self.pieces:
-            p.formulas, p.steps, p.names = formulas_in(p.recording, arguments, shapes, given)
+            outputs = np.repeat(np.arange(len(p.outputs)), [x.size for _, x in p.outputs])
+            found = [
+                formulas_in(p.recording, arguments, shapes, given, Kinds(kinds, outputs))
+                for kinds in (inputs, None)
+            ]
+            p.formulas, p.steps, p.names = min(found, key=lambda x: self._cost(p, *x))
+
+    def _cost(
+        self, p: _Piece, formulas: Formulas, steps: list[ArrayStep], names: ProgramNames
+    ) -> int:
+        """How much there is to read of a piece that is written like this."""
+        p.formulas, p.steps, p.names = formulas, steps, names
+        constants = ConstantArrays(())
+        trained = TrainedArrays([formulas], names.parameters, constants.free)
+        given = GivenArrays(self.read.arguments, self.read.parts)
+        leaves = ArrayLeaves(given, formulas.forward, trained, constants)
+        statements, values = self._lowered(p, ArrayLowering(formulas, leaves, names.results))
+        found = {id(x): x.op for s in statements for x in inside(s.value)}
+        found |= {id(x): x.op for value in values for x in inside(value)}
+        hard = sum(op in (E.TAKE, E.JOIN, E.SEGMENTS) for op in found.values())
+        return len(statements) + len(found) + 8 * hard
 
     def _reshaped(self) -> bool:
         """Give states the finest shape that they are read in, if they are read so as a whole."""
@@ -232,15 +255,7 @@ class _Rolling:
 
     def _lower(self, p: _Piece, lowering: ArrayLowering) -> tuple[list[ArrayStatement], list[Expr]]:
         """The statements of a piece, with names of its own, and the arrays that it makes."""
-        for step in p.steps:
-            lowering.state(step.group)
-        values, at = [], 0
-        for part, codes in p.outputs:
-            nodes = p.formulas.forward.leaves.outputs[at : at + codes.size]
-            at += codes.size
-            shape = () if part < 0 else self._shape_of(p, part)
-            values.append(lowering.read(nodes.reshape(shape)))
-        statements = lowering.used(values)
+        statements, values = self._lowered(p, lowering)
         renaming = Renaming()
         new = []
         for s in statements:
@@ -249,6 +264,22 @@ class _Rolling:
             new.append(ArrayStatement(name, renaming.of(s.value)))
             renaming.names[old] = array(name, s.value.shape)
         return new, [renaming.of(value) for value in values]
+
+    def _lowered(
+        self, p: _Piece, lowering: ArrayLowering
+    ) -> tuple[list[ArrayStatement], list[Expr]]:
+        """The same with the names that there are."""
+        outputs = p.formulas.forward.leaves.outputs
+        ends = set(p.formulas.forward.of[outputs].tolist())
+        for step in p.steps:
+            lowering.state(step.group, light=step.group in ends)
+        values, at = [], 0
+        for part, codes in p.outputs:
+            nodes = outputs[at : at + codes.size]
+            at += codes.size
+            shape = () if part < 0 else self._shape_of(p, part)
+            values.append(lowering.read(nodes.reshape(shape)))
+        return lowering.used(values), values
 
     def _shape_of(self, p: _Piece, part: int) -> tuple[int, ...]:
         shape = self.read.shapes[part]

@@ -10,6 +10,9 @@ from micrograd.exporting.code import Code, CodeLine, CodeTuple, values_in
 from micrograd.exporting.expressions import Expr, array, inside, remade
 from micrograd.exporting.program import ArrayStatement
 from micrograd.exporting.sizes import LIGHT, is_small
+from micrograd.ops import OPS
+
+MOST_AGAIN = 3  # operations that are done again on the way back
 
 
 def with_shared(
@@ -17,6 +20,7 @@ def with_shared(
 ) -> tuple[list[ArrayStatement], list[Code]]:
     """The statements and the lines, with names for what is in both."""
     forward = {id(e) for s in body for e in inside(s.value) if not (e.op in LIGHT or is_small(e))}
+    forward -= {id(e) for s in body for e in inside(s.value) if _is_cheap(e)}
     shared: dict[int, Expr] = {}
     seen: set[int] = set()
     stack = list(values_in(list(lines)))
@@ -60,4 +64,12 @@ def with_shared(
     return new, out
 
 
-__all__ = ["E", "with_shared"]
+def _is_cheap(x: Expr) -> bool:
+    """Whether it is as well computed again: operations of single instructions on few arrays."""
+    parts = list(inside(x))
+    if not all(e.op in (*LIGHT, E.SLICE) or (e.op == E.ROW and OPS[e.given[0]].is_cheap)
+               for e in parts):  # fmt: skip
+        return False
+    return sum(e.op == E.ROW for e in parts) <= MOST_AGAIN
+
+
