@@ -56,6 +56,19 @@ HOMES = (PARAMETERS, GRADIENTS, STATE)  # of leaves and results of an update
 CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Kinds:
+    """What is to be in different groups: numbers, of which different ones are apart.
+
+    Of parameters, inputs and recorded operations those that are 0 may be with one another.
+    """
+
+    parameters: Ids | None = None
+    inputs: Ids | None = None
+    outputs: Ids | None = None
+    recorded: Ids | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Compilation:
     """A recording that is compiled, and what the passes have made of it."""
@@ -71,9 +84,7 @@ class Compilation:
     # For each recorded operation 0, or what it is part of: then it stays as it was recorded, and
     # is in no group with one of another number.
     apart: Ids | None = None
-    # Inputs and outputs of different numbers are in different groups, where that is asked for.
-    input_kinds: Ids | None = None  # of each input; 0 for those that may be in any
-    output_kinds: Ids | None = None
+    kinds: Kinds = field(default_factory=lambda: Kinds())
     safe: bool = False  # whether sides that are not taken are kept from being infinite
 
     graph: Graph = field(init=False)
@@ -212,8 +223,10 @@ def _schedule(unit: Compilation) -> None:
     pinned = (where.pins >= 0).astype(np.int64)
     if unit.apart is not None:
         pinned[origin >= 0] = unit.apart[origin[origin >= 0]]
-    if unit.output_kinds is not None:
-        pinned[unit.leaves.outputs] = len(origin) + unit.output_kinds
+    if unit.kinds.recorded is not None:
+        pinned[origin >= 0] = unit.kinds.recorded[origin[origin >= 0]]
+    if unit.kinds.outputs is not None:
+        pinned[unit.leaves.outputs] = pinned.max(initial=0) + 1 + unit.kinds.outputs
     roots = np.concatenate([unit.leaves.outputs, unit.flags])
     otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free)
     may_be_none = not unit.lanes and unit.apart is None
@@ -348,10 +361,14 @@ def _homes(unit: Compilation) -> Homes:
     read = parameters >= 0
     home[parameters[read]] = 1
     address[parameters[read]] = places[read]
-    if unit.input_kinds is not None:
-        kinds, inputs = unit.input_kinds, unit.leaves.inputs
-        own = (inputs >= 0) & (kinds > 0)
-        home[inputs[own]] = len(HOMES) + kinds[own]
+    most = len(HOMES)
+    for kinds, leaves in (
+        (unit.kinds.parameters, parameters), (unit.kinds.inputs, unit.leaves.inputs)
+    ):  # fmt: skip
+        if kinds is not None:
+            own = (leaves >= 0) & (kinds > 0)
+            home[leaves[own]] = most + kinds[own]
+            most += int(kinds.max(initial=0))
     have = unit.adjoints >= 0
     pins[unit.adjoints[have]] = FIRST + places[have]
     pins[unit.flags] = FIRST + unit.flags_from + np.arange(len(unit.flags))

@@ -32,6 +32,7 @@ class Backward:
     forward: tuple[Code, ...]
     lines: tuple[Code, ...]
     derivatives: dict[str, str]
+    loss: Expr
 
 
 def differentiated(program: ArrayProgram) -> Backward:
@@ -79,6 +80,8 @@ class _Backward:
             for x in s.inside():
                 if x.op == E.ARRAY and x.given[0] in trained:
                     first.setdefault(x.given[0], k)
+        if self.loss not in {s.name for s in self.program.statements if not isinstance(s, ArrayLoop)}:
+            self.gained[self.loss] = [E.number(1.0)]
         derivatives: dict[str, str] = {}
         stored: dict[int, StoredLoop] = {}
         for k, s in reversed(list(enumerate(self.program.statements))):
@@ -107,7 +110,8 @@ class _Backward:
             forward += lines
         renamed = [renamed_line(line, after) for line in forward]
         back = [renamed_line(line, after) for line in self.lines]
-        return Backward(tuple(renamed), tuple(back), derivatives)
+        loss = after.of(array(self.program.loss, ()))
+        return Backward(tuple(renamed), tuple(back), derivatives, loss)
 
     # ---- loops -----------------------------------------------------------------------------------
 

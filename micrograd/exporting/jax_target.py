@@ -76,10 +76,12 @@ def write(subject: Subject, free: bool = True, loops: bool = True) -> Written:
 
 def _source(program: ArrayProgram) -> tuple[str, dict[str, np.ndarray]]:
     given = ", ".join(["parameters", *(a.name for a in program.arguments)])
+    names = [a.name for a in program.arguments]
+    lines = statements(program, lambda loop, free: with_scan(loop, free, names))
     body = [
         *packed("def loss(", given.split(", "), "):"),
         *documented("The loss: a number.", "    "),
-        *body_of(JaxDialect(), program, statements(program, with_scan)),
+        *body_of(JaxDialect(), program, lines),
         f"    return {program.loss}",
     ]
     head = f"{title(program, '', 'JAX')}\n\n{shapes_text(program)}\n\n{DOUBLE}"

@@ -47,7 +47,13 @@ from micrograd.exporting.expressions import (
 )
 from micrograd.exporting.leaves import ArrayLeaves, GivenArrays
 from micrograd.exporting.picking import picked
-from micrograd.exporting.program import Argument, ArrayProgram, ArrayStatement, TrainedArray
+from micrograd.exporting.program import (
+    Argument,
+    ArrayProgram,
+    ArrayStatement,
+    ProgramPart,
+    TrainedArray,
+)
 from micrograd.exporting.sizes import LIGHT
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.trained import TrainedArrays
@@ -79,14 +85,14 @@ def lowered(subject: Subject) -> ArrayProgram:
 
 def program_of(
     name: str, arguments: tuple[Argument, ...], trained: TrainedArrays,
-    constants: ConstantArrays, statements: tuple[ArrayStatement, ...],
+    constants: ConstantArrays, statements: tuple[ProgramPart, ...], result: str = "",
 ) -> ArrayProgram:  # fmt: skip
-    """A program with those arrays that its statements read."""
+    """A program with those arrays that its statements read; its loss is what the last makes."""
     used = {x.given[0] for s in statements for x in s.inside() if x.op == ARRAY}
     return ArrayProgram(
         name, arguments, tuple(p for p in trained.all if p.name in used),
         {key: c for key, c in constants.arrays.items() if key in used}, statements,
-        taken=frozenset(constants.taken),
+        taken=frozenset(constants.taken), loss=result or statements[-1].name,
     )  # fmt: skip
 
 

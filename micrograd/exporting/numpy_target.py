@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.exporting.dialect import Dialect
+from micrograd.exporting.dialect import Dialect, unparsed
 from micrograd.exporting.differentiated import differentiated
-from micrograd.exporting.emitting import packed
+from micrograd.exporting.emitting import Emitter, packed
 from micrograd.exporting.loops.forward import with_arrays
 from micrograd.exporting.module import (
     archive,
@@ -68,6 +68,7 @@ def _source(program: ArrayProgram, update: RuleStep | None) -> tuple[str, dict[s
     backward = differentiated(program)
     loss = body_of(dialect, program, statements(program, with_arrays))
     gradient = body_of(dialect, program, [*backward.forward, *backward.lines])
+    value = unparsed(Emitter(dialect, [], set()).text(backward.loss))
     returned = [f'"{name}": {d}' for name, d in backward.derivatives.items()]
     body = [
         *packed("def loss(", given.split(", "), "):"),
@@ -81,7 +82,7 @@ def _source(program: ArrayProgram, update: RuleStep | None) -> tuple[str, dict[s
             "The loss, and its derivative by each parameter: dA is that by A, in A's shape.", "    "
         ),
         *gradient,
-        *packed(f"return {program.loss}, {{", returned, "}", "    "),
+        *packed(f"return {value}, {{", returned, "}", "    "),
         *(update.lines(given) if update else []),
     ]
     more = f", its gradient, and a step of {update.rule}" if update else " and its gradient"

@@ -94,7 +94,7 @@ ProgramPart = ArrayStatement | ArrayLoop
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayProgram:
-    """Statements in order; the last is the loss.
+    """Statements in order, one of which makes the `loss`.
 
     `constants` are arrays of numbers that the function found around it, and of indices. `samples`
     are the arguments whose leading axis may have any length, if there are such: expressions then
@@ -109,11 +109,7 @@ class ArrayProgram:
     samples: tuple[int, ...] = ()
     n: int = 0  # how many samples there were
     taken: frozenset[str] = field(default_factory=frozenset)  # names that are in use
-
-    @property
-    def loss(self) -> str:
-        """The name of the loss."""
-        return self.statements[-1].name
+    loss: str = "L"
 
     @property
     def has_loops(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from micrograd.exporting.expressions import ARRAY, Expr, inside, remade
+from micrograd.exporting.expressions import ARRAY, SLICE, Expr, inside, remade, sliced
 
 
 class Renaming:
@@ -21,5 +21,9 @@ class Renaming:
 
     def _new(self, e: Expr) -> Expr:
         if e.op == ARRAY:
-            return self.names.get(e.given[0], e)
-        return remade(e, [self._done[id(a)][1] for a in e.args])
+            found = self.names.get(e.given[0], e)
+            return found if len(found.shape) == len(e.shape) else e
+        new = remade(e, [self._done[id(a)][1] for a in e.args])
+        if e.op == SLICE and new.args[0].op == SLICE:  # a part of a part
+            return sliced(new.args[0], e.given[0], e.shape)
+        return new

@@ -13,11 +13,10 @@ import numpy as np
 
 from micrograd.errors import ArgumentValueError
 from micrograd.exporting import expressions as E  # noqa: N812
-from micrograd.exporting.code import Code
 from micrograd.exporting.dialect import Dialect, Write, filled, parsed, shape_text, sizes_text, slice_text
 from micrograd.exporting.emitting import packed
 from micrograd.exporting.expressions import Expr
-from micrograd.exporting.loops.forward import Free, with_lists
+from micrograd.exporting.loops.forward import with_lists
 from micrograd.exporting.module import (
     archive,
     assembled,
@@ -29,7 +28,7 @@ from micrograd.exporting.module import (
     statements,
     title,
 )
-from micrograd.exporting.program import ArrayLoop, ArrayProgram
+from micrograd.exporting.program import ArrayProgram
 from micrograd.exporting.samples import program_for
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.written import Written
@@ -169,7 +168,8 @@ def _source(program: ArrayProgram, name: str) -> tuple[str, dict[str, np.ndarray
         for k, text in zip(program.constants, buffers, strict=True)
     ]
     of_self = [f"        {k} = self.{k}" for k in program.constants]
-    body = body_of(dialect, program, statements(program, _loop), "self.", "        ")
+    lines = statements(program, lambda loop, free: with_lists(loop, free, like))
+    body = body_of(dialect, program, lines, "self.", "        ")
     lines = [
         f"class {name}(torch.nn.Module):",
         *documented("`forward` is the loss.", "    "),
@@ -190,10 +190,6 @@ def _source(program: ArrayProgram, name: str) -> tuple[str, dict[str, np.ndarray
     ]
     head = f"{title(program, '', 'torch')}\n\n{shapes_text(program)}\n\n{LOAD}"
     return assembled(dialect, head, ["import torch"], program, lines, inline=set(small))
-
-
-def _loop(loop: ArrayLoop, free: Free) -> list[Code]:
-    return with_lists(loop, free, "torch.stack")
 
 
 def _typed(x: np.ndarray) -> str:

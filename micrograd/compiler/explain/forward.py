@@ -16,7 +16,7 @@ from micrograd.compiler.arrays.schedule import Group
 from micrograd.compiler.codes import NONE, ROWS, Ids
 from micrograd.compiler.graph.graph import Graph
 from micrograd.compiler.graph.normal_form import Leaves
-from micrograd.compiler.passes import TO_GROUPS, VALUE, Compilation
+from micrograd.compiler.passes import TO_GROUPS, VALUE, Compilation, Kinds
 from micrograd.compiler.trace.recording import DETACHED, SORT, Recording
 
 
@@ -36,23 +36,14 @@ class Forward:
         return self.graph.origin
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kinds:
-    """What is to be in different groups; see `Compilation.input_kinds`."""
-
-    inputs: Ids | None = None
-    outputs: Ids | None = None
-
-
 def forward(
     r: Recording, arguments: Arguments, apart: Ids | None = None, kinds: Kinds | None = None
 ) -> Forward:
     """The forward computation of a recording, as the passes find it; see `Compilation.apart`."""
-    kinds = kinds or Kinds()
     places = np.arange(len(r.parameters))
     apart = np.zeros(len(r), np.int64) if apart is None else apart  # groups, whatever they are
     unit = Compilation(r, arguments, places, len(places), VALUE, apart=apart,
-                       input_kinds=kinds.inputs, output_kinds=kinds.outputs)  # fmt: skip
+                       kinds=kinds or Kinds())  # fmt: skip
     for step in TO_GROUPS:
         step.run(unit)
     g, of = unit.graph, unit.of

@@ -17,7 +17,7 @@ from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.codes import Ids, distinct
 from micrograd.compiler.explain.expressions import ArrayStep, Formulas
 from micrograd.compiler.explain.formula import Marked, Pieces
-from micrograd.compiler.explain.forward import Forward, Kinds, forward
+from micrograd.compiler.explain.forward import Forward, forward
 from micrograd.compiler.explain.naming import Given, ParameterNames, shape_of_argument
 from micrograd.compiler.explain.views import (
     CONSTANTS,
@@ -29,7 +29,7 @@ from micrograd.compiler.explain.views import (
     NodePlaces,
     View,
 )
-from micrograd.compiler.passes import Compilation
+from micrograd.compiler.passes import Compilation, Kinds
 from micrograd.compiler.store import place_of
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.trace.traced import Traced
@@ -156,10 +156,10 @@ def formulas_of(
 
 def formulas_in(
     r: Recording, arguments: Arguments, shapes: Sequence[tuple[int, ...]], given: Given,
-    kinds: Kinds | None = None, apart: Ids | None = None,
+    kinds: Kinds | None = None,
 ) -> tuple[Formulas, list[ArrayStep], ProgramNames]:  # fmt: skip
     """The same of a recording whose arguments have these shapes; see `forward`."""
-    found = forward(r, arguments, apart, kinds)
+    found = forward(r, arguments, None, kinds)
     whole = {f"input{k}": shape for k, shape in enumerate(shapes)}
     places = NodePlaces(
         found, np.array([place_of(v) for v in r.parameters], np.int64),

@@ -13,7 +13,7 @@ from typing import Any
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.code import Code, CodeLine, CodeLoop, CodeTuple, values_in
 from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside, sliced
-from micrograd.exporting.loops.forward import kept_arrays, reads, set_turn, started, whole
+from micrograd.exporting.loops.forward import at_first, kept_arrays, reads, set_turn, started, whole
 from micrograd.exporting.loops.sharing import with_shared
 from micrograd.exporting.program import AFTER, ArrayLoop, ArrayStatement, LoopState
 from micrograd.exporting.renaming import Renaming
@@ -75,7 +75,7 @@ class StoredLoop:
         """The loop forwards."""
         loop = self.loop
         plain = [s for s in loop.states if s.name not in self.states]
-        lines: list[Code] = [CodeLine(s.name, started(s)) for s in plain]
+        lines: list[Code] = [at_first(s) for s in plain]
         for s in self.states.values():
             lines.append(CodeLine(s.name, E.zeros((plus_one(loop.count), *s.shape))))
             if not (s.initial.op == E.NUMBER and float(s.initial) == 0):

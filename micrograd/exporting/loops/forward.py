@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.code import Code, CodeLine, CodeLoop, CodeScan, CodeText, CodeTuple
@@ -10,6 +10,7 @@ from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside
 from micrograd.exporting.picking import WHOLE
 from micrograd.exporting.program import AFTER, ArrayLoop, ArrayStatement, LoopState
 from micrograd.exporting.renaming import Renaming
+from micrograd.ops import OPS
 
 Free = Callable[[str], str]
 
@@ -20,6 +21,13 @@ def started(state: LoopState) -> Expr:
         zero = float(state.initial) == 0
         return E.zeros(state.shape) if zero else E.spread(state.initial, state.shape)
     return state.initial if state.initial.op == E.NUMBER else E.spread(state.initial, state.shape)
+
+
+def at_first(state: LoopState) -> Code:
+    """The line that says it; a number is one with a point."""
+    if state.initial.op == E.NUMBER and not state.shape:
+        return CodeText(f"{state.name} = {float(state.initial)!r}")
+    return CodeLine(state.name, started(state))
 
 
 def reads(values: Iterable[Expr]) -> set[str]:
@@ -59,10 +67,7 @@ class ForwardLoop:
     @property
     def initial(self) -> list[Code]:
         """What states are at first."""
-        return [
-            CodeLine(s.name, started(s)) for s in self.loop.states
-            if not (s.initial.op == ARRAY and s.initial.given[0] == s.name)
-        ]  # fmt: skip
+        return [at_first(s) for s in self.loop.states]
 
     @property
     def last(self) -> list[Code]:
@@ -91,10 +96,20 @@ def set_turn(loop: ArrayLoop, name: str, value: Expr, plus: int) -> CodeLine:
     return CodeLine(name, value, parts=(Turn(loop.index, 1, plus),), sets=True)
 
 
-def with_lists(loop: ArrayLoop, free: Free, stacked: str) -> list[Code]:
-    """Of torch: what is kept is appended to lists, and stacked at last."""
+def with_lists(loop: ArrayLoop, free: Free, like: str) -> list[Code]:
+    """Of torch: what is kept is appended to lists, and stacked at last.
+
+    `like` is an array that numbers are made like which functions are applied to.
+    """
     of = ForwardLoop(loop, free)
-    lines: list[Code] = [*of.initial, *(CodeText(f"{k.name} = []") for k in loop.kept)]
+    lines: list[Code] = []
+    applied = arguments_of_functions(loop)
+    for s in loop.states:
+        if s.name in applied and s.initial.op == E.NUMBER and not s.shape:
+            lines.append(CodeText(f"{s.name} = {like}.new_tensor({float(s.initial)!r})"))
+        else:
+            lines.append(at_first(s))
+    lines += [CodeText(f"{k.name} = []") for k in loop.kept]
     body: list[Code] = [*of.body]
     for name, value in of.kept:
         kept = value
@@ -103,10 +118,19 @@ def with_lists(loop: ArrayLoop, free: Free, stacked: str) -> list[Code]:
             body.append(CodeLine(kept.given[0], value))
         body.append(CodeText(f"{name}.append({kept.given[0]})"))
     lines.append(CodeLoop(loop.index, loop.count, (*body, *of.last)))
-    return [*lines, *(CodeText(f"{k.name} = {stacked}({k.name})") for k in loop.kept)]
+    return [*lines, *(CodeText(f"{k.name} = torch.stack({k.name})") for k in loop.kept)]
 
 
-def with_scan(loop: ArrayLoop, free: Free) -> list[Code]:
+def arguments_of_functions(loop: ArrayLoop) -> set[str]:
+    """The arrays that a loop applies functions to that are no operators."""
+    rows = [
+        x for s in loop.body for x in inside(s.value)
+        if x.op == E.ROW and "np." in OPS[x.given[0]].numpy
+    ]  # fmt: skip
+    return {a.given[0] for x in rows for a in x.args if a.op == ARRAY}
+
+
+def with_scan(loop: ArrayLoop, free: Free, arguments: Collection[str]) -> list[Code]:
     """Of JAX: a function of the states, scanned over the turns."""
     of = ForwardLoop(loop, free)
     updates = tuple(
@@ -114,8 +138,15 @@ def with_scan(loop: ArrayLoop, free: Free) -> list[Code]:
         for s in loop.states
     )
     names = tuple(s.name for s in loop.states)
+    moving = {
+        x.args[0].given[0]
+        for value in (*(s.value for s in loop.body), *(k.value for k in loop.kept))
+        for x in inside(value)
+        if x.op == E.SLICE and any(isinstance(p, Turn) for p in x.given[0])
+    }
+    given = [CodeText(f"{name} = jnp.asarray({name})") for name in sorted(moving & set(arguments))]
     scan = CodeScan(loop.index, loop.count, names, tuple(of.body), updates, tuple(of.kept))
-    return [*of.initial, scan]
+    return [*given, *of.initial, scan]
 
 
 def whole(shape: E.ArrayShape) -> list[E.PartOfAxis]:

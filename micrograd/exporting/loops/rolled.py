@@ -8,7 +8,6 @@ import numpy as np
 
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.explain.expressions import ArrayStep, Formulas
-from micrograd.compiler.explain.forward import Kinds
 from micrograd.compiler.explain.naming import (
     Given,
     ParameterNames,
@@ -17,15 +16,16 @@ from micrograd.compiler.explain.naming import (
 )
 from micrograd.compiler.explain.recovered import ProgramNames, formulas_in
 from micrograd.compiler.explain.variables import variables
+from micrograd.compiler.passes import Kinds
 from micrograd.compiler.trace.recording import CONSTANTS, INPUTS, Recording
-from micrograd.exporting.constants import ConstantArrays
+from micrograd.exporting.constants import RESERVED, ConstantArrays
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside, number, sliced
 from micrograd.exporting.leaves import ArrayLeaves, GivenArrays
 from micrograd.exporting.loops.moving import ArgumentRows, TurnReader, flattened
 from micrograd.exporting.loops.operands import FlatOperands
 from micrograd.exporting.loops.pieces import ReadArrays, piece, straight
-from micrograd.exporting.loops.plan import NOTHING, Between, Loop, NoLoops, Plan
+from micrograd.exporting.loops.plan import NOTHING, Between, Loop, NoLoops, Plan, evenly
 from micrograd.exporting.loops.turns import find_turns
 from micrograd.exporting.lowering import ArrayLowering, program_of
 from micrograd.exporting.picking import WHOLE
@@ -44,6 +44,7 @@ from micrograd.exporting.subject import Subject
 from micrograd.exporting.trained import TrainedArrays
 
 INDICES = ("t", "step", "turn")
+MOST_SCALARS = 128  # operations of a piece that may each be a statement
 
 
 def rolled(subject: Subject) -> ArrayProgram | None:
@@ -91,6 +92,8 @@ class _Rolling:
         self.initial: dict[int, int] = {}  # the parts that states begin as, by theirs
         self.states: dict[int, list[list[int]]] = {}  # parts, by the loop, array and lag
         self.pieces: list[_Piece] = []
+        self.made: set[str] = set()  # the names of what statements and loops make
+        self.result = ""
 
     def program(self) -> ArrayProgram:
         """All of it."""
@@ -115,7 +118,7 @@ class _Rolling:
                 statements += self._between(p, lowering)
         arguments = tuple(Argument(p.name, p.shape, p.whole) for p in self.given.parts)
         return program_of(
-            self.subject.name, arguments, trained, self.constants, tuple(statements)
+            self.subject.name, arguments, trained, self.constants, tuple(statements), self.result
         )
 
     # ---- pieces ----------------------------------------------------------------------------------
@@ -200,8 +203,8 @@ class _Rolling:
         for p in self.pieces:
             outputs = np.repeat(np.arange(len(p.outputs)), [x.size for _, x in p.outputs])
             found = [
-                formulas_in(p.recording, arguments, shapes, given, Kinds(kinds, outputs))
-                for kinds in (inputs, None)
+                formulas_in(p.recording, arguments, shapes, given, kinds)
+                for kinds in ways(p.recording, given, inputs, outputs)
             ]
             p.formulas, p.steps, p.names = min(found, key=lambda x: self._cost(p, *x))
 
@@ -261,6 +264,7 @@ class _Rolling:
         for s in statements:
             old = s.name
             name = self.constants.free(*self._stem(p, lowering, old))
+            self.made.add(name)
             new.append(ArrayStatement(name, renaming.of(s.value)))
             renaming.names[old] = array(name, s.value.shape)
         return new, [renaming.of(value) for value in values]
@@ -290,7 +294,10 @@ class _Rolling:
 
     def _stem(self, p: _Piece, lowering: ArrayLowering, name: str) -> tuple[str, int]:
         """What a statement is called: by its variable, if all that it makes has the same."""
-        group = next(k for k, n in p.names.results.items() if n == name)
+        if lowering.found.of[lowering.found.leaves.outputs[0]] == group_named(p, name):
+            if p.outputs[0][0] < 0:
+                return "L", 0
+        group = group_named(p, name)
         origin = lowering.found.origin[lowering.found.groups[group].nodes]
         first = p.part.start
         if isinstance(p.part, Loop):
@@ -304,8 +311,10 @@ class _Rolling:
         statements, values = self._lower(p, lowering)
         for (part, _), value in zip(p.outputs, values, strict=True):
             if part < 0:
-                if not (value.op == ARRAY and statements and statements[-1].name == value.given[0]):
+                if value.op != ARRAY or value.given[0] not in self.made:
                     statements.append(ArrayStatement(self.constants.free("L"), value))
+                    value = array(statements[-1].name, ())
+                self.result = value.given[0]
                 continue
             self.written[part] = value
         return list(statements)
@@ -319,6 +328,7 @@ class _Rolling:
             name = self._state_name(loop, state.made)
             for q, part in enumerate(parts):
                 names[part] = self.constants.free(name if not q else f"{name}_{q + 1}")
+                self.made.add(names[part])
                 self.written[part] = array(names[part], self.read.shapes[part])
         for part, source in self.sources.items():
             whole = self.written.get(source)
@@ -362,6 +372,25 @@ class _Rolling:
         return name if usable(name) else "h" if len(made) > 1 else "s"
 
 
+def ways(r: Recording, given: Given, inputs: Ids, outputs: Ids) -> list[Kinds]:
+    """What may be kept apart in a piece: the one with which it is shortest is taken.
+
+    Arrays that are read as if they were one; functions of numbers that are not side by side; and
+    all operations, where there are no arrays.
+    """
+    names = {name: k for k, name in enumerate(dict.fromkeys(given.parameters), 1)}
+    parameters = np.array([names[name] if name else 0 for name in given.parameters], np.int64)
+    side_by_side = np.zeros(len(r), np.int64)
+    for row in np.unique(r.row).tolist():
+        for run in evenly(np.flatnonzero(r.row == row)):
+            side_by_side[run] = run[0] + 1
+    kinds = [Kinds(outputs=outputs), Kinds(parameters, inputs, outputs)]
+    kinds.append(replace(kinds[1], recorded=side_by_side))
+    if len(r) <= MOST_SCALARS:
+        kinds.append(replace(kinds[1], recorded=1 + np.arange(len(r))))
+    return kinds
+
+
 def _with_kinds(given: GivenArrays, plan: Plan) -> GivenArrays:
     """The arguments, of which those are integers that are read as nothing else."""
     codes = plan.flat.codes
@@ -374,7 +403,12 @@ def _with_kinds(given: GivenArrays, plan: Plan) -> GivenArrays:
 
 def usable(name: str) -> bool:
     """Whether a variable's name is one that a text can have."""
-    return name.isidentifier() and not name.startswith("_")
+    return name.isidentifier() and not name.startswith("_") and name not in RESERVED
+
+
+def group_named(p: _Piece, name: str) -> int:
+    """The group that a statement makes."""
+    return next(k for k, n in p.names.results.items() if n == name)
 
 
 def _shape(size: int) -> tuple[int, ...]:
