@@ -215,9 +215,10 @@ def filled(template: str, parts: Sequence[ast.expr]) -> ast.expr:
 
 
 def _sum(a: ast.expr, b: ast.expr) -> ast.expr:
-    """A + b; a minus where b has a sign."""
-    if isinstance(b, ast.UnaryOp) and isinstance(b.op, ast.USub):
-        return ast.BinOp(a, ast.Sub(), b.operand)
+    """A + b; a minus where one of them has a sign."""
+    for x, other in ((b, a), (a, b)):
+        if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub):
+            return ast.BinOp(other, ast.Sub(), x.operand)
     return ast.BinOp(a, ast.Add(), b)
 
 

@@ -60,9 +60,8 @@ class _Backward:
         for s in self.program.statements:
             if isinstance(s, ArrayLoop):
                 activity(s, self.names, through)
-                shapes = {x.name: x.shape for x in s.states}
-                shapes |= {k.name: (s.count, *k.value.shape) for k in s.kept}
-                self.shapes |= shapes
+                self.shapes.update({x.name: x.shape for x in s.states})
+                self.shapes.update({k.name: (s.count, *k.value.shape) for k in s.kept})
             else:
                 self.shapes[s.name] = s.value.shape
                 if through(s.value, self.names):
@@ -80,7 +79,9 @@ class _Backward:
             for x in s.inside():
                 if x.op == E.ARRAY and x.given[0] in trained:
                     first.setdefault(x.given[0], k)
-        if self.loss not in {s.name for s in self.program.statements if not isinstance(s, ArrayLoop)}:
+        if self.loss not in {
+            s.name for s in self.program.statements if not isinstance(s, ArrayLoop)
+        }:
             self.gained[self.loss] = [E.number(1.0)]
         derivatives: dict[str, str] = {}
         stored: dict[int, StoredLoop] = {}

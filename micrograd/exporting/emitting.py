@@ -18,7 +18,7 @@ from micrograd.exporting.code import (
     values_in,
 )
 from micrograd.exporting.dialect import Dialect, shape_text, size_text, slice_text, unparsed
-from micrograd.exporting.expressions import ZEROS, Expr, array, inside, remade
+from micrograd.exporting.expressions import ARRAY, ZEROS, Expr, array, inside, remade
 from micrograd.exporting.sizes import LIGHT, is_small
 
 WIDTH = 88
@@ -44,8 +44,7 @@ class Emitter:
             if isinstance(line, CodeLine):
                 self._line(line)
             elif isinstance(line, CodeTuple):
-                values = ", ".join(unparsed(self.text(x)) for x in line.values)
-                self.lines.append(f"{self.indent}{', '.join(line.names)} = {values}")
+                self._tuple(line)
             elif isinstance(line, CodeText):
                 self.lines.append(f"{self.indent}{line.text}")
             elif isinstance(line, CodeLoop):
@@ -56,6 +55,17 @@ class Emitter:
             else:
                 self._scan(line)
         return self.lines
+
+    def _tuple(self, line: CodeTuple) -> None:
+        """All at once; what is long has a line of its own before."""
+        texts = [unparsed(self.text(x)) for x in line.values]
+        names = ", ".join(line.names)
+        if len(f"{self.indent}{names} = {', '.join(texts)}") > WIDTH:
+            for k, (name, value) in enumerate(zip(line.names, line.values, strict=True)):
+                if value.op != ARRAY:
+                    texts[k] = free_name(f"new_{name}", self.taken)
+                    self._line(CodeLine(texts[k], value))
+        self.lines.append(f"{self.indent}{names} = {', '.join(texts)}")
 
     def _line(self, line: CodeLine) -> None:
         value = self._shared(line.value, line)

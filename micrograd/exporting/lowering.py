@@ -99,9 +99,7 @@ def program_of(
 class ArrayLowering:
     """Statements of groups, and what is read of them."""
 
-    def __init__(
-        self, formulas: Formulas, leaves: ArrayLeaves, names: Mapping[int, str]
-    ) -> None:
+    def __init__(self, formulas: Formulas, leaves: ArrayLeaves, names: Mapping[int, str]) -> None:
         self.formulas, self.leaves, self.names = formulas, leaves, names
         self.found = formulas.forward
         self.lanes = formulas.lanes
@@ -113,8 +111,8 @@ class ArrayLowering:
     def state(self, k: int, light: bool = False) -> None:
         """The statement of a group that has one; `light` if it need not where it is no operation."""
         value = self._value(k)
-        if light and (value.op in LIGHT or all(a.op in LIGHT for a in value.args)
-                      and value.op == SLICE):  # fmt: skip
+        if light and (value.op in LIGHT or (all(a.op in LIGHT for a in value.args)
+                      and value.op == SLICE)):  # fmt: skip
             self._known[k] = value
             return
         self.statements.append(ArrayStatement(self.names[k], value))
@@ -161,7 +159,9 @@ class ArrayLowering:
 
     def _loss_name(self) -> str:
         name = "L"
-        while name in self.leaves.constants.taken and name in self._stated() | {"L"} & self._stated():
+        while (
+            name in self.leaves.constants.taken and name in self._stated() | {"L"} & self._stated()
+        ):
             name += "_"
         return name
 

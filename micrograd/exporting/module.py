@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from micrograd.exporting.code import Code, CodeLine
-from micrograd.exporting.dialect import Dialect, parsed, shape_text, unparsed
 from micrograd.exporting.constants import RESERVED
+from micrograd.exporting.dialect import Dialect, parsed, shape_text, unparsed
 from micrograd.exporting.emitting import INDENT, WIDTH, Emitter, free_name
 from micrograd.exporting.expressions import Samples
 from micrograd.exporting.program import ArrayLoop, ArrayProgram

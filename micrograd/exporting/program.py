@@ -85,8 +85,8 @@ class ArrayLoop:
         for state in self.states:
             yield from inside(state.initial)
             yield from inside(state.update)
-        for x in (*self.body, *self.kept):
-            yield from inside(x.value)
+        for value in (*(s.value for s in self.body), *(k.value for k in self.kept)):
+            yield from inside(value)
 
 
 ProgramPart = ArrayStatement | ArrayLoop

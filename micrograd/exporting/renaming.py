@@ -10,7 +10,9 @@ class Renaming:
 
     def __init__(self, names: dict[str, Expr] | None = None) -> None:
         self.names = names or {}
-        self._done: dict[int, tuple[Expr, Expr]] = {}  # by id, with the expression, so that it lives
+        self._done: dict[
+            int, tuple[Expr, Expr]
+        ] = {}  # by id, with the expression, so that it lives
 
     def of(self, x: Expr) -> Expr:
         """The expression with them."""

@@ -36,12 +36,9 @@ class _Different(Exception):  # noqa: N818  (a finding)
 
 def program_for(subject: Subject, free: bool, loops: bool) -> ArrayProgram:
     """The program of a subject: for any number of samples if `free`, with loops if `loops`."""
-    if loops:
-        if free and rolled(subject) is not None:
-            return generalised(subject, _rolled)
-        found = rolled(subject)
-        if found is not None:
-            return found
+    found = rolled(subject) if loops else None
+    if found is not None:
+        return generalised(subject, _rolled) if free else found
     return generalised(subject, lowered) if free else lowered(subject)
 
 
@@ -110,9 +107,7 @@ class _Merge:
         _same(a.constants.keys(), b.constants.keys())
         for name, c in a.constants.items():
             _same((c.shape, c.tobytes()), (b.constants[name].shape, b.constants[name].tobytes()))
-        statements = tuple(
-            self.part(s, t) for s, t in zip(a.statements, b.statements, strict=True)
-        )
+        statements = tuple(self.part(s, t) for s, t in zip(a.statements, b.statements, strict=True))
         arguments = tuple(
             replace(x, shape=self.sizes(x.shape, y.shape))
             for x, y in zip(a.arguments, b.arguments, strict=True)
@@ -127,12 +122,18 @@ class _Merge:
             raise _Different
         _same(_names_in(s), _names_in(t))
         states = tuple(
-            replace(x, initial=self.both(x.initial, y.initial), update=self.both(x.update, y.update))
+            replace(
+                x, initial=self.both(x.initial, y.initial), update=self.both(x.update, y.update)
+            )
             for x, y in zip(s.states, t.states, strict=True)
         )
-        body, kept = (
-            tuple(replace(x, value=self.both(x.value, y.value)) for x, y in zip(*of, strict=True))
-            for of in ((s.body, t.body), (s.kept, t.kept))
+        body = tuple(
+            replace(x, value=self.both(x.value, y.value))
+            for x, y in zip(s.body, t.body, strict=True)
+        )
+        kept = tuple(
+            replace(x, value=self.both(x.value, y.value))
+            for x, y in zip(s.kept, t.kept, strict=True)
         )
         return ArrayLoop(s.index, self.size(s.count, t.count), states, body, kept)
 
@@ -202,7 +203,7 @@ class _Merge:
 
 def _names_in(loop: ArrayLoop) -> list[tuple[str, ...]]:
     """The names in a loop, and the shapes of its states."""
-    names = tuple(x.name for x in (*loop.body, *loop.kept))
+    names = *(x.name for x in loop.body), *(x.name for x in loop.kept)
     return [names, *((x.name, *map(str, x.shape)) for x in loop.states)]
 
 

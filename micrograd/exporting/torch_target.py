@@ -13,7 +13,15 @@ import numpy as np
 
 from micrograd.errors import ArgumentValueError
 from micrograd.exporting import expressions as E  # noqa: N812
-from micrograd.exporting.dialect import Dialect, Write, filled, parsed, shape_text, sizes_text, slice_text
+from micrograd.exporting.dialect import (
+    Dialect,
+    Write,
+    filled,
+    parsed,
+    shape_text,
+    sizes_text,
+    slice_text,
+)
 from micrograd.exporting.emitting import packed
 from micrograd.exporting.expressions import Expr
 from micrograd.exporting.loops.forward import with_lists
@@ -168,8 +176,8 @@ def _source(program: ArrayProgram, name: str) -> tuple[str, dict[str, np.ndarray
         for k, text in zip(program.constants, buffers, strict=True)
     ]
     of_self = [f"        {k} = self.{k}" for k in program.constants]
-    lines = statements(program, lambda loop, free: with_lists(loop, free, like))
-    body = body_of(dialect, program, lines, "self.", "        ")
+    own = statements(program, lambda loop, free: with_lists(loop, free, like))
+    body = body_of(dialect, program, own, "self.", "        ")
     lines = [
         f"class {name}(torch.nn.Module):",
         *documented("`forward` is the loss.", "    "),

@@ -78,9 +78,7 @@ def parameters_of(g: Graph, leaves: Leaves) -> Ids:
     return parameter
 
 
-def _disjoint(
-    views: dict[bytes, tuple[Ids, View]], names: ParameterNames
-) -> list[tuple[str, Ids]]:
+def _disjoint(views: dict[bytes, tuple[Ids, View]], names: ParameterNames) -> list[tuple[str, Ids]]:
     """The largest arrays that are read, and what is left of others, with their names."""
     sets = {key: set(members.ravel().tolist()) for key, (members, _) in views.items()}
     owned: set[int] = set()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from micrograd.exporting.code import CodeLine
 from micrograd.exporting.dialect import Dialect, unparsed
-from micrograd.exporting.differentiated import CodeLine
 from micrograd.exporting.emitting import INDENT, Emitter, packed
 from micrograd.exporting.expressions import (
     ARRAY,

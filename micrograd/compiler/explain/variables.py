@@ -93,9 +93,7 @@ def _file(frame: FrameType) -> str:
     return frame.f_code.co_filename.replace("\\", "/")
 
 
-def variables(
-    fn: Callable[..., Any], traced: Traced, arrays: bool = False
-) -> dict[int, str]:
+def variables(fn: Callable[..., Any], traced: Traced, arrays: bool = False) -> dict[int, str]:
     """The variable of each recorded operation that was assigned to one, by its number.
 
     With `arrays` also of those in lists and Tensors that were.

@@ -15,10 +15,8 @@ from micrograd.exporting.code import Code, CodeLine, CodeLoop, CodeTuple, values
 from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside, sliced
 from micrograd.exporting.loops.forward import at_first, kept_arrays, reads, set_turn, started, whole
 from micrograd.exporting.loops.sharing import with_shared
-from micrograd.exporting.program import AFTER, ArrayLoop, ArrayStatement, LoopState
+from micrograd.exporting.program import AFTER, ArrayLoop, ArrayStatement
 from micrograd.exporting.renaming import Renaming
-
-Adjoint = Callable[[str], str]
 
 
 def names_read(loop: ArrayLoop) -> list[str]:
@@ -39,13 +37,15 @@ class StoredLoop:
     """A loop whose states and statements are written into arrays, those that are read later."""
 
     def __init__(
-        self, loop: ArrayLoop, body: Sequence[ArrayStatement], read: set[str], free: Adjoint
+        self,
+        loop: ArrayLoop,
+        body: Sequence[ArrayStatement],
+        read: set[str],
+        free: Callable[[str], str],
     ) -> None:
         self.loop, self.body = loop, body
         self._free = free
-        self.states = {
-            s.name: s for s in loop.states if s.name in read or s.name + AFTER in read
-        }
+        self.states = {s.name: s for s in loop.states if s.name in read or s.name + AFTER in read}
         states = {s.name + AFTER for s in loop.states}
         self.made = [s for s in body if s.name in read and s.name not in states]
         self.names: dict[str, Expr] = {}
@@ -53,12 +53,12 @@ class StoredLoop:
         for s in loop.states:
             if s.name in self.states:
                 own = array(s.name, (plus_one(loop.count), *s.shape))
-                self.names[s.name] = sliced(own, [Turn(at), *whole(s.shape)], s.shape)
+                self.names[s.name] = sliced(own, (Turn(at), *whole(s.shape)), s.shape)
                 after = sliced(own, [Turn(at, 1, 1), *whole(s.shape)], s.shape)
                 self.names[s.name + AFTER] = after
         for m in self.made:
             own = array(m.name, (loop.count, *m.value.shape))
-            place = [Turn(at), *whole(m.value.shape)]
+            place = Turn(at), *whole(m.value.shape)
             self.names[m.name] = sliced(own, place, m.value.shape)
 
     @property
@@ -204,6 +204,3 @@ def activity(loop: ArrayLoop, names: set[str], through: Callable[[Expr, set[str]
         for k in loop.kept:
             if through(k.value, names):
                 names.add(k.name)
-
-
-__all__ = ["LoopState", "StoredLoop", "activity", "through_loop"]

@@ -184,7 +184,7 @@ class TurnReader:
 
 
 def _is_input(code: int) -> bool:
-    return INPUTS >> 40 == code >> 40
+    return code >> 40 == INPUTS >> 40
 
 
 def flattened(arrays: Sequence[Ids]) -> list[int]:

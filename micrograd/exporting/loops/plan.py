@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from micrograd.compiler.codes import Ids
-from micrograd.compiler.trace.recording import CHOICES, PARAMETERS, Recording
+from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, PARAMETERS, Recording
 from micrograd.exporting.loops.operands import FlatOperands
-from micrograd.exporting.loops.turns import CARRIED, FIXED, MOVING, Turns
+from micrograd.exporting.loops.turns import CARRIED, Turns
 
 NOTHING = -1  # the code of what a state is at first that nobody reads
 
@@ -24,14 +24,12 @@ class NoLoops(Exception):  # noqa: N818  (a finding)
 class Between:
     """The operations between loops, from `start` up to `end`.
 
-    `exported` are those that later parts read; `first` and `moving` are arrays of codes, of any
-    sort, which the loop that follows begins with, and reads turn by turn.
+    `exported` are those that later parts read.
     """
 
     start: int
     end: int
     exported: list[Ids] = field(default_factory=list)
-    arrays: list[Ids] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +67,6 @@ class Loop:
     def place(self, code: int) -> tuple[int, int]:
         """The turn of an operation, and which of the turn it is."""
         return divmod(code - self.start, self.turns.period)
-
-
-Group = Callable[[Iterable[int]], list[Ids]]
 
 
 class Plan:
@@ -135,16 +130,16 @@ class Plan:
         """The states and what is kept of a loop."""
         turns = loop.turns
         initial = initial_codes(self.r, turns)
-        lags = {made: 1 for made in loop.final - loop.every}
+        lags = dict.fromkeys(loop.final - loop.every, 1)
         for made, q in initial:
             lags[made] = max(lags.get(made, 1), q)
         first = turns.start + turns.period * (turns.count - 1)
         for lag in sorted(set(lags.values())):
             own = [first + made for made in lags if lags[made] == lag]
             for codes in self.arrays_of(own):
-                made = codes - first
-                loop.states.append(StateArray(made, lag, tuple(
-                    np.array([initial.get((m, q), NOTHING) for m in made.tolist()])
+                members = codes - first
+                loop.states.append(StateArray(members, lag, tuple(
+                    np.array([initial.get((m, q), NOTHING) for m in members.tolist()])
                     for q in range(1, lag + 1)
                 )))  # fmt: skip
         loop.kept = [codes - first for codes in self.arrays_of(first + m for m in loop.every)]
@@ -196,11 +191,6 @@ def initial_codes(r: Recording, turns: Turns) -> dict[tuple[int, int], int]:
 
 
 def _value(r: Recording, code: int) -> Any:
-    from micrograd.compiler.trace.recording import CONSTANTS
-
     if CONSTANTS <= code < CHOICES:
         return repr(float(r.constants[code - CONSTANTS]))
     return code
-
-
-__all__ = ["FIXED", "MOVING", "Between", "Loop", "NoLoops", "Plan", "StateArray"]

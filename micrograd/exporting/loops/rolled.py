@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,16 +16,16 @@ from micrograd.compiler.explain.naming import (
 )
 from micrograd.compiler.explain.recovered import ProgramNames, formulas_in
 from micrograd.compiler.explain.variables import variables
-from micrograd.compiler.passes import Kinds
-from micrograd.compiler.trace.recording import CONSTANTS, INPUTS, Recording
-from micrograd.exporting.constants import RESERVED, ConstantArrays
+from micrograd.compiler.trace.recording import Recording
 from micrograd.exporting import expressions as E  # noqa: N812
+from micrograd.exporting.constants import ConstantArrays
 from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside, number, sliced
 from micrograd.exporting.leaves import ArrayLeaves, GivenArrays
 from micrograd.exporting.loops.moving import ArgumentRows, TurnReader, flattened
 from micrograd.exporting.loops.operands import FlatOperands
 from micrograd.exporting.loops.pieces import ReadArrays, piece, straight
-from micrograd.exporting.loops.plan import NOTHING, Between, Loop, NoLoops, Plan, evenly
+from micrograd.exporting.loops.plan import NOTHING, Between, Loop, NoLoops, Plan
+from micrograd.exporting.loops.reading import grown, usable, ways, with_kinds
 from micrograd.exporting.loops.turns import find_turns
 from micrograd.exporting.lowering import ArrayLowering, program_of
 from micrograd.exporting.picking import WHOLE
@@ -44,7 +44,6 @@ from micrograd.exporting.subject import Subject
 from micrograd.exporting.trained import TrainedArrays
 
 INDICES = ("t", "step", "turn")
-MOST_SCALARS = 128  # operations of a piece that may each be a statement
 
 
 def rolled(subject: Subject) -> ArrayProgram | None:
@@ -79,7 +78,7 @@ class _Rolling:
     def __init__(self, subject: Subject, plan: Plan) -> None:
         self.subject, self.plan, self.r = subject, plan, plan.r
         inputs = subject.traced.stand_ins.arguments
-        self.given = _with_kinds(GivenArrays(subject.unit.arguments, subject.parts), plan)
+        self.given = with_kinds(GivenArrays(subject.unit.arguments, subject.parts), plan)
         self.shapes = [shape_of_argument(x) for x in inputs]
         self.read = ReadArrays(subject.unit.arguments, self.given.parts, len(inputs))
         taken = {part.name for part in subject.parts}
@@ -94,6 +93,10 @@ class _Rolling:
         self.pieces: list[_Piece] = []
         self.made: set[str] = set()  # the names of what statements and loops make
         self.result = ""
+        self.names = {
+            self._state_name(part, state.made)
+            for part in plan.parts if isinstance(part, Loop) for state in part.states
+        }  # fmt: skip
 
     def program(self) -> ArrayProgram:
         """All of it."""
@@ -169,8 +172,9 @@ class _Rolling:
             before.outputs.append((self.sources[part], codes))
         self._cut(before)
         last = turns.start + turns.period * (turns.count - 1)
-        for m, code in ((m, c) for (m, q), c in states.items() if q == 1):
-            self.codes[last + m] = code
+        for (m, q), code in states.items():
+            if q == 1 and m not in loop.every:
+                self.codes[last + m] = code
         for made in loop.kept:
             part, code = self.read.new((turns.count, *_shape(len(made))))
             outputs.append((part, made))
@@ -196,9 +200,7 @@ class _Rolling:
         arguments = self.read.arguments
         count = len(self.shapes)
         shapes = [*self.shapes, *self.read.shapes.values()]
-        assert all(
-            self.read.parts[p].argument == count + i for i, p in enumerate(self.read.shapes)
-        )
+        assert all(self.read.parts[p].argument == count + i for i, p in enumerate(self.read.shapes))
         inputs = self.read.kinds
         for p in self.pieces:
             outputs = np.repeat(np.arange(len(p.outputs)), [x.size for _, x in p.outputs])
@@ -303,9 +305,10 @@ class _Rolling:
         if isinstance(p.part, Loop):
             first = p.part.end - p.part.turns.period
         found = {self.plan.name(first + n) if n >= 0 else "" for n in origin.tolist()}
-        if len(found) == 1 and usable(*found):
-            return found.pop(), 0
-        return "H", 1
+        name = found.pop() if len(found) == 1 else ""
+        if not usable(name):
+            return "H", 1
+        return (f"{name}_0" if name in self.names and isinstance(p.part, Between) else name), 0
 
     def _between(self, p: _Piece, lowering: ArrayLowering) -> list[ProgramPart]:
         statements, values = self._lower(p, lowering)
@@ -333,15 +336,15 @@ class _Rolling:
         for part, source in self.sources.items():
             whole = self.written.get(source)
             if whole is not None:
-                at = [Turn(self.index), *[WHOLE] * len(whole.shape[1:])]
+                at = Turn(self.index), *[WHOLE] * len(whole.shape[1:])
                 self.written[part] = sliced(whole, at, self.read.shapes[part])
         statements, values = self._lower(p, lowering)
         renaming = Renaming()
         kept, updates = [], {}
         own = {s.name for s in statements}
-        for (part, _), value in zip(p.outputs, values, strict=True):
+        for (part, made), value in zip(p.outputs, values, strict=True):
             if part not in names:
-                name = self.constants.free("kept", 1)
+                name = self.constants.free(f"{self._state_name(loop, made)}s")
                 kept.append(KeptArray(name, value))
                 self.written[part] = array(name, (count, *value.shape))
             elif value.op == ARRAY and value.given[0] in own - set(renaming.names):
@@ -349,9 +352,8 @@ class _Rolling:
                 renaming.names[value.given[0]] = after
                 updates[part] = after
             else:
-                after = names[part] + AFTER
-                statements.append(ArrayStatement(after, value))
-                updates[part] = array(after, value.shape)
+                statements.append(ArrayStatement(names[part] + AFTER, value))
+                updates[part] = array(names[part] + AFTER, value.shape)
         states = []
         for parts in self.states[k]:
             for q, part in enumerate(parts):
@@ -360,50 +362,17 @@ class _Rolling:
                 initial = self.written[self.initial[part]] if part in self.initial else number(0.0)
                 states.append(LoopState(names[part], shape, initial, update))
         body = tuple(
-            ArrayStatement(renaming.names[s.name].given[0], renaming.of(s.value))
-            if s.name in renaming.names else ArrayStatement(s.name, renaming.of(s.value))
+            ArrayStatement(renaming.names[s.name].given[0], grown(renaming.of(s.value), states))
+            if s.name in renaming.names
+            else ArrayStatement(s.name, grown(renaming.of(s.value), states))
             for s in statements
-        )  # fmt: skip
+        )
         kept = [KeptArray(x.name, renaming.of(x.value)) for x in kept]
         return ArrayLoop(self.index, count, tuple(states), body, tuple(kept))
 
     def _state_name(self, loop: Loop, made: Ids) -> str:
         name = self.plan.name(loop.start + int(made[0]))
         return name if usable(name) else "h" if len(made) > 1 else "s"
-
-
-def ways(r: Recording, given: Given, inputs: Ids, outputs: Ids) -> list[Kinds]:
-    """What may be kept apart in a piece: the one with which it is shortest is taken.
-
-    Arrays that are read as if they were one; functions of numbers that are not side by side; and
-    all operations, where there are no arrays.
-    """
-    names = {name: k for k, name in enumerate(dict.fromkeys(given.parameters), 1)}
-    parameters = np.array([names[name] if name else 0 for name in given.parameters], np.int64)
-    side_by_side = np.zeros(len(r), np.int64)
-    for row in np.unique(r.row).tolist():
-        for run in evenly(np.flatnonzero(r.row == row)):
-            side_by_side[run] = run[0] + 1
-    kinds = [Kinds(outputs=outputs), Kinds(parameters, inputs, outputs)]
-    kinds.append(replace(kinds[1], recorded=side_by_side))
-    if len(r) <= MOST_SCALARS:
-        kinds.append(replace(kinds[1], recorded=1 + np.arange(len(r))))
-    return kinds
-
-
-def _with_kinds(given: GivenArrays, plan: Plan) -> GivenArrays:
-    """The arguments, of which those are integers that are read as nothing else."""
-    codes = plan.flat.codes
-    numbers = np.unique(codes[(codes >= INPUTS) & (codes < CONSTANTS)]) - INPUTS
-    owners = np.array([space.number for space in given.arguments.space], np.int64)
-    read = set(given.places(owners[numbers], given.arguments.at[numbers])[0].tolist())
-    parts = [replace(p, whole=p.whole and k not in read) for k, p in enumerate(given.parts)]
-    return replace(given, parts=parts)
-
-
-def usable(name: str) -> bool:
-    """Whether a variable's name is one that a text can have."""
-    return name.isidentifier() and not name.startswith("_") and name not in RESERVED
 
 
 def group_named(p: _Piece, name: str) -> int:

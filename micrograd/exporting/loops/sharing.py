@@ -71,5 +71,3 @@ def _is_cheap(x: Expr) -> bool:
                for e in parts):  # fmt: skip
         return False
     return sum(e.op == E.ROW for e in parts) <= MOST_AGAIN
-
-

@@ -7,16 +7,18 @@ made some turns before (it is carried), or the same in every turn, or another in
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from micrograd.compiler.arrays.schedule import Hashes
 from micrograd.compiler.codes import ROWS, Ids, Mask
 from micrograd.compiler.trace.recording import (
     CHOICES,
     CONSTANTS,
     DETACHED,
-    INPUTS,
     PARAMETERS,
     Recording,
 )
@@ -27,7 +29,7 @@ LEAST = 3  # turns of a loop
 MOST_LAG = 12  # turns that something is carried on for
 MOST_USES = 512  # of one number in a turn, that periods are found by
 MOST_PERIODS = 512  # that are tried
-MOST_PHASES = 16
+MOST_PHASES = 8
 MOST_OPERATIONS = 400_000  # of a recording: to look for turns in longer ones takes long
 SAME_TURN, CARRIED, FIXED, MOVING = range(4)
 
@@ -77,23 +79,28 @@ def find_turns(r: Recording, start: int = 0, end: int | None = None) -> list[Tur
 
 
 def _longest(
-    r: Recording, flat: FlatOperands, signs: Ids, first: int, last: int
+    r: Recording, flat: FlatOperands, signs: Hashes, first: int, last: int
 ) -> Turns | None:
     """The recurrence that covers most of a range; of equal ones that of the shortest turn."""
     best: Turns | None = None
+    sums: list[tuple[int, int]] = []  # of runs that only add up: the length and the period
     for start, length, period in _runs(flat, signs, first, last):
         covered = best.period * best.count if best else 0
-        if length <= 1.05 * covered:
+        if length <= 1.05 * covered or any(period % p == 0 and n >= 0.9 * length for n, p in sums):
             continue
-        turns = _in_phase(r, flat, start, length, period)
-        if turns is not None:
-            best = turns
+        for phase in range(min(length % period + 1, MOST_PHASES)):
+            turns = turns_at(r, flat, start + phase, period, length // period)
+            if turns is None:
+                continue
+            if not _is_recurrence(r, flat, turns):
+                sums.append((length, period))
+                break
+            if best is None or best.period != period or len(turns.carried) < len(best.carried):
+                best = turns
     return best
 
 
-def _runs(
-    flat: FlatOperands, signs: Ids, first: int, last: int
-) -> list[tuple[int, int, int]]:
+def _runs(flat: FlatOperands, signs: Hashes, first: int, last: int) -> list[tuple[int, int, int]]:
     """Where operations are like those a period before: the start, the length and the period."""
     found = []
     own = signs[first:last]
@@ -124,34 +131,16 @@ def _periods(flat: FlatOperands, first: int, last: int) -> list[int]:
     codes, user = codes[leaf], user[leaf]
     order = np.lexsort((user, codes))
     codes, user = codes[order], user[order]
-    distances = []
+    times = np.zeros((last - first) // LEAST + 1, np.int64)
     for k in range(1, min(MOST_USES, len(codes) - 1) + 1):
         same = codes[k:] == codes[:-k]
-        distances.append((user[k:] - user[:-k])[same])
-    if not distances:
-        return []
-    period, times = np.unique(np.concatenate(distances), return_counts=True)
-    possible = (period > 1) & (period * LEAST <= last - first) & (times >= LEAST - 1)
-    return period[possible][:MOST_PERIODS].tolist()  # type: ignore[no-any-return]
+        distances = (user[k:] - user[:-k])[same]
+        times += np.bincount(distances[distances < len(times)], minlength=len(times))
+    times[:2] = 0
+    return np.flatnonzero(times >= LEAST - 1)[:MOST_PERIODS].tolist()  # type: ignore[no-any-return]
 
 
-def _in_phase(
-    r: Recording, flat: FlatOperands, start: int, length: int, period: int
-) -> Turns | None:
-    """The turns of a run, that begin where least is carried from one to the next."""
-    best: Turns | None = None
-    for phase in range(min(length % period + 1, MOST_PHASES)):
-        turns = turns_at(r, flat, start + phase, period, length // period)
-        if turns is None or not _is_recurrence(r, flat, turns):
-            continue
-        if best is None or len(turns.carried) < len(best.carried):
-            best = turns
-    return best
-
-
-def turns_at(
-    r: Recording, flat: FlatOperands, start: int, period: int, count: int
-) -> Turns | None:
+def turns_at(r: Recording, flat: FlatOperands, start: int, period: int, count: int) -> Turns | None:
     """The turns that begin there, if each reads as the others do."""
     codes = flat.read_by(start, start + period * count).reshape(count, -1)
     begin = start + period * np.arange(count)[:, None]
@@ -195,37 +184,71 @@ def _moves_well(codes: Ids, sort: Ids) -> bool:
 
 
 def _is_recurrence(r: Recording, flat: FlatOperands, turns: Turns) -> bool:
-    """Whether turns do more with what they are given than add to it."""
+    """Whether turns do more with what they are given than add to it.
+
+    What counts is what goes round: is made of what was carried, and carried to where it is needed
+    for that.
+    """
     first = turns.start + turns.period * (turns.count - 1)
     starts = flat.first[first : first + turns.period + 1] - flat.first[first]
-    depends = np.zeros(turns.period, bool)
-    known = turns.sort <= CARRIED
-    uses = np.bincount(turns.made[known], minlength=turns.period)
-    for n in range(turns.period):
-        own = slice(int(starts[n]), int(starts[n + 1]))
-        sort, made = turns.sort[own], turns.made[own]
-        mine = (sort == CARRIED) | ((sort == SAME_TURN) & depends[made])
-        if not mine.any():
-            continue
-        depends[n] = True
-        if mine.sum() > 1 or not _adds(int(r.row[first + n]), int(np.argmax(mine))):
+    reads = [
+        [(turns.sort[m], int(turns.made[m])) for m in range(a, b) if turns.sort[m] <= CARRIED]
+        for a, b in pairwise(starts.tolist())
+    ]
+    round_ = {made for made, _ in turns.carried}
+    before = -1
+    while before != len(round_):
+        before = len(round_)
+        made_of = _reached(reads, round_)
+        round_ &= made_of
+        needed = _needed(reads, round_)
+        round_ = {made for made in round_ if made in needed[1]}
+    inside = made_of & needed[0]
+    uses = Counter(made for n in inside for _, made in reads[n])
+    for n in inside:
+        mine = [made in (round_ if sort == CARRIED else inside) for sort, made in reads[n]]
+        if sum(mine) > 1 or not _adds(r, first + n, flat, turns, inside, round_):
             return True
-        if uses[made[mine]].max() > 1:
+        if any(uses[made] > 1 for (_, made), own in zip(reads[n], mine, strict=True) if own):
             return True
     return False
 
 
-def _adds(row: int, place: int) -> bool:
-    """Whether a row adds something to its operand at that place."""
+Reads = list[list[tuple[int, int]]]
+
+
+def _reached(reads: Reads, carried: set[int]) -> set[int]:
+    """The operations of a turn that are computed from these of the turns before."""
+    found: set[int] = set()
+    for n, own in enumerate(reads):
+        if any(made in (carried if sort == CARRIED else found) for sort, made in own):
+            found.add(n)
+    return found
+
+
+def _needed(reads: Reads, carried: set[int]) -> tuple[set[int], set[int]]:
+    """The operations of a turn that these need, and what they need of the turns before."""
+    found, before = set(carried), set()
+    for n in range(len(reads) - 1, -1, -1):
+        if n in found:
+            found |= {made for sort, made in reads[n] if sort == SAME_TURN}
+            before |= {made for sort, made in reads[n] if sort == CARRIED}
+    return found, before
+
+
+def _adds(
+    r: Recording, n: int, flat: FlatOperands, turns: Turns, inside: set[int], carried: set[int]
+) -> bool:
+    """Whether an operation adds something to what goes round."""
+    row = int(r.row[n])
     if row >= DETACHED or OPS[ROWS[row]].arity != 2:
         return False
+    first = int(flat.first[turns.end - turns.period])
+    at = [int(flat.first[n]) - first + k for k in range(2)]
+    goes = [
+        int(turns.made[m]) in (carried if turns.sort[m] == CARRIED else inside)
+        and turns.sort[m] <= CARRIED
+        for m in at
+    ]
     terms = OPS[ROWS[row]].terms("a", "b") or ()
-    return (1.0, "ab"[place]) in terms and all(len(term) == 2 for term in terms)
-
-
-def is_leaf(code: int) -> bool:
-    """Whether a code is that of a parameter, an input or a constant."""
-    return code >= PARAMETERS
-
-
-__all__ = ["CHOICES", "INPUTS", "Turns", "find_turns", "turns_at"]
+    return (1.0, "ab"[goes.index(True)]) in terms and all(len(term) == 2 for term in terms)

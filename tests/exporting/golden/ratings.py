@@ -34,9 +34,9 @@ def loss_and_gradient(parameters, examples_0, examples_1, examples_2):
     H2 = np.sum(H1[I5] * H1[I6], axis=1) - examples_2  # (6,)
     L = np.sum(H2**2) / 6
     dH2 = H2 / 3  # (6,)
-    dH1 = np.zeros((24,))  # (24,)
+    dH1 = np.zeros(24)
     np.add.at(dH1, I5, dH2[:, None] * H1[I6])
     np.add.at(dH1, I6, dH2[:, None] * H1[I5])
-    dUSERS_ITEMS = np.zeros((22,))  # (22,)
+    dUSERS_ITEMS = np.zeros(22)
     np.add.at(dUSERS_ITEMS, I1, dH1[I4] * Z1)
     return L, {"USERS_ITEMS": dUSERS_ITEMS}
