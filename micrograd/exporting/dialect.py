@@ -247,8 +247,9 @@ def size_text(n: AxisSize | Turn) -> str:
         moving = n.index if abs(n.times) == 1 else f"{abs(n.times)} * {n.index}"
         if n.times < 0:
             return f"{size_text(n.plus)} - {moving}"
-        less = isinstance(n.plus, int) and n.plus < 0
-        return moving + (f" - {-n.plus}" if less else f" + {size_text(n.plus)}" if n.plus else "")
+        if isinstance(n.plus, int) and n.plus < 0:
+            return f"{moving} - {-n.plus}"
+        return f"{moving} + {size_text(n.plus)}" if n.plus else moving
     if not isinstance(n, Samples):
         return str(n)
     text = N if n.times == 1 else f"{n.times} * {N}"

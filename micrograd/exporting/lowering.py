@@ -109,7 +109,7 @@ class ArrayLowering:
     # ---- statements ------------------------------------------------------------------------------
 
     def state(self, k: int, light: bool = False) -> None:
-        """The statement of a group that has one; `light` if it need not where it is no operation."""
+        """The statement of a group that has one; if `light`, only of what is an operation."""
         value = self._value(k)
         if light and (value.op in LIGHT or (all(a.op in LIGHT for a in value.args)
                       and value.op == SLICE)):  # fmt: skip

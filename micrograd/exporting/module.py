@@ -27,7 +27,7 @@ def names_of(program: ArrayProgram) -> set[str]:
     """The names that a body of the program may not use for something else."""
     return {
         *program.taken, *program.constants, *(p.name for p in program.parameters),
-        *(s.name for s in program.statements), *RESERVED, "parameters", "gradient", "n", "state", "lr",
+        *(s.name for s in program.statements), *RESERVED, "state", "lr",
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.dialect import LETTERS, N
 from micrograd.exporting.expressions import ArrayShape, Expr, Samples
 from micrograd.exporting.lowering import lowered
-from micrograd.exporting.program import ArrayProgram
+from micrograd.exporting.program import ArrayProgram, ArrayStatement
 from micrograd.exporting.samples import generalised
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.written import Written
@@ -85,6 +85,7 @@ class _Graph:
         """The whole model."""
         helper = self.onnx.helper
         for s in self.program.statements:
+            assert isinstance(s, ArrayStatement), "ONNX has the program without loops"
             name = self._number(self._name(s.value))
             if self.nodes and self.nodes[-1].output[0] == name:
                 self.nodes[-1].output[0] = self._names[id(s.value)] = s.name

@@ -58,7 +58,7 @@ class StoredLoop:
                 self.names[s.name + AFTER] = after
         for m in self.made:
             own = array(m.name, (loop.count, *m.value.shape))
-            place = Turn(at), *whole(m.value.shape)
+            place: list[E.PartOfAxis | int | Turn] = [Turn(at), *whole(m.value.shape)]
             self.names[m.name] = sliced(own, place, m.value.shape)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -112,7 +113,7 @@ class TurnReader:
         flat: FlatOperands = self._plan.flat
         first = turns.start + turns.period * (turns.count - 1)
         starts = flat.first[first : first + turns.period + 1] - flat.first[first]
-        codes = [new[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        codes = [new[a:b] for a, b in pairwise(starts.tolist())]
         return ReadOfTurn(codes, self._choices, self._moving)
 
     def _code(self, m: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -171,7 +172,7 @@ def evenly(codes: Ids) -> list[Ids]:
     steps = np.diff(codes)
     cuts = np.flatnonzero(np.diff(steps)) + 1
     edges = [0, *cuts.tolist(), len(steps)]
-    runs = list(zip(edges[:-1], edges[1:], strict=True))
+    runs = list(pairwise(edges))
     a, b = max(runs, key=lambda run: run[1] - run[0])
     if b - a == 1 and len(codes) > 2:  # nothing is even
         return [codes[k : k + 1] for k in range(len(codes))]

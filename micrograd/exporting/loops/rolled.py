@@ -230,9 +230,9 @@ class _Rolling:
         finest: dict[str, tuple[int, ...]] = {}
         for p in self.pieces:
             for v in (v for own in p.formulas.readings for reading in own for v in reading.views):
-                if v.space.startswith("input") and not v.form and len(v.shape) > 1:
-                    if np.array_equal(v.places, np.arange(len(v.places))):
-                        finest.setdefault(v.space, v.shape)
+                matrix = v.space.startswith("input") and not v.form and len(v.shape) > 1
+                if matrix and np.array_equal(v.places, np.arange(len(v.places))):
+                    finest.setdefault(v.space, v.shape)
         changed = False
         for of_loop in self.states.values():
             for parts in of_loop:
@@ -296,10 +296,9 @@ class _Rolling:
 
     def _stem(self, p: _Piece, lowering: ArrayLowering, name: str) -> tuple[str, int]:
         """What a statement is called: by its variable, if all that it makes has the same."""
-        if lowering.found.of[lowering.found.leaves.outputs[0]] == group_named(p, name):
-            if p.outputs[0][0] < 0:
-                return "L", 0
         group = group_named(p, name)
+        if p.outputs[0][0] < 0 and lowering.found.of[lowering.found.leaves.outputs[0]] == group:
+            return "L", 0
         origin = lowering.found.origin[lowering.found.groups[group].nodes]
         first = p.part.start
         if isinstance(p.part, Loop):
@@ -336,7 +335,8 @@ class _Rolling:
         for part, source in self.sources.items():
             whole = self.written.get(source)
             if whole is not None:
-                at = Turn(self.index), *[WHOLE] * len(whole.shape[1:])
+                at: list[E.PartOfAxis | int | Turn] = [Turn(self.index)]
+                at += [WHOLE] * len(whole.shape[1:])
                 self.written[part] = sliced(whole, at, self.read.shapes[part])
         statements, values = self._lower(p, lowering)
         renaming = Renaming()
