@@ -217,9 +217,20 @@ def filled(template: str, parts: Sequence[ast.expr]) -> ast.expr:
 def _sum(a: ast.expr, b: ast.expr) -> ast.expr:
     """A + b; a minus where one of them has a sign."""
     for x, other in ((b, a), (a, b)):
-        if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub):
-            return ast.BinOp(other, ast.Sub(), x.operand)
+        positive = _without_sign(x)
+        if positive is not None:
+            return ast.BinOp(other, ast.Sub(), positive)
     return ast.BinOp(a, ast.Add(), b)
+
+
+def _without_sign(x: ast.expr) -> ast.expr | None:
+    """Of -x, and of a product that begins so, the opposite; None of others."""
+    if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub):
+        return x.operand
+    if isinstance(x, ast.BinOp) and isinstance(x.op, ast.Mult | ast.Div):
+        left = _without_sign(x.left)
+        return None if left is None else ast.BinOp(left, x.op, x.right)
+    return None
 
 
 def _opposite(mask: Expr, inner: Write) -> ast.expr:

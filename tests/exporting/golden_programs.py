@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parent / "golden"
 sys.path[:0] = [str(Path(__file__).parents[1] / "compiler"), str(Path(__file__).parents[1])]
 
 from programs_to_compile import WORKLOADS, Workload, regression  # noqa: E402
+from recurrences import recurrence  # noqa: E402
 from strangers import plain  # noqa: E402
 
 import micrograd  # noqa: E402
@@ -30,6 +31,14 @@ def article() -> Workload:
     return regression([3, 5, 5, 3, 1], 9, 0.05)
 
 
+def recurrent(name: str) -> Callable[[], tuple[Any, tuple[Any, ...]]]:
+    def make() -> tuple[Any, tuple[Any, ...]]:
+        loss, inputs = recurrence(name)
+        return micrograd.compile(loss, backend="numpy"), inputs
+
+    return make
+
+
 def ratings() -> tuple[Any, tuple[Any, ...]]:
     rng = random.Random(1)
     rows = [(rng.randrange(4), rng.randrange(7), rng.gauss(0, 1)) for _ in range(6)]
@@ -45,6 +54,11 @@ PROGRAMS: dict[str, tuple[Callable[[], tuple[Any, tuple[Any, ...]]], str]] = {
     "gpt": (workload(WORKLOADS["GPT, 8 tokens"]), "numpy"),
     "gpt_jax": (workload(WORKLOADS["GPT, 8 tokens"]), "jax"),
     "ratings": (ratings, "numpy"),
+    "kalman": (recurrent("kalman"), "numpy"),
+    "kalman_torch": (recurrent("kalman"), "torch"),
+    "recurrent": (recurrent("recurrent"), "numpy"),
+    "recurrent_jax": (recurrent("recurrent"), "jax"),
+    "lstm": (recurrent("LSTM, two layers"), "numpy"),
 }
 
 

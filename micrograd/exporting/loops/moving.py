@@ -136,18 +136,25 @@ class TurnReader:
         return self._before.get(code, code)
 
     def _choice(self, codes: Ids) -> int:
-        """What run-time integers choose, each turn another of them, from the same table."""
+        """What run-time integers choose, each turn another, from what it made or from the same."""
         found = [self._plan.r.choices[c - CHOICES] for c in codes.tolist()]
-        table = found[0][0]
         slots = np.array([slot for _, slot in found])
-        if any(not np.array_equal(table, other) for other, _ in found):
+        if len({len(table) for table, _ in found}) > 1:
             raise NoLoops
+        tables = np.stack([table for table, _ in found])
+        turns = self._loop.turns
+        own = tables - (turns.start + turns.period * np.arange(turns.count))[:, None]
+        made = (own == own[0]).all(0) & (own[0] >= 0) & (own[0] < turns.period)
+        if not (made | (tables == tables[0]).all(0)).all():
+            raise NoLoops
+        last = zip(own[-1].tolist(), tables[-1].tolist(), made.tolist(), strict=True)
+        table = [place if here else self._fixed(code) for place, code, here in last]
         slot: int | None = int(slots[0])
         if (slots != slot).any():
             slot = self._rows.slot(slots)
         if slot is None:
             raise NoLoops
-        self._choices.append((np.array([self._fixed(c) for c in table.tolist()]), slot))
+        self._choices.append((np.array(table, np.int64), slot))
         return CHOICES + len(self._choices) - 1
 
     def _arrays(self) -> dict[int, Ids]:

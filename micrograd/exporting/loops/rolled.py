@@ -17,6 +17,7 @@ from micrograd.compiler.explain.naming import (
 from micrograd.compiler.explain.recovered import ProgramNames, formulas_in
 from micrograd.compiler.explain.variables import variables
 from micrograd.compiler.trace.recording import Recording
+from micrograd.errors import CompileError
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.constants import ConstantArrays
 from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside, number, sliced
@@ -44,6 +45,7 @@ from micrograd.exporting.subject import Subject
 from micrograd.exporting.trained import TrainedArrays
 
 INDICES = ("t", "step", "turn")
+IMPOSSIBLE = 1 << 60  # the cost of what is no program of arrays
 
 
 def rolled(subject: Subject) -> ArrayProgram | None:
@@ -208,7 +210,10 @@ class _Rolling:
                 formulas_in(p.recording, arguments, shapes, given, kinds)
                 for kinds in ways(p.recording, given, inputs, outputs)
             ]
-            p.formulas, p.steps, p.names = min(found, key=lambda x: self._cost(p, *x))
+            costs = [self._cost(p, *x) for x in found]
+            if min(costs) == IMPOSSIBLE:
+                raise NoLoops
+            p.formulas, p.steps, p.names = found[costs.index(min(costs))]
 
     def _cost(
         self, p: _Piece, formulas: Formulas, steps: list[ArrayStep], names: ProgramNames
@@ -219,7 +224,10 @@ class _Rolling:
         trained = TrainedArrays([formulas], names.parameters, constants.free)
         given = GivenArrays(self.read.arguments, self.read.parts)
         leaves = ArrayLeaves(given, formulas.forward, trained, constants)
-        statements, values = self._lowered(p, ArrayLowering(formulas, leaves, names.results))
+        try:
+            statements, values = self._lowered(p, ArrayLowering(formulas, leaves, names.results))
+        except (CompileError, LookupError, ValueError, AssertionError):  # no array program
+            return IMPOSSIBLE
         found = {id(x): x.op for s in statements for x in inside(s.value)}
         found |= {id(x): x.op for value in values for x in inside(value)}
         hard = sum(op in (E.TAKE, E.JOIN, E.SEGMENTS) for op in found.values())

@@ -29,7 +29,9 @@ LEAST = 3  # turns of a loop
 MOST_LAG = 12  # turns that something is carried on for
 MOST_USES = 512  # of one number in a turn, that periods are found by
 MOST_PERIODS = 512  # that are tried
-MOST_PHASES = 8
+MOST_PHASES = 64
+MOST_TRIED = 400_000  # operations, in all phases of a run
+LEAST_PART = 0.1  # of a recording that a loop covers
 MOST_OPERATIONS = 400_000  # of a recording: to look for turns in longer ones takes long
 SAME_TURN, CARRIED, FIXED, MOVING = range(4)
 
@@ -72,7 +74,7 @@ def find_turns(r: Recording, start: int = 0, end: int | None = None) -> list[Tur
     while ranges:
         first, last = ranges.pop()
         best = _longest(r, flat, signs, first, last)
-        if best is not None:
+        if best is not None and best.period * best.count >= LEAST_PART * (end - start):
             found.append(best)
             ranges += [(first, best.start), (best.end, last)]
     return sorted(found, key=lambda turns: turns.start)
@@ -86,9 +88,10 @@ def _longest(
     sums: list[tuple[int, int]] = []  # of runs that only add up: the length and the period
     for start, length, period in _runs(flat, signs, first, last):
         covered = best.period * best.count if best else 0
-        if length <= 1.05 * covered or any(period % p == 0 and n >= 0.9 * length for n, p in sums):
+        if length // period * period <= covered or any(period % p == 0 and n >= 0.9 * length for n, p in sums):
             continue
-        for phase in range(min(length % period + 1, MOST_PHASES)):
+        phases = min(length % period + 1, MOST_PHASES, 1 + MOST_TRIED // length)
+        for phase in range(phases):
             turns = turns_at(r, flat, start + phase, period, length // period)
             if turns is None:
                 continue
@@ -108,19 +111,26 @@ def _runs(flat: FlatOperands, signs: Hashes, first: int, last: int) -> list[tupl
         same = np.concatenate([[False], own[period:] == own[:-period], [False]])
         cuts = np.flatnonzero(np.diff(same.view(np.int8)))
         for a, b in zip(cuts[::2].tolist(), cuts[1::2].tolist(), strict=True):
-            run = first + a, b - a + period
-            if b - a >= (LEAST - 1) * period and _reads_alike(flat, *run, period):
-                found.append((*run, period))
+            if b - a >= (LEAST - 1) * period:
+                start = _after_fixed(flat, first + a, b - a + period, period)
+                if start is not None and first + b - start >= (LEAST - 1) * period:
+                    found.append((start, first + b - start + period, period))
     return sorted(found, key=lambda run: run[2])
 
 
-def _reads_alike(flat: FlatOperands, start: int, length: int, period: int) -> bool:
-    """Whether what a run has made itself is always read at the same distance, but at its ends."""
+def _after_fixed(flat: FlatOperands, start: int, length: int, period: int) -> int | None:
+    """Where a run may begin: after what of it is read in every turn, as it is made before them.
+
+    None if something is read neither so nor at the same distance, but at the ends of the run.
+    """
     end = start + length // period * period
     before = flat.read_by(start + period, end - period)
     after = flat.read_by(start + 2 * period, end)
     own = (np.minimum(before, after) >= start) & (np.maximum(before, after) < PARAMETERS)
-    return bool((after[own] - before[own] == period).all())
+    moved = after[own] - before[own]
+    if not ((moved == period) | (moved == 0)).all():
+        return None
+    return int(after[own][moved == 0].max(initial=start - 1)) + 1
 
 
 def _periods(flat: FlatOperands, first: int, last: int) -> list[int]:
