@@ -42,7 +42,7 @@ class CodeLoop:
 
     index: str
     count: AxisSize
-    lines: tuple[Code, ...]
+    lines: tuple[CodePart, ...]
     backwards: bool = False
 
 
@@ -53,15 +53,15 @@ class CodeScan:
     index: str
     count: AxisSize
     carried: tuple[str, ...]
-    lines: tuple[Code, ...]
+    lines: tuple[CodePart, ...]
     updates: tuple[Expr, ...]
     kept: tuple[tuple[str, Expr], ...]
 
 
-Code = CodeLine | CodeTuple | CodeText | CodeLoop | CodeScan
+CodePart = CodeLine | CodeTuple | CodeText | CodeLoop | CodeScan
 
 
-def values_in(lines: tuple[Code, ...] | list[Code]) -> Iterator[Expr]:
+def values_in(lines: tuple[CodePart, ...] | list[CodePart]) -> Iterator[Expr]:
     """The expressions of lines, and of those in loops."""
     for line in lines:
         if isinstance(line, CodeLine):

@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 from micrograd.exporting import expressions as E  # noqa: N812
-from micrograd.exporting.code import Code, CodeLine
+from micrograd.exporting.code import CodeLine, CodePart
 from micrograd.exporting.expressions import ArrayShape, Expr, Samples, applied, array
 from micrograd.exporting.loops.adjoints import StoredLoop, activity, renamed_line, through_loop
 from micrograd.exporting.loops.forward import with_arrays
@@ -29,8 +29,8 @@ class Backward:
     `lines`, the way back, read.
     """
 
-    forward: tuple[Code, ...]
-    lines: tuple[Code, ...]
+    forward: tuple[CodePart, ...]
+    lines: tuple[CodePart, ...]
     derivatives: dict[str, str]
     loss: Expr
 
@@ -43,7 +43,7 @@ def differentiated(program: ArrayProgram) -> Backward:
 class _Backward:
     def __init__(self, program: ArrayProgram) -> None:
         self.program = program
-        self.lines: list[Code] = []
+        self.lines: list[CodePart] = []
         self.taken = set(program.taken) | {p.name for p in program.parameters}
         self.shapes: dict[str, ArrayShape] = {p.name: p.shape for p in program.parameters}
         self.names = {p.name for p in program.parameters}  # on the way from a parameter
@@ -99,11 +99,11 @@ class _Backward:
         return self._finished({name: derivatives[name] for name in trained}, stored)
 
     def _finished(self, derivatives: dict[str, str], stored: dict[int, StoredLoop]) -> Backward:
-        forward: list[Code] = []
+        forward: list[CodePart] = []
         after = Renaming({n: x for loop in stored.values() for n, x in loop.after.items()})
         for k, s in enumerate(self.program.statements):
             if not isinstance(s, ArrayLoop):
-                lines: list[Code] = [CodeLine(s.name, s.value)]
+                lines: list[CodePart] = [CodeLine(s.name, s.value)]
             elif k in stored:
                 lines = stored[k].lines()
             else:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from micrograd.exporting.code import (
-    Code,
     CodeLine,
     CodeLoop,
+    CodePart,
     CodeScan,
     CodeText,
     CodeTuple,
@@ -30,7 +30,7 @@ class Emitter:
     """The body of a function of these lines."""
 
     def __init__(
-        self, dialect: Dialect, lines: Sequence[Code], taken: set[str], indent: str = INDENT
+        self, dialect: Dialect, lines: Sequence[CodePart], taken: set[str], indent: str = INDENT
     ) -> None:
         self.dialect, self.taken, self.indent = dialect, taken, indent
         self._given = list(lines)
@@ -74,7 +74,7 @@ class Emitter:
         if own and line.value.op not in LIGHT:
             self._names.setdefault(id(line.value), array(line.name, line.value.shape))
 
-    def _within(self, lines: Sequence[Code]) -> Emitter:
+    def _within(self, lines: Sequence[CodePart]) -> Emitter:
         """An emitter of indented lines."""
         return Emitter(self.dialect, lines, self.taken, self.indent + INDENT)
 
@@ -172,7 +172,7 @@ def free_name(stem: str, taken: set[str]) -> str:
     return name
 
 
-def _users(lines: Sequence[Code]) -> Counter[int]:
+def _users(lines: Sequence[CodePart]) -> Counter[int]:
     """By how many expressions and lines each expression is used, by id."""
     seen: set[int] = set()
     values = [x for line in lines if isinstance(line, CodeLine | CodeTuple)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.exporting.code import Code, CodeLine
+from micrograd.exporting.code import CodeLine, CodePart
 from micrograd.exporting.constants import RESERVED
 from micrograd.exporting.dialect import Dialect, parsed, shape_text, unparsed
 from micrograd.exporting.emitting import INDENT, WIDTH, Emitter, free_name
@@ -82,10 +82,10 @@ def uses_n(body: Sequence[str]) -> bool:
     return any(re.search(r"(?<![\w.])n(?!\w)", line.partition("#")[0]) for line in body)
 
 
-LoopLines = Callable[[ArrayLoop, Callable[[str], str]], list[Code]]
+LoopLines = Callable[[ArrayLoop, Callable[[str], str]], list[CodePart]]
 
 
-def statements(program: ArrayProgram, of_loop: LoopLines) -> list[Code]:
+def statements(program: ArrayProgram, of_loop: LoopLines) -> list[CodePart]:
     """The program's statements as lines, loops as a library has them."""
     taken, lines = names_of(program), []
     for s in program.statements:
@@ -97,7 +97,7 @@ def statements(program: ArrayProgram, of_loop: LoopLines) -> list[Code]:
 
 
 def body_of(
-    dialect: Dialect, program: ArrayProgram, lines: Sequence[Code], source: str = "parameters",
+    dialect: Dialect, program: ArrayProgram, lines: Sequence[CodePart], source: str = "parameters",
     indent: str = INDENT,
 ) -> list[str]:  # fmt: skip
     """The lines of a function: those that unpack its arguments, and these."""

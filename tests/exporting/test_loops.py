@@ -18,6 +18,7 @@ from micrograd.exporting.loops.turns import find_turns
 from micrograd.exporting.subject import subject_of
 from micrograd.nn import MLP
 
+QUICK = ["kalman", "recurrent", "hidden_markov"]
 TURN = {"numpy": "for t in range(", "torch": "for t in range(", "jax": "jax.lax.scan(turn"}
 
 
@@ -31,8 +32,7 @@ def test_numpy_has_a_loop_and_one_back(name: str) -> None:
     assert source.count("\n") < 150
 
 
-@pytest.mark.parametrize("to", ["torch", "jax"])
-@pytest.mark.parametrize("name", ["kalman", "recurrent"])
+@pytest.mark.parametrize(("name", "to"), [("kalman", "torch"), ("recurrent", "jax")])
 def test_other_targets_have_one(name: str, to: str) -> None:
     pytest.importorskip(to)
     f, inputs = recurrence(name)
@@ -48,7 +48,10 @@ def test_all_of_them_in_other_targets(name: str, to: str) -> None:
     assert TURN[to] in micrograd.export(f, *inputs, to=to).source
 
 
-@pytest.mark.parametrize("name", ANY_LENGTH)
+@pytest.mark.parametrize(
+    "name",
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.long) for n in ANY_LENGTH],
+)
 def test_it_takes_other_lengths(name: str) -> None:
     f, inputs = recurrence(name)
     exported = micrograd.export(f, *inputs)

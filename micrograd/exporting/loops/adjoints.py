@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from micrograd.exporting import expressions as E  # noqa: N812
-from micrograd.exporting.code import Code, CodeLine, CodeLoop, CodeTuple, values_in
+from micrograd.exporting.code import CodeLine, CodeLoop, CodePart, CodeTuple, values_in
 from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside, sliced
 from micrograd.exporting.loops.forward import at_first, kept_arrays, reads, set_turn, started, whole
 from micrograd.exporting.loops.sharing import with_shared
@@ -71,11 +71,11 @@ class StoredLoop:
             for s in self.states.values()
         }
 
-    def lines(self) -> list[Code]:
+    def lines(self) -> list[CodePart]:
         """The loop forwards."""
         loop = self.loop
         plain = [s for s in loop.states if s.name not in self.states]
-        lines: list[Code] = [at_first(s) for s in plain]
+        lines: list[CodePart] = [at_first(s) for s in plain]
         for s in self.states.values():
             lines.append(CodeLine(s.name, E.zeros((plus_one(loop.count), *s.shape))))
             if not (s.initial.op == E.NUMBER and float(s.initial) == 0):
@@ -87,7 +87,7 @@ class StoredLoop:
         for s in plain:
             names[s.name + AFTER] = array(self._free(f"new_{s.name}"), s.shape)
         renaming = Renaming(names)
-        body: list[Code] = [self._line(s, renaming) for s in self.body]
+        body: list[CodePart] = [self._line(s, renaming) for s in self.body]
         body += [set_turn(loop, k.name, renaming.of(k.value), 0) for k in loop.kept]
         for s in self.states.values():
             if s.update.op != ARRAY or s.update.given[0] != s.name + AFTER:
@@ -95,7 +95,7 @@ class StoredLoop:
         body += _assigned([(s.name, renaming.of(s.update)) for s in plain])
         return [*lines, CodeLoop(loop.index, loop.count, tuple(_in_place(body)))]
 
-    def _line(self, s: ArrayStatement, renaming: Renaming) -> Code:
+    def _line(self, s: ArrayStatement, renaming: Renaming) -> CodePart:
         value = renaming.of(s.value)
         if s.name.endswith(AFTER) and s.name.removesuffix(AFTER) in self.states:
             return set_turn(self.loop, s.name.removesuffix(AFTER), value, 1)
@@ -105,10 +105,10 @@ class StoredLoop:
         return CodeLine(new.given[0] if new is not None else s.name, value)
 
 
-def _assigned(pairs: list[tuple[str, Expr]]) -> list[Code]:
+def _assigned(pairs: list[tuple[str, Expr]]) -> list[CodePart]:
     """All of them at once, where one reads what another changes."""
     pairs = [(name, x) for name, x in pairs if not (x.op == ARRAY and x.given[0] == name)]
-    ordered: list[Code] = []
+    ordered: list[CodePart] = []
     while pairs:
         free = next(
             (p for p in pairs if not any(p[0] in reads([x]) for n, x in pairs if n != p[0])), None
@@ -121,7 +121,7 @@ def _assigned(pairs: list[tuple[str, Expr]]) -> list[Code]:
     return ordered
 
 
-def _in_place(body: list[Code]) -> list[Code]:
+def _in_place(body: list[CodePart]) -> list[CodePart]:
     """Without new names for states that nothing reads any more where the next is made."""
     last = body[-1] if body else None
     if not isinstance(last, CodeLine) or last.value.op != ARRAY or last.parts is not None:
@@ -131,7 +131,7 @@ def _in_place(body: list[Code]) -> list[Code]:
     if made is None or last.name in reads(values_in(body[made + 1 : -1])):
         return body
     renaming = Renaming({new: array(last.name, last.value.shape)})
-    out: list[Code] = []
+    out: list[CodePart] = []
     for x in body[:-1]:
         if isinstance(x, CodeLine):
             name = last.name if x.name == new else x.name
@@ -177,7 +177,7 @@ def through_loop(outer: Any, loop: ArrayLoop, active: set[str]) -> StoredLoop | 
     return stored
 
 
-def renamed_line(line: Code, renaming: Renaming) -> Code:
+def renamed_line(line: CodePart, renaming: Renaming) -> CodePart:
     """The line with other names in its values."""
     if isinstance(line, CodeLine):
         at = None if line.at is None else renaming.of(line.at)

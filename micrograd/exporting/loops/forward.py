@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from micrograd.exporting import expressions as E  # noqa: N812
-from micrograd.exporting.code import Code, CodeLine, CodeLoop, CodeScan, CodeText, CodeTuple
+from micrograd.exporting.code import CodeLine, CodeLoop, CodePart, CodeScan, CodeText, CodeTuple
 from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, inside
 from micrograd.exporting.picking import WHOLE
 from micrograd.exporting.program import AFTER, ArrayLoop, ArrayStatement, LoopState
@@ -23,7 +23,7 @@ def started(state: LoopState) -> Expr:
     return state.initial if state.initial.op == E.NUMBER else E.spread(state.initial, state.shape)
 
 
-def at_first(state: LoopState) -> Code:
+def at_first(state: LoopState) -> CodePart:
     """The line that says it; a number is one with a point."""
     if state.initial.op == E.NUMBER and not state.shape:
         return CodeText(f"{state.name} = {float(state.initial)!r}")
@@ -65,12 +65,12 @@ class ForwardLoop:
         return CodeLine(new.given[0] if new else s.name, self._renaming.of(s.value))
 
     @property
-    def initial(self) -> list[Code]:
+    def initial(self) -> list[CodePart]:
         """What states are at first."""
         return [at_first(s) for s in self.loop.states]
 
     @property
-    def last(self) -> list[Code]:
+    def last(self) -> list[CodePart]:
         """What is assigned when a turn is done."""
         names, values = self.rest
         if len(names) == 1:
@@ -78,15 +78,15 @@ class ForwardLoop:
         return [CodeTuple(names, values)] if names else []
 
 
-def with_arrays(loop: ArrayLoop, free: Free) -> list[Code]:
+def with_arrays(loop: ArrayLoop, free: Free) -> list[CodePart]:
     """Of NumPy: what is kept is written into arrays."""
     of = ForwardLoop(loop, free)
     lines = [*of.initial, *kept_arrays(loop)]
-    kept: list[Code] = [set_turn(loop, name, value, 0) for name, value in of.kept]
+    kept: list[CodePart] = [set_turn(loop, name, value, 0) for name, value in of.kept]
     return [*lines, CodeLoop(loop.index, loop.count, (*of.body, *kept, *of.last))]
 
 
-def kept_arrays(loop: ArrayLoop) -> list[Code]:
+def kept_arrays(loop: ArrayLoop) -> list[CodePart]:
     """Zeros for what is kept."""
     return [CodeLine(k.name, E.zeros((loop.count, *k.value.shape))) for k in loop.kept]
 
@@ -96,13 +96,13 @@ def set_turn(loop: ArrayLoop, name: str, value: Expr, plus: int) -> CodeLine:
     return CodeLine(name, value, parts=(Turn(loop.index, 1, plus),), sets=True)
 
 
-def with_lists(loop: ArrayLoop, free: Free, like: str) -> list[Code]:
+def with_lists(loop: ArrayLoop, free: Free, like: str) -> list[CodePart]:
     """Of torch: what is kept is appended to lists, and stacked at last.
 
     `like` is an array that numbers are made like which functions are applied to.
     """
     of = ForwardLoop(loop, free)
-    lines: list[Code] = []
+    lines: list[CodePart] = []
     applied = arguments_of_functions(loop)
     for s in loop.states:
         if s.name in applied and s.initial.op == E.NUMBER and not s.shape:
@@ -110,7 +110,7 @@ def with_lists(loop: ArrayLoop, free: Free, like: str) -> list[Code]:
         else:
             lines.append(at_first(s))
     lines += [CodeText(f"{k.name} = []") for k in loop.kept]
-    body: list[Code] = [*of.body]
+    body: list[CodePart] = [*of.body]
     for name, value in of.kept:
         kept = value
         if value.op != ARRAY:
@@ -130,7 +130,7 @@ def arguments_of_functions(loop: ArrayLoop) -> set[str]:
     return {a.given[0] for x in rows for a in x.args if a.op == ARRAY}
 
 
-def with_scan(loop: ArrayLoop, free: Free, arguments: Collection[str]) -> list[Code]:
+def with_scan(loop: ArrayLoop, free: Free, arguments: Collection[str]) -> list[CodePart]:
     """Of JAX: a function of the states, scanned over the turns."""
     of = ForwardLoop(loop, free)
     updates = tuple(

@@ -14,7 +14,7 @@ from micrograd.exporting.expressions import Expr, PartOfAxis, Turn, array, slice
 from micrograd.exporting.leaves import GivenArrays
 from micrograd.exporting.loops.operands import FlatOperands
 from micrograd.exporting.loops.pieces import ReadArrays
-from micrograd.exporting.loops.plan import Loop, NoLoops, Plan
+from micrograd.exporting.loops.plan import LoopPart, LoopPlan, NoLoops
 from micrograd.exporting.loops.turns import FIXED, MOVING
 from micrograd.exporting.picking import WHOLE
 
@@ -96,7 +96,7 @@ class TurnReader:
     """Codes for what the turns of a loop read."""
 
     def __init__(
-        self, plan: Plan, loop: Loop, rows: ArgumentRows, read: ReadArrays,
+        self, plan: LoopPlan, loop: LoopPart, rows: ArgumentRows, read: ReadArrays,
         before: dict[int, int], states: dict[tuple[int, int], int],
     ) -> None:  # fmt: skip
         """`before` are codes for earlier operations, `states` those of what is carried."""

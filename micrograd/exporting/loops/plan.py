@@ -12,7 +12,7 @@ import numpy as np
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, PARAMETERS, Recording
 from micrograd.exporting.loops.operands import FlatOperands
-from micrograd.exporting.loops.turns import CARRIED, Turns
+from micrograd.exporting.loops.turns import CARRIED, RecordedTurns
 
 NOTHING = -1  # the code of what a state is at first that nobody reads
 
@@ -46,10 +46,10 @@ class StateArray:
 
 
 @dataclass(slots=True, eq=False)
-class Loop:
+class LoopPart:
     """Turns, and what is read of them afterwards."""
 
-    turns: Turns
+    turns: RecordedTurns
     states: list[StateArray] = field(default_factory=list)
     kept: list[Ids] = field(default_factory=list)  # operations of a turn; of every turn
     final: set[int] = field(default_factory=set)
@@ -70,17 +70,21 @@ class Loop:
         return divmod(code - self.start, self.turns.period)
 
 
-class Plan:
+class LoopPlan:
     """The parts of a recording, in order: between loops and loops in turn."""
 
     def __init__(
-        self, r: Recording, flat: FlatOperands, found: Sequence[Turns], names: dict[int, str]
+        self,
+        r: Recording,
+        flat: FlatOperands,
+        found: Sequence[RecordedTurns],
+        names: dict[int, str],
     ) -> None:
         self.r, self.flat, self.names = r, flat, names
-        self.parts: list[Between | Loop] = []
+        self.parts: list[Between | LoopPart] = []
         at = 0
         for turns in found:
-            self.parts += [Between(at, turns.start), Loop(turns)]
+            self.parts += [Between(at, turns.start), LoopPart(turns)]
             at = turns.end
         self.parts.append(Between(at, len(r)))
         exported: dict[int, set[int]] = {}
@@ -95,7 +99,7 @@ class Plan:
 
     # ---- what is read ----------------------------------------------------------------------------
 
-    def _read(self, part: Between | Loop) -> Iterator[int]:
+    def _read(self, part: Between | LoopPart) -> Iterator[int]:
         """The operations before a part that it reads, or that it begins with."""
         if isinstance(part, Between):
             codes = self.reads(part.start, part.end)
@@ -127,7 +131,7 @@ class Plan:
 
     # ---- arrays ----------------------------------------------------------------------------------
 
-    def _settle(self, loop: Loop) -> None:
+    def _settle(self, loop: LoopPart) -> None:
         """The states and what is kept of a loop."""
         turns = loop.turns
         initial = initial_codes(self.r, turns)
@@ -158,7 +162,7 @@ class Plan:
     def name(self, code: int) -> str:
         """The variable of an operation; of one in a loop, that of any turn."""
         for part in self.parts:
-            if isinstance(part, Loop) and part.start <= code < part.end:
+            if isinstance(part, LoopPart) and part.start <= code < part.end:
                 made = part.place(code)[1]
                 turns = range(part.start + made, part.end, part.turns.period)
                 return next((self.names[c] for c in turns if c in self.names), "")
@@ -179,7 +183,7 @@ def evenly(codes: Ids) -> list[Ids]:
     return [*evenly(codes[:a]), codes[a : b + 1], *evenly(codes[b + 1 :])]
 
 
-def initial_codes(r: Recording, turns: Turns) -> dict[tuple[int, int], int]:
+def initial_codes(r: Recording, turns: RecordedTurns) -> dict[tuple[int, int], int]:
     """What was made q turns before the first turn, by the operation that makes it in a turn."""
     found: dict[tuple[int, int], int] = {}
     for m in np.flatnonzero(turns.sort == CARRIED).tolist():

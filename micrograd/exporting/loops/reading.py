@@ -14,7 +14,7 @@ from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.constants import RESERVED
 from micrograd.exporting.expressions import ARRAY, Expr
 from micrograd.exporting.leaves import GivenArrays
-from micrograd.exporting.loops.plan import Plan, evenly
+from micrograd.exporting.loops.plan import LoopPlan, evenly
 from micrograd.exporting.program import LoopState
 from micrograd.ops import OPS
 
@@ -50,7 +50,7 @@ def ways(r: Recording, given: Given, inputs: Ids, outputs: Ids) -> list[Kinds]:
     return kinds
 
 
-def with_kinds(given: GivenArrays, plan: Plan) -> GivenArrays:
+def with_kinds(given: GivenArrays, plan: LoopPlan) -> GivenArrays:
     """The arguments, of which those are integers that are read as nothing else."""
     codes = plan.flat.codes
     numbers = np.unique(codes[(codes >= INPUTS) & (codes < CONSTANTS)]) - INPUTS

@@ -25,7 +25,7 @@ from micrograd.exporting.leaves import ArrayLeaves, GivenArrays
 from micrograd.exporting.loops.moving import ArgumentRows, TurnReader, flattened
 from micrograd.exporting.loops.operands import FlatOperands
 from micrograd.exporting.loops.pieces import ReadArrays, piece, straight
-from micrograd.exporting.loops.plan import NOTHING, Between, Loop, NoLoops, Plan
+from micrograd.exporting.loops.plan import NOTHING, Between, LoopPart, LoopPlan, NoLoops
 from micrograd.exporting.loops.reading import grown, usable, ways, with_kinds
 from micrograd.exporting.loops.turns import find_turns
 from micrograd.exporting.lowering import ArrayLowering, program_of
@@ -59,16 +59,16 @@ def rolled(subject: Subject) -> ArrayProgram | None:
     flat = FlatOperands.of(r)
     names = variables(subject.function.fn, subject.traced, arrays=True)
     try:
-        return _Rolling(subject, Plan(r, flat, found, names)).program()
+        return _Rolling(subject, LoopPlan(r, flat, found, names)).program()
     except NoLoops:
         return None
 
 
 @dataclass(slots=True, eq=False)
-class _Piece:
+class _LoopPiece:
     """A part of the plan on its way to statements."""
 
-    part: Between | Loop
+    part: Between | LoopPart
     recording: Recording
     outputs: list[tuple[int, Ids]]  # the array that it makes, by its part; and what that is
     formulas: Formulas = field(init=False)
@@ -77,7 +77,7 @@ class _Piece:
 
 
 class _Rolling:
-    def __init__(self, subject: Subject, plan: Plan) -> None:
+    def __init__(self, subject: Subject, plan: LoopPlan) -> None:
         self.subject, self.plan, self.r = subject, plan, plan.r
         inputs = subject.traced.stand_ins.arguments
         self.given = with_kinds(GivenArrays(subject.unit.arguments, subject.parts), plan)
@@ -92,18 +92,18 @@ class _Rolling:
         self.sources: dict[int, int] = {}  # the parts of arrays that loops read turn by turn
         self.initial: dict[int, int] = {}  # the parts that states begin as, by theirs
         self.states: dict[int, list[list[int]]] = {}  # parts, by the loop, array and lag
-        self.pieces: list[_Piece] = []
+        self.pieces: list[_LoopPiece] = []
         self.made: set[str] = set()  # the names of what statements and loops make
         self.result = ""
         self.names = {
             self._state_name(part, state.made)
-            for part in plan.parts if isinstance(part, Loop) for state in part.states
+            for part in plan.parts if isinstance(part, LoopPart) for state in part.states
         }  # fmt: skip
 
     def program(self) -> ArrayProgram:
         """All of it."""
         for k, part in enumerate(self.plan.parts):
-            if isinstance(part, Loop):
+            if isinstance(part, LoopPart):
                 self._cut_loop(k, part)
             else:
                 self._cut_between(part)
@@ -117,7 +117,7 @@ class _Rolling:
         for k, p in enumerate(self.pieces):
             leaves = ArrayLeaves(given, p.formulas.forward, trained, self.constants)
             lowering = ArrayLowering(p.formulas, leaves, p.names.results)
-            if isinstance(p.part, Loop):
+            if isinstance(p.part, LoopPart):
                 statements.append(self._loop(k, p, lowering))
             else:
                 statements += self._between(p, lowering)
@@ -137,18 +137,18 @@ class _Rolling:
             self.codes |= {c: code + i for i, c in enumerate(codes.tolist())}
         if part is self.plan.parts[-1]:
             outputs.insert(0, (-1, self.r.outputs[:1]))
-        self.pieces.append(_Piece(part, self.r, outputs))
+        self.pieces.append(_LoopPiece(part, self.r, outputs))
         if part is self.plan.parts[-1]:
             self._cut(self.pieces[-1])
 
-    def _cut(self, p: _Piece) -> None:
+    def _cut(self, p: _LoopPiece) -> None:
         a, b = p.part.start, p.part.end
         flat = self.plan.flat
         reads = [flat.codes[flat.first[n] : flat.first[n + 1]] for n in range(a, b)]
         outputs = flattened([codes for _, codes in p.outputs])
         p.recording = straight(self.r, reads, a, b, self.codes, outputs)
 
-    def _cut_loop(self, k: int, loop: Loop) -> None:
+    def _cut_loop(self, k: int, loop: LoopPart) -> None:
         before, turns = self.pieces[-1], loop.turns
         states: dict[tuple[int, int], int] = {}
         outputs = []
@@ -186,7 +186,7 @@ class _Rolling:
                     self.codes.setdefault(own + m, code + t * len(made) + i)
         out = np.array(flattened([made for _, made in outputs]), np.int64)
         cut = piece(self.r, last, loop.end, of_turn.codes, out, of_turn.choices)
-        self.pieces.append(_Piece(loop, cut, outputs))
+        self.pieces.append(_LoopPiece(loop, cut, outputs))
 
     # ---- formulas --------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class _Rolling:
             p.formulas, p.steps, p.names = found[costs.index(min(costs))]
 
     def _cost(
-        self, p: _Piece, formulas: Formulas, steps: list[ArrayStep], names: ProgramNames
+        self, p: _LoopPiece, formulas: Formulas, steps: list[ArrayStep], names: ProgramNames
     ) -> int:
         """How much there is to read of a piece that is written like this."""
         p.formulas, p.steps, p.names = formulas, steps, names
@@ -266,7 +266,9 @@ class _Rolling:
 
     # ---- statements ------------------------------------------------------------------------------
 
-    def _lower(self, p: _Piece, lowering: ArrayLowering) -> tuple[list[ArrayStatement], list[Expr]]:
+    def _lower(
+        self, p: _LoopPiece, lowering: ArrayLowering
+    ) -> tuple[list[ArrayStatement], list[Expr]]:
         """The statements of a piece, with names of its own, and the arrays that it makes."""
         statements, values = self._lowered(p, lowering)
         renaming = Renaming()
@@ -280,7 +282,7 @@ class _Rolling:
         return new, [renaming.of(value) for value in values]
 
     def _lowered(
-        self, p: _Piece, lowering: ArrayLowering
+        self, p: _LoopPiece, lowering: ArrayLowering
     ) -> tuple[list[ArrayStatement], list[Expr]]:
         """The same with the names that there are."""
         outputs = p.formulas.forward.leaves.outputs
@@ -295,21 +297,21 @@ class _Rolling:
             values.append(lowering.read(nodes.reshape(shape)))
         return lowering.used(values), values
 
-    def _shape_of(self, p: _Piece, part: int) -> tuple[int, ...]:
+    def _shape_of(self, p: _LoopPiece, part: int) -> tuple[int, ...]:
         shape = self.read.shapes[part]
-        kept = isinstance(p.part, Loop) and part not in {
+        kept = isinstance(p.part, LoopPart) and part not in {
             x for of_loop in self.states.values() for parts in of_loop for x in parts
         }
         return shape[1:] if kept else shape
 
-    def _stem(self, p: _Piece, lowering: ArrayLowering, name: str) -> tuple[str, int]:
+    def _stem(self, p: _LoopPiece, lowering: ArrayLowering, name: str) -> tuple[str, int]:
         """What a statement is called: by its variable, if all that it makes has the same."""
         group = group_named(p, name)
         if p.outputs[0][0] < 0 and lowering.found.of[lowering.found.leaves.outputs[0]] == group:
             return "L", 0
         origin = lowering.found.origin[lowering.found.groups[group].nodes]
         first = p.part.start
-        if isinstance(p.part, Loop):
+        if isinstance(p.part, LoopPart):
             first = p.part.end - p.part.turns.period
         found = {self.plan.name(first + n) if n >= 0 else "" for n in origin.tolist()}
         name = found.pop() if len(found) == 1 else ""
@@ -317,7 +319,7 @@ class _Rolling:
             return "H", 1
         return (f"{name}_0" if name in self.names and isinstance(p.part, Between) else name), 0
 
-    def _between(self, p: _Piece, lowering: ArrayLowering) -> list[ProgramPart]:
+    def _between(self, p: _LoopPiece, lowering: ArrayLowering) -> list[ProgramPart]:
         statements, values = self._lower(p, lowering)
         for (part, _), value in zip(p.outputs, values, strict=True):
             if part < 0:
@@ -329,9 +331,9 @@ class _Rolling:
             self.written[part] = value
         return list(statements)
 
-    def _loop(self, k: int, p: _Piece, lowering: ArrayLowering) -> ArrayLoop:
+    def _loop(self, k: int, p: _LoopPiece, lowering: ArrayLowering) -> ArrayLoop:
         loop = p.part
-        assert isinstance(loop, Loop)
+        assert isinstance(loop, LoopPart)
         count = loop.turns.count
         names: dict[int, str] = {}
         for state, parts in zip(loop.states, self.states[k], strict=True):
@@ -378,12 +380,12 @@ class _Rolling:
         kept = [KeptArray(x.name, renaming.of(x.value)) for x in kept]
         return ArrayLoop(self.index, count, tuple(states), body, tuple(kept))
 
-    def _state_name(self, loop: Loop, made: Ids) -> str:
+    def _state_name(self, loop: LoopPart, made: Ids) -> str:
         name = self.plan.name(loop.start + int(made[0]))
         return name if usable(name) else "h" if len(made) > 1 else "s"
 
 
-def group_named(p: _Piece, name: str) -> int:
+def group_named(p: _LoopPiece, name: str) -> int:
     """The group that a statement makes."""
     return next(k for k, n in p.names.results.items() if n == name)
 

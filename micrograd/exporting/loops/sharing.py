@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from micrograd.exporting import expressions as E  # noqa: N812
-from micrograd.exporting.code import Code, CodeLine, CodeTuple, values_in
+from micrograd.exporting.code import CodeLine, CodePart, CodeTuple, values_in
 from micrograd.exporting.expressions import Expr, array, inside, remade
 from micrograd.exporting.program import ArrayStatement
 from micrograd.exporting.sizes import LIGHT, is_small
@@ -16,8 +16,8 @@ MOST_AGAIN = 3  # operations that are done again on the way back
 
 
 def with_shared(
-    body: Sequence[ArrayStatement], lines: Sequence[Code], free: Callable[[str], str]
-) -> tuple[list[ArrayStatement], list[Code]]:
+    body: Sequence[ArrayStatement], lines: Sequence[CodePart], free: Callable[[str], str]
+) -> tuple[list[ArrayStatement], list[CodePart]]:
     """The statements and the lines, with names for what is in both."""
     forward = {id(e) for s in body for e in inside(s.value) if not (e.op in LIGHT or is_small(e))}
     forward -= {id(e) for s in body for e in inside(s.value) if _is_cheap(e)}
@@ -53,7 +53,7 @@ def with_shared(
         new.append(ArrayStatement(s.name, value))
         if id(s.value) in shared:
             done[id(s.value)] = array(s.name, s.value.shape)
-    out: list[Code] = []
+    out: list[CodePart] = []
     for line in lines:
         if isinstance(line, CodeLine):
             at = None if line.at is None else rebuilt(line.at, False)

@@ -37,7 +37,7 @@ SAME_TURN, CARRIED, FIXED, MOVING = range(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turns:
+class RecordedTurns:
     """Operations from `start` on, `period` to a turn.
 
     `codes` is what each turn reads: (count, operands). Of each operand `sort` says what it is;
@@ -64,12 +64,12 @@ class Turns:
         return set(zip(self.made[own].tolist(), self.lag[own].tolist(), strict=True))
 
 
-def find_turns(r: Recording, start: int = 0, end: int | None = None) -> list[Turns]:
+def find_turns(r: Recording, start: int = 0, end: int | None = None) -> list[RecordedTurns]:
     """Loops in a range of a recording, in order, those first found that cover most of it."""
     end = len(r) if end is None else end
     flat = FlatOperands.of(r)
     signs = signatures(r, flat)
-    found: list[Turns] = []
+    found: list[RecordedTurns] = []
     ranges = [(start, end)] if len(r) <= MOST_OPERATIONS else []
     while ranges:
         first, last = ranges.pop()
@@ -82,13 +82,15 @@ def find_turns(r: Recording, start: int = 0, end: int | None = None) -> list[Tur
 
 def _longest(
     r: Recording, flat: FlatOperands, signs: Hashes, first: int, last: int
-) -> Turns | None:
+) -> RecordedTurns | None:
     """The recurrence that covers most of a range; of equal ones that of the shortest turn."""
-    best: Turns | None = None
+    best: RecordedTurns | None = None
     sums: list[tuple[int, int]] = []  # of runs that only add up: the length and the period
     for start, length, period in _runs(flat, signs, first, last):
         covered = best.period * best.count if best else 0
-        if length // period * period <= covered or any(period % p == 0 and n >= 0.9 * length for n, p in sums):
+        if length // period * period <= covered or any(
+            period % p == 0 and n >= 0.9 * length for n, p in sums
+        ):
             continue
         phases = min(length % period + 1, MOST_PHASES, 1 + MOST_TRIED // length)
         for phase in range(phases):
@@ -150,7 +152,9 @@ def _periods(flat: FlatOperands, first: int, last: int) -> list[int]:
     return np.flatnonzero(times >= LEAST - 1)[:MOST_PERIODS].tolist()  # type: ignore[no-any-return]
 
 
-def turns_at(r: Recording, flat: FlatOperands, start: int, period: int, count: int) -> Turns | None:
+def turns_at(
+    r: Recording, flat: FlatOperands, start: int, period: int, count: int
+) -> RecordedTurns | None:
     """The turns that begin there, if each reads as the others do."""
     codes = flat.read_by(start, start + period * count).reshape(count, -1)
     begin = start + period * np.arange(count)[:, None]
@@ -170,7 +174,7 @@ def turns_at(r: Recording, flat: FlatOperands, start: int, period: int, count: i
     sort = np.select([same, carried, fixed], [SAME_TURN, CARRIED, FIXED], MOVING)
     if not _moves_well(codes, sort):
         return None
-    return Turns(start, period, count, codes, sort, np.where(made, place % period, -1), lag)
+    return RecordedTurns(start, period, count, codes, sort, np.where(made, place % period, -1), lag)
 
 
 def _is_fixed(r: Recording, codes: Ids) -> Mask:
@@ -193,7 +197,7 @@ def _moves_well(codes: Ids, sort: Ids) -> bool:
     return bool((parameters & moving).sum() <= (parameters & (sort == FIXED)).sum())
 
 
-def _is_recurrence(r: Recording, flat: FlatOperands, turns: Turns) -> bool:
+def _is_recurrence(r: Recording, flat: FlatOperands, turns: RecordedTurns) -> bool:
     """Whether turns do more with what they are given than add to it.
 
     What counts is what goes round: is made of what was carried, and carried to where it is needed
@@ -247,7 +251,12 @@ def _needed(reads: Reads, carried: set[int]) -> tuple[set[int], set[int]]:
 
 
 def _adds(
-    r: Recording, n: int, flat: FlatOperands, turns: Turns, inside: set[int], carried: set[int]
+    r: Recording,
+    n: int,
+    flat: FlatOperands,
+    turns: RecordedTurns,
+    inside: set[int],
+    carried: set[int],
 ) -> bool:
     """Whether an operation adds something to what goes round."""
     row = int(r.row[n])

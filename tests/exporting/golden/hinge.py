@@ -15,7 +15,7 @@ def loss(parameters, x, y):
     W3, b3 = parameters["W3"], parameters["b3"]
     H1 = np.maximum(x @ W1.T + b1, 0.0)  # (n, 16)
     H2 = np.maximum(H1 @ W2.T + b2, 0.0)  # (n, 16)
-    H3 = np.maximum(-y * (H2 @ W3 + b3) + 1, 0.0)  # (n,)
+    H3 = np.maximum(1 - y * (H2 @ W3 + b3), 0.0)  # (n,)
     H4 = H3.sum()
     Z = np.sum(W1**2) + np.sum(b1**2) + np.sum(W2**2) + np.sum(b2**2)
     L = H4 / n + 0.0001 * (Z + np.sum(W3**2) + b3**2)
@@ -30,7 +30,7 @@ def loss_and_gradient(parameters, x, y):
     W3, b3 = parameters["W3"], parameters["b3"]
     H1 = np.maximum(x @ W1.T + b1, 0.0)  # (n, 16)
     H2 = np.maximum(H1 @ W2.T + b2, 0.0)  # (n, 16)
-    H3 = np.maximum(-y * (H2 @ W3 + b3) + 1, 0.0)  # (n,)
+    H3 = np.maximum(1 - y * (H2 @ W3 + b3), 0.0)  # (n,)
     H4 = H3.sum()
     Z = np.sum(W1**2) + np.sum(b1**2) + np.sum(W2**2) + np.sum(b2**2)
     L = H4 / n + 0.0001 * (Z + np.sum(W3**2) + b3**2)

@@ -53,7 +53,7 @@ def loss_and_gradient(parameters, y):
     for t in reversed(range(n)):
         dk = dm * e[t] - dp * prior[t]
         dZ = 0.5 * dtotal
-        ds = dZ / s[t] + -dZ * (z[t] / s[t] / s[t]) + -dk * (prior[t] / s[t] / s[t])
+        ds = dZ / s[t] - dZ * (z[t] / s[t] / s[t]) - dk * (prior[t] / s[t] / s[t])
         de = dZ / s[t] * (2 * e[t]) + dm * k[t]
         dprior = dp * (1 - k[t]) + dk / s[t] + ds
         dq += dprior * (2 * q)
