@@ -80,12 +80,6 @@ class ParameterRecord:
         result = Quantity(new.name, float(self.after[index]), new.result.tag, source=("new",))
         return (*steps, replace(new, result=result))
 
-    def shown_gradient(self) -> Floats:
-        """The gradient, masked if there is none."""
-        if self.gradient is None:
-            return np.ma.masked_array(self.before, mask=True)
-        return self.gradient
-
 
 @dataclass(frozen=True)
 class ModuleCall:

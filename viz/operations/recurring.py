@@ -13,7 +13,6 @@ from micrograd.tape.tape import Tape
 LEAST_TIMES = 4
 MOST_PERIODS = 30  # that are tried
 _WINDOW = 4  # nodes that look alike where a period may begin
-_FAR = 0  # an input outside of the turn before
 
 
 @dataclass(frozen=True)

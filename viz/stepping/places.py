@@ -40,16 +40,6 @@ class Places:
             for part in _parts(card.parts):
                 (self._grid if isinstance(part, Grid) else self._band)(card, part)
 
-    def of_card(self, key: str, role: Role) -> list[Place]:
-        """The places of sentences, which are about a card's numbers of that meaning."""
-        return [
-            (b, r)
-            for b, band in enumerate(self.bands)
-            if band.card == key and band.role is role
-            for r, row in enumerate(band.rows)
-            if "q" not in row
-        ]
-
     def data(self) -> Data:
         """For the page: [id, meaning, card, lines] of each band."""
         return [[b.band, b.role.key, b.card, list(b.rows)] for b in self.bands]
