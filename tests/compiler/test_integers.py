@@ -81,3 +81,54 @@ def test_an_integer_out_of_range_is_an_error(bad: int, backend: str) -> None:
 def test_a_negative_integer_counts_from_the_end_or_is_refused(backend: str) -> None:
     calls = [([0, 1, 2],), ([4, -1, 2],), ([-7, 3, -2],)]
     right_or_refused(ID_PROGRAMS["rows"], LEAVES, calls, backend)
+
+
+def test_a_trace_tries_many_integers_that_are_new(backend: str) -> None:
+    rows = values(random.Random(37), 40, 2)
+    runs: list[int] = []
+
+    def program(ids: Any) -> Any:
+        runs.append(len(ids))
+        return total(rows[i] for i in ids)
+
+    f = micrograd.compile(program, parameters=[v for row in rows for v in row], backend=backend)
+    for k in range(40):
+        ids = [k, k // 2, 3, 7]
+        assert f(ids) == pytest.approx(total(rows[i] for i in ids).data, rel=1e-12)
+    assert len(runs) < 25
+
+
+def test_integers_that_no_call_has_may_be_wrong(backend: str) -> None:
+    def program(ids: Any) -> Any:
+        picked = [ROWS[i] for i in ids]
+        return total(picked) / (1.0 if picked[0] is not ROWS[6] else 0.0)
+
+    f = micrograd.compile(program, parameters=LEAVES, backend=backend)
+    for ids in ([0, 1, 2], [3, 1, 0], [4, 2, 2], [5, 0, 3], [2, 4, 5]):
+        try:
+            loss = f(ids)
+        except micrograd.CompileError:
+            return  # a program that asks which row it has may be refused, but not later be wrong
+        assert loss == pytest.approx(program(ids).data, rel=1e-12)
+
+
+class Guarded(list[Any]):
+    """A list that looks up in its own way."""
+
+    def __getitem__(self, k: Any) -> Any:
+        if int(k) == 3:
+            raise KeyError("three")
+        return list.__getitem__(self, k)
+
+
+def test_a_list_that_looks_up_in_its_own_way(backend: str) -> None:
+    guarded = Guarded(ROWS)
+    f = micrograd.compile(
+        lambda ids: total(guarded[i] for i in ids), parameters=LEAVES, backend=backend
+    )
+    for ids in ([0, 1, 2], [4, 3, 1], [0, 1, 2], [3, 3, 5], [6, 5, 4]):
+        if 3 in ids:
+            with pytest.raises(KeyError, match="three"):
+                f(ids)
+        else:
+            assert f(ids) == pytest.approx(total(ROWS[i] for i in ids).data, rel=1e-12)

@@ -31,6 +31,7 @@ from micrograd.engine import Value, as_operand
 from micrograd.functions import apply
 from micrograd.tensors.tensor import Tensor
 
+LOOKUPS = [t.__getitem__ for t in (list, tuple, dict, np.ndarray, Tensor)]
 MOST_ENTRIES = 4096  # of a table that a computed number chooses from
 
 
@@ -44,6 +45,8 @@ def item(x: Any, key: Any) -> Any:
         return x
     if not isinstance(key, Read) or current() is None:
         return x[key]
+    if getattr(type(x), "__getitem__", None) not in LOOKUPS:
+        return x[key]  # a class that looks up in its own way
     if isinstance(x, dict):
         return _entry(x, key)
     if not isinstance(x, list | tuple | np.ndarray | Tensor) or not len(x):
