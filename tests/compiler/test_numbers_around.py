@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -301,3 +302,57 @@ def test_other_threads_meet_numbers_while_a_function_is_traced(backend: str) -> 
         look()
         assert traced in (seen[-1], seen[0])
         assert all(type(x) is type(y) for x, y in zip(traced, seen[-1], strict=True))
+
+
+@dataclass(slots=True)
+class Settings:
+    """Numbers in slots."""
+
+    beta: float = 0.5
+    shift: float = 0.25
+    name: str = "a"
+
+
+class Frozen:
+    """A slot that is set in its own way only."""
+
+    __slots__ = ("beta",)
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "beta", 0.5)
+
+    def __setattr__(self, name: str, x: Any) -> None:
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("kind", [Settings, Frozen])
+def test_numbers_in_slots_are_inputs(kind: Any, built: list[Any], backend: str) -> None:
+    settings, w = kind(), Value(1.5)
+
+    def loss(x: float) -> Any:
+        return (w * settings.beta - x) ** 2 + getattr(settings, "shift", 0.0)
+
+    f = micrograd.compile(loss, backend=backend)
+    for k in range(12):
+        object.__setattr__(settings, "beta", 0.5 + k / 8)
+        if kind is Settings and k > 6:
+            settings.shift = k / 4
+        assert f(2.0) == pytest.approx(loss(2.0).data, rel=1e-12)
+        assert type(settings.beta) is float
+    assert len(built) <= 3
+
+
+def test_a_slot_that_holds_something_else_is_part_of_the_program(backend: str) -> None:
+    settings, w = Settings(), Value(1.5)
+
+    def loss(x: float) -> Any:
+        return w * settings.beta * x if settings.name == "a" else w * x - settings.beta
+
+    f = micrograd.compile(loss, backend=backend)
+    for k, name in enumerate("aabbabab"):
+        settings.name, settings.beta = name, 0.5 + k / 4
+        assert f(2.0) == pytest.approx(loss(2.0).data, rel=1e-12)
+    settings.beta = Value(3.0)
+    assert f(2.0) == pytest.approx(loss(2.0).data, rel=1e-12)
+    settings.beta = 2
+    assert f(2.0) == pytest.approx(loss(2.0).data, rel=1e-12)

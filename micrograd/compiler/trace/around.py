@@ -1,8 +1,8 @@
 """Numbers around a function that change from call to call: inputs of its program.
 
 They come after the arguments of a call, and an `Around` at the end says where they belong: an
-attribute, an entry of a dict or a list, a cell of a closure. While the function is traced, there
-are stand-ins in these places; afterwards there is what was there before.
+attribute, also one in a slot, an entry of a dict or a list, a cell of a closure. While the function
+is traced, there are stand-ins in these places; afterwards there is what was there before.
 """
 
 from __future__ import annotations
@@ -21,8 +21,14 @@ SORTS = (float, np.float64)  # of numbers that can be inputs: others decide more
 CELL = object()  # the key of what is in a cell
 
 
+class Slot(NamedTuple):
+    """The key of what is in a slot of an object."""
+
+    name: str
+
+
 class NumberPlace(NamedTuple):
-    """Where a number is kept: in a dict, such as that of an object, in a list or in a cell."""
+    """Where a number is kept: in a dict, as that of an object, in a slot, a list or a cell."""
 
     where: Any
     key: Any
@@ -30,20 +36,26 @@ class NumberPlace(NamedTuple):
     def get(self) -> Any:
         """What is there; None if nothing is."""
         try:
+            if isinstance(self.key, Slot):
+                return getattr(self.where, self.key.name)
             return self.where.cell_contents if self.key is CELL else self.where[self.key]
-        except (LookupError, ValueError):
+        except (LookupError, ValueError, AttributeError):
             return None
 
     def put(self, x: Any) -> None:
         """Let that be there."""
         if self.key is CELL:
             self.where.cell_contents = x
+        elif isinstance(self.key, Slot):
+            object.__setattr__(self.where, self.key.name, x)
         else:
             self.where[self.key] = x
 
     @property
     def name(self) -> str:
         """What it is called in explanations."""
+        if isinstance(self.key, Slot):
+            return self.key.name
         return self.key if isinstance(self.key, str) else ""
 
     @property

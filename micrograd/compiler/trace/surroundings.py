@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.around import CELL, MOST, SORTS, Around, NumberPlace
+from micrograd.compiler.trace.around import CELL, MOST, SORTS, Around, NumberPlace, Slot
 from micrograd.compiler.trace.left import Left
 from micrograd.compiler.trace.named import NUMBERS, Entries, Named
 from micrograd.compiler.trace.reachable import PACKAGE, filled, names_of
@@ -72,7 +72,8 @@ class Surroundings:
                        if isinstance(x, dict) or id(x) in lists]  # fmt: skip
         self._held = [(vars(x), len(vars(x))) for x in found.objects if hasattr(x, "__dict__")]
         self._others = [(x, list(x)) for x in found.others]
-        self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()]
+        self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()
+                       if (id(x), Slot(name)) not in apart]  # fmt: skip
         self._classes = [(c, n, vars(c)[n]) for c in found.classes for n in sorted(found.names)
                          if n in vars(c)]  # fmt: skip
         self._has_others = bool(self._classes or self._others or self._slots)
@@ -125,7 +126,7 @@ class Surroundings:
         for container, size in self._sizes:
             if len(container) != size:
                 return False
-        if self._has_others and not self._same_others():
+        if self._has_others and not (self._same_others() and self._same_slots()):
             return False
         if not same_all(*self._watched) and not self._all_equal():
             return False
@@ -137,7 +138,8 @@ class Surroundings:
         cells = [(NumberPlace(cell, CELL), x) for cell, x in self._cells]
         entries = [(NumberPlace(d, key), x) for part in (self._entries, self._modules)
                    for d, key, x in zip(*part, strict=True)]  # fmt: skip
-        for place, before in (*cells, *entries):
+        slots = [(NumberPlace(x, Slot(name)), value) for x, name, value in self._slots]
+        for place, before in (*cells, *entries, *slots):
             now = place.get()
             if not _same(now, before):
                 if type(now) not in SORTS or type(before) not in SORTS:
@@ -153,11 +155,13 @@ class Surroundings:
         return found if fixed and len(found) <= MOST and self._same_others() else []
 
     def _same_others(self) -> bool:
-        return (
-            all(vars(cls).get(name) is value for cls, name, value in self._classes)
-            and all(_equal(other, items) for other, items in self._others)
-            and all(_same(getattr(x, name, None), value) for x, name, value in self._slots)
+        """Whether classes and sets are what they were."""
+        return all(vars(cls).get(name) is value for cls, name, value in self._classes) and all(
+            _equal(other, items) for other, items in self._others
         )
+
+    def _same_slots(self) -> bool:
+        return all(_same(getattr(x, name, None), value) for x, name, value in self._slots)
 
     def _same_modules(self) -> bool:
         if not same_entries(*self._modules) and not _equal_entries(self._modules):
