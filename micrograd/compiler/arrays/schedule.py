@@ -133,7 +133,7 @@ def schedule(
                     groups.add(Group(kind, nodes, home=where, lanes=lane))
     flags = mixed(lanes + 2 * g.reduced + 4 * pinned)
     rows = _by_level(np.nonzero(g.kind == ROW)[0], level)
-    order = np.lexsort((np.arange(len(g.node)), g.node, level[g.node]))
+    order = np.argsort(level[g.node], kind="stable")  # of terms, which are sorted by node
     term_levels = level[g.node[order]]
     cuts = np.searchsorted(term_levels, np.arange(int(level.max(initial=0)) + 2))
     for depth in range(int(level.max(initial=0)) + 1):

@@ -84,9 +84,11 @@ def _with_origin(g: Graph, adjoints: Ids, origin: Ids) -> Graph:
     users, used = users[new], used[new]
     while True:
         unknown = found[users] == NONE
-        ready = unknown & (found[used] < NONE)  # of adjoints, the earliest comes first
+        users, used = users[unknown], used[unknown]
+        known = found[used]
+        ready = known < NONE  # of adjoints, the earliest comes first
         if not ready.any():
-            ready = unknown & (found[used] >= 0)
+            ready = known >= 0
         if not ready.any():
             return replace(g, origin=found)
         of, to = found[used[ready]], users[ready]
