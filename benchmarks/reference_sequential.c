@@ -123,3 +123,53 @@ double lotka_steps(int T,const double*end,double*p,double lr,int n){static doubl
    double nx=gx+hx*(a-b*v)+hy*v*c;gy=gy+hy*(c*u-d)-hx*u*b;gx=nx;}
   p[0]-=lr*ga;p[1]-=lr*gb;p[2]-=lr*gc;p[3]-=lr*gd;}
  return l;}
+
+// p: a, b, g before the sigmoid; level, trend, seasons
+double holt_steps(const double*y,int T,int S,double*p,double lr,int n){static double Lv[MOST],Tr[MOST],Se[MOST],E[MOST],N[MOST];double l=0;
+ for(int it=0;it<n;it++){double a=sg(p[0]),b=sg(p[1]),c=sg(p[2]),v=p[3],r=p[4],s[64],gs[64]={0};memcpy(s,p+5,S*8);l=0;
+  for(int t=0;t<T;t++){int k=t%S;Lv[t]=v;Tr[t]=r;Se[t]=s[k];double e=v+r+s[k]-y[t];E[t]=e;l+=e*e;double w=a*(y[t]-s[k])+(1-a)*(v+r);N[t]=w;
+   r=b*(w-v)+(1-b)*r;s[k]=c*(y[t]-w)+(1-c)*s[k];v=w;}
+  l/=T;double ga=0,gb=0,gc=0,gv=0,gr=0;
+  for(int t=T-1;t>=0;t--){int k=t%S;double e=2*E[t]/T,w=gv,q=gs[k],h=0;
+   gc+=q*(y[t]-N[t]-Se[t]);w-=q*c;h+=q*(1-c);gb+=gr*(N[t]-Lv[t]-Tr[t]);w+=gr*b;double nv=-gr*b,nr=gr*(1-b);
+   ga+=w*(y[t]-Se[t]-Lv[t]-Tr[t]);h-=w*a;nv+=w*(1-a);nr+=w*(1-a);gv=nv+e;gr=nr+e;gs[k]=h+e;}
+  p[0]-=lr*ga*a*(1-a);p[1]-=lr*gb*b*(1-b);p[2]-=lr*gc*c*(1-c);p[3]-=lr*gv;p[4]-=lr*gr;for(int k=0;k<S;k++)p[5+k]-=lr*gs[k];}
+ return l;}
+// p: for each letter a weight and a bias
+double ctc_steps(const double*x,int T,const int*w,int W,int K,double*p,double lr,int n){static double P[1024][16],Q[1024][8];double l=0;
+ for(int it=0;it<n;it++){for(int t=0;t<T;t++){double z=0,m[8];for(int k=0;k<K;k++)z+=m[k]=exp(p[2*k]*x[t]+p[2*k+1]);for(int k=0;k<K;k++)Q[t][k]=m[k]/z;
+   for(int k=0;k<W;k++){if(!t){P[0][k]=k<2?Q[0][w[k]]:0;continue;}double c=P[t-1][k]+(k?P[t-1][k-1]:0);if(k>1&&w[k]&&w[k]!=w[k-2])c+=P[t-1][k-2];P[t][k]=c*Q[t][w[k]];}}
+  double s=P[T-1][W-1]+P[T-1][W-2];l=-log(s);double g[16]={0},gp[16]={0};g[W-1]=g[W-2]=-1/s;
+  for(int t=T-1;t>=0;t--){double gm[8]={0},h[16]={0};for(int k=0;k<W;k++){if(!t){if(k<2)gm[w[k]]+=g[k];continue;}
+    double c=P[t-1][k]+(k?P[t-1][k-1]:0);int j=k>1&&w[k]&&w[k]!=w[k-2];if(j)c+=P[t-1][k-2];gm[w[k]]+=g[k]*c;double q=g[k]*Q[t][w[k]];h[k]+=q;if(k)h[k-1]+=q;if(j)h[k-2]+=q;}
+   double d=0;for(int k=0;k<K;k++)d+=gm[k]*Q[t][k];for(int k=0;k<K;k++){double q=Q[t][k]*(gm[k]-d);gp[2*k]+=q*x[t];gp[2*k+1]+=q;}memcpy(g,h,W*8);}
+  for(int k=0;k<2*K;k++)p[k]-=lr*gp[k];}
+ return l;}
+double ring_steps(int T,int n,const double*u0,const double*e,double*p,double lr,int steps){static double U[1024][128],k[128],gk[128],g[128],h[128],f[130];double l=0;
+ for(int it=0;it<steps;it++){for(int i=0;i<n;i++){k[i]=exp(p[i]);gk[i]=0;}memcpy(U[0],u0,n*8);
+  for(int s=0;s<T;s++){double*u=U[s];for(int i=0;i<n-1;i++)f[i+1]=k[i]*(u[i+1]-u[i]);f[0]=f[n]=k[n-1]*(u[0]-u[n-1]);for(int i=0;i<n;i++)U[s+1][i]=u[i]+.3*(f[i+1]-f[i]);}
+  l=0;for(int i=0;i<n;i++){double d=U[T][i]-e[i];l+=d*d;g[i]=2*d;}
+  for(int s=T-1;s>=0;s--){double*u=U[s];for(int i=0;i<n-1;i++)f[i+1]=.3*(g[i]-g[i+1]);f[0]=f[n]=.3*(g[n-1]-g[0]);
+   for(int i=0;i<n-1;i++)gk[i]+=f[i+1]*(u[i+1]-u[i]);gk[n-1]+=f[n]*(u[0]-u[n-1]);for(int i=0;i<n;i++)f[i+1]*=k[i];f[0]=f[n];
+   for(int i=0;i<n;i++)h[i]=g[i]+f[i]-f[i+1];memcpy(g,h,n*8);}
+  for(int i=0;i<n;i++)p[i]-=lr*gk[i]*k[i];}
+ return l;}
+// three bodies; p: places, speeds, masses. Each is pulled by the others in turn.
+double body_steps(int T,double far,double*p,double lr,int n){static double X[4096][6];static double Q[4096][6][4];double l=0;
+ for(int it=0;it<n;it++){double x[6],v[6],*m=p+12;memcpy(x,p,48);memcpy(v,p+6,48);
+  for(int t=0;t<T;t++){memcpy(X[t],x,48);int q=0;for(int i=0;i<3;i++)for(int j=0;j<3;j++){if(i==j)continue;double a=x[2*j]-x[2*i],b=x[2*j+1]-x[2*i+1],r=a*a+b*b+.1,s=.01/(r*sqrt(r)),f=m[j]*s;
+    v[2*i]+=f*a;v[2*i+1]+=f*b;double*o=Q[t][q++];o[0]=a;o[1]=b;o[2]=s;o[3]=r;}
+   for(int k=0;k<6;k++)x[k]+=.01*v[k];}
+  double d=x[0]-far;l=d*d+x[3]*x[3];double gx[6]={2*d,0,0,2*x[3],0,0},gv[6]={0},gm[3]={0};
+  for(int t=T-1;t>=0;t--){for(int k=0;k<6;k++)gv[k]+=.01*gx[k];int q=0;for(int i=0;i<3;i++)for(int j=0;j<3;j++){if(i==j)continue;double*o=Q[t][q++],a=o[0],b=o[1],s=o[2],f=m[j]*s;
+    double gf=gv[2*i]*a+gv[2*i+1]*b,ga=f*gv[2*i],gb=f*gv[2*i+1];gm[j]+=gf*s;double gr=gf*m[j]*s*-1.5/o[3];ga+=2*gr*a;gb+=2*gr*b;
+    gx[2*j]+=ga;gx[2*i]-=ga;gx[2*j+1]+=gb;gx[2*i+1]-=gb;}}
+  for(int k=0;k<6;k++){p[k]-=lr*gx[k];p[6+k]-=lr*gv[k];}for(int k=0;k<3;k++)p[12+k]-=lr*gm[k];}
+ return l;}
+// a tree of neurons; a and b: from which nodes each comes, leaves first
+double tree_steps(int L,const int*a,const int*b,double x,double*p,double lr,int n){room(4L*L);double*v=X,*g=X+2L*L,l=0;int N=2*L-1;
+ for(int it=0;it<n;it++){double u=p[0],w=p[1],c=p[2],d=p[3];for(int i=0;i<L;i++)v[i]=d*x+.01*i;for(int i=L;i<N;i++)v[i]=tanh(u*v[a[i]]+w*v[b[i]]+c);
+  l=v[N-1]*v[N-1];g[N-1]=2*v[N-1];double gu=0,gw=0,gc=0,gd=0;
+  for(int i=N-1;i>=L;i--){double q=g[i]*(1-v[i]*v[i]);gu+=q*v[a[i]];gw+=q*v[b[i]];gc+=q;g[a[i]]=q*u;g[b[i]]=q*w;}
+  for(int i=0;i<L;i++)gd+=g[i];p[0]-=lr*gu;p[1]-=lr*gw;p[2]-=lr*gc;p[3]-=lr*gd*x;}
+ return l;}

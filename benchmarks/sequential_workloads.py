@@ -156,6 +156,36 @@ def heat(steps: int, cells: int) -> Case:
     return Case(Program(loss, numbers, arguments), "heat_steps", (steps, cells, *arguments))
 
 
+def holt_winters(steps: int, season: int = 4) -> Case:
+    program = small.holt_winters(steps, season)
+    return Case(program, "holt_steps", (program.arguments[0], steps, season))
+
+
+def alignment(steps: int) -> Case:
+    program = small.alignment(steps)
+    return Case(program, "ctc_steps", (program.arguments[0], steps, [0, 1, 0, 2, 0, 1, 0], 7, 3))
+
+
+def ring(steps: int, cells: int) -> Case:
+    program = small.heat(steps, cells, ring=True)
+    return Case(program, "ring_steps", (steps, cells, *program.arguments))
+
+
+def bodies(steps: int) -> Case:
+    program = small.bodies(steps)
+    return Case(program, "body_steps", (steps, *program.arguments))
+
+
+def tree(leaves: int) -> Case:
+    """The same choices as the program makes, as tables of nodes."""
+    rng, nodes, pairs = random.Random(7), list(range(leaves)), [(0, 0)] * leaves
+    while len(nodes) > 1:
+        pairs.append((nodes.pop(rng.randrange(len(nodes))), nodes.pop(rng.randrange(len(nodes)))))
+        nodes.append(len(pairs) - 1)
+    one, two = ([pair[k] for pair in pairs] for k in (0, 1))
+    return Case(small.tree(leaves), "tree_steps", (leaves, one, two, 0.4))
+
+
 def chain(links: int) -> Case:
     program = small.chain(links)
     return Case(program, "chain_steps", (links // 2, 0.5))
@@ -186,7 +216,7 @@ def dag(nodes: int) -> Case:
 CASES: dict[str, Callable[[], Case]] = {
     "Kalman 200": lambda: kalman(200),
     "Kalman 2,000": lambda: kalman(2000),
-    "Holt-Winters 500": lambda: Case(small.holt_winters(500)),
+    "Holt-Winters 500": lambda: holt_winters(500),
     "GARCH 2,000": lambda: garch(2000),
     "Runge-Kutta 100": lambda: pendulum(100),
     "Runge-Kutta 10,000": lambda: pendulum(10_000),
@@ -194,14 +224,15 @@ CASES: dict[str, Callable[[], Case]] = {
     "Cholesky 32": lambda: cholesky(32),
     "Cholesky 64": lambda: cholesky(64),
     "edit distance 32×32": lambda: edit_distance(32),
-    "CTC 100": lambda: Case(small.alignment(100)),
+    "CTC 100": lambda: alignment(100),
     "LSTM 30": lambda: lstm(30),
     "LSTM 200": lambda: lstm(200),
     "heat 80×100": lambda: heat(80, 100),
-    "heat ring 80×100": lambda: Case(small.heat(80, 100, ring=True)),
-    "three bodies 200": lambda: Case(small.bodies(200)),
-    "tree 2,000": lambda: Case(small.tree(2000)),
+    "heat ring 80×100": lambda: ring(80, 100),
+    "three bodies 200": lambda: bodies(200),
+    "tree 2,000": lambda: tree(2000),
     "random graph 50,000": lambda: dag(50_000),
+    "random graph 100,000": lambda: dag(100_000),
     "chain 20,000": lambda: chain(20_000),
     "chain 1,000,000": lambda: chain(1_000_000),
 }
