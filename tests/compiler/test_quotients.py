@@ -42,3 +42,18 @@ def test_of_one_divisor_there_is_one_inverse() -> None:
     rows = [s for nest in program.nests for s in nest.body if s.row == "div"]
     divided = {s.inputs for s in rows}
     assert 1 <= len(divided) <= 2  # the quotients, and the inverse
+
+
+@pytest.mark.parametrize("power", [-0.7, -1.0, -1.5, -2.0, -3.0])
+def test_negative_powers_as_eager(power: float, backend: str) -> None:
+    for base in (0.3, 7.0, -2.0, 0.0, -0.0, math.inf, math.nan, 1e-200, 1e200):
+        ps = [Value(base), Value(0.5)]
+
+        def loss(ps: list[Value] = ps) -> Any:
+            return (ps[0] ** power * ps[1]).tanh()
+
+        f = micrograd.compile(loss, parameters=ps, backend=backend)
+        value, gradient = f.value_and_grad()
+        expected, theirs = eager_value_and_grad(loss, ps)
+        assert_near(value, expected)
+        assert_near(gradient, theirs)

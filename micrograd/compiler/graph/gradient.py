@@ -147,20 +147,31 @@ class _Derivatives(Symbols):
     """`m` for the derivatives of rows on nodes of a graph.
 
     What divides adjoints is inverted once, and they are products: a division takes as long as ten.
-    A quotient that is `known`, as what there is already on those inputs, is not computed again.
+    What is `known`, a row on inputs, is not computed again: a quotient, and a power for the next.
     """
 
     def __init__(self, builder: Builder, size: int) -> None:
         super().__init__(builder)
         self._inverse = np.full(size, NONE)  # of each node of the graph
-        self.known: tuple[str, list[Lanes], Lanes] | None = None
+        self.known: tuple[str, list[Lanes], float, Lanes] | None = None
 
     def div(self, a: Any, b: Any) -> Any:
         """A / b."""
         if self.known is not None and self.known[0] == "div":
-            _, inputs, y = self.known
+            _, inputs, _, y = self.known
             if a is inputs[0] and b is inputs[1]:
                 return y
+        return self._divided(a, b)
+
+    def pow_static(self, a: Any, k: float) -> Any:
+        """A to the k; of negative ones, where calling a function is slower, from that of k + 1."""
+        if self.known is not None and self.known[0] == "pow_static":
+            _, inputs, power, y = self.known
+            if a is inputs[0] and power == k + 1.0 and power < 0.0:
+                return self._divided(y, a)
+        return self.__getattr__("pow_static")(a, k)
+
+    def _divided(self, a: Any, b: Any) -> Any:
         size = len(self._inverse)
         if not isinstance(b, Lanes) or not isinstance(a, Lanes) or b.ids.max(initial=0) >= size:
             return self.__getattr__("div")(a, b)
@@ -182,7 +193,7 @@ def _through_rows(g: Graph, active: Mask, shares: _Shares) -> None:
             n = np.nonzero(of_row & same)[0]
             inputs = [Lanes(builder, g.args[n, i]) for i in range(op.arity)]
             y = Lanes(builder, n)
-            symbols.known = op.name, inputs, y
+            symbols.known = op.name, inputs, static, y
             given = op.vjp(
                 symbols, Lanes(builder, shares.adjoint[n]), y, *inputs,
                 *([static] if op.has_static else []),

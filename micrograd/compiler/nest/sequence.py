@@ -82,6 +82,15 @@ class Scalars:
         return f"{len(self):,} scalar statements"
 
 
+def copies(to: Ids, source: Ids, c: float = 1.0) -> Scalars:
+    """Statements that copy numbers, or set them to c where there is no source."""
+    n = len(to)
+    return Scalars(
+        to, np.full(n, TOTAL, np.int16), np.full(n, np.nan), np.full((n, 3), NONE),
+        np.arange(n + 1), source, np.full(n, NONE), np.full(n, c),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TurnLoop:
     """Nests that run `count` times, one turn after the other.

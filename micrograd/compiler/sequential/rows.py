@@ -42,11 +42,11 @@ def _in_rows(turns: TurnRun, first: int) -> list[int]:
             after[a[new]], before[b[new]] = b[new], a[new]
         moves = (read[1] - read[0])[~own & (read[0] >= 0)]
         turned += int((moves == -1).sum() - (moves == 1).sum()) * count
-    rows = _chains(after.tolist(), before.tolist())
+    rows = chains(after.tolist(), before.tolist())
     return [n for row in rows for n in (row[::-1] if turned > 0 else row)]
 
 
-def _chains(after: list[int], before: list[int]) -> list[list[int]]:
+def chains(after: list[int], before: list[int]) -> list[list[int]]:
     """All numbers, each in one chain; a ring begins anywhere."""
     chains, done = [], [False] * len(after)
     heads = [n for n, k in enumerate(before) if k < 0]

@@ -10,9 +10,10 @@ from micrograd.compiler.arrays.layout import ALIGN, Layout
 from micrograd.compiler.arrays.schedule import Group
 from micrograd.compiler.codes import NONE, Ids, Mask
 from micrograd.compiler.graph.graph import CONSTANT, Graph
-from micrograd.compiler.nest.ir import Range
-from micrograd.compiler.nest.sequence import TOTAL, Part, Scalars
+from micrograd.compiler.nest.ir import Nest, Range
+from micrograd.compiler.nest.sequence import Part, Scalars, copies
 from micrograd.compiler.sequential.bodies import nest_of
+from micrograd.compiler.sequential.listed import InRows, in_rows, reading_rows
 from micrograd.compiler.sequential.loops import Rolled, TurnOf, find_loops
 from micrograd.compiler.sequential.needed import needed
 from micrograd.compiler.sequential.places import lay_out_in_order
@@ -92,18 +93,20 @@ class InSequence:
         nests += [(x.after, x.after, x.nest) for x in added]
         moved = self._pinned(rest, turns)
         zeros = self.layout.top + np.arange(sums)
+        self.layout.top += -(-sums // ALIGN) * ALIGN
+        free = (turns.loop < 0) & (moved.out >= first)
+        loops = [nest for *_, nest in nests if isinstance(nest, Nest)]
+        rows = None if self.turns else in_rows(moved, free, loops, self.layout.top)
+        if rows:
+            self.layout.top = rows.top
+            address[address >= 0] = rows.places[address[address >= 0]]
+            nests = [(start, end, reading_rows(x, rows.places)) for start, end, x in nests]
         parts: list[Part] = [copies(zeros, np.full(sums, NONE), 0.0)] if sums else []
-        at = 0
-        for start, end, nest in sorted(nests, key=lambda x: x[:2]):
-            parts += [moved.part(at, start)] if start > at else []
-            parts.append(nest)
-            at = end
-        parts += [moved.part(at, len(moved))] if len(moved) > at else []
+        parts += _in_order(nests, rows.part if rows else moved, rows)
         pinned = np.flatnonzero(self.pins >= 0)
         left = pinned[address[pinned] != self.pins[pinned]]
         parts += [copies(self.pins[left], address[left])] if len(left) else []
         self.parts = tuple(parts)
-        self.layout.top += -(-sums // ALIGN) * ALIGN
 
     def _find_turns(self) -> None:
         """Find turns, and let what they make lie in rows."""
@@ -139,6 +142,20 @@ class InSequence:
         return rest.at(to)
 
 
+def _in_order(nests: list[tuple[int, int, Part]], part: Scalars, rows: InRows | None) -> list[Part]:
+    """Nests, which stand for statements from one to another, and what is between them."""
+    parts: list[Part] = []
+    at = 0
+    for start, end, nest in [*sorted(nests, key=lambda x: x[:2]), (len(part), 0, None)]:
+        if start > at:
+            alone = part.part(at, start)
+            parts.append(rows.with_copies(alone) if rows else alone)
+        if nest is not None:
+            parts.append(nest)
+        at = end
+    return parts
+
+
 def _loops(part: Scalars, base: int, same: Ids, moved: Mask) -> list[Rolled]:
     """The loops of a list of statements, in order, none of what has moved.
 
@@ -152,15 +169,6 @@ def _loops(part: Scalars, base: int, same: Ids, moved: Mask) -> list[Rolled]:
     free[[n for n in long_sums(part) if is_added_up(part, base, loops, turns, n)]] = False
     loops += find_loops(part, sets(part), free, same, ragged=True)
     return sorted(loops, key=lambda loop: loop.start)
-
-
-def copies(to: Ids, source: Ids, c: float = 1.0) -> Scalars:
-    """Statements that copy numbers, or set them to c where there is no source."""
-    n = len(to)
-    return Scalars(
-        to, np.full(n, TOTAL, np.int16), np.full(n, np.nan), np.full((n, 3), NONE),
-        np.arange(n + 1), source, np.full(n, NONE), np.full(n, c),
-    )  # fmt: skip
 
 
 def _equal_constants(g: Graph, address: Ids, top: int) -> Ids:

@@ -8,6 +8,7 @@ address. Only forms that occur have an opcode.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -49,16 +50,19 @@ class RowForm(NamedTuple):
     args: tuple[int, ...]
 
 
-class ListForm(NamedTuple):
-    """Products added up, TOGETHER at a time; `goes_on` from what is at hand."""
+class ProductsForm(NamedTuple):
+    """Products added up, TOGETHER at a time, or a vector of those that lie `along` the memory."""
 
-    goes_on: bool
+    along: bool
+    goes_on: bool  # from what is at hand
+    stores: bool
 
 
-InstructionForm = SumForm | RowForm | ListForm
+InstructionForm = SumForm | RowForm | ProductsForm
 END = 0  # the opcode that ends a part
 RARE = 24  # times that a form has to occur to have an opcode, unless it is one of the few
 LISTED = 12  # products of a sum that has them in a list
+RUN = 2 * TOGETHER  # products that follow each other in memory, to be added up by vectors
 TERMS = 27  # forms of a term; the next number stands for no term
 
 
@@ -72,16 +76,17 @@ class Encoder:
     def words(self, parts: Sequence[Scalars]) -> list[Words]:
         """The instructions of each part, and the end."""
         part = Scalars.joined(parts)
+        part, runs = _runs(part)
         part, lists = _apart(part)
         begins = np.cumsum([0, *map(len, parts)])[:-1]
         before = np.concatenate([[NONE], part.out[:-1]])
         before[begins[begins < len(part)]] = NONE
         plain = np.zeros(len(part), bool)
-        pieces = self._pieces(part, before, plain, lists)
+        pieces = self._pieces(part, before, plain, lists, runs)
         for piece in pieces:
             _, which, times = np.unique(piece.keys, return_inverse=True, return_counts=True)
             plain[piece.statement[times[which.ravel()] < RARE]] = True
-        pieces = self._pieces(part, before, plain, lists)
+        pieces = self._pieces(part, before, plain, lists, runs)
         place = np.concatenate([p.place for p in pieces])
         width = np.concatenate([p.width for p in pieces])
         order = np.argsort(place, kind="stable")
@@ -99,14 +104,31 @@ class Encoder:
         cuts = np.concatenate([[0], until])[begins[1:]].astype(np.int64)
         return [np.append(code, np.int32(END)) for code in np.split(words, cuts)]
 
-    def _pieces(self, part: Scalars, before: Ids, plain: Mask, lists: _Lists) -> list[_Piece]:
+    def _pieces(
+        self, part: Scalars, before: Ids, plain: Mask, lists: _Lists, runs: _Runs
+    ) -> list[_Piece]:
         """The instructions; of statements that are `plain` in the few forms that do for all."""
-        sums = self._sums(part, before, plain, lists.statement)
-        return [sums, _rows(part, before, plain), self._listed(part, lists)]
+        later = np.concatenate([lists.statement, runs.statement])
+        sums = self._sums(part, before, plain, later)
+        return [sums, _rows(part, before, plain), self._listed(part, lists, runs.statement),
+                self._along(part, runs, lists.statement)]  # fmt: skip
 
-    def _listed(self, part: Scalars, lists: _Lists) -> _Piece:
+    def _along(self, part: Scalars, runs: _Runs, listed: Ids) -> _Piece:
+        """The runs of a sum one after the other, the first after all else."""
+        n = runs.statement
+        begins = np.concatenate([[True], n[1:] != n[:-1]])[: len(n)]
+        ends = np.concatenate([n[1:] != n[:-1], [True]])[-len(n) :] if len(n) else begins
+        goes_on = ~begins | (part.first[n + 1] > part.first[n]) | np.isin(n, listed)
+        words = [part.out[n], runs.length, runs.u, runs.v]
+        number = _number_words(runs.c, self._precision)
+        columns = [(np.full(len(n), k), w) for k, w in enumerate([*map(_words, words), *number], 1)]
+        width = np.full(len(n), 1 + len(columns))
+        return _Piece(n, part.first[n + 1] + n, 2 * goes_on + ends, columns, width,
+                      lambda key, _: ProductsForm(True, key > 1, key % 2 == 1))  # fmt: skip
+
+    def _listed(self, part: Scalars, lists: _Lists, later: Ids) -> _Piece:
         n = lists.statement
-        goes_on = part.first[n + 1] > part.first[n]
+        goes_on = 2 * (part.first[n + 1] > part.first[n]) + ~np.isin(n, later)
         number = _number_words(lists.c, self._precision)
         head = 3 + len(number)
         at = [np.full(len(n), k) for k in range(1, head)]
@@ -114,8 +136,12 @@ class Encoder:
                         strict=True)]  # fmt: skip
         place = part.first[n + 1] + n
         width = head + 2 * lists.room
-        return _Piece(n, place, goes_on.astype(np.int64), columns, width,
-                      lambda key, _: ListForm(bool(key)), _words(lists.factors), head)  # fmt: skip
+
+        def form(key: int, _: int) -> ProductsForm:
+            return ProductsForm(False, key > 1, key % 2 == 1)
+
+        factors = _words(lists.factors)
+        return _Piece(n, place, goes_on.astype(np.int64), columns, width, form, factors, head)
 
     def _opcodes(self, keys: Ids, form: Callable[[int, int], InstructionForm]) -> Ids:
         """A number for each key, whose form is asked for once."""
@@ -198,11 +224,47 @@ class _Lists(NamedTuple):
     factors: Ids  # u, v, u, v, … of all
 
 
+class _Runs(NamedTuple):
+    """Products in a row whose factors follow each other in memory."""
+
+    statement: Ids
+    length: Ids
+    u: Ids  # the first
+    v: Ids
+    c: Floats
+
+
+def _runs(part: Scalars) -> tuple[Scalars, _Runs]:
+    """The statements without runs of products, and these."""
+    owner = part.owner
+    product = (part.u >= 0) & (part.v >= 0) & (part.row[owner] == TOTAL)
+    along = np.ones(len(owner), bool)  # whether a term goes on with what the one before began
+    along[:1] = False
+    along[1:] = (np.diff(owner) == 0) & product[1:] & product[:-1] & (part.c[1:] == part.c[:-1])
+    along[1:] &= (np.diff(part.u) == 1) & (np.diff(part.v) == 1)
+    first = np.flatnonzero(~along)
+    count = np.diff(np.append(first, len(owner)))
+    first, count = first[count >= RUN], count[count >= RUN]
+    taken = np.zeros(len(owner), bool)
+    taken[spans(first, count)] = True
+    return _without(part, taken), _Runs(owner[first], count, part.u[first], part.v[first],
+                                        part.c[first])  # fmt: skip
+
+
+def _without(part: Scalars, taken: Mask) -> Scalars:
+    """The statements without some of their terms."""
+    left = np.bincount(part.owner[~taken], minlength=len(part))
+    first = np.concatenate([[0], np.cumsum(left)])
+    return replace(part, first=first, u=part.u[~taken], v=part.v[~taken], c=part.c[~taken])
+
+
 def _apart(part: Scalars) -> tuple[Scalars, _Lists]:
     """The statements without the products that come in lists, and these."""
     owner = part.owner
     products = (part.u >= 0) & (part.v >= 0) & (part.row[owner] == TOTAL)
-    last = part.c[np.maximum(part.first[1:] - 1, 0)] if len(part.u) else np.ones(len(part))
+    last = np.ones(len(part))
+    some = part.first[1:] > part.first[:-1]
+    last[some] = part.c[part.first[1:][some] - 1]
     products &= part.c == last[owner]
     count = np.bincount(owner[products], minlength=len(part))
     n = np.flatnonzero(count >= LISTED)
@@ -210,10 +272,7 @@ def _apart(part: Scalars) -> tuple[Scalars, _Lists]:
     room = -(-count[n] // TOGETHER) * TOGETHER
     factors = np.zeros((int(room.sum()), 2), np.int64)
     factors[spans(np.cumsum(room) - room, count[n])] = np.stack([part.u, part.v], 1)[taken]
-    first = np.concatenate([[0], np.cumsum(np.bincount(owner[~taken], minlength=len(part)))])
-    rest = Scalars(part.out, part.row, part.static, part.args, first,
-                   part.u[~taken], part.v[~taken], part.c[~taken])  # fmt: skip
-    return rest, _Lists(n, last[n], room, factors.ravel())
+    return _without(part, taken), _Lists(n, last[n], room, factors.ravel())
 
 
 def _rows(part: Scalars, before: Ids, plain: Mask) -> _Piece:

@@ -15,12 +15,12 @@ from micrograd.compiler.backends.llvm.bytecode import (
     NEGATIVE,
     SCALED,
     InstructionForm,
-    ListForm,
+    ProductsForm,
     RowForm,
     SumForm,
     TermForm,
 )
-from micrograd.compiler.backends.llvm.functions import Number, ScalarInstructions
+from micrograd.compiler.backends.llvm.functions import Instructions, Number, ScalarInstructions
 from micrograd.compiler.backends.llvm.ir import Body
 from micrograd.compiler.backends.llvm.rows import computed
 from micrograd.compiler.codes import ROWS
@@ -41,8 +41,8 @@ class Opcode:
 
     def write(self, form: InstructionForm) -> None:
         """The whole function but for its head."""
-        if isinstance(form, ListForm):
-            self._write_list(form)
+        if isinstance(form, ProductsForm):
+            self._write_run(form) if form.along else self._write_list(form)
             return
         if isinstance(form, RowForm):
             self._out = self._word()
@@ -56,7 +56,7 @@ class Opcode:
             self._body.line(f"store {self._number} {result}, ptr {self._place(self._out)}")
         self._jump(result)
 
-    def _write_list(self, form: ListForm) -> None:
+    def _write_list(self, form: ProductsForm) -> None:
         """Products, TOGETHER of them at a time, each added to a total of its own."""
         body, m = self._body, self._m
         out, count, c = self._word(), self._word(), self._constant()
@@ -72,8 +72,30 @@ class Opcode:
             half = len(totals) // 2
             totals = [m.fadd(a, b) for a, b in zip(totals[:half], totals[half:], strict=True)]
         result = m.fma(totals[0], c, "%last") if form.goes_on else m.fmul(totals[0], c)
-        body.line(f"store {self._number} {result}, ptr {self._place(out)}")
+        if form.stores:
+            body.line(f"store {self._number} {result}, ptr {self._place(out)}")
         dispatch(body, body.moved(begin, count, 2 * TOGETHER, "i32"), result)
+
+    def _write_run(self, form: ProductsForm) -> None:
+        """Products a vector at a time, of which the last may not be full."""
+        body, m, lanes = self._body, self._m, self._body.lanes
+        out, count, u, v, c = *(self._word() for _ in range(4)), self._constant()
+        vectors = Instructions(body, lanes)
+        begin = self._place(u), self._place(v)
+        trips = body.value(f"udiv i64 {body.value(f'add i64 {count}, {lanes - 1}')}, {lanes}")
+
+        def step(k: str, totals: list[str]) -> list[str]:
+            done = body.value(f"mul i64 {k}, {lanes}")
+            here = body.first_lanes(body.value(f"sub i64 {count}, {done}"), lanes)
+            a, b = (body.load_lanes(body.moved(x, done, 1), here, lanes) for x in begin)
+            return [vectors.fma(a, b, totals[0])]
+
+        (total,) = body.repeat(trips, lanes, [body.constant(0.0, lanes)], step)
+        summed = vectors.sum(total)
+        result = m.fma(summed, c, "%last") if form.goes_on else m.fmul(summed, c)
+        if form.stores:
+            body.line(f"store {self._number} {result}, ptr {self._place(out)}")
+        self._jump(result)
 
     def _at_word(self, at: str, offset: int) -> str:
         """The number whose address is there."""

@@ -163,6 +163,25 @@ class Body:
             vector = self.insert(vector, x, lane, lanes)
         return vector
 
+    def first_lanes(self, count: str, lanes: int) -> str:
+        """Which lanes there are of a count at run time, which may be larger."""
+        kind = f"<{lanes} x i64>"
+        one = self.value(f"insertelement {kind} poison, i64 {count}, i64 0")
+        zeros = f"<{lanes} x i32> zeroinitializer"
+        every = self.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
+        numbers = ", ".join(f"i64 {k}" for k in range(lanes))
+        return self.value(f"icmp slt {kind} <{numbers}>, {every}")
+
+    def load_lanes(self, pointer: str, there: str, lanes: int) -> str:
+        """The numbers from a pointer on in the lanes that there are; 0 in the others."""
+        kind = self.type(lanes)
+        return self.call(
+            kind,
+            f"llvm.masked.load.v{lanes}{self.precision.suffix}.p0",
+            ("ptr", pointer), ("i32", str(self.precision.bytes)),
+            (f"<{lanes} x i1>", there), (kind, self.constant(0.0, lanes)),
+        )  # fmt: skip
+
     def load_woven(self, pointer: str, offset: int, count: int, active: int) -> list[str]:
         """As many vectors as `count`, of which the first has every count-th number, and so on."""
         lanes = self.lanes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from operator import itemgetter, mul
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,16 @@ from micrograd.ops import LARGER, OPS
 
 MOST_WRITTEN_OUT = 6  # terms of a sum that has a function of its own
 
+WORTH = 24  # runs after which statements are written out as Python's text
+TOGETHER = 2000  # statements of a function
+
 Cells = list[float]
 RunsPart = Callable[[Cells], None]
+Fetch = Callable[[Cells], Sequence[float]]
+LikeTerms = tuple[float, Fetch | None, Fetch | None]  # terms with one coefficient: it, and factors
+StatementCall = tuple[
+    Callable[..., float], int, Sequence[Any], str | None
+]  # and the text, if it has one
 
 
 def runner(parts: Sequence[Part], work: NDArray[Any]) -> Callable[[], None]:
@@ -35,31 +44,84 @@ def runner(parts: Sequence[Part], work: NDArray[Any]) -> Callable[[], None]:
 
 
 def _statements(part: Scalars) -> RunsPart:
-    """Statement after statement, each a function and the places that it reads."""
+    """Statement after statement; after some runs as Python's text, which takes long to compile."""
+    code = list(_calls(part))
+    written: list[RunsPart] = []
+    runs = 0
+
+    def run(numbers: Cells) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == WORTH:
+            written.extend(_written(code[k : k + TOGETHER]) for k in range(0, len(code), TOGETHER))
+        for step in written:
+            step(numbers)
+        if not written:
+            for function, out, places, _ in code:
+                numbers[out] = function(numbers, *places)
+
+    return run
+
+
+def _written(code: Sequence[StatementCall]) -> RunsPart:
+    """Statements as a function."""
+    names: dict[str, Any] = {"inf": np.inf, "nan": np.nan}
+    lines = ["def run(n):"]
+    known: dict[int, str] = {}
+    for function, out, places, text in code:
+        if text is None:
+            if id(function) not in known:
+                known[id(function)] = _noted(names, function)
+            given = ", ".join(map(str, places)) if all(type(x) is int for x in places) else (
+                "*" + _noted(names, places))  # fmt: skip
+            text = f"{known[id(function)]}(n, {given})"
+        else:
+            text = text.format(*places)
+        lines.append(f"    n[{out}] = {text}")
+    exec("\n".join(lines), names)
+    made: RunsPart = names["run"]
+    return made
+
+
+def _calls(part: Scalars) -> Iterator[StatementCall]:
+    """Of each statement a function, where its result goes, and the places that it reads."""
     c, u, v = part.c.tolist(), part.u.tolist(), part.v.tolist()
     first, rows, args = part.first.tolist(), part.row.tolist(), part.args.tolist()
-    code: list[tuple[Callable[..., float], int, Sequence[Any]]] = []
     for n, (out, row) in enumerate(zip(part.out.tolist(), rows, strict=True)):
         i, j = first[n], first[n + 1]
         if row >= 0:
             arity, static = _shape_of_row(row)
             given = (float(part.static[n]),) if static else ()
-            code.append((_row(row, given), out, args[n][:arity]))
+            yield _row(row, given), out, args[n][:arity], None
         elif row == LARGEST:
-            code.append((_largest, out, u[i:j]))
+            yield _largest, out, u[i:j], None
         elif j - i <= MOST_WRITTEN_OUT:
             shape = tuple((c[t], u[t] >= 0, v[t] >= 0) for t in range(i, j))
-            code.append(
-                (_sum(shape), out, [x for t in range(i, j) for x in (u[t], v[t]) if x >= 0])
-            )
+            function, text = _sum(shape)
+            yield function, out, [x for t in range(i, j) for x in (u[t], v[t]) if x >= 0], text
         else:
-            code.append((_long_sum, out, list(zip(c[i:j], u[i:j], v[i:j], strict=True))))
+            yield _long_sum, out, _alike(c[i:j], u[i:j], v[i:j]), None
 
-    def run(numbers: Cells) -> None:
-        for function, out, places in code:
-            numbers[out] = function(numbers, *places)
 
-    return run
+def _alike(c: list[float], u: list[int], v: list[int]) -> list[LikeTerms]:
+    """The terms of a sum by their coefficients, with what fetches their factors."""
+    sorts: dict[tuple[float, bool, bool], list[int]] = {}
+    for t, key in enumerate(zip(c, (x >= 0 for x in u), (x >= 0 for x in v), strict=True)):
+        sorts.setdefault(key, []).append(t)
+    found: list[LikeTerms] = []
+    for (k, of_u, of_v), own in sorts.items():
+        fetch_u = _fetch([u[t] for t in own]) if of_u else None
+        fetch_v = _fetch([v[t] for t in own]) if of_v else None
+        found.append((k if of_u else k * len(own), fetch_u, fetch_v))
+    return found
+
+
+def _fetch(places: list[int]) -> Fetch:
+    """What takes numbers from so many places at once."""
+    first, step = places[0], places[1] - places[0] if len(places) > 1 else 1
+    if step > 0 and places == list(range(first, first + step * len(places), step)):
+        return itemgetter(slice(first, places[-1] + 1, step))
+    return itemgetter(*places)
 
 
 @cache
@@ -83,32 +145,33 @@ def _row(row: int, static: tuple[float, ...]) -> Callable[..., float]:
 
 
 @cache
-def _sum(shape: tuple[tuple[float, bool, bool], ...]) -> Callable[..., float]:
-    """A sum of products whose factors are at the places given."""
-    names: list[str] = []
-    terms: list[str] = []
-    for c, *factors in shape:
-        used = []
-        for there in factors:
-            if there:
-                names.append(f"x{len(names)}")
-                used.append(f"n[{names[-1]}]")
-        terms.append(_product(c, used))
+def _sum(shape: tuple[tuple[float, bool, bool], ...]) -> tuple[Callable[..., float], str]:
+    """A sum of products whose factors are at the places given, and its text."""
+    count = sum(u + v for _, u, v in shape)
+    numbered = iter(range(count))
+    terms = [_product(c, [f"n[{{{next(numbered)}}}]" for there in factors if there])
+             for c, *factors in shape]  # fmt: skip
+    text = " + ".join(terms)
+    names = [f"x{k}" for k in range(count)]
     made: Callable[..., float] = eval(
-        f"lambda n, {', '.join(names)}: {' + '.join(terms)}", {"inf": np.inf, "nan": np.nan}
+        f"lambda n, {', '.join(names)}: {text.format(*names)}", {"inf": np.inf, "nan": np.nan}
     )
-    return made
+    return made, text
 
 
 def _product(c: float, factors: list[str]) -> str:
     return "*".join([*([] if c == 1.0 and factors else [f"({c!r})"]), *factors])
 
 
-def _long_sum(numbers: Cells, *terms: tuple[float, int, int]) -> float:
+def _long_sum(numbers: Cells, *terms: LikeTerms) -> float:
     total = 0.0
     for c, u, v in terms:
-        x = c if u < 0 else c * numbers[u]
-        total += x if v < 0 else x * numbers[v]
+        if u is None:
+            total += c
+        elif v is None:
+            total += c * sum(u(numbers))
+        else:
+            total += c * sum(map(mul, u(numbers), v(numbers)))
     return total
 
 
