@@ -8,10 +8,10 @@ import random
 import pytest
 
 from micrograd.ops import FLOATS, OPS
+from micrograd.text.derivatives import derivative
 from micrograd.text.equations import (
     SYMBOLS,
     Quantity,
-    derivative,
     digits_needed,
     quantities,
     spelled,

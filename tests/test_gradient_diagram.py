@@ -240,8 +240,9 @@ def test_a_value_is_drawn_with_its_callers_names():
     total.backward()
     picture = Picture(gradient_diagram(total))
     close(picture.numbers("a_price-bwd"), price.grad)
-    assert picture.texts("a_L-fwd")[0] == "L = tanh(price × amount + 1) + price²"
-    for key in ("a_price-bwd", "a_amount-bwd", "a_L-fwd", "a_L-loc"):
+    assert picture.texts("a_u1-fwd")[0] == "u1 = tanh(price × amount + 1)"
+    assert picture.texts("a_total-fwd")[0] == "total = u1 + price²"
+    for key in ("a_price-bwd", "a_amount-bwd", "a_total-fwd", "a_total-loc"):
         for line, shown in picture.equations(key):
             assert agrees(line, shown)
 

@@ -128,7 +128,8 @@ def derivation(
     h = w × x
     L = h × h + x
     <BLANKLINE>
-    ∂L/∂x = ∂L/∂h · ∂h/∂x + ∂L/∂x
+    ∂L/∂x = ∂L/∂h · ∂h/∂x + ∂L/∂x|direct
+    |direct: by the equation of L alone, without the other paths
     <BLANKLINE>
     L ← h ← x
       ∂L/∂h · ∂h/∂x
@@ -136,15 +137,14 @@ def derivation(
       = 12 × 3
       = 36.0000
     L ← x
-      ∂L/∂x
-      = 1
+      ∂L/∂x|direct
       = 1.0000
     <BLANKLINE>
     ∂L/∂x = 36 + 1 = 37.0000
     """
     check_language(language)
     check_digits(digits)
-    found = recorded(output, input)
+    found = recorded(output, input, language)
     _check(found)
     return Derivation(found, digits, language)
 

@@ -7,8 +7,8 @@ for each sample. Every line on the way belongs to one, so nothing is left out.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,12 @@ import numpy as np
 from micrograd.derivations.lines import Edge, Equations
 from micrograd.reading.indices import vector
 from micrograd.steps.step import Floats
+from micrograd.text.derivatives import local_name
 from micrograd.text.equations import Quantity, symbolic
-from micrograd.text.latex import escaped, latex, name
+from micrograd.text.latex import latex, name
+from micrograd.text.words import word
 
+MOST_SHARES = 12  # layers above one, each with its share of the gradient
 LONGEST_SLOPE = 60  # characters of a derivative that is written out
 
 
@@ -33,16 +36,13 @@ class LayerGradient:
     terms: int  # products that were added for them
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Rank:
     positions: tuple[int, ...]
     quantities: tuple[Quantity, ...]
     shape: tuple[int, ...]
     is_input: bool = False
-
-    @property
-    def name(self) -> str:
-        return stem([q.name for q in self.quantities])
+    name: str = ""
 
 
 def stem(names: Sequence[str]) -> str:
@@ -76,7 +76,10 @@ def layers(
     top = recorded.output
     gradient = {top.position: 1.0}
     said = []
-    for group in _groups(recorded, edges, targets, names):
+    groups = _groups(recorded, edges, targets, names)
+    _name(groups)
+    of = {i: group for group in groups for i in group.positions}
+    for group in groups:
         for position in group.positions:
             if position != top.position:
                 gradient[position] = sum(
@@ -85,7 +88,7 @@ def layers(
         if group.positions != (top.position,):
             values = np.array([gradient[i] for i in group.positions]).reshape(group.shape)
             uses = [users[i] for i in group.positions]
-            text, tex = _rule(recorded, group, uses, top.result.name)
+            text, tex = _rule(recorded, group, uses, of)
             said.append(LayerGradient(group.name, text, tex, values, sum(map(len, uses))))
     return said
 
@@ -132,26 +135,64 @@ def _groups(
     return [*groups, _Rank(known, quantities, whole_shape, True)] if known else groups
 
 
+def _name(ranks: Sequence[_Rank]) -> None:
+    """Give each rank a name that no other has."""
+    for rank in ranks:
+        rank.name = stem([q.name for q in rank.quantities])
+    times = Counter(rank.name for rank in ranks)
+    for rank in ranks:
+        if times[rank.name] > 1 and not rank.is_input:
+            rank.name = _row([q.name for q in rank.quantities])
+
+
+def _row(names: Sequence[str]) -> str:
+    """What elements have in common: z1[3] for z1[3,0] and z1[3,1]; else the first and the last."""
+    if len(names) == 1:
+        return names[0]
+    heads = {name.rpartition(",")[0] for name in names}
+    head = heads.pop()
+    return f"{head}]" if head and not heads else f"({names[0]}, …, {names[-1]})"
+
+
 def _rule(
-    recorded: Equations, group: _Rank, uses: Sequence[Sequence[Edge]], top: str
+    recorded: Equations, group: _Rank, uses: Sequence[Sequence[Edge]], of: Mapping[int, _Rank]
 ) -> tuple[str, str]:
     """How the gradients of a layer come from those above it, in text and in LaTeX."""
-    lines = dict.fromkeys((e.line.position, e.line.result) for use in uses for e in use)
-    above = stem([q.name for _, q in lines])
-    local, local_tex = _by(above, group.name), _by_tex(above, group.name)
-    up, up_tex = _by(top, above), _by_tex(top, above)
-    if set(lines) == {(recorded.output.position, recorded.output.result)}:
-        said = "".join(text for text, _ in symbolic(uses[0][0].slope))
-        alone = len(group.positions) == 1 and len(uses[0]) == 1 and len(said) <= LONGEST_SLOPE
-        return (said, latex(uses[0][0].slope)) if alone else (local, local_tex)
-    factors = [e.slope for use in uses for e in use]
-    named = all(isinstance(f, Quantity) and f.name for f in factors)
-    if named:
+    above = {of[e.line.position].name: of[e.line.position] for use in uses for e in use}
+    shares = [
+        _share(recorded, group, [[e for e in use if of[e.line.position] is rank] for use in uses],
+               rank)
+        for rank in above.values()
+    ]  # fmt: skip
+    if len(shares) > MOST_SHARES:
+        rest = word("and {n} more", recorded.language, n=len(shares) - MOST_SHARES)
+        shares = [*shares[:MOST_SHARES], (f"… ({rest})", rf"\ldots \text{{ ({rest})}}")]
+    text, tex = zip(*shares, strict=True)
+    return " + ".join(text), " + ".join(tex)
+
+
+def _share(
+    recorded: Equations, group: _Rank, uses: Sequence[Sequence[Edge]], above: _Rank
+) -> tuple[str, str]:
+    """What a layer gains of one above it."""
+    edges = [e for use in uses for e in use]
+    lines = dict.fromkeys((e.line.position, e.line.result) for e in edges)
+    top = recorded.output.result.name
+    upper = next(iter(lines))[1].name if len(lines) == 1 else above.name
+    local = local_name(upper, group.name, any(e.direct for e in edges), recorded.language)
+    local_tex = name(local)
+    up, up_tex = local_name(top, upper), name(local_name(top, upper))
+    if above.positions == (recorded.output.position,):
+        said = "".join(text for text, _ in symbolic(edges[0].slope))
+        alone = len(group.positions) == 1 and len(said) <= LONGEST_SLOPE
+        return (said, latex(edges[0].slope)) if alone else (local, local_tex)
+    factors = [e.slope for e in edges]
+    if all(uses) and all(isinstance(f, Quantity) and f.name for f in factors):
         factor = stem([f.name for f in dict.fromkeys(factors)])
         if group.is_input and _is_outer(recorded, group, uses):
-            return f"{up}ᵀ · {factor}", rf"{up_tex}^{{\top}} \cdot {_vector(factor)}"
+            return f"{up}ᵀ · {factor}", rf"{up_tex}^{{\top}} \cdot {name(factor)}"
         if _is_row_times_matrix(recorded, group, uses, len(lines)):
-            return f"{up} · {factor}", rf"{up_tex} \cdot {_vector(factor)}"
+            return f"{up} · {factor}", rf"{up_tex} \cdot {name(factor)}"
     if all(len(use) == 1 for use in uses):
         sign, sign_tex = ("⊙", r"\odot") if len(group.positions) > 1 else ("×", r"\cdot")
         return f"{up} {sign} {local}", f"{up_tex} {sign_tex} {local_tex}"
@@ -192,15 +233,3 @@ def _is_outer(recorded: Equations, group: _Rank, uses: Sequence[Sequence[Edge]])
         and [e.line for e in use] == [e.line for e in uses[k - k % columns]]
         for k, use in enumerate(uses)
     )
-
-
-def _by(top: str, below: str) -> str:
-    return f"∂{top}/∂{below}"
-
-
-def _by_tex(top: str, below: str) -> str:
-    return rf"\frac{{\partial {_vector(top)}}}{{\partial {_vector(below)}}}"
-
-
-def _vector(said: str) -> str:
-    return rf"\text{{{escaped(said)}}}" if " " in said else name(said)

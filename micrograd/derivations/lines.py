@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, GraphError
 from micrograd.gradients import grad
 from micrograd.ops import OPS
+from micrograd.reading.called import called, labelled
 from micrograd.reading.reading import read_graph, read_step
 from micrograd.reading.units import Line, Unit
 from micrograd.steps.step import Step
-from micrograd.tape.paths import caller, variable_names
 from micrograd.tape.tape import Tape, check_current, take
 from micrograd.tensors.tensor import Tensor
+from micrograd.text.derivatives import local_name
 from micrograd.text.equations import Applied, Quantity, quantities
 
 MOST_READ = 3000  # operations that are read as units; of more, each is a line
@@ -31,6 +34,8 @@ class Edge:
     line: Line
     below: Quantity
     slope: Any  # ∂ result / ∂ below, an expression
+    name: str  # of that derivative
+    direct: bool  # whether its line is the output, which it reaches by other paths, too
 
     @property
     def value(self) -> float:
@@ -49,6 +54,7 @@ class Equations:
     shape: tuple[int, ...]
     gradients: tuple[float, ...]
     owner: tuple[int, ...]  # the sample of each node of the tape
+    language: str = "en"
     known: dict[int, list[Edge]] = field(default_factory=dict)
 
     @property
@@ -63,12 +69,26 @@ class Equations:
             return []
         if position not in self.known:
             found = [q for q in quantities(line.formula) if isinstance(q.tag, int)]
-            self.known[position] = [Edge(line, q, line.local(q)) for q in found]
+            self.known[position] = [self._edge(line, q) for q in found]
         return self.known[position]
 
+    def _edge(self, line: Line, q: Quantity) -> Edge:
+        direct = line is self.output and self._readers[q.tag] > 1
+        name = local_name(line.result.name, q.name, direct, self.language)
+        return Edge(line, q, line.local(q), name, direct)
 
-def recorded(output: Any, given: Any) -> Equations:
+    @cached_property
+    def _readers(self) -> Counter[Any]:
+        return Counter(q.tag for line in self.lines.values() for q in quantities(line.formula))
+
+
+def recorded(output: Any, given: Any, language: str = "en") -> Equations:
     """Read what `output` was computed by, as far as its derivative by the input needs."""
+    found = _recorded(output, given)
+    return replace(found, language=language)
+
+
+def _recorded(output: Any, given: Any) -> Equations:
     if isinstance(output, Step):
         return _of_step(output, given)
     if isinstance(output, Tensor):
@@ -88,16 +108,9 @@ def _of_graph(root: Value, given: Value | Tensor) -> Equations:
     shape = () if isinstance(given, Value) else given.shape
     tape, position = take(root)
     check_current(tape)
-    ours = [v for v in position if v._static is None or v._row is not None]
-    found = variable_names(caller(), {id(v) for v in [*ours, *wanted]})
-    names = {position[v]: v.label or found.get(id(v), "") for v in ours}
-    for k, v in enumerate(v for v in ours if v._row is None and not names[position[v]]):
-        names[position[v]] = f"v{k}"
+    names = called(position, wanted)
     targets = tuple(position.get(v, -1) for v in wanted)
-    said = tuple(
-        names.get(i) or v.label or found.get(id(v), "input")
-        for i, v in zip(targets, wanted, strict=True)
-    )
+    said = tuple(names.get(i) or v.label or "input" for i, v in zip(targets, wanted, strict=True))
     units = _units(tape, names, set(targets))
     owner = (0,) * len(tape.nodes)
     slopes = tuple(g.data for g in grad(root, wanted))
@@ -107,24 +120,13 @@ def _of_graph(root: Value, given: Value | Tensor) -> Equations:
 def _units(tape: Tape, names: Mapping[int, str], kept: set[int]) -> list[Unit]:
     """Units, called by the names that there are; operations one by one where there are many."""
     last = len(tape.nodes) - 1
-    leaves = {i: name for i, name in names.items() if not tape.nodes[i].inputs}
     if not tape.nodes[last].inputs:
         return []
-    called = dict(_distinct({i: n for i, n in names.items() if n and i not in leaves}, leaves))
-    labelled = Tape(tuple(replace(node, label=called.get(i, "")) if node.inputs else node
-                          for i, node in enumerate(tape.nodes)))  # fmt: skip
+    tape, leaves = labelled(tape, names)
     inner = [i for i in kept if i >= 0 and tape.nodes[i].inputs and i != last]
     if last <= MOST_READ:
-        return read_graph(labelled, leaves, inner).units
-    return _operations(labelled, leaves)
-
-
-def _distinct(names: Mapping[int, str], leaves: Mapping[int, str]) -> Iterable[tuple[int, str]]:
-    taken = set(leaves.values())
-    for i, name in names.items():
-        if name not in taken:
-            taken.add(name)
-            yield i, name
+        return read_graph(tape, leaves, inner).units
+    return _operations(tape, leaves)
 
 
 def _operations(tape: Tape, leaves: Mapping[int, str]) -> list[Unit]:

@@ -22,7 +22,7 @@ class Path:
     @property
     def factors(self) -> list[str]:
         """The local derivatives by name: `∂L/∂out`."""
-        return [f"∂{edge.line.result.name}/∂{edge.below.name}" for edge in self.edges]
+        return [edge.name for edge in self.edges]
 
     @cached_property
     def expression(self) -> Any:

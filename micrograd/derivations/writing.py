@@ -11,7 +11,15 @@ import numpy as np
 from micrograd.derivations.layers import LayerGradient
 from micrograd.derivations.paths import Path
 from micrograd.text import latex as tex
-from micrograd.text.equations import Figures, Quantity, digits_needed, spelled, symbolic
+from micrograd.text.equations import (
+    Applied,
+    Expression,
+    Figures,
+    Quantity,
+    digits_needed,
+    spelled,
+    symbolic,
+)
 from micrograd.text.words import number, word
 
 if TYPE_CHECKING:
@@ -39,12 +47,18 @@ class Manuscript:
     blocks: list[Paragraph]
     end: tuple[str, str]
     title: str = ""
+    note: tuple[str, str] = ("", "")
 
 
 def write(d: Derivation) -> Manuscript:
     """All of a derivation."""
     written = _written(d)
     written.title = f"∂{d.output}/∂{d.input}"
+    mark = word("direct", d.language)
+    if any(f"|{mark}" in text for block in written.blocks for text, _ in block.lines):
+        said = word("by the equation of {top} alone, without the other paths", d.language,
+                    top=d.output)  # fmt: skip
+        written.note = (f"|{mark}: {said}", rf"& \text{{{tex.escaped(f'{mark}: {said}')}}}")
     return written
 
 
@@ -68,8 +82,8 @@ def _written(d: Derivation) -> Manuscript:
         rest = [(f"{' ' * len(left)} {text}", latex) for text, latex in rest]
         lines = [(f"{left} = {claim}", f"{left_tex} &= {claim_tex}"), *rest]
         if claim == left:
-            lines = [(f"{left} {text.strip()}", latex) for text, latex in rest]
-            lines[0] = (lines[0][0], f"{left_tex} {lines[0][1]}")
+            (first, first_tex), *rest = rest
+            lines = [(f"{left} {first.strip()}", f"{left_tex} {first_tex}"), *rest]
         return Manuscript(equations, ("", ""), [Paragraph("", lines)], ("", ""))
     claim = " + ".join(" · ".join(path.factors) for path in d.paths)
     claim_tex = " + ".join(_factors(path) for path in d.paths)
@@ -98,17 +112,18 @@ def _equation(line: Any) -> tuple[str, str]:
 
 
 def _factors(path: Path) -> str:
-    return r" \cdot ".join(by(e.line.result.name, e.below.name) for e in path.edges)
+    return r" \cdot ".join(tex.name(factor) for factor in path.factors)
 
 
 def _block(d: Derivation, path: Path) -> Paragraph:
     shown = number(path.value, d.digits)
     lines = [(" · ".join(path.factors), _factors(path))]
     symbols = joined(symbolic(path.expression, d.digits))
-    if len(symbols) <= LONGEST and symbols != shown:
+    if len(symbols) <= LONGEST and isinstance(path.expression, Expression):
         lines.append((f"= {symbols}", f"&= {tex.latex(path.expression)}"))
-    numbers = numbers_of(path.numbers, shown, d.digits)
-    if numbers and numbers[0] not in (symbols, shown):
+    computed = path.expression if len(path.edges) == 1 else path.numbers
+    numbers = numbers_of(computed, shown, d.digits) if isinstance(computed, Applied) else None
+    if numbers and len(numbers[0]) <= LONGEST and numbers[0] not in (symbols, shown):
         lines.append((f"= {numbers[0]}", f"&= {numbers[1]}"))
     lines.append((f"= {shown}", f"&= {tex.number(shown)}"))
     return Paragraph(" ← ".join(path.through), lines)
@@ -171,7 +186,8 @@ def joined(pieces: Sequence[tuple[str, Any]]) -> str:
 
 def text_of(w: Manuscript) -> str:
     """Plain text."""
-    parts = ["\n".join(text for text, _ in w.equations), w.claim[0]]
+    claim = "\n".join(text for text in (w.claim[0], w.note[0]) if text)
+    parts = ["\n".join(text for text, _ in w.equations), claim]
     several = []
     for block in w.blocks:
         indent = "  " if block.head else ""
@@ -183,7 +199,8 @@ def text_of(w: Manuscript) -> str:
 
 def latex_of(w: Manuscript) -> str:
     """An `aligned` environment."""
-    said = [latex for _, latex in w.equations] + [w.claim[1]] * bool(w.claim[1])
+    said = [latex for _, latex in w.equations]
+    said += [latex for latex in (w.claim[1], w.note[1]) if latex]
     lines = [latex if "&" in latex else f"& {latex}" for latex in said]
     for block in w.blocks:
         rows = [latex for _, latex in block.lines]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, count
 
 from micrograd.reading.samples import SEVERAL, Sample
-from micrograd.reading.units import Leaf, Unit
+from micrograd.reading.units import PARAMETER, Leaf, Unit, products
 from micrograd.steps.step import ParameterRecord, Step
 from micrograd.tape.tape import Tape
-from micrograd.text.equations import symbolic
+from micrograd.text.equations import quantities, symbolic
 
 
 def parameter_names(step: Step) -> Iterator[tuple[ParameterRecord, str]]:
@@ -33,18 +34,57 @@ def element(name: str, shape: tuple[int, ...], index: tuple[int, ...]) -> str:
 
 
 def name_units(
-    units: Sequence[Unit], leaves: Iterable[Leaf], tape: Tape, sample: Sample, outputs: list[int]
-) -> None:
-    """Give every unit a name that is its own, and a key for its card."""
+    units: Sequence[Unit], leaves: Iterable[Leaf], tape: Tape, sample: Sample,
+    outputs: list[int], owner: Sequence[int] = (),
+) -> None:  # fmt: skip
+    """Give every unit a name that is its own, and a key for its card.
+
+    Where units of all samples stand together, `owner` says whose each node is: z1[2,0] is of
+    sample 2.
+    """
+    leaves = list(leaves)
     taken = {leaf.name for leaf in leaves}
     keys = {key(name) for name in taken}
-    names = _UnitNames(units, tape, sample, outputs)
+    parameters = {leaf.position for leaf in leaves if leaf.kind == PARAMETER}
+    names = _UnitNames(units, tape, sample, outputs, owner, parameters)
     for unit in units:
         name, inner = names.of(unit)
         unit.result.name = _unused(unit.result.name or name, taken)
         if unit.activation and not unit.before.result.name:
             unit.before.result.name = _unused(inner or f"z_{unit.result.name}", taken)
         unit.key = _unused(key(unit.result.name), keys)
+
+
+def weight_names(
+    units: Sequence[Unit], single: Mapping[int, str], taken: Set[str]
+) -> dict[int, str]:
+    """W1[0,2] and b1[0] for parameters that are a number each, in a list of lists of a model.
+
+    `single` are those parameters: their places on the tape, and what they are called otherwise.
+    """
+    names: dict[int, str] = {}
+    for k, layer in enumerate(_layers(units), 1):
+        neurons: dict[tuple[int, ...], list[int]] = {}
+        for unit in layer:
+            pairs, alone = products(unit.before.formula, single.keys()) or ([], [])
+            weights = tuple(p.weight.tag for p in pairs)
+            neurons.setdefault(weights, [q.tag for q in alone if q.tag in single])
+        several = len(neurons) > 1
+        for i, (weights, biases) in enumerate(neurons.items()):
+            for j, tag in enumerate(weights):
+                at = f"{i},{j}" if several and len(weights) > 1 else i if several else j
+                many = several or len(weights) > 1
+                names.setdefault(tag, f"W{k}[{at}]" if many else f"W{k}")
+            for tag in biases if len(biases) == 1 else ():
+                names.setdefault(tag, f"b{k}[{i}]" if several else f"b{k}")
+    found = {i: name for i, name in names.items() if _is_nested(single[i])}
+    unique = len(set(found.values())) == len(found) and not taken & set(found.values())
+    return found if unique else {}
+
+
+def _is_nested(name: str) -> bool:
+    """Whether a name is of something in a list in a list: layers[0].neurons[2].w[1]."""
+    return name.count("[") > 1
 
 
 def _unused(name: str, taken: set[str]) -> str:
@@ -59,16 +99,19 @@ class _UnitNames:
     """What units are called by what they are."""
 
     def __init__(
-        self, units: Sequence[Unit], tape: Tape, sample: Sample, outputs: list[int]
-    ) -> None:
-        self.outputs = outputs
+        self, units: Sequence[Unit], tape: Tape, sample: Sample, outputs: list[int],
+        owner: Sequence[int], parameters: Set[int],
+    ) -> None:  # fmt: skip
+        self.outputs, self.owner, self.parameters = outputs, owner, parameters
         self.last = units[-1]
         self.layers = _layers(units)
-        self.places = {id(unit): (k, i) for k, layer in enumerate(self.layers)
-                       for i, unit in enumerate(layer)}  # fmt: skip
+        self.places = {id(unit): k for k, layer in enumerate(self.layers) for unit in layer}
+        self.indices: dict[int, str] = {}
+        for layer in self.layers:
+            self.indices |= _indices(layer, owner, self._weights_of)
         others = [u for u in units if id(u) not in self.places and u is not self.last]
         losses = [u for u in others if _is_loss_of(u, tape, sample)]
-        self.groups = _groups([u for u in others if u not in losses])
+        self.groups = _groups([u for u in others if u not in losses], owner)
         at = sample.index
         for j, unit in enumerate(losses):
             self.groups[id(unit)] = f"L[{at}]" if len(losses) == 1 else f"L[{at},{j}]"
@@ -76,13 +119,25 @@ class _UnitNames:
     def of(self, unit: Unit) -> tuple[str, str]:
         """The name of what a unit hands on, and of what is before its activation."""
         if unit.position in self.outputs:
-            many = "" if len(self.outputs) == 1 else str(self.outputs.index(unit.position))
-            return f"out{many}", f"z_out{many}"
+            at = self._output_index(unit)
+            return f"out{at}", f"z_out{at}"
         if id(unit) in self.places:
-            k, i = self.places[id(unit)]
-            active = unit.activation is not None
-            return _layer_names(k, i, len(self.layers[k]), len(self.layers), active)
+            k, active = self.places[id(unit)], unit.activation is not None
+            return _layer_names(k, self.indices[id(unit)], len(self.layers), active)
         return ("L" if unit is self.last else self.groups[id(unit)]), ""
+
+    def _weights_of(self, unit: Unit) -> object:
+        """The same for the same neuron, whatever it reads."""
+        return tuple(q.tag for q in quantities(unit.before.formula) if q.tag in self.parameters)
+
+    def _output_index(self, unit: Unit) -> str:
+        if len(self.outputs) == 1:
+            return ""
+        k = self.outputs.index(unit.position)
+        if not self.owner:
+            return str(k)
+        s = self.owner[unit.position]
+        return f"[{s},{k - [self.owner[i] for i in self.outputs].index(s)}]"
 
 
 def key(name: str) -> str:
@@ -103,24 +158,48 @@ def _layers(units: Sequence[Unit]) -> list[list[Unit]]:
     return sorted(layers.values(), key=lambda layer: layer[0].depth)
 
 
-def _layer_names(k: int, i: int, width: int, depth: int, active: bool) -> tuple[str, str]:
-    """Names of unit i of layer k, after the activation and before."""
-    index = "" if width == 1 else str(i)
-    if depth > 2 or not index:
-        index = f"{k + 1}[{i}]" if index else str(k + 1)
+def _indices(
+    alike: Sequence[Unit], owner: Sequence[int], kind: Callable[[Unit], object]
+) -> dict[int, str]:
+    """The index of each of several units: sample, how often it was computed before, which it is.
+
+    Units of one `kind` are one neuron, computed again; an index that is 0 for all is left out.
+    """
+    samples = {id(unit): owner[unit.position] if owner else 0 for unit in alike}
+    if min(samples.values()) < 0:
+        samples = dict.fromkeys(samples, 0)
+    times = Counter((samples[id(unit)], kind(unit)) for unit in alike)
+    again = set(times.values()) != {1} and len(set(times.values())) == 1
+    times.clear()
+    which: dict[int, dict[object, int]] = defaultdict(dict)
+    found = {}
+    for unit in sorted(alike, key=lambda unit: unit.position) if again else alike:
+        sample, said = samples[id(unit)], kind(unit) if again else id(unit)
+        i = which[sample].setdefault(said, len(which[sample]))
+        found[id(unit)] = (sample, times[sample, said], i)
+        times[sample, said] += 1
+    kept = [len(which) > 1, again, len(alike) > 1]
+    return {unit: ",".join(str(i) for i, shown in zip(at, kept, strict=True) if shown)
+            for unit, at in found.items()}  # fmt: skip
+
+
+def _layer_names(k: int, index: str, depth: int, active: bool) -> tuple[str, str]:
+    """Names of a unit of layer k, after the activation and before."""
+    if depth > 2 or not index or "," in index:
+        index = f"{k + 1}[{index}]" if index else str(k + 1)
     return (f"h{index}", f"z{index}") if active else (f"z{index}", "")
 
 
-def _groups(units: list[Unit]) -> dict[int, str]:
+def _groups(units: list[Unit], owner: Sequence[int]) -> dict[int, str]:
     """Names u1, u2[0], u2[1], …: units that say the same of different things are one group."""
     alike: dict[str, list[Unit]] = {}
     for unit in units:
         blank = "".join(text if tag is None else "·" for text, tag in symbolic(unit.before.formula))
-        alike.setdefault(f"{unit.scope} {blank}", []).append(unit)
+        alike.setdefault(f"{unit.scope} {unit.depth} {blank}", []).append(unit)
     return {
-        id(unit): f"u{k}" if len(group) == 1 else f"u{k}[{i}]"
+        unit: f"u{k}[{at}]" if at else f"u{k}"
         for k, group in enumerate(alike.values(), 1)
-        for i, unit in enumerate(group)
+        for unit, at in _indices(group, owner, id).items()
     }
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from micrograd.reading.names import element, name_units, parameter_names
+from micrograd.reading.names import element, name_units, parameter_names, weight_names
 from micrograd.reading.order import arrange
 from micrograd.reading.samples import Sample, sample_of
 from micrograd.reading.units import INPUT, PARAMETER, TARGET, Leaf, Line, Reader, Unit, terms
@@ -95,11 +95,14 @@ def read(step: Step, index: int = 0, others: str = "Σ others") -> Reading:
 def read_step(step: Step) -> Reading:
     """The units of all samples of a step; its `sample` has the owner of each node."""
     whole = sample_of(step, 0)
-    reading = _read(step, Sample(0, 1, (0,) * len(step.tape.nodes)), "")
+    owner = whole.owner if whole.count > 1 else ()
+    reading = _read(step, Sample(0, 1, (0,) * len(step.tape.nodes)), "", owner)
     return replace(reading, sample=whole)
 
 
-def _read(step: Step, sample: Sample, others: str) -> Reading:
+def _read(
+    step: Step, sample: Sample, others: str, owner: Sequence[int] = ()
+) -> Reading:  # fmt: skip
     leaves: dict[int, Leaf] = {}
     scalars: dict[int, Element] = {}
     for record, name in parameter_names(step):
@@ -113,10 +116,12 @@ def _read(step: Step, sample: Sample, others: str) -> Reading:
         row = sample.row(positions) if positions.size % sample.count == 0 else []
         for j, position in enumerate(row):
             if position >= 0:
-                said = name if len(row) == 1 else f"{name}{j}"
+                width = len(row) // (max(owner) + 1) if owner else 0
+                index = f"[{j // width},{j % width}]" if width else f"{j}" if len(row) > 1 else ""
+                said = f"{name}{index}"
                 leaves.setdefault(position, Leaf(position, said, kind))
     outputs = [i for i in sample.row(step.output) if i >= 0]
-    return _reading(step.tape, sample, leaves, scalars, outputs, others)
+    return _reading(step.tape, sample, leaves, scalars, outputs, others, owner=owner)
 
 
 def read_graph(tape: Tape, names: Mapping[int, str], apart: Sequence[int] = ()) -> Reading:
@@ -131,7 +136,7 @@ def read_graph(tape: Tape, names: Mapping[int, str], apart: Sequence[int] = ()) 
 
 def _reading(
     tape: Tape, sample: Sample, leaves: dict[int, Leaf], scalars: dict[int, Element],
-    outputs: list[int], others: str, apart: Sequence[int] = (),
+    outputs: list[int], others: str, apart: Sequence[int] = (), owner: Sequence[int] = (),
 ) -> Reading:  # fmt: skip
     shown = [sample.shows(i) for i in range(len(tape.nodes))]
     reader = Reader(tape, list(leaves.values()), shown, sample.owner, {*outputs, *apart}, others)
@@ -141,8 +146,25 @@ def _reading(
         for q in quantities(unit.before.formula):
             if isinstance(q.tag, int):
                 uses[q.tag].append(Use(q, unit.before, unit))
+    single = {i: leaves[i].name for i, x in scalars.items() if not x.record.before.shape}
+    for position, name in weight_names(units, single, {x.name for x in leaves.values()}).items():
+        leaves[position] = replace(leaves[position], name=name)
+        reader.rename(position, name)
     order = {position: k for k, position in enumerate(leaves)}
+    last = units[-1].lines[-1]
+    last.direct = frozenset(
+        q.tag for q in quantities(last.formula)
+        if isinstance(q.tag, int) and _is_read_otherwise(q.tag, last, uses, reader)
+    )  # fmt: skip
     arrange(units, outputs, order)
-    name_units(units, leaves.values(), tape, sample, outputs)
+    name_units(units, leaves.values(), tape, sample, outputs, owner)
     kept = {i: leaf for i, leaf in leaves.items() if i in uses}
     return Reading(tape, sample, units, kept, scalars, dict(uses), reader.of, frozenset(outputs))
+
+
+def _is_read_otherwise(
+    position: int, line: Line, uses: Mapping[int, Sequence[Use]], reader: Reader
+) -> bool:
+    """Whether something else than this line reads a node, too: of what is shown, or hidden."""
+    others = any(use.line is not line for use in uses.get(position, ()))
+    return others or not all(reader.shown[user] for user in reader.users[position])

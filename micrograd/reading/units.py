@@ -17,10 +17,13 @@ from typing import Any
 from micrograd.errors import GraphError
 from micrograd.ops import OPS
 from micrograd.tape.tape import Tape
-from micrograd.text.equations import Applied, Quantity, derivative, quantities
+from micrograd.text.derivatives import derivative
+from micrograd.text.equations import Applied, Quantity, quantities, symbolic
 from micrograd.text.words import exact
 
 MOST_INLINED = 2  # variables of an expression that is written within another
+LONGEST_FORMULA = 48  # characters of a derivative; what has a longer one is read in parts
+SHORT_NAME = 4  # characters
 MOST_OTHERS = 3  # samples whose losses are written one by one
 ALL_OTHERS = -1
 LONGEST_CONSTANT = 6  # characters of a plain number that is written in full
@@ -45,6 +48,9 @@ class Line:
     position: int
     formula: Any
     result: Quantity
+    direct: frozenset[int] = (
+        frozenset()
+    )  # of what it reads: what it is computed from otherwise, too
 
     def local(self, by: Quantity) -> Any:
         """The derivative of the result by one of the formula's quantities, as an expression."""
@@ -161,7 +167,7 @@ class Reader:
                     f"the node {node.symbol or i!r} was made by hand, so its local derivatives are "
                     "not known; draw it with op_graph"
                 )
-            if not self._decided(i) and not self._attached(i):
+            if not (self._decided(i) or self._begun(i) or self._attached(i)):
                 self._keep(i, self._applied(i))
             if i == last and i not in self.of and i not in self._pending:
                 self._keep(i, self._named[i])
@@ -171,6 +177,10 @@ class Reader:
             raise GraphError("nothing was computed from the input; there is nothing to draw")
         self._drop_unused()
         return self.units
+
+    def rename(self, position: int, name: str) -> None:
+        """Call a leaf something else, wherever it is read."""
+        self._named[position].name = name
 
     def _drop_unused(self) -> None:
         """Forget units that nothing shown is computed from: the other branch of a choice."""
@@ -215,6 +225,23 @@ class Reader:
             return True
         if op.compares:
             self._named[i] = Quantity("", node.value, None, exact=True)
+            return True
+        return False
+
+    def _begun(self, i: int) -> bool:
+        """Whether a node adds something to the 0 that a sum starts from: it is that something."""
+        node = self.tape.nodes[i]
+        if not OPS[node.op].adds or node.label or i in self.kept:
+            return False
+        for start, other in (node.inputs, reversed(node.inputs)):
+            first = self.tape.nodes[start]
+            plain = not first.inputs and not first.label and start not in self.leaves
+            if not plain or first.value != 0 or not self.shown[start]:
+                continue
+            if other in self._pending:
+                self._keep(i, self._pending.pop(other))
+            else:
+                self._named[i] = self._quantity(other)
             return True
         return False
 
@@ -285,7 +312,7 @@ class Reader:
         expression = self._pending.pop(i)
         linear = products(expression, self.parameters) is not None
         if not linear:
-            expression = self._with_units(expression)
+            expression = self._in_parts(self._with_units(expression))
         expression = self._gathered(expression)
         node = self.tape.nodes[i]
         result = self._named[i] = Quantity(node.label, node.value, i)
@@ -320,6 +347,29 @@ class Reader:
         positions = tuple(i for x in hidden for i in x.tag.positions)
         return _sum([*own, Quantity(self.others, total, Hidden(ALL_OTHERS, positions))])
 
+    def _in_parts(self, expression: Any) -> Any:
+        """An expression on units, if without them a derivative is too long to be read."""
+        while self._is_long(expression):
+            sums = expression.op.adds
+            parts = terms(expression) if sums else list(expression.operands)
+            inner = [x for x in parts if isinstance(x, Applied) and id(x) in self._place]
+            if not inner:
+                break
+            units = [max(inner, key=_length)] if sums else inner
+            parts = [self._unit_of(x) if any(x is y for y in units) else x for x in parts]
+            expression = (
+                _sum(parts) if sums else Applied(expression.op, tuple(parts), expression.static)
+            )
+        return expression
+
+    def _is_long(self, expression: Any) -> bool:
+        if not isinstance(expression, Applied):
+            return False
+        result = Quantity("", expression.value, -1)
+        slopes = [derivative(expression, q, result) for q in quantities(expression)
+                  if isinstance(q.tag, int)]  # fmt: skip
+        return max(map(_length, slopes), default=0) > LONGEST_FORMULA
+
     def _unit_of(self, expression: Any) -> Quantity:
         i = self._place[id(expression)]
         self._pending[i] = expression
@@ -347,6 +397,12 @@ def _is_simple(term: Any) -> bool:
     if isinstance(term, Applied) and term.op.multiplies:
         return all(isinstance(x, Quantity) for x in term.operands)
     return not isinstance(term, Applied)
+
+
+def _length(expression: Any) -> int:
+    """Characters, with names as short as they may be."""
+    pieces = symbolic(expression)
+    return sum(len(text) if tag is None else SHORT_NAME for text, tag in pieces)
 
 
 def _sum(parts: Sequence[Any]) -> Any:

@@ -11,8 +11,6 @@ the result needs, so that nobody who computes what is printed gets another last 
 'w × x + b'
 >>> "".join(text for text, _ in spelled(w * x, "0.0291"))
 '(-9.28753) × (-0.00313)'
->>> "".join(text for text, _ in symbolic(derivative(z, w)))
-'x'
 """
 
 from __future__ import annotations
@@ -109,49 +107,7 @@ class _Symbols:
 SYMBOLS: Numbers = _Symbols()
 
 
-def derivative(of: Any, by: Quantity, result: Quantity | None = None) -> Any:
-    """The derivative of an expression by one of its quantities, at their values.
-
-    It is what the rows' own derivatives come to. `result` is a name for the whole expression, so
-    that the derivative of tanh can be written with it: 1 − h × h.
-
-    >>> z, h = Quantity("z", 0.5), Quantity("h", 0.46211715726)
-    >>> "".join(text for text, _ in symbolic(derivative(SYMBOLS.tanh(z), z, h)))
-    '1 − h × h'
-    """
-    return _gained(of, 1.0, by, result, _on_the_way(of, by))
-
-
-def _gained(of: Any, upstream: Any, by: Quantity, result: Quantity | None, on: set[int]) -> Any:
-    """What `by` gains of an adjoint; `on` are the ids of the parts in which it occurs."""
-    if id(of) not in on:
-        return 0.0
-    others: list[list[Any]] = []  # what it gains beside the first operand, from the top down
-    while of is not by:
-        y = of if result is None else result
-        shares = of.op.on_paper(SYMBOLS, upstream, y, *of.operands, *of._static)
-        rest = zip(of.operands[1:], shares[1:], strict=True)
-        others.append([_gained(x, share, by, None, on) for x, share in rest if id(x) in on])
-        of, upstream, result = of.operands[0], shares[0], None
-        if id(of) not in on:
-            break
-    total: Any = upstream if of is by else 0.0
-    for shares in reversed(others):
-        for share in shares:
-            total = SYMBOLS.add(total, share)
-    return total
-
-
-def _on_the_way(expression: Any, by: Quantity) -> set[int]:
-    """The ids of the parts of an expression in which a quantity occurs."""
-    on: set[int] = set()
-    for part in reversed(_parts(expression)):
-        if part is by or (isinstance(part, Applied) and any(id(x) in on for x in part.operands)):
-            on.add(id(part))
-    return on
-
-
-def _parts(expression: Any) -> list[Any]:
+def parts_of(expression: Any) -> list[Any]:
     """All parts of an expression, each before its operands, from left to right."""
     parts, waiting = [], [expression]
     while waiting:
@@ -164,7 +120,7 @@ def _parts(expression: Any) -> list[Any]:
 
 def quantities(expression: Any) -> list[Quantity]:
     """The quantities of an expression, each once, from left to right."""
-    return list(dict.fromkeys(x for x in _parts(expression) if isinstance(x, Quantity)))
+    return list(dict.fromkeys(x for x in parts_of(expression) if isinstance(x, Quantity)))
 
 
 # ---- as text -------------------------------------------------------------------------------------

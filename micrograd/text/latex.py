@@ -25,6 +25,7 @@ _SPECIAL = {c: f"\\{c}" for c in "#$%&_{}"} | {
 _GREEK = {"μ": r"\mu", "λ": r"\lambda", "β": r"\beta", "ε": r"\varepsilon", "τ": r"\tau",
           "ρ": r"\rho", "γ": r"\gamma", "δ": r"\delta", "α": r"\alpha"}  # fmt: skip
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_DERIVATIVE = re.compile(r"∂([^∂]+)/∂([^∂|]+)(?:\|([^|∂]+))?")
 _INDEXED = re.compile(r"([A-Za-z]+|[α-ωΑ-Ω])(\d*)((?:\[\d+(?:,\d+)*\])*)")
 
 
@@ -38,6 +39,9 @@ def name(said: str) -> str:
         return rf"\hat{{{name(said[:-1])}}}"
     if len(said) > 4 and said.endswith("_old"):
         return rf"{name(said[:-4])}^{{\mathrm{{old}}}}"
+    derivative = _DERIVATIVE.fullmatch(said)
+    if derivative:
+        return partial(*derivative.groups())
     found = _INDEXED.fullmatch(said.translate(_SUBSCRIPTS))
     if not found:
         return rf"\text{{{escaped(said)}}}"
@@ -45,6 +49,16 @@ def name(said: str) -> str:
     head = _GREEK.get(letters, letters if len(letters) == 1 else rf"\mathrm{{{letters}}}")
     below = ",".join([*[number] * bool(number), *re.findall(r"\d+", brackets)])
     return f"{head}_{{{below}}}" if below else head
+
+
+def partial(top: str, below: str, mark: str | None = None) -> str:
+    r"""A derivative as a fraction, with a mark where it is not along all paths.
+
+    >>> print(partial("L", "W1[0]"), partial("L", "x", "direct"))
+    \frac{\partial L}{\partial W_{1,0}} \left.\frac{\partial L}{\partial x}\right|_{\text{direct}}
+    """
+    fraction = rf"\frac{{\partial {name(top)}}}{{\partial {name(below)}}}"
+    return rf"\left.{fraction}\right|_{{\text{{{escaped(mark)}}}}}" if mark else fraction
 
 
 def escaped(said: str) -> str:

@@ -59,6 +59,16 @@ _CHINESE = {
     "mean of {n}": "{n} 项的平均",
     "sum over {n} samples": "{n} 个样本之和",
     "Σ over {n} samples": "Σ：{n} 个样本",
+    "direct": "直接",
+    "{x} is the largest of {names}, taken off so that exp cannot overflow": (
+        "{x} 是 {names} 中最大的，减去它，exp 就不会溢出"
+    ),
+    "by the equation of {top} alone, without the other paths": (
+        "只按 {top} 自己的式子，不计其他路径"
+    ),
+    "{one}: by the equation of {top} alone; {all}: along all paths": (
+        "{one}：只按 {top} 自己的式子；{all}：沿所有路径"
+    ),
     "Σ over {n} uses": "Σ：{n} 处使用",
     "Σ others": "Σ 其余样本",
     "g is the gradient": "g 为梯度",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from micrograd.core.walk import topological_order
 from micrograd.engine import Value
 from micrograd.gradients import grad
+from micrograd.reading.called import called, labelled
 from micrograd.reading.names import key
 from micrograd.reading.reading import Reading, read, read_graph
 from micrograd.reading.units import INPUT, PARAMETER, Product, Unit
 from micrograd.steps.step import Step
-from micrograd.tape.paths import caller, variable_names
 from micrograd.tape.tape import Tape, check_current, take
 from micrograd.text.equations import quantities
 from viz.diagram.owners import own_parameters, with_weight_cards
@@ -51,14 +52,28 @@ def diagram_of_value(root: Value, rows: Rows, anew: bool = False) -> Diagram | N
         found_gradients = dict(zip(order, grad(root, order), strict=True))
         by_place = {position[v]: g.data for v, g in found_gradients.items()}
         tape = Tape(tuple(replace(node, gradient=by_place[i]) for i, node in enumerate(tape.nodes)))
-    leaves = [v for v in position if v._row is None and v._static is None]
-    found = variable_names(caller(), {id(v) for v in leaves})
-    names = {position[v]: v.label or found.get(id(v)) or f"v{k}" for k, v in enumerate(leaves)}
+    tape, names = labelled(tape, called(position))
     reading = read_graph(tape, names)
     caption = f"{reading.root.result.name} = {rows.number(root.data)}"
     drawing = Drawing("gradient_diagram", caption, rows.language, "", rows.note)
     diagram = Diagram(reading, drawing, rows, trained=False)
     return None if diagram.too_large else diagram
+
+
+def taken_off(reading: Reading) -> Iterator[tuple[float, list[str]]]:
+    """Numbers that are taken off before exp, and of what each is the largest: as softmax does."""
+    tape, users = reading.tape, reading.tape.users()
+    found: dict[float, list[int]] = {}
+    for i, node in enumerate(tape.nodes):
+        if node.op == "sub" and reading.sample.shows(i):
+            x, c = node.inputs
+            given = tape.nodes[c].inputs or c in reading.leaves or tape.nodes[c].label
+            if not given and any(tape.nodes[j].op == "exp" for j in users[i]):
+                found.setdefault(tape.nodes[c].value, []).append(x)
+    for largest, positions in found.items():
+        several = list(dict.fromkeys(positions))
+        if len(several) > 1 and max(tape.nodes[x].value for x in several) == largest:
+            yield largest, [reading.called(x) or "…" for x in several]
 
 
 @dataclass
@@ -86,6 +101,24 @@ class Diagram:
                      if q.tag in self.place]  # fmt: skip
             place = max(below, default=0) + 1 + bool(self._own_weights(unit))
             self.place |= {line.position: place for line in unit.lines}
+        self._explain_direct()
+        for largest, names in taken_off(self.reading):
+            said = "{x} is the largest of {names}, taken off so that exp cannot overflow"
+            self.drawing.notes.append(
+                self.rows.say(said, x=self.rows.number(largest), names=", ".join(names))
+            )
+
+    def _explain_direct(self) -> None:
+        """Say what the mark at a local derivative means, where there is one."""
+        last = self.reading.root.lines[-1]
+        marked = [q for q in quantities(last.formula) if q.tag in last.direct]
+        if marked:
+            top, below = last.result.name, marked[0].name
+            names = {"all": self.cards.gradients.by(below),
+                     "one": self.cards.gradients.slope_name(last, marked[0], below)}  # fmt: skip
+            said = self.rows.say("{one}: by the equation of {top} alone; {all}: along all paths",
+                                 top=top, **names)  # fmt: skip
+            self.drawing.notes.append(said)
 
     @property
     def too_large(self) -> bool:
@@ -127,7 +160,9 @@ class Diagram:
         arrays: dict[str, list[int]] = {}
         for position, scalar in self.reading.scalars.items():
             if position in self.reading.leaves and position not in self.cards.own:
-                arrays.setdefault(scalar.record.name, []).append(position)
+                single = not scalar.record.before.shape
+                name = self.reading.leaves[position].name.partition("[")[0]
+                arrays.setdefault(name if single else scalar.record.name, []).append(position)
         for positions in arrays.values():
             first = self.reading.leaves[positions[0]].name
             title = first.partition("[")[0] if len(positions) > 1 else first

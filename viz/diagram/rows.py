@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from micrograd.ops import OPS
+from micrograd.reading.units import LONGEST_FORMULA
 from micrograd.text.equations import Applied, Quantity, digits_needed, quantities, spelled, symbolic
 from micrograd.text.words import number, short, word
 from viz.drawing.cards import ColouredText, Row
 from viz.drawing.palette import GRADIENT, LOCAL, OPERATOR_TEXT, Role
 
-LONGEST_FORMULA = 48  # characters; a longer one is not written with names
 Factors = tuple[Quantity, Quantity]  # upstream and local
 
 

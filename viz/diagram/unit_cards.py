@@ -10,6 +10,7 @@ from typing import Any
 from micrograd.reading.indices import listed, vector
 from micrograd.reading.reading import Reading
 from micrograd.reading.units import (
+    LONGEST_FORMULA,
     PARAMETER,
     TARGET,
     Hidden,
@@ -21,13 +22,14 @@ from micrograd.reading.units import (
     terms,
 )
 from micrograd.text.equations import Quantity, quantities, symbolic
-from viz.diagram.rows import LONGEST_FORMULA, Live, LiveGrid, Rows
+from viz.diagram.rows import Live, LiveGrid, Rows
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Column, Updates, digits_of, text
-from viz.diagram.upstream import Upstream, slope_of
+from viz.diagram.upstream import Upstream
 from viz.diagram.weight_lines import Weight, weight_lines
 from viz.drawing.cards import Band, Card, Columns, Grid, Row
 from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, WEIGHT_FRAME
 
+MOST_TERMS = 8  # of a sum that is written out
 MOST_NAMED_TERMS = 2  # a sum of more terms is written with vectors: W2[0]·h1
 
 
@@ -57,12 +59,12 @@ class Cards:
     def weight(self, unit: Unit, product: Product, key: str) -> Card:
         """A weight between two units, with what it means for both."""
         w, x = product.weight, product.unit
-        z = unit.before.result.name
         slope = unit.before.local(w)
-        of_w = slope_of(unit.before, w).source
-        local = [self.rows.equation(f"∂{z}/∂W", slope, float(slope), LOCAL, source=of_w)]
+        of_w = self.gradients.slope(unit.before, w).source
+        by_w = self.gradients.slope_name(unit.before, w, "W")
+        local = [self.rows.equation(by_w, slope, float(slope), LOCAL, source=of_w)]
         if self.has_gradient_row(x):
-            back = slope_of(unit.before, x)
+            back = self.gradients.slope(unit.before, x)
             local.append(
                 Row(f"{back.name} = W", self.rows.number(back.value), "lw", "le", live=Live(back))
             )
@@ -211,11 +213,12 @@ class Cards:
             line.result.name, line.formula, line.result.value, FORWARD, west="fw",
             east="" if unit.activation else "fe", source=("value", line.position),
         )  # fmt: skip
-        vectors = self._vectors(unit)
-        if vectors:
-            title = f"{line.result.name} = {vectors}"
+        sum_of_many = "" if unit.linear else self._ends(line)
+        short = self._vectors(unit) or sum_of_many
+        if short:
+            title = f"{line.result.name} = {short}"
             first = replace(first, name=title, live=replace(first.live, formula=None))
-        if self.in_lines(unit):
+        if self.in_lines(unit) or sum_of_many:
             first = replace(first, detail=(), live=replace(first.live, detail=None))
         rows.append(first)
         if unit.activation:
@@ -233,6 +236,15 @@ class Cards:
                 )
             )
         return Band(FORWARD, tuple(rows))
+
+    def _ends(self, line: Line) -> str:
+        """p² + … + q²: a sum of many terms, if that is shorter."""
+        parts = terms(line.formula)
+        if len(parts) <= MOST_TERMS:
+            return ""
+        ends = (symbolic(x, self.rows.digits) for x in (parts[0], parts[-1]))
+        first, last = ("".join(text for text, _ in pieces) for pieces in ends)
+        return f"{first} + … + {last}"
 
     def _vectors(self, unit: Unit) -> str:
         """W2[0]·h1 + b: a sum of many products, or with long names, written with vectors."""
@@ -276,22 +288,20 @@ class Cards:
         line = unit.before
         for k, q in enumerate(self.variables(unit)):
             slope = line.local(q)
-            name = f"∂{line.result.name}/∂{q.name}"
-            source = slope_of(line, q).source
+            of = self.gradients.slope(line, q)
             yield self.rows.equation(
-                name, slope, float(slope), LOCAL, west=f"l{k}", whole=True, source=source
+                of.name, slope, float(slope), LOCAL, west=f"l{k}", whole=True, source=of.source
             )
         if unit.activation:
             a = unit.activation
             slope = a.local(line.result)
-            name = f"∂{a.result.name}/∂{line.result.name}"
-            source = slope_of(a, line.result).source
+            of = self.gradients.slope(a, line.result)
             row = self.rows.equation(
-                name, slope, float(slope), LOCAL, whole=True, beside=True, source=source
+                of.name, slope, float(slope), LOCAL, whole=True, beside=True, source=of.source
             )
             function = _function(a)
             if not quantities(slope) and function:
-                row = Row(f"{name} = {function}′({line.result.name})", row.value, live=row.live)
+                row = Row(f"{of.name} = {function}′({line.result.name})", row.value, live=row.live)
             yield row
 
     def _gradients(self, unit: Unit) -> Iterator[Row]:
@@ -309,7 +319,7 @@ class Cards:
             yield self.gradients.row(name, line.position, west, "ge")
         else:
             yield self.gradients.row(by(a.result.name), a.position, "gw", "ge")
-            slope = slope_of(a, line.result)
+            slope = self.gradients.slope(a, line.result)
             yield self.gradients.through(name, a.position, slope, line.position, west)
         if bias is not None and self.reading.sample.count > 1:
             yield self.gradients.row(by(bias.name), bias.tag, "", "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from micrograd.reading.indices import indexed
 from micrograd.reading.reading import Reading
 from micrograd.reading.units import Line, products
+from micrograd.text.derivatives import local_name
 from micrograd.text.equations import Quantity
 from viz.diagram.rows import Factors, Live, Rows, sum_of_products
 from viz.drawing.cards import ColouredText, Row, plain
@@ -33,13 +34,24 @@ class Upstream:
             upstream = self.reading.gradient(use.line.position)
             if upstream is None:
                 return None
-            found.append((self.of(use.line.position), slope_of(use.line, use.quantity)))
+            found.append((self.of(use.line.position), self.slope(use.line, use.quantity)))
         return found
 
     def of(self, position: int, name: str = "") -> Quantity:
         """The gradient of the result by a node, which a backward pass has reached."""
         value = self.reading.gradient(position)
         return Quantity(name, value or 0.0, source=("gradient", position))
+
+    def slope(self, line: Line, by: Quantity, name: str = "") -> Quantity:
+        """The local derivative of a line by one of its quantities."""
+        value = float(line.local(by))
+        said = name or self.slope_name(line, by, by.name)
+        return Quantity(said, value, source=("slope", line, by))
+
+    def slope_name(self, line: Line, by: Quantity, name: str) -> str:
+        """∂h/∂x; with a mark where the same letters mean the derivative along all paths."""
+        direct = by.tag in line.direct
+        return local_name(line.result.name, name, direct, self.rows.language)
 
     def small_print(self, position: int) -> tuple[ColouredText, ...]:
         """Small print: where a gradient comes from, as products that are added."""
@@ -109,9 +121,3 @@ class Upstream:
         result = self.of(position, name)
         live = Live(result, None, sum_of_products(factors) if detail else None) if known else None
         return Row(name, shown, west, "be", detail, live=live)
-
-
-def slope_of(line: Line, by: Quantity, name: str = "") -> Quantity:
-    """The local derivative of a line by one of its quantities."""
-    slope = float(line.local(by))
-    return Quantity(name or f"∂{line.result.name}/∂{by.name}", slope, source=("slope", line, by))

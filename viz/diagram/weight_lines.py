@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from micrograd.reading.units import Unit
+from micrograd.reading.units import Line, Unit
 from micrograd.text.equations import Expression, Quantity
 from viz.diagram.rows import Live, LiveGrid
 from viz.diagram.updates import GRADIENT_OF_IT, WEIGHT, Assignment, Column, Updates, digits_of, text
-from viz.diagram.upstream import Upstream, slope_of
+from viz.diagram.upstream import Upstream
 from viz.drawing.cards import Band, ColouredText, Grid, Row, operand, plain
 from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, UPDATE
 
@@ -39,7 +39,7 @@ def weight_lines(
     positions = [w.parameter.tag for w in weights]
     alone = own and reading.sample.count == 1
     w = [Quantity(WEIGHT, x.parameter.value, x.parameter.tag) for x in weights]
-    x = [slope_of(z, x.parameter, SLOPE) for x in weights]
+    x = [gradients.slope(z, x.parameter, SLOPE) for x in weights]
     up = gradients.of(z.position, UP)
     shares = [] if upstream is None else [_share(up * q, alone) for q in x]
     g = [gradients.of(i, GRADIENT_OF_IT) for i in positions]
@@ -56,7 +56,7 @@ def weight_lines(
     def texts(found: Sequence[Quantity]) -> tuple[str, ...]:
         return tuple(text(q, digits, rows.digits) for q in found)
 
-    slope = f"∂{z.result.name}/∂W"
+    slope = gradients.slope_name(z, _marked(z, weights), "W")
     live: list[Sequence[Quantity | None]] = [w, x]
     columns: list[Column] = [(rows.say("weights"), FORWARD, texts(w)), (slope, LOCAL, texts(x))]
     if shares and not alone:
@@ -80,6 +80,12 @@ def weight_lines(
         over = rows.say("Σ over {n} samples", n=reading.sample.count)
         notes.append((f"{gradients.by('W')}: {over}", None))
     return grid, *_notes(notes, updates.notes(found, gradients.by("W")))
+
+
+def _marked(z: Line, weights: Sequence[Weight]) -> Quantity:
+    """One of the weights: if there is one, one that has a second way to the result."""
+    parameters = [x.parameter for x in weights]
+    return next((q for q in parameters if q.tag in z.direct), parameters[0])
 
 
 def _share(product: Expression, alone: bool) -> Quantity:

@@ -55,7 +55,7 @@ class Drawing:
         self.cards: dict[str, Card] = {}
         self.wires: list[Wire] = []
         self._words: dict[str, str] = {}  # of clusters
-        self._note = note
+        self.notes = [note] if note else []
         self.graph = graphviz.Digraph(name)
         self.graph.attr(
             "graph",
@@ -161,7 +161,7 @@ class Drawing:
     def figure(self) -> Figure:
         """The finished picture."""
         shown = {role: words for role, words in self._meanings.items() if role in self._roles}
-        self.graph.attr("graph", label=_legend(self.caption, shown, self._note))
+        self.graph.attr("graph", label=_legend(self.caption, shown, self.notes))
         words = self._all_words()
         return Figure(self.graph.source, self.caption, self._description(), words, self._language)
 
@@ -236,12 +236,12 @@ def _numbers(values: Floats, samples: int, sample: int) -> str:
     return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
 
 
-def _legend(caption: str, words: Mapping[Role, str], note: str) -> str:
+def _legend(caption: str, words: Mapping[Role, str], notes: Sequence[str]) -> str:
     title = font(caption, TITLE_TEXT, TEXT_SIZE, bold=True, longest=LONGEST_CAPTION)
     cells = [_cell(NEURON_FRAME, title)]
     cells += [_cell(role.fill, font(said, role.text, 12)) for role, said in words.items()]
     rows = f"<TR>{''.join(cells)}</TR>"
-    if note:
+    for note in notes:
         said = font(note, ARRAY.text, 11)
         rows += f'<TR><TD COLSPAN="{len(cells)}" BGCOLOR="{ARRAY.fill}">{said}</TD></TR>'
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="5">{rows}</TABLE>>'

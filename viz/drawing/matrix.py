@@ -13,7 +13,8 @@ from viz.drawing.palette import Role
 
 MOST_ROWS = 8
 MOST_COLUMNS = 6
-MOST_CELLS = 1024  # of a heat map; a larger matrix is shown by its range
+MOST_CELLS = 1024  # of a heat map; a larger matrix is shown by its shape and range
+MOST_SHADES = 64  # of a heat map, one below the other or side by side
 NEGATIVE = "#5B6770"
 _CELL = 9  # points
 
@@ -30,8 +31,9 @@ def matrix(values: Floats, role: Role, tag: str, digits: int = DIGITS) -> str:
         )
         return _table(tag, 4, cells)
     finite = np.ma.compressed(np.ma.masked_invalid(rows))
-    if rows.size > MOST_CELLS or not finite.size:
-        return _table(tag, 4, _range(finite, role, digits))
+    if rows.size > MOST_CELLS or max(rows.shape) > MOST_SHADES or not finite.size:
+        shape = "×".join(map(str, values.shape))
+        return _table(tag, 4, _range(shape, finite, role, digits))
     return _heat_map(rows, float(np.abs(finite).max()), role, tag, digits)
 
 
@@ -46,11 +48,11 @@ def _table(tag: str, padding: int, rows: str) -> str:
     )
 
 
-def _range(finite: Floats, role: Role, digits: int) -> str:
+def _range(shape: str, finite: Floats, role: Role, digits: int) -> str:
     if not finite.size:
         return f"<TR><TD>{font(MISSING, role.text)}</TD></TR>"
     lines = (("min", finite.min()), ("mean", finite.mean()), ("max", finite.max()))
-    return "".join(
+    return f'<TR><TD COLSPAN="2" ALIGN="LEFT">{font(shape, role.text, 11)}</TD></TR>' + "".join(
         f'<TR><TD ALIGN="LEFT">{font(name, role.text, 11)}</TD>'
         f'<TD ALIGN="RIGHT">{_number(x, role, digits)}</TD></TR>'
         for name, x in lines

@@ -102,9 +102,15 @@ def groups_data(graph: Unfolding, rows: Rows) -> dict[str, Data]:
         "rates": [encoded(rate) for rate in rates.all], "rules": rules, "updates": updates,
         "frozen": any(place is None for place, *_ in updates.values()),
         "decides": decides(ops), "decided": bool(decides(ops)),
-        "records": _records(graph, notation, rows), "slopes": {},
+        "direct": _direct(tape), "records": _records(graph, notation, rows), "slopes": {},
         "rows": notation.rows, "q": notation.quantities,
     }  # fmt: skip
+
+
+def _direct(tape: Tape) -> list[int]:
+    """What the last operation reads that others read, too."""
+    others = {j for node in tape.nodes[:-1] for j in node.inputs}
+    return sorted(others.intersection(tape.nodes[-1].inputs))
 
 
 def _records(graph: Unfolding, notation: Notation, rows: Rows) -> list[Data]:

@@ -56,6 +56,7 @@ SAID = {
               "are those of the recorded run.",
     "frozen": "This optimizer looks at its numbers, so updates are not computed again here.",
     "worksheet": "Worksheet", "solution": "Solution",
+    "direct": "direct",
     "task": "Fill in the blanks. Each gradient is upstream times local; where paths meet, they are "
             "added.",
     "many": "{n} paths; each line adds one product, from the result back:", "path": "path {k}",
@@ -160,7 +161,8 @@ def page_data(diagram: Diagram) -> dict[str, Data]:
         "frozen": any(place is None for place, *_ in updates.values()),
         "edit": list(program.editable(diagram, rates)), "names": program.names_data(reading),
         "rules_of": program.all_equations(diagram, notation, say("new")),
-        "lines": lines, "slopes": slopes, "bands": places.data(), "grids": places.grids,
+        "direct": sorted(reading.root.lines[-1].direct), "lines": lines, "slopes": slopes,
+        "bands": places.data(), "grids": places.grids,
         "stages": told, "links": stages.links(), "rows": _rows(notation), "q": notation.quantities,
     }  # fmt: skip
 

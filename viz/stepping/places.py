@@ -36,6 +36,7 @@ class Places:
         self.bands: list[_Found] = []
         self.grids: list[Data] = []
         self.of: dict[tuple[Any, ...], list[Place]] = defaultdict(list)
+        self.notes: dict[Place, tuple[Any, ...]] = {}  # sentences, and what number is in each
         for card in cards:
             for part in _parts(card.parts):
                 (self._grid if isinstance(part, Grid) else self._band)(card, part)
@@ -76,7 +77,10 @@ class Places:
         return said
 
     def _note(self, live: Live | None, place: Place, role: Role) -> None:
-        if live is None or live.after:
+        if live is None:
+            return
+        if live.after:
+            self.notes[place] = key_of(live.result)
             return
         self._at(live.result, place)
         if role is UPDATE:

@@ -13,7 +13,6 @@ from micrograd.reading.reading import Use
 from micrograd.reading.units import INPUT, TARGET, Unit
 from micrograd.text.equations import Applied, Quantity
 from viz.diagram.diagram import Diagram
-from viz.diagram.upstream import slope_of
 from viz.drawing.palette import FORWARD, GRADIENT, LOCAL, UPDATE, Role
 from viz.stepping.notation import Data
 from viz.stepping.places import Place, Places
@@ -84,7 +83,11 @@ class Stages:
             own = [s for s in phase if any(p[0] == b for p in s.places)]
             own = own or [s for s in phase if band.card in s.cards] or phase
             for r in range(len(band.rows)):
-                if (b, r) not in shown:
+                if (b, r) in self.places.notes:
+                    number = self.places.of[self.places.notes[b, r]]
+                    known = [s for s in phase if any(p in number for p in s.places)]
+                    (known or own)[-1].places.append((b, r))
+                elif (b, r) not in shown:
                     static = "q" not in band.rows[r]
                     (own[0] if static else own[-1]).places.append((b, r))
 
@@ -110,13 +113,13 @@ class Stages:
         title = self.say("{name}: what comes in, times the weights", name=name)
         stage = Stage(FORWARDS, title if unit.linear else self.say("{name} is computed", name=name))
         stage.equations.append((line.result.name, line.formula, line.result, -1))
-        stage.cards.append(unit.key)
         for k, product in enumerate(self.cards.weighted(unit)):
             key = f"{unit.key}_w{k}"
             if key in self.diagram.drawing.cards:
                 stage.cards.append(key)
             stage.places += self.places.of["v", product.weight.tag]
             stage.wires += self._into(key, FORWARD)
+        stage.cards.append(unit.key)
         for q in self._read(unit):
             stage.places += self.places.of["v", q]
         stage.places += self.places.of["v", line.position]
@@ -176,7 +179,7 @@ class Stages:
             a, z = unit.activation, unit.before
             if self.reading.gradient(z.position) is not None:
                 by = self.cards.gradients.by
-                slope = slope_of(a, z.result)
+                slope = self.cards.gradients.slope(a, z.result)
                 up = self._gradient_of(a.position, by(a.result.name))
                 q = self._gradient_of(z.position, by(z.result.name))
                 places = [*self.places.of["s", a.position, z.position],
@@ -266,7 +269,8 @@ class Stages:
     def _share(self, use: Use, n: int) -> Quantity:
         by = self.cards.gradients.by(use.line.result.name)
         product = _product(
-            self._gradient_of(use.line.position, by), slope_of(use.line, use.quantity)
+            self._gradient_of(use.line.position, by),
+            self.cards.gradients.slope(use.line, use.quantity),
         )
         name = self.say("via {name}", name=use.line.result.name)
         return Quantity(name, float(product), source=("equation", product))

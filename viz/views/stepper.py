@@ -11,9 +11,9 @@ from typing import Any
 from micrograd.core.walk import topological_order
 from micrograd.engine import Value
 from micrograd.errors import GraphError
+from micrograd.reading.called import called
 from micrograd.steps.mistakes import cannot_draw
 from micrograd.steps.step import Step
-from micrograd.tape.paths import caller, variable_names
 from micrograd.tape.tape import check_current, take
 from micrograd.tensors.tensor import Tensor
 from micrograd.text.words import check_digits, check_language, word
@@ -150,9 +150,7 @@ def _unfolding(step: Step | Value, rows: Rows) -> Stepper:
         tape, position = take(step)
         _check_size(len(tape.nodes))
         check_current(tape)
-        leaves = [v for v in position if v._row is None and v._static is None]
-        found = variable_names(caller(), {id(v) for v in leaves})
-        names = {position[v]: v.label or found.get(id(v)) or f"v{k}" for k, v in enumerate(leaves)}
+        names = called(position)
         names |= {i: node.label for i, node in enumerate(tape.nodes) if node.label}
         caption = f"{len(tape.nodes):,} {rows.say('operations')}"
         graph = graph_of_value(tape, names, caption)

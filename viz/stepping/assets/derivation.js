@@ -16,6 +16,12 @@ function slopeFormula(edge) {
   return Object.is(now, wanted) || Math.abs(now - wanted) <= 1e-12 * Math.abs(wanted) ? source : null;
 }
 const partial = (a, b) => `∂${a}/∂${b}`;
+const isDirect = e => e.line.position === ROOT && DATA.direct.includes(e.to);
+const slopeName = e => partial(nameOf(e.line.q), nameOf(e.q)) + (isDirect(e) ? `|${W.direct}` : "");
+const slopeLatex = e => {
+  const fraction = partialLatex(latexName(e.line.q), latexName(e.q));
+  return isDirect(e) ? `\\left.${fraction}\\right|_{\\text{${W.direct}}}` : fraction;
+};
 const partialLatex = (a, b) => `\\frac{\\partial ${a}}{\\partial ${b}}`;
 const MUL = DATA.rows.findIndex(row => row.f === "mul"), ADD = DATA.rows.findIndex(row => row.f === "add");
 
@@ -48,8 +54,8 @@ function gradientOf(target, name, tex) {
     sums.push(total);
     if (paths.length > 1) lines.push([fill(DATA.words.path, { k: k + 1 }) + ": " +
       [nameOf(root.q), ...path.map(e => nameOf(e.q))].join(" ← "), null]);
-    const names = path.map(e => partial(nameOf(e.line.q), nameOf(e.q))).join(" · ");
-    const namesTex = path.map(e => partialLatex(latexName(e.line.q), latexName(e.q))).join(" \\cdot ");
+    const names = path.map(slopeName).join(" · ");
+    const namesTex = path.map(slopeLatex).join(" \\cdot ");
     const head = paths.length > 1 ? "" : left, headTex = paths.length > 1 ? "" : leftTex;
     const shown = number(total);
     if (names !== head) lines.push([head ? `${head} = ${names}` : names, headTex ? `${headTex} &= ${namesTex}` : `& ${namesTex}`]);
@@ -94,8 +100,8 @@ function summed(target, ways, root, left, leftTex) {
   }
   if (way.length) {
     const top = way[0].line.q, known = [G[at], ...way.map(slopeOf)];
-    const names = [partial(nameOf(root.q), nameOf(top)), ...way.map(e => partial(nameOf(e.line.q), nameOf(e.q)))];
-    const tex = [partialLatex(latexName(root.q), latexName(top)), ...way.map(e => partialLatex(latexName(e.line.q), latexName(e.q)))];
+    const names = [partial(nameOf(root.q), nameOf(top)), ...way.map(slopeName)];
+    const tex = [partialLatex(latexName(root.q), latexName(top)), ...way.map(slopeLatex)];
     const shown = number(G[target]), digits = digitsFor(known, (a, b) => a * b, shown);
     lines.push([`${left} = ${names.join(" · ")}`, `${leftTex} &= ${tex.join(" \\cdot ")}`]);
     if (digits !== null) lines.push(["= " + known.map(x => factor(figure(x, digits, LEAST))).join(" × "),
@@ -126,7 +132,7 @@ function digitsFor(numbers, combine, result) {
 function term(e, root) {
   const up = number(G[e.line.position]), local = number(slopeOf(e));
   const a = partial(nameOf(root.q), nameOf(e.q)), b = partial(nameOf(root.q), nameOf(e.line.q));
-  const c = partial(nameOf(e.line.q), nameOf(e.q));
+  const c = slopeName(e);
   const product = number(G[e.line.position] * slopeOf(e));
   return [[`${a}: + ${b} · ${c} ≈ ${factor(up)} × ${factor(local)} ≈ ${product}`,
     `${partialLatex(latexName(root.q), latexName(e.q))} &\\mathrel{+}= ${texFactor(up)} \\cdot ${texFactor(local)} \\approx ${latexNumber(product)}`, upstreamOf(e)]];
@@ -162,7 +168,7 @@ function derive(q) {
     const line = lineAt(a), lit = new Set([a]);
     below(line).forEach(e => lit.add(e.to));
     const formula = DATA.slopes[a + "," + c3(source)], shown = short(value(q));
-    const lines = equation(name, partialLatex(latexName(line.q), latexName(c3(source))), formula ?? plain(0), shown);
+    const lines = equation(name, slopeLatex({ line, q: b, to: entry(b)[3][1] }), formula ?? plain(0), shown);
     const now = formula === undefined ? NaN : compute(formula, value);
     return left(name, { lines: Math.abs(now - value(q)) <= 1e-12 * Math.abs(now) ? lines : lines.slice(-1), lit, back: false, read: [] });
   }

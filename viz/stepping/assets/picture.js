@@ -133,25 +133,32 @@ function scale(to) {
   return factor;
 }
 const zoomBy = by => { zoom = scale(zoom) * by; scale(zoom); follow(); };
-// Brings what a stage fills into view: its last card, or where that is too large, its bands.
+// Brings what a stage fills into view: its last card, or where that is too large, what it fills
+// there, or the result alone.
 function follow() {
   const view = $("view"), stage = now ? STAGES[now - 1] : null;
   if (!stage || view.scrollWidth <= view.clientWidth + 2 && view.scrollHeight <= view.clientHeight + 2) return;
   const card = stage.c.length ? part(stage.c[stage.c.length - 1]) : null;
-  const filled = bands.filter(band => band.group && band.group.classList.contains("now"));
-  const own = filled.filter(band => band.card === (card && card.id));
-  const parts = (own.length ? own : filled).map(band => band.group);
-  if (card || parts.length) bring(view, card || parts[0], parts.length ? parts : [card]);
+  const current = new Set(stage.x.map(([b, r]) => b + "." + r));
+  const filled = bands.flatMap((band, b) => band.group ? band.lines.map((line, r) => ({ band, line, at: b + "." + r })) : [])
+    .filter(x => current.has(x.at) && x.line.texts.some(text => text.textContent));
+  const own = filled.filter(x => card && x.band.card === card.id);
+  const at = own.length ? card.id : filled.length && filled[filled.length - 1].band.card;
+  const parts = filled.filter(x => x.band.card === at);
+  if (!card && !parts.length) return;
+  const results = new Set(stage.e.map(e => e[2])), last = parts.filter(x => results.has(x.line.row.q)).slice(-1);
+  const texts = found => found.flatMap(x => x.line.texts.filter(text => text.textContent));
+  bring(view, at ? part(at) : card, texts(parts), texts(last.length ? last : parts.slice(-1)).slice(0, 2));
 }
-function bring(view, card, parts) {
-  const outer = view.getBoundingClientRect(), whole = card.getBoundingClientRect();
-  const boxes = parts.map(e => e.getBoundingClientRect());
+// The widest of these that fits: the whole card, parts of it, the result; of what does not fit, its right end.
+function bring(view, card, ...parts) {
+  const outer = view.getBoundingClientRect();
+  const around = [[card], ...parts].filter(found => found.length).map(found => found.map(e => e.getBoundingClientRect()));
   const along = (from, to, size, start, scrolled, most) => {
-    const fits = whole[to] - whole[from] <= size;
-    const low = fits ? whole[from] : Math.min(...boxes.map(b => b[from]));
-    const high = fits ? whole[to] : Math.max(...boxes.map(b => b[to]));
-    const free = Math.max(4, (size - (high - low)) / 2);
-    return Math.max(0, Math.min(most, scrolled + low - start - free));
+    const ends = around.map(boxes => [Math.min(...boxes.map(b => b[from])), Math.max(...boxes.map(b => b[to]))]);
+    const [low, high] = ends.find(([a, b]) => b - a <= size - 8) || ends[ends.length - 1];
+    const free = (size - (high - low)) / 2;
+    return Math.max(0, Math.min(most, scrolled + low - start - (free < 4 && from === "left" ? 2 * free - 4 : Math.max(4, free))));
   };
   view.scrollTo({
     left: along("left", "right", view.clientWidth, outer.left, view.scrollLeft, view.scrollWidth),
