@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from micrograd.ops import BY_HAND
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _LIBRARY = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "viz") + os.sep)
 _NUMPY = os.path.dirname(np.__file__) + os.sep
+_FROZEN = "<frozen "  # modules of Python that have no file
 _PYTHON = os.path.dirname(os.__file__) + os.sep
 
 
@@ -121,9 +123,9 @@ class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
                 )
 
 
-def _is_library(path: str) -> bool:
+def is_library(path: str) -> bool:
     """Whether it is a file of ours, of NumPy or of Python."""
-    return path.startswith((*_LIBRARY, _NUMPY)) or (
+    return path.startswith((*_LIBRARY, _NUMPY, _FROZEN)) or (
         path.startswith(_PYTHON) and "site-packages" not in path
     )
 
@@ -131,8 +133,13 @@ def _is_library(path: str) -> bool:
 def user_line() -> str:
     """The innermost line of the call stack that is the user's: `file:line: text`."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and _is_library(frame.f_code.co_filename):
+    while frame.f_back is not None and is_library(frame.f_code.co_filename):
         frame = frame.f_back
+    return line_at(frame)
+
+
+def line_at(frame: FrameType) -> str:
+    """The line that a frame is at: `file:line: text`."""
     path, number = frame.f_code.co_filename, frame.f_lineno
     return f"{path}:{number}: {linecache.getline(path, number).strip()}"
 
@@ -142,7 +149,7 @@ def user_line_of(error: BaseException) -> str:
     line, trace = "", error.__traceback__
     while trace is not None:
         path, number = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        if not _is_library(path):
+        if not is_library(path):
             line = f"{path}:{number}: {linecache.getline(path, number).strip()}"
         trace = trace.tb_next
     return line

@@ -25,6 +25,7 @@ from micrograd.compiler.runner import Runner, load
 from micrograd.compiler.stepping import Stepping
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.around import NumbersChanged
+from micrograd.compiler.trace.given import copies
 from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.recording import by_use, met
 from micrograd.compiler.trace.stand_ins import CallShape, first_samples, flat, shape_of
@@ -262,7 +263,7 @@ class Programs:
             return  # of such a program the function itself is run
         for x in sample:
             flat(x, np.float64)  # which refuses what floats cannot hold
-        loss = eager_value(self._fn, sample, batch=False)
+        loss = eager_value(self._fn, copies(sample), batch=False)
         loss = loss[0] if traced.outputs.has_aux else loss
         if not np.isclose(loss, traced.loss, rtol=1e-6, atol=1e-9, equal_nan=True):
             raise CompileError(

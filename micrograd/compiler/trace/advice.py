@@ -9,6 +9,16 @@ PAGE = "docs/compiling.md"
 # Words of a refusal, what to write instead, and the section of the page; the first that fits.
 NO_ROW = "is no row of the op table"
 INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("an array given as an argument",),
+     "make another array, `xs = xs / 10` for `xs /= 10`, or change one of your own, "
+     "`xs = xs.copy()`", "Arguments"),
+    (("a list given as an argument",),
+     "change a list of your own, `xs = list(xs)`, or return what it should hold: "
+     "`return loss, values`", "Arguments"),
+    (("a dict given as an argument", "an object given as an argument"),
+     "return what is to be kept, `return loss, {'y': y}`, or change one of your own, "
+     "`d = {**d, 'y': y}`", "Arguments"),
+    (("a set given as an argument",), "change a set of your own, `seen = set(seen)`", "Arguments"),
     ((NO_ROW,), "compute it before the call, and pass it as an argument", "Functions of numbers"),
     (("append", "extend", "comprehension", "of length"),
      "keep the length: put `micrograd.where(condition, v, 0.0)` into the list, and count with "

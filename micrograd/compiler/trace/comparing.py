@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.eagerly import eagerly
+from micrograd.compiler.trace.given import copies
 from micrograd.compiler.trace.results import outputs_of
 from micrograd.compiler.trace.stand_ins import IndexGroup, refilled
 from micrograd.compiler.trace.structures import called
@@ -55,7 +56,7 @@ def eager_numbers(
 ) -> list[float] | None:
     """What the function returns, and its derivatives; None if it raises."""
     try:
-        result = eagerly(lambda: called(fn, arguments))
+        result = eagerly(lambda: called(fn, copies(arguments)))
         outputs = outputs_of(result)
     except Exception:  # whatever it is: these arguments are not for this function
         return None

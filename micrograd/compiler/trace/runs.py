@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
+from micrograd.compiler.trace.given import ArgumentChangedError, line_of_change
 from micrograd.compiler.trace.left import Left, values_in
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.trace.results import Outputs, outputs_of
@@ -67,8 +68,31 @@ class TracedRuns:
             return run_traced(new, program)
 
         found: TracedRun = self.form.run(run, lambda: tracer or Tracer())
+        changed = found.made.contents.changed()
+        if changed is not None:
+            self._refuse_change(found.made, changed, arguments)
         self._leave(found)
         return found
+
+    def _refuse_change(self, made: StandIns, changed: int, arguments: tuple[Any, ...]) -> NoReturn:
+        """Raise an error about a changed argument; runs the function again to find the line."""
+
+        def run(new: Tracer) -> str:
+            again = stand_ins(arguments, new)
+            form = self.form
+            return run_traced(
+                new,
+                lambda: line_of_change(
+                    again.contents, changed, lambda: form.result(again.arguments)
+                ),
+            )
+
+        found = self.form.run(run, Tracer) or f"in {name_of(self.fn)}"
+        what = made.contents.described(changed, self.fn)
+        raise ArgumentChangedError(
+            f"cannot be compiled: {what} is changed in place, which the caller would see in some "
+            f"calls only\n  at {found}"
+        )
 
     def record(
         self, run: TracedRun, arguments: tuple[Any, ...], known: Sequence[Value]

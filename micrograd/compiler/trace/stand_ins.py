@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.given import Contents
 from micrograd.compiler.trace.structures import is_static, kind, parts, rebuilt, static
 from micrograd.compiler.trace.tracer import Index, Read, Tracer
 from micrograd.engine import Value, as_operand, floats_in
@@ -177,6 +178,7 @@ class StandIns:
     ids_argument: list[int] = field(default_factory=list)
     ids_at: list[int] = field(default_factory=list)
     ids_group: list[IndexGroup] = field(default_factory=list)  # which are indices of the same lists
+    contents: Contents = field(default_factory=lambda: Contents(()))  # before the function runs
 
     def integers_in(self, inputs: tuple[Any, ...]) -> Iterator[tuple[IndexGroup, list[int]]]:
         """The integers of each group in the arguments of a call, which may be of many samples."""
@@ -203,6 +205,7 @@ def stand_ins(arguments: tuple[Any, ...], tracer: Tracer) -> StandIns:
 
         whole.append(refilled(x, read, k, as_objects=True))
     made.arguments = tuple(whole)
+    made.contents = Contents(made.arguments)
     return made
 
 
@@ -244,7 +247,7 @@ def refilled(
             return Tensor(filled(tuple(x.shape), [as_operand(v) for v in numbers]))
         return filled(tuple(x.shape), numbers)
     if is_static(x):
-        return x
+        return set(x) if type(x) is set else x
     inside = parts(x)
     if inside is None:
         integral = sort == INTEGER or (not sort and isinstance(x, Integral))

@@ -13,6 +13,7 @@ from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.forms import name_of, other_forms
+from micrograd.compiler.trace.given import ArgumentChangedError
 from micrograd.compiler.trace.reachable import generators_of, leaves_of
 from micrograd.compiler.trace.runs import TracedRun, TracedRuns
 from micrograd.compiler.trace.surroundings import Surroundings
@@ -73,6 +74,8 @@ class Traceable:
             try:
                 traced = self._trace(arguments)
                 self._compare(traced, arguments)
+            except ArgumentChangedError:
+                raise
             except Exception as error:
                 if not isinstance(error, CompileError):
                     error = _of_stand_ins(error)
