@@ -213,3 +213,17 @@ def test_conversion_to_numpy() -> None:
     assert np.array(x, dtype=np.float32).dtype == np.float32
     assert f"{x.sum():.2f}" == "3.00"
     assert f"{x}" == repr(x)
+
+
+def test_gradients_of_values_and_arrays_are_clipped_together() -> None:
+    v, p = Value(1.0), nn.Parameter([1.0, 1.0])
+    (12.0 * v + (p * tensor([3.0, 4.0])).sum()).backward()
+    assert nn.utils.clip_grad_norm_([v, p], 1.0).item() == pytest.approx(13.0)
+    assert v.grad == pytest.approx(12 / 13, rel=1e-6)
+    assert p.grad.numpy() == pytest.approx(np.array([3, 4]) / 13, rel=1e-6)
+    assert nn.utils.clip_grad_norm_(v, 0.5).item() == pytest.approx(12 / 13, rel=1e-6)
+    assert v.grad == pytest.approx(0.5, rel=1e-5)
+    nn.utils.clip_grad_value_([v, p], 0.25)
+    assert (v.grad, *p.grad.tolist()) == pytest.approx((0.25, 3 / 13, 0.25), rel=1e-6)
+    with pytest.raises(TypeError, match="got float"):
+        nn.utils.clip_grad_norm_([1.0], 1.0)

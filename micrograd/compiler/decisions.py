@@ -9,7 +9,8 @@ Numbers around the function that have changed once become inputs of its programs
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from micrograd import observers
 from micrograd.compiler.cache import Programs
@@ -19,7 +20,8 @@ from micrograd.compiler.passes import GRADIENT, STEP
 from micrograd.compiler.runner import Runner
 from micrograd.compiler.trace.advice import advised
 from micrograd.compiler.trace.around import Around, NumbersChanged
-from micrograd.compiler.trace.tracer import Missed, active
+from micrograd.compiler.trace.forms import Form
+from micrograd.compiler.trace.tracer import BRANCH, Missed, active
 from micrograd.errors import CompileError
 
 MOST_DECISIONS = 32  # programs of one shape that differ in decisions only
@@ -121,7 +123,7 @@ class Decisions:
                 return found
         fresh = [p for p, knows in zip(others, known, strict=True) if not knows]
         if not fresh and len(self._all) >= MOST_DECISIONS:
-            raise advised(CompileError(_too_many(before)))
+            raise advised(CompileError(_too_many(before, others)))
         programs = fresh[0] if fresh else before.another()
         found = _ran(programs, find, given, mode)
         if found is None:
@@ -161,12 +163,30 @@ def _loss_of(runner: Runner, mode: str) -> float:
     return runner.executable.run()
 
 
-def _too_many(programs: Programs) -> str:
-    form = None if programs.newest is None else programs.newest.traced.form
+def _too_many(programs: Programs, others: Sequence[Programs]) -> str:
+    form = _form_of(programs)
     sides = None if form is None else form.sides
     found = [*(sides.decided_sites.values() if sides else ()), *(form.why if form else ())]
     reason = found[0] if found else "branches depend on traced data"
+    if form is not None:
+        # Of the decisions, that at which most other programs part from this one.
+        parting = Counter(_first_other(form, _form_of(p)) for p in others)
+        del parting[-1]
+        at = parting.most_common(1)[0][0] if parting else len(form.why)
+        if at < len(form.why) and not (sides and form.why[at].startswith(BRANCH)):
+            reason = form.why[at]
     return (
         f"cannot be compiled: {reason}\n  and there are {MOST_DECISIONS} programs already, for "
         "the ways that the calls before went"
     )
+
+
+def _form_of(programs: Programs) -> Form | None:
+    return None if programs.newest is None else programs.newest.traced.form
+
+
+def _first_other(form: Form, other: Form | None) -> int:
+    """The first decision in which two forms of a function differ; -1 if there is none."""
+    mine, theirs = form.expected or [], (other.expected if other else None) or []
+    pairs = enumerate(zip(mine, theirs, strict=False))
+    return next((k for k, (x, y) in pairs if x != y), -1)

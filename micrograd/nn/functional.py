@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.engine import Value, as_operand
 from micrograd.errors import LISTED, ArgumentValueError, no_attribute
 from micrograd.nn import classification, convolution, losses, nonlinear, regularisation
 from micrograd.nn.convolution import convolved
@@ -17,6 +18,7 @@ from micrograd.nn.recurrent import linear as linear
 from micrograd.tensors import reductions
 from micrograd.tensors.creation import _made
 from micrograd.tensors.dtypes import INTEGER
+from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor
 
 
@@ -162,11 +164,28 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     if tensor._kind != INTEGER:
         raise ArgumentValueError("one_hot takes whole numbers: write x.long()")
+    numbers = [v.data for v in tensor._values.flat]
+    if any(isinstance(n, Value) for n in numbers):
+        return _one_hot_at_run_time(numbers, tuple(tensor.shape), num_classes)
     classes = tensor._known().astype(int)
     count = int(classes.max()) + 1 if num_classes == -1 else num_classes
     if classes.size and not (classes.min() >= 0 and classes.max() < count):
         raise ArgumentValueError(f"Class values must be from 0 to below num_classes, {count}")
     return _made(np.eye(count)[classes], INTEGER)
+
+
+def _one_hot_at_run_time(numbers: list[Any], shape: tuple[int, ...], count: int) -> Tensor:
+    """Of integers that a compiled program knows at run time only."""
+    if count == -1:
+        raise ArgumentValueError(
+            "in a compiled function one_hot cannot know how many classes there are: "
+            "write one_hot(x, num_classes=…)"
+        )
+    for n in numbers:
+        if hasattr(n, "_within"):
+            n._within(count)
+    flat = [as_operand(n == k) for n in numbers for k in range(count)]
+    return Tensor._plain(filled((*shape, count), flat), INTEGER)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:

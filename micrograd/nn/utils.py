@@ -8,18 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.errors import ArgumentValueError
+from micrograd.engine import Value
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.tensors.shapes import cat
 from micrograd.tensors.tensor import Tensor, tensor
 
 
-def _with_gradients(parameters: Any) -> list[tuple[Tensor, np.ndarray[Any, Any]]]:
-    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return [(p, p.grad.numpy()) for p in given if p.grad is not None]
+def _with_gradients(parameters: Any) -> list[tuple[Any, np.ndarray[Any, Any]]]:
+    given: list[Any] = [parameters] if isinstance(parameters, Tensor | Value) else list(parameters)
+    wrong = next((p for p in given if not isinstance(p, Tensor | Value)), None)
+    if wrong is not None:
+        raise ArgumentTypeError(
+            f"parameters must be Values or arrays of them, got {type(wrong).__name__}: "
+            f"{wrong!r:.80}; write model.parameters()"
+        )
+    known = [(p, p.grad) for p in given if p.grad is not None]
+    return [(p, np.array(g) if isinstance(p, Value) else g.numpy()) for p, g in known]
+
+
+def _put(p: Any, gradient: np.ndarray[Any, Any]) -> None:
+    p.grad = float(gradient) if isinstance(p, Value) else gradient
 
 
 def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) -> Tensor:
     """Shrink all gradients by one factor if they are longer than `max_norm` together.
+
+    Of Values, of arrays of them, or of both.
 
     Returns their length before. Source: Pascanu, Mikolov and Bengio, ICML 2013.
 
@@ -35,7 +49,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     factor = max_norm / (total + 1e-6)
     if factor < 1.0:
         for p, g in found:
-            p.grad = g * factor
+            _put(p, g * factor)
     return tensor(total)
 
 
@@ -44,7 +58,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     if not clip_value >= 0 or math.isnan(clip_value):
         raise ArgumentValueError(f"clip_value must be 0 or more, got {clip_value!r}")
     for p, g in _with_gradients(parameters):
-        p.grad = np.clip(g, -clip_value, clip_value)
+        _put(p, np.clip(g, -clip_value, clip_value))
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

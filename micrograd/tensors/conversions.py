@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from micrograd import observers
-from micrograd.engine import make_leaves, numbers_of
+from micrograd.engine import Value, as_operand, make_leaves, numbers_of
 from micrograd.tensors.dtypes import CPU, FLOAT, INTEGER, NUMPY, TRUTH, Device, DType, kind_of
 from micrograd.tensors.elements import filled
 
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
 
 def numpy(x: Tensor, *, force: bool = False) -> NDArray[Any]:
-    """A new array of the numbers: float64, int64 or bool."""
-    numbers = np.array([v.data for v in x._values.flat], dtype=np.float64)
+    """A new array of the numbers: float64, int64 or bool; of objects while a program is traced."""
+    given = [v.data for v in x._values.flat]
+    if any(isinstance(number, Value) for number in given):
+        return filled(x._values.shape, given)
+    numbers = np.array(given, dtype=np.float64)
     return numbers.reshape(x.shape).astype(NUMPY[x._kind], copy=False)
 
 
@@ -29,7 +33,10 @@ def tolist(x: Tensor) -> Any:
 
 def item(x: Tensor) -> Any:
     """The number of an array of one element."""
-    number = x._only("item()").item()
+    only = x._only("item()")
+    if isinstance(only.data, Value):
+        return only.data  # part of a program that is traced
+    number = only.item()
     return number if x._kind == FLOAT else bool(number) if x._kind == TRUTH else int(number)
 
 
@@ -56,12 +63,26 @@ def cast(x: Tensor, kind: str) -> Tensor:
     """The array with numbers of a kind."""
     if kind == x._kind:
         return x
-    if kind == FLOAT or (kind == INTEGER and x._kind == TRUTH) or observers.active:
+    if observers.active:
+        made = [v if kind == FLOAT else _of_kind(v, kind) for v in x._values.flat]
+        return x._result(filled(x._values.shape, made), (), "ToCopy", kind)
+    if kind == FLOAT or (kind == INTEGER and x._kind == TRUTH):
         result = x._result(x._values, (), "ToCopy", kind)
         result._values = result._values.copy()
         return result
     numbers = numpy(x)
     return x._of_numbers(numbers != 0 if kind == TRUTH else np.trunc(numbers), kind)
+
+
+def _of_kind(v: Value, kind: str) -> Value:
+    """The element itself if its number is of that kind, so that whoever watches can tell."""
+    number = v.data  # of a trace: what is made of it is part of the program
+    if getattr(type(number), "number_kind", FLOAT) in (kind, TRUTH):
+        return v
+    if kind == TRUTH:
+        return v if not isinstance(number, Value) and number in (0, 1) else as_operand(number != 0)
+    whole = math.trunc(number)
+    return v if number == whole else as_operand(float(whole))
 
 
 def type_(x: Tensor, dtype: Any = None) -> Any:

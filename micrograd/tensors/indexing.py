@@ -236,4 +236,5 @@ def nonzero(x: Tensor, as_tuple: bool = False) -> Any:
 def _whole(index: Any) -> Any:
     if index._kind != INTEGER:
         raise ArgumentTypeError("index must hold whole numbers: write index.long()")
-    return index._known().astype(int)
+    numbers = [int(v.data) for v in index._values.flat]  # those of a trace choose at run time
+    return np.array(numbers, int).reshape(index.shape)

@@ -84,9 +84,10 @@ def _kind_of(data: Any) -> str:
     if type(data) in _KINDS:
         return _KINDS[type(data)]
     if isinstance(data, Value):
-        return FLOAT
-    if isinstance(data, list | tuple):
-        kinds = {_kind_of(x) for x in data}
+        return getattr(type(data), "number_kind", FLOAT)  # that of a traced number
+    objects = isinstance(data, np.ndarray) and data.dtype == object
+    if objects or isinstance(data, list | tuple):
+        kinds = {_kind_of(x) for x in (data.flat if objects else data)}
         return next((k for k in (FLOAT, INTEGER, TRUTH) if k in kinds), FLOAT)
     kind = getattr(getattr(data, "dtype", None), "kind", "f")
     return {"i": INTEGER, "u": INTEGER, "b": TRUTH}.get(kind, FLOAT)
@@ -99,8 +100,8 @@ def _holds_values(data: Any) -> bool:
     if isinstance(data, list | tuple):
         return any(map(_holds_values, data))
     if isinstance(data, np.ndarray):
-        return data.dtype == object and any(isinstance(x, Value) for x in data.flat)
-    return isinstance(data, Value)
+        return data.dtype == object and any(map(_holds_values, data.flat))
+    return isinstance(data, Value) and not hasattr(type(data), "number_kind")
 
 
 class Tensor:

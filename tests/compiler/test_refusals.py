@@ -390,3 +390,19 @@ def test_another_thread_sees_nothing_of_it(backend: str) -> None:
     assert not wrong[:3]
     assert next(rounds) > 1
     assert np.isfinite(numbers_of(leaves)).all()
+
+
+def test_too_many_programs_name_the_decision_that_differs() -> None:
+    def of_bits(bits, n):
+        total = P * 0
+        for i in range(n):
+            if bits >> i & 1:  # here
+                total = total + P * i
+        return total
+
+    f = micrograd.compile(of_bits, parameters=[P])
+    for bits in range(32):
+        f(bits, 6)
+    with pytest.raises(micrograd.CompileError, match="programs already") as refused:
+        f(32, 6)
+    assert "# here" in str(refused.value)

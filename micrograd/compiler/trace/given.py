@@ -61,7 +61,7 @@ class Contents:
 
     def changed_at(self, k: int) -> bool:
         """Whether this container holds something else."""
-        return _held(self._holders[k]) != self._held[k]
+        return bool(_held(self._holders[k]) != self._held[k])
 
     def described(self, k: int, fn: Callable[..., Any]) -> str:
         """What a container is, and what the function calls it."""

@@ -26,6 +26,7 @@ from micrograd.errors import CompileError
 from micrograd.functions import apply
 from micrograd.observers import Keeper
 from micrograd.ops import BY_HAND, OPS
+from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 from micrograd.tensors.generator import DEFAULT
 
 # Rows that only a trace has: a number read from a node, the largest of several, and a select of
@@ -39,6 +40,8 @@ SIDES = replace(OPS["select"])
 PICK = replace(BY_HAND, name="pick", arity=1, symbol="pick", vjp=lambda m, g, y, a: (g,))
 
 BRANCH = "a branch depends on traced data, and could go the other way in the next run"
+
+COUNTS = "an integer counts, looks up something, or is computed with as an integer"
 
 Decision = tuple[bool, float]  # whether a condition holds, and of which number it is
 
@@ -109,6 +112,7 @@ class Read(Value):
     """A number that a traced program reads: known to the program only as a number."""
 
     __slots__ = ()
+    number_kind = FLOAT  # in an array it is such a number, and requires no gradients
 
     def _chosen(self, a: Value, b: Value) -> Value:
         """What `where` is of this condition."""
@@ -203,12 +207,19 @@ class Index(Read):
     """A run-time integer: also an index of lists."""
 
     __slots__ = ()
+    number_kind = INTEGER
+
+    def _within(self, end: int) -> None:
+        """The program is right only where this is one of 0 to end - 1."""
+        tracer = current()
+        if tracer is not None:
+            tracer.require(self, end)
 
     def __index__(self) -> int:
         tracer = current()
         n = int(self._data)
         if tracer is not None and tracer.guarding:
-            return int(self._decided_to_be(n, "an integer counts, or looks up something"))
+            return int(self._decided_to_be(n, COUNTS))
         if tracer is not None:
             tracer.index_used(self)
         return n
@@ -232,6 +243,7 @@ class Truth(Read):
     """The answer of a comparison: 1.0 or 0.0 to the program."""
 
     __slots__ = ()
+    number_kind = TRUTH
 
 
 def _compared(name: str, a: Any, b: Any) -> Any:
