@@ -47,6 +47,10 @@ class GraphWarning(UserWarning):
     """A number was taken out of the graph where that was hardly meant."""
 
 
+class CompileWarning(UserWarning):
+    """A function is compiled again and again: that takes longer than running it."""
+
+
 class FontWarning(UserWarning):
     """A raster or PDF picture holds characters for which the machine has no font."""
 

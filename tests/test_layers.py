@@ -33,6 +33,7 @@ ROOMS = [
     "micrograd.compiler.update", "micrograd.compiler.backends", "micrograd.compiler.passes",
     "micrograd.compiler.fallback",
     "micrograd.compiler.stepping", "micrograd.compiler.runner", "micrograd.compiler.owed",
+    "micrograd.compiler.rebuilds",
     "micrograd.compiler.cache", "micrograd.compiler.guesses", "micrograd.compiler.decisions",
     "micrograd.compiler.explain",
     "micrograd.compiler.api",

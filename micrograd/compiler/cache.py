@@ -21,10 +21,12 @@ from micrograd.compiler.passes import (
     UpdateCompilation,
     compiled,
 )
+from micrograd.compiler.rebuilds import Rebuilds
 from micrograd.compiler.runner import Runner, load
 from micrograd.compiler.stepping import Stepping
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.around import NumbersChanged
+from micrograd.compiler.trace.forms import name_of
 from micrograd.compiler.trace.given import copies
 from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.recording import by_use, met
@@ -93,6 +95,8 @@ class Programs:
         self._last: dict[str, Runner] = {}  # by mode, the program that ran last
         self._like: dict[Any, list[Runner]] = {}  # by mode and lengths, those that ran last
         self._calls = Calls()
+        self._rebuilds = Rebuilds(name_of(fn))
+        self._runs = 0
         self._safe = False  # whether sides that are not taken are kept from being infinite
         self._new: Traced | None = None  # traced in this call: not to be verified yet
         self.newest: Runner | None = None  # of the program that ran last
@@ -108,6 +112,7 @@ class Programs:
             self._fn, self._explicit, self._optimizer, self._batch, self._backend, self._dtype,
             self._threads,
         )  # fmt: skip
+        made._rebuilds = self._rebuilds
         made._met, made._updates, made.constant = self._met, self._updates, self.constant
         return made
 
@@ -161,6 +166,7 @@ class Programs:
 
     def _chosen(self, runner: Runner, mode: str) -> Runner:
         self.newest, self.mode = runner, mode
+        self._runs += 1
         if runner.traced.left:
             runner.leave()
         return runner
@@ -351,6 +357,7 @@ class Programs:
         _, sample, shape = self._sample(inputs)
         traced = self._trace_of(shape)
         if traced is None:
+            self._note_rebuild(shape)
             with located(self._fn):
                 traced = uncollected(lambda: self._source().trace(sample))
             traced.calls = self._calls
@@ -359,6 +366,14 @@ class Programs:
             if self._explicit is None and self._optimizer is None:
                 self._meet(traced)
         return traced
+
+    def _note_rebuild(self, shape: CallShape) -> None:
+        """Note that there will be one more program, and why."""
+        known = self._traces.get(shape)
+        captured = known[0].captured if known else None
+        changes = captured.changes() if captured else []
+        if changes or self._traces:
+            self._rebuilds.note(self, self._runs, changes, shape)
 
     def _trace_of(self, shape: CallShape) -> Traced | None:
         """The trace for a shape with everything around the function as it is now."""

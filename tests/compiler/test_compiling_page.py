@@ -24,6 +24,8 @@ CALLS: dict[str, Any] = {
     "mean_of_positive": lambda r: ([r.gauss(0, 1) for _ in range(40)],),
     "median_of_positive": lambda r: ([r.gauss(0, 1) for _ in range(9)],),
     "two_largest_positive": lambda r: ([r.gauss(0, 1) for _ in range(9)],),
+    "by_key": lambda r: (r.gauss(0, 1),),
+    "by_length": lambda r: (r.gauss(0, 1), float(r.randrange(9))),
     "emptied": lambda r: ([r.gauss(0, 1) for _ in range(5)],),
     "emptied_copy": lambda r: ([r.gauss(0, 1) for _ in range(5)],),
     "printed": lambda r: (r.gauss(0, 1),),

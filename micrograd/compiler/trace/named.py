@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.reachable import PACKAGE, PLAIN, filled, is_plain, names_of
+from micrograd.compiler.trace.uses import BY_ANY_NAME, Spelled, Uses
 from micrograd.engine import Value
 from micrograd.nn.module import Module
 from micrograd.optim.lr_scheduler import LRScheduler
@@ -25,6 +26,7 @@ APART = (Optimizer, LRScheduler, Random, np.random.Generator, type)
 DYNAMIC = frozenset(["getattr", "hasattr", "get", "vars"])
 ROUNDS = 8  # of looking for code, and for what it names
 
+Reached = tuple[Any, Spelled | None, str]  # an object, how code says it, and how a person would
 Entries = tuple[list[dict[str, Any]], list[Any], list[Any]]  # dicts, keys, values: None for none
 
 
@@ -38,76 +40,117 @@ class Named:
         self.codes: set[CodeType] = set()
         for _ in range(ROUNDS):
             known = len(self.names), len(self.codes)
-            self._look()
+            own = [code for code in self.codes if not code.co_filename.startswith(PACKAGE)]
+            asks = any(not BY_ANY_NAME.isdisjoint(names_of(code)) for code in own)
+            self._look(None if asks else Uses(self.codes))
             if known == (len(self.names), len(self.codes)):
-                break
+                return
+        self._look(None)
 
-    def _look(self) -> None:
+    def _look(self, uses: Uses | None) -> None:
+        """Go through everything; of what `uses` has keys of, through these entries only."""
+        self._uses = uses
         self.cells: dict[int, tuple[Any, Any]] = {}
         self.lists: list[list[Any]] = []
         self.dicts: list[dict[Any, Any]] = []
+        self.parts: dict[int, tuple[Any, dict[Any, None]]] = {}  # dicts and lists, and their keys
+        self.texts: dict[int, str] = {}
         self.others: list[Any] = []  # sets, deques
         self.spaces: list[dict[str, Any]] = []  # globals
         self.objects: list[Any] = []
         self.arrays: list[np.ndarray] = []
         self.classes: list[type] = []
         seen: set[int] = set()
-        stack: list[Any] = [self.fn]
+        self._by_path: set[tuple[int, Spelled]] = set()
+        stack: list[Reached] = [(self.fn, None, "")]
         while stack:
-            x = stack.pop()
+            x, path, text = stack.pop()
             if id(x) in seen or isinstance(x, (Value, *NUMBERS, *APART)):
                 continue
+            keys = None if uses is None or type(x) not in (dict, list) else uses.of(path)
+            if keys is not None and path is not None and self._is_read_by(x, path, keys):
+                stack += reversed([*self._entries_of(x, path, text, keys)])
+                continue
             seen.add(id(x))
-            stack += reversed([*self._inside(x)])
+            self.parts.pop(id(x), None)
+            self.texts.setdefault(id(x), text)
+            stack += reversed([*self._inside(x, text)])
 
-    def _inside(self, x: Any) -> Iterator[Any]:
+    def _is_read_by(self, x: Any, path: Spelled, keys: list[Any]) -> bool:
+        """Whether entries are watched each by itself: in lists those with plain indices."""
+        if type(x) is dict:
+            return True
+        plain = all(type(k) is int and 0 <= k < len(x) for k in keys)
+        return plain and self._uses is not None and not self._uses.writes(path)
+
+    def _entries_of(self, x: Any, path: Spelled, text: str, keys: list[Any]) -> Iterator[Reached]:
+        """The entries of a dict or list that code which says `path` reads."""
+        if (id(x), path) in self._by_path:
+            return
+        self._by_path.add((id(x), path))
+        self.texts.setdefault(id(x), text)
+        _, known = self.parts.setdefault(id(x), (x, {}))
+        for key in keys:
+            known[key] = None
+            if isinstance(x, list) or key in x:
+                yield x[key], (*path, key), f"{text}[{key!r}]"
+
+    def _inside(self, x: Any, text: str) -> Iterator[Reached]:
+        entry = f"{text}[…]"
         if isinstance(x, Tensor):
-            self.arrays.append(x._values)
+            self._arrays_in(x._values, text)
         elif isinstance(x, np.ndarray):
-            self.arrays.append(x)
-            yield from x.flat if x.dtype == object else ()
-        elif isinstance(x, list | tuple | set | frozenset):
+            self._arrays_in(x, text)
+            yield from ((v, None, entry) for v in (x.flat if x.dtype == object else ()))
+        elif isinstance(x, list | tuple | set | frozenset | deque | bytearray):
             if isinstance(x, list):
                 self.lists.append(x)
-            elif isinstance(x, set):
+            elif isinstance(x, set | deque | bytearray):
                 self.others.append(x)
             if not is_plain(x):
-                yield from x
-        elif isinstance(x, deque | bytearray):
-            self.others.append(x)
-            yield from x
+                yield from ((v, None, entry) for v in x)
         elif isinstance(x, dict):
             self.dicts.append(x)
             if not PLAIN.issuperset(map(type, x.values())):
-                yield from x.values()
+                yield from ((v, None, f"{text}[{key!r:.40}]") for key, v in x.items())
         elif isinstance(x, partial):
-            yield from (x.func, x.args, x.keywords)
+            yield from ((v, None, text) for v in (x.func, x.args, x.keywords))
         elif isinstance(x, ModuleType):
             if _is_users(x):
                 self.spaces.append(vars(x))
-                yield from (value for name, value in vars(x).items() if name in self.names)
+                yield from ((value, (name,), f"{x.__name__}.{name}")
+                            for name, value in vars(x).items() if name in self.names)  # fmt: skip
         elif isinstance(x, MethodType):
-            yield from (x.__self__, x.__func__)
+            yield x.__self__, None, "self"
+            yield x.__func__, None, ""
         elif isinstance(x, FunctionType):
             yield from self._of_function(x)
         else:
-            yield from self._of_object(x)
+            yield from self._of_object(x, text)
 
-    def _of_function(self, f: FunctionType) -> Iterator[Any]:
-        self._note(f.__code__)
+    def _arrays_in(self, x: np.ndarray, text: str) -> None:
+        self.arrays.append(x)
+        self.texts[id(x)] = text
+
+    def _of_function(self, f: FunctionType) -> Iterator[Reached]:
+        code = f.__code__
+        self._note(code)
         if f.__code__.co_filename.startswith(PACKAGE):
             return
-        for cell in f.__closure__ or ():
+        for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
             if filled(cell):
                 self.cells[id(cell)] = (cell, cell.cell_contents)
-                yield cell.cell_contents
+                self.texts[id(cell)] = name
+                yield cell.cell_contents, (name,), name
         if not any(space is f.__globals__ for space in self.spaces):
             self.spaces.append(f.__globals__)
         for name in names_of(f.__code__):
             if name in f.__globals__:
-                yield f.__globals__[name]
-        yield from f.__defaults__ or ()
-        yield from (f.__kwdefaults__ or {}).values()
+                yield f.__globals__[name], (name,), name
+        defaults = f.__defaults__ or ()
+        last = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+        for name, value in (*zip(last, defaults, strict=True), *(f.__kwdefaults__ or {}).items()):
+            yield value, (name,), name
 
     def _note(self, code: CodeType) -> None:
         self.codes.add(code)
@@ -117,7 +160,7 @@ class Named:
             self.asked.update(x for x in code.co_consts if isinstance(x, str) and x.isidentifier())
             self.names |= self.asked
 
-    def _of_object(self, x: Any) -> Iterator[Any]:
+    def _of_object(self, x: Any, text: str) -> Iterator[Reached]:
         """The attributes of an object that code names, and the code of its class that is named."""
         held = getattr(x, "__dict__", {})
         if type(held) is not dict or _is_foreign(type(x)):
@@ -131,8 +174,11 @@ class Named:
                     code = getattr(getattr(attribute, "fget", attribute), "__code__", None)
                     if isinstance(code, CodeType):
                         self._note(code)
-        yield from (value for name, value in held.items() if name in self.names)
-        yield from (getattr(x, name) for name in self._slots_of(x) if hasattr(x, name))
+        owner = text or type(x).__name__
+        self.texts[id(held)] = f"{owner}."  # attributes
+        inside = [(name, value) for name, value in held.items() if name in self.names]
+        inside += [(n, getattr(x, n)) for n in self._slots_of(x) if hasattr(x, n)]
+        yield from ((value, (name,), f"{owner}.{name}") for name, value in inside)
 
     def _slots_of(self, x: Any) -> list[str]:
         """The slots of an object that code names."""
@@ -145,6 +191,10 @@ class Named:
     def slots(self) -> Iterator[tuple[Any, str]]:
         """Objects and their slots that are to be compared."""
         yield from ((x, name) for x in self.objects for name in self._slots_of(x))
+
+    def items(self) -> Iterator[tuple[list[Any], int]]:
+        """Lists of which single items are to be compared, and which."""
+        yield from ((x, k) for x, read in self.parts.values() if isinstance(x, list) for k in read)
 
     def entries(self, modules: bool) -> Entries:
         """What is to be compared in dicts: those of modules, or all others."""
@@ -167,6 +217,9 @@ class Named:
         if not modules:
             for d in self.dicts:
                 for key in d:
+                    note(d, key)
+            for d, read in self.parts.values():
+                for key in read if isinstance(d, dict) else ():
                     note(d, key)
             for space in self.spaces:
                 for name in self.names & space.keys():

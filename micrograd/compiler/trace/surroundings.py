@@ -44,12 +44,14 @@ class Surroundings:
         "_entries",
         "_has_others",
         "_held",
+        "_items",
         "_lists",
         "_modules",
         "_others",
         "_set",
         "_sizes",
         "_slots",
+        "_texts",
         "_watched",
         "asks_truths",
         "asks_types",
@@ -76,6 +78,8 @@ class Surroundings:
                        if (id(x), Slot(name)) not in apart]  # fmt: skip
         self._classes = [(c, n, vars(c)[n]) for c in found.classes for n in sorted(found.names)
                          if n in vars(c)]  # fmt: skip
+        self._items = [(x, k, x[k]) for x, k in found.items() if (id(x), k) not in apart]
+        self._texts = found.texts
         self._has_others = bool(self._classes or self._others or self._slots)
         self._set = attributes_set()
         # Whether the user's code asks of which type something is: stand-ins are of others.
@@ -116,6 +120,7 @@ class Surroundings:
         self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
         self._others = [(x, items) for x, items in self._others if _equal(list(x), items)]
         self._slots = [(x, n, v) for x, n, v in self._slots if _same(getattr(x, n, None), v)]
+        self._items = [(x, k, v) for x, k, v in self._items if len(x) > k and _same(x[k], v)]
         self._set = attributes_set()
 
     def same(self) -> bool:
@@ -128,6 +133,8 @@ class Surroundings:
                 return False
         if self._has_others and not (self._same_others() and self._same_slots()):
             return False
+        if not all(len(x) > k and _same(x[k], value) for x, k, value in self._items):
+            return False
         if not same_all(*self._watched) and not self._all_equal():
             return False
         return self._set == attributes_set() or self._same_modules()
@@ -139,7 +146,8 @@ class Surroundings:
         entries = [(NumberPlace(d, key), x) for part in (self._entries, self._modules)
                    for d, key, x in zip(*part, strict=True)]  # fmt: skip
         slots = [(NumberPlace(x, Slot(name)), value) for x, name, value in self._slots]
-        for place, before in (*cells, *entries, *slots):
+        items = [(NumberPlace(x, k), before) for x, k, before in self._items]
+        for place, before in (*cells, *entries, *slots, *items):
             now = place.get()
             if not _same(now, before):
                 if type(now) not in SORTS or type(before) not in SORTS:
@@ -153,6 +161,31 @@ class Surroundings:
         fixed = all(_content(x) == content for x, content in self._arrays)
         fixed = fixed and all(len(x) == n for x, n in self._sizes)
         return found if fixed and len(found) <= MOST and self._same_others() else []
+
+    def changes(self) -> list[str]:
+        """What is no longer what it was, as code says it."""
+        found = [self._text(c) for c, x in self._cells
+                 if not (filled(c) and _same(c.cell_contents, x))]  # fmt: skip
+        for part in (self._entries, self._modules):
+            found += [self._entry(d, key) for d, key, x in zip(*part, strict=True)
+                      if not _same(d.get(key), x)]  # fmt: skip
+        found += [f"{self._text(x)}[{k}]" for x, k, v in self._items
+                  if not (len(x) > k and _same(x[k], v))]  # fmt: skip
+        found += [f"{self._text(x)}.{name}" for x, name, value in self._slots
+                  if not _same(getattr(x, name, None), value)]  # fmt: skip
+        held = [*zip(self._lists, self._copies, strict=True), *self._others]
+        found += [self._text(x) for x, items in held if not _equal(x, items)]
+        found += [self._text(x) for x, content in self._arrays if _content(x) != content]
+        found += [f"len({self._text(x)})" for x, n in self._sizes if len(x) != n]
+        return list(dict.fromkeys(found))
+
+    def _text(self, x: Any) -> str:
+        return self._texts.get(id(x)) or f"a {type(x).__name__}"
+
+    def _entry(self, d: dict[Any, Any], key: Any) -> str:
+        owner = self._texts.get(id(d), "")
+        attribute = isinstance(key, str) and (not owner or owner.endswith("."))
+        return f"{owner}{key}" if attribute else f"{owner}[{key!r}]"
 
     def _same_others(self) -> bool:
         """Whether classes and sets are what they were."""
