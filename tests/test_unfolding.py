@@ -11,6 +11,9 @@ from stepper_pages import LAYOUT, edit, until
 import viz
 from micrograd import Value, nn, optim, record_step
 from micrograd.errors import GraphError
+from micrograd.nn import MLP
+from viz.diagram.rows import Rows
+from viz.stepping.groups import graph_of_step, groups_data
 
 pytestmark = needs_browser
 
@@ -254,3 +257,16 @@ def test_a_hundred_thousand_operations(chromium, files):
         until(page, "document.querySelectorAll('tr[data-i]').length > 20")
         assert page.evaluate("document.querySelectorAll('*').length") < 3000
         assert math.isfinite(page.evaluate("V[ROOT]"))
+
+
+def test_a_list_of_layers_is_no_card_around_all():
+    model = MLP(4, [16, 16, 1])
+    rule = optim.SGD(model.parameters(), lr=0.1)
+
+    def loss(out, y):
+        return sum((a - b) ** 2 for a, b in zip(out, y, strict=True))
+
+    step = record_step(model, loss, rule, [[0.1, 0.2, 0.3, 0.4]] * 3, [1.0, 2.0, 3.0])
+    groups = groups_data(graph_of_step(step, "", Rows(4, "en")), Rows(4, "en"))["groups"]
+    outermost = [title for title, above, _ in groups if above < 0]
+    assert outermost == ["layers[0]", "layers[1]", "layers[2]", "operations"]

@@ -76,14 +76,25 @@ def graph_of_step(step: Step, caption: str, rows: Rows) -> Unfolding:
     }
     given = [int(i) for array in (*(x.positions for x in step.inputs), step.y)
              for i in np.ravel(array) if i >= 0]  # fmt: skip
-    return Unfolding(tape, names, caption, path, given, titles, scalars)
+    return Unfolding(tape, names, caption, _unwrapped(path), given, titles, scalars)
 
 
 def graph_of_value(tape: Tape, names: Mapping[int, str], caption: str) -> Unfolding:
     """The graph of a Value, by the objects that its named leaves are in."""
     root = len(tape.nodes) - 1
     said = {**names} if "L" in names.values() else {root: "L", **names}
-    return Unfolding(tape, said, caption, places(tape, names))
+    return Unfolding(tape, said, caption, _unwrapped(places(tape, names)))
+
+
+def _unwrapped(path: Sequence[ModulePath]) -> Sequence[ModulePath]:
+    """Without the outermost place where all are in one, such as a list of layers.
+
+    >>> _unwrapped([(), ("layers", "layers[0]"), ("layers", "layers[1]")])
+    [(), ('layers[0]',), ('layers[1]',)]
+    """
+    whole = {where[0] for where in path if where}
+    inside = {where[1:2] for where in path if where}
+    return [where[1:] for where in path] if len(whole) == 1 < len(inside - {()}) else path
 
 
 def groups_data(graph: Unfolding, rows: Rows) -> dict[str, Data]:
