@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.checks import user_line
 from micrograd.engine import Value
-from micrograd.errors import ArgumentValueError
+from micrograd.errors import ArgumentValueError, CompileError
 from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
 from micrograd.tensors.creation import ones, zeros
@@ -91,6 +92,14 @@ class _BatchNorm(Module):
 
     def _remember(self, found: list[tuple[Value, Value]], n: int) -> None:
         """Move the running moments towards those of the batch; the variance's without bias."""
+        if found and isinstance(found[0][0].data, Value):
+            name = type(self).__name__
+            raise CompileError(
+                f"cannot be compiled: {name} in training writes its running statistics, which a "
+                f"program does not\n  at {user_line()}\n  instead: "
+                f"{name}(…, track_running_stats=False), or LayerNorm; after model.eval() it "
+                "compiles as it is\n  see docs/compiling.md, 'Randomness and state'"
+            )
         count = int(self.num_batches_tracked.item()) + 1
         part = 1.0 / count if self.momentum is None else self.momentum
         mean = np.array([m.data for m, _ in found], float)

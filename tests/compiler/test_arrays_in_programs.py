@@ -132,3 +132,23 @@ def test_whole_numbers_are_whole_while_a_step_is_recorded() -> None:
     sgd = micrograd.optim.SGD(model.parameters(), lr=0.1)
     micrograd.record_step(model, lambda out, y: (out - y) ** 2, sgd, [[1.7, -2.2]], [0.0])
     assert model.w.item() == pytest.approx(0.5 - 0.1 * 2 * (0.5 * (1 - 2)) * (1 - 2))
+
+
+def test_running_statistics_are_refused_by_name() -> None:
+    norm = nn.BatchNorm1d(3)
+    f = micrograd.compile(lambda xs: (norm(tensor(xs)) ** 2 * W).sum())
+    with pytest.raises(micrograd.CompileError, match="BatchNorm1d in training") as refused:
+        f(ROWS)
+    assert "track_running_stats=False" in str(refused.value)
+    assert norm.running_mean.tolist() == [0.0, 0.0, 0.0]
+    assert norm.num_batches_tracked.item() == 0
+    norm.eval()
+    for xs in (ROWS, OTHER):
+        assert f(xs) == pytest.approx((norm(tensor(xs)) ** 2 * W).sum().item(), rel=1e-12)
+
+
+def test_norms_of_a_batch_compile() -> None:
+    norm = nn.BatchNorm1d(3, track_running_stats=False)
+    f = micrograd.compile(lambda xs: (norm(tensor(xs)) ** 4 * W).sum())
+    for xs in (ROWS, OTHER, ROWS):
+        assert f(xs) == pytest.approx((norm(tensor(xs)) ** 4 * W).sum().item(), rel=1e-9)
