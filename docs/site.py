@@ -66,6 +66,7 @@ DOCUMENTS = {
     "README.md": ("index.md", "Start"),
     "README.zh-CN.md": ("index.zh-CN.md", "中文"),
     "docs/compiling.md": ("compiling.md", "What compiles, and how to rewrite what does not"),
+    "docs/exporting.md": ("exporting.md", "Exporting: the code that one would have written"),
     "docs/programs.md": ("programs.md", "Ordinary programs, compiled: a table"),
     "docs/torch.md": ("torch.md", "PyTorch's names"),
     "docs/conformance.md": ("conformance.md", "Errors of each operation"),

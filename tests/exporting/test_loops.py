@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -163,3 +165,13 @@ def test_jax_scans_under_all_that_transforms() -> None:
         text = str(jax.make_jaxpr(loss)(parameters, longer, np.zeros(200)))
         assert "scan" in text
         assert len(text) < 20_000
+
+
+@pytest.mark.long
+def test_the_table_of_targets_is_as_it_says() -> None:
+    for module in ("jax", "torch", "onnxruntime"):
+        pytest.importorskip(module)
+    path = Path(__file__).parents[2] / "docs" / "exporting.py"
+    names = runpy.run_path(str(path))
+    text = names["PAGE"].read_text("utf-8")
+    assert names["written"](text) == text, "run python docs/exporting.py"
