@@ -73,9 +73,8 @@ def parameter_parts(exported: CPrograms, names: CNames) -> list[NamedPart]:
     places, given = exported.gradient.places, exported.given.parameters
     found: list[tuple[Ids, str, Sequence[int]]] = []
     for x in exported.found.parameters if exported.found is not None else ():
-        own = {given[k] for k in x.parameters.tolist()}
-        if len(own) == 1:
-            found.append((places[x.parameters], own.pop() or x.name, _shape(x)))
+        if len({given[k] for k in x.parameters.tolist()}) == 1:
+            found.append((places[x.parameters], x.name, _shape(x)))  # as in the formulas
     of: dict[str, list[int]] = {}
     for place, name in zip(places.tolist(), given, strict=True):
         of.setdefault(name, []).append(place)

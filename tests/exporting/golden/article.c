@@ -48,14 +48,14 @@ const double net_state[NET_STATE] = {
 
 double net_loss(const double *parameters, const double *X, const double *y)
 {
-    const double *const w_2 = parameters;
-    const double *const b_3 = parameters + 3;
-    const double *const w_4 = parameters + 20;
-    const double *const b_4 = parameters + 25;
-    const double *const w_3 = parameters + 50;
-    const double *const b_2 = parameters + 55;
-    const double *const w = parameters + 68;
-    const double *const b = parameters + 71;
+    const double *const W1 = parameters;
+    const double *const b1 = parameters + 3;
+    const double *const W2 = parameters + 20;
+    const double *const b2 = parameters + 25;
+    const double *const W3 = parameters + 50;
+    const double *const b3 = parameters + 55;
+    const double *const W4 = parameters + 68;
+    const double *const b4 = parameters + 71;
     double L = 0.0;
     static double X_2[60];
     static double H1[100];
@@ -72,7 +72,7 @@ double net_loss(const double *parameters, const double *X, const double *y)
 
     /* H4: map 20: 3 terms */
     for (int i = 0; i < 20; i++) {
-        H4[i] = b[0] - y[i];
+        H4[i] = b4[0] - y[i];
     }
 
     /* H1: matmul 5×20×3: term, relu */
@@ -80,9 +80,9 @@ double net_loss(const double *parameters, const double *X, const double *y)
         for (int j = 0; j < 20; j++) {
             double sum = 0.0;
             for (int k = 0; k < 3; k++) {
-                sum += w_2[4 * i + k] * X_2[j + 20 * k];
+                sum += W1[4 * i + k] * X_2[j + 20 * k];
             }
-            H1[20 * i + j] = relu(sum + b_3[4 * i]);
+            H1[20 * i + j] = relu(sum + b1[4 * i]);
         }
     }
 
@@ -92,9 +92,9 @@ double net_loss(const double *parameters, const double *X, const double *y)
         for (int j = 0; j < 20; j++) {
             double sum = 0.0;
             for (int k = 0; k < 5; k++) {
-                sum += w_4[6 * i + k] * H1[j + 20 * k];
+                sum += W2[6 * i + k] * H1[j + 20 * k];
             }
-            H2[20 * i + j] = relu(sum + b_4[6 * i]);
+            H2[20 * i + j] = relu(sum + b2[6 * i]);
         }
     }
 
@@ -103,9 +103,9 @@ double net_loss(const double *parameters, const double *X, const double *y)
         for (int j = 0; j < 20; j++) {
             double sum = 0.0;
             for (int k = 0; k < 5; k++) {
-                sum += w_3[6 * i + k] * H2[j + 20 * k];
+                sum += W3[6 * i + k] * H2[j + 20 * k];
             }
-            H3[20 * i + j] = relu(sum + b_2[6 * i]);
+            H3[20 * i + j] = relu(sum + b3[6 * i]);
         }
     }
 
@@ -113,7 +113,7 @@ double net_loss(const double *parameters, const double *X, const double *y)
     for (int i = 0; i < 20; i++) {
         double sum = 0.0;
         for (int j = 0; j < 3; j++) {
-            sum += w[j] * H3[i + 20 * j];
+            sum += W4[j] * H3[i + 20 * j];
         }
         H4[i] += sum;
     }
@@ -135,22 +135,22 @@ double net_gradient(
     const double *y,
     double *gradient)
 {
-    const double *const w_2 = parameters;
-    const double *const b_3 = parameters + 3;
-    const double *const w_4 = parameters + 20;
-    const double *const b_4 = parameters + 25;
-    const double *const w_3 = parameters + 50;
-    const double *const b_2 = parameters + 55;
-    const double *const w = parameters + 68;
-    const double *const b = parameters + 71;
-    double *const dw_2 = gradient;
-    double *const db_3 = gradient + 3;
-    double *const dw_4 = gradient + 20;
-    double *const db_4 = gradient + 25;
-    double *const dw_3 = gradient + 50;
-    double *const db_2 = gradient + 55;
-    double *const dw = gradient + 68;
-    double *const db = gradient + 71;
+    const double *const W1 = parameters;
+    const double *const b1 = parameters + 3;
+    const double *const W2 = parameters + 20;
+    const double *const b2 = parameters + 25;
+    const double *const W3 = parameters + 50;
+    const double *const b3 = parameters + 55;
+    const double *const W4 = parameters + 68;
+    const double *const b4 = parameters + 71;
+    double *const dW1 = gradient;
+    double *const db1 = gradient + 3;
+    double *const dW2 = gradient + 20;
+    double *const db2 = gradient + 25;
+    double *const dW3 = gradient + 50;
+    double *const db3 = gradient + 55;
+    double *const dW4 = gradient + 68;
+    double *const db4 = gradient + 71;
     double dL = 0.0, L = 0.0;
     static double X_2[60];
     static double H1[100];
@@ -174,7 +174,7 @@ double net_gradient(
 
     /* H4: map 20: 3 terms */
     for (int i = 0; i < 20; i++) {
-        H4[i] = b[0] - y[i];
+        H4[i] = b4[0] - y[i];
     }
 
     /* H1: matmul 5×20×3: term, relu */
@@ -182,9 +182,9 @@ double net_gradient(
         for (int j = 0; j < 20; j++) {
             double sum = 0.0;
             for (int k = 0; k < 3; k++) {
-                sum += w_2[4 * i + k] * X_2[j + 20 * k];
+                sum += W1[4 * i + k] * X_2[j + 20 * k];
             }
-            H1[20 * i + j] = relu(sum + b_3[4 * i]);
+            H1[20 * i + j] = relu(sum + b1[4 * i]);
         }
     }
 
@@ -193,9 +193,9 @@ double net_gradient(
         for (int j = 0; j < 20; j++) {
             double sum = 0.0;
             for (int k = 0; k < 5; k++) {
-                sum += w_4[6 * i + k] * H1[j + 20 * k];
+                sum += W2[6 * i + k] * H1[j + 20 * k];
             }
-            H2[20 * i + j] = relu(sum + b_4[6 * i]);
+            H2[20 * i + j] = relu(sum + b2[6 * i]);
         }
     }
 
@@ -204,9 +204,9 @@ double net_gradient(
         for (int j = 0; j < 20; j++) {
             double sum = 0.0;
             for (int k = 0; k < 5; k++) {
-                sum += w_3[6 * i + k] * H2[j + 20 * k];
+                sum += W3[6 * i + k] * H2[j + 20 * k];
             }
-            H3[20 * i + j] = relu(sum + b_2[6 * i]);
+            H3[20 * i + j] = relu(sum + b3[6 * i]);
         }
     }
 
@@ -214,7 +214,7 @@ double net_gradient(
     for (int i = 0; i < 20; i++) {
         double sum = 0.0;
         for (int j = 0; j < 3; j++) {
-            sum += w[j] * H3[i + 20 * j];
+            sum += W4[j] * H3[i + 20 * j];
         }
         H4[i] += sum;
         dH4[i] = 2.0 * dL * H4[i];
@@ -229,49 +229,49 @@ double net_gradient(
         L = sum / 20.0;
     }
 
-    /* dw: matvec 3×20 */
+    /* dW4: matvec 3×20 */
     for (int i = 0; i < 3; i++) {
         double sum = 0.0;
         for (int j = 0; j < 20; j++) {
             sum += H3[20 * i + j] * dH4[j];
         }
-        dw[i] = sum;
+        dW4[i] = sum;
     }
 
-    /* db: sum 20 */
+    /* db4: sum 20 */
     {
         double sum = 0.0;
         for (int i = 0; i < 20; i++) {
             sum += dH4[i];
         }
-        db[0] = sum;
+        db4[0] = sum;
     }
 
     /* H3 (20×3) = relu(H2 (20×5) · W3ᵀ (5×3) + b3 (3)) */
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 20; j++) {
-            dH3[20 * i + j] = select(less_equal(H3[20 * i + j], 0.0), 0.0, w[i] * dH4[j]);
+            dH3[20 * i + j] = select(less_equal(H3[20 * i + j], 0.0), 0.0, W4[i] * dH4[j]);
         }
     }
 
-    /* dw_3: matmul 3×5×20 */
+    /* dW3: matmul 3×5×20 */
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 5; j++) {
             double sum = 0.0;
             for (int k = 0; k < 20; k++) {
                 sum += H2[20 * j + k] * dH3[20 * i + k];
             }
-            dw_3[6 * i + j] = sum;
+            dW3[6 * i + j] = sum;
         }
     }
 
-    /* db_2: sum 3×20 */
+    /* db3: sum 3×20 */
     for (int i = 0; i < 3; i++) {
         double sum = 0.0;
         for (int j = 0; j < 20; j++) {
             sum += dH3[20 * i + j];
         }
-        db_2[6 * i] = sum;
+        db3[6 * i] = sum;
     }
 
     /* H2 (20×5) = relu(H1 (20×5) · W2ᵀ (5×5) + b2 (5)) */
@@ -279,30 +279,30 @@ double net_gradient(
         for (int j = 0; j < 20; j++) {
             double sum = 0.0;
             for (int k = 0; k < 3; k++) {
-                sum += w_3[i + 6 * k] * dH3[j + 20 * k];
+                sum += W3[i + 6 * k] * dH3[j + 20 * k];
             }
             dH2[20 * i + j] = select(less_equal(H2[20 * i + j], 0.0), 0.0, sum);
         }
     }
 
-    /* dw_4: matmul 5×5×20 */
+    /* dW2: matmul 5×5×20 */
     for (int i = 0; i < 5; i++) {
         for (int j = 0; j < 5; j++) {
             double sum = 0.0;
             for (int k = 0; k < 20; k++) {
                 sum += H1[20 * j + k] * dH2[20 * i + k];
             }
-            dw_4[6 * i + j] = sum;
+            dW2[6 * i + j] = sum;
         }
     }
 
-    /* db_4: sum 5×20 */
+    /* db2: sum 5×20 */
     for (int i = 0; i < 5; i++) {
         double sum = 0.0;
         for (int j = 0; j < 20; j++) {
             sum += dH2[20 * i + j];
         }
-        db_4[6 * i] = sum;
+        db2[6 * i] = sum;
     }
 
     /* H1 (20×5) = relu(X (20×3) · W1ᵀ (3×5) + b1 (5)) */
@@ -310,30 +310,30 @@ double net_gradient(
         for (int j = 0; j < 20; j++) {
             double sum = 0.0;
             for (int k = 0; k < 5; k++) {
-                sum += w_4[i + 6 * k] * dH2[j + 20 * k];
+                sum += W2[i + 6 * k] * dH2[j + 20 * k];
             }
             dH1[20 * i + j] = select(less_equal(H1[20 * i + j], 0.0), 0.0, sum);
         }
     }
 
-    /* dw_2: matmul 5×3×20 */
+    /* dW1: matmul 5×3×20 */
     for (int i = 0; i < 5; i++) {
         for (int j = 0; j < 3; j++) {
             double sum = 0.0;
             for (int k = 0; k < 20; k++) {
                 sum += X_2[20 * j + k] * dH1[20 * i + k];
             }
-            dw_2[4 * i + j] = sum;
+            dW1[4 * i + j] = sum;
         }
     }
 
-    /* db_3: sum 5×20 */
+    /* db1: sum 5×20 */
     for (int i = 0; i < 5; i++) {
         double sum = 0.0;
         for (int j = 0; j < 20; j++) {
             sum += dH1[20 * i + j];
         }
-        db_3[4 * i] = sum;
+        db1[4 * i] = sum;
     }
     return L;
 }
