@@ -13,6 +13,7 @@ from viz.diagram.rows import Factors, Live, Rows, sum_of_products
 from viz.drawing.cards import ColouredText, Row, plain
 from viz.drawing.palette import GRADIENT
 
+MOST_OTHERS = 2  # products beside a named sum
 MOST_TERMS = 3  # a sum of more products is named, not spelled out
 
 
@@ -75,18 +76,21 @@ class Upstream:
         return self.rows.products(factors, shown)
 
     def _named_sum(self, position: int) -> str:
-        """Σ ∂L/∂z2[j] × W2[j,0]; how many uses there are, if they are not all of one kind."""
+        """Σ ∂L/∂z2[j] × W2[j,0], and what else there is; how many uses, if that is too much."""
         uses = self.reading.uses[position]
-        weights = []
+        weights, lines, others = [], [], []
         for use in uses:
             pair = products(use.line.formula, self.reading.parameters)
             found = [p.weight for p in pair[0] if p.unit is use.quantity] if pair else []
-            weights += found if len(found) == 1 else []
-        if len(weights) == len(uses):
-            w = indexed([q.name for q in weights])
-            z = indexed([use.line.result.name for use in uses])
-            if w and z:
-                return f"Σ {self.by(z)} × {w}"
+            if len(found) == 1:
+                weights.append(found[0].name)
+                lines.append(use.line.result.name)
+            else:
+                slope = self.slope_name(use.line, use.quantity, use.quantity.name)
+                others.append(f"{self.by(use.line.result.name)} × {slope}")
+        w, z = (indexed(names) if names else "" for names in (weights, lines))
+        if w and z and len(others) <= MOST_OTHERS:
+            return " + ".join([f"Σ {self.by(z)} × {w}", *others])
         return self.rows.say("Σ over {n} uses", n=len(uses))
 
     def row(self, name: str, position: int, west: str, east: str) -> Row:
