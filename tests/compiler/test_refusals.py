@@ -406,3 +406,10 @@ def test_too_many_programs_name_the_decision_that_differs() -> None:
     with pytest.raises(micrograd.CompileError, match="programs already") as refused:
         f(32, 6)
     assert "# here" in str(refused.value)
+
+
+def test_several_losses_are_told_to_be_one_and_aux() -> None:
+    with pytest.raises(micrograd.CompileError, match=r"instead: .*`return a \+ b, \(a, b\)`"):
+        micrograd.compile(lambda x: (P * x, Q * x, P * Q))(1.0)
+    loss, parts = micrograd.compile(lambda x: (P * x + Q * x, (P * x, Q * x)))(1.0)
+    assert loss == pytest.approx(sum(parts))
