@@ -34,6 +34,7 @@ from bench_eager import processor
 from workloads import Workload, all_workloads
 
 import micrograd
+from micrograd.compiler.backends.llvm.later import later
 
 TURN = 0.01  # seconds
 COLUMNS = ("step", "rate", "lists", "value+grad", "checks", "eager")
@@ -89,6 +90,7 @@ def measure(workload: Workload, rounds: int) -> dict[str, float]:
         start = time.perf_counter()
         while name != "eager" and time.perf_counter() - start < 1.0:
             function()
+    later.wait()
     blocks = {name: max(1, int(TURN / seconds(f, 3))) for name, f in functions.items()}
     times: dict[str, list[float]] = {name: [] for name in functions}
     gc.collect()
