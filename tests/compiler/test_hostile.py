@@ -315,7 +315,7 @@ def test_an_eager_step_leaves_other_gradients_alone(backend: str) -> None:
 
 
 def test_quotients_are_correctly_rounded(backend: str) -> None:
-    """Their derivatives take one inverse of a divisor, and are within two units in the last place."""
+    """Their derivatives, of one inverse of a divisor, are within two units in the last place."""
     a, b = Value(1.0), Value(3.0)
     f = micrograd.compile(lambda: a / b, parameters=[a, b], backend=backend)
     generator = random.Random(1)
