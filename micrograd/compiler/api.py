@@ -269,6 +269,7 @@ class Compiled(Generic[Result]):
             runner, loss = self._stepped(inputs)
             if runner is not None and loss == loss:
                 owed.by(runner)
+                runner.result(loss)
             return loss
 
     def step(self, *inputs: Any, **keywords: Any) -> Result:
@@ -297,7 +298,7 @@ class Compiled(Generic[Result]):
             if runner is not None:
                 if owed.now is not runner:
                     owed.by(runner)
-                result = runner.result(loss) if runner.has_aux else loss
+                result = runner.result(loss) if runner.has_more else loss
             else:
                 assert self.optimizer is not None
                 result = eager_step(self.fn, inputs, self.batch, self.optimizer)

@@ -260,6 +260,7 @@ class Programs:
                 return False
             if not traced.compared:
                 self._compare(traced, had)
+        self._rebuilds.note_effects(traced.repeats)
         traced.verified, traced.due = True, False
         return True
 

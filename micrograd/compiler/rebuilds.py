@@ -54,6 +54,15 @@ class Rebuilds:
                 "shapes, as with zeros and a mask, or pass numbers in place of text and flags",
             )
 
+    def note_effects(self, changed: list[str]) -> None:
+        """These change whenever the function itself runs."""
+        if changed and not self._warned:
+            self._warn(
+                f"changes {', '.join(changed[:MOST_NAMED])} when it runs, and compiled calls do "
+                "not run it. Return what has changed, `return loss, state`, or change it where the "
+                "function is called"
+            )
+
     def _warn(self, what: str) -> None:
         self._warned = True
         warnings.warn(

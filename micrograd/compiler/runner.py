@@ -49,6 +49,8 @@ class Runner:
         self.executable = load(unit.program, backend, dtype)
         self.backend_milliseconds = 1e3 * (perf_counter() - start)
         self.has_aux = traced.outputs.has_aux
+        self._numbers = [left for left in traced.left if left.numbers]  # which it leaves as such
+        self.has_more = self.has_aux or bool(self._numbers)  # than a loss
         assert traced.captured is not None
         self._same = traced.captured.same
         self.store, self._version = store, store.version
@@ -254,6 +256,8 @@ class Runner:
 
     def result(self, loss: float) -> Any:
         """The loss, with aux if the function has one."""
+        for left in self._numbers:
+            left.put()
         if not self.has_aux:
             return loss
         return loss, self.traced.outputs.rebuild(self.executable.work[self.unit.outputs].tolist())

@@ -26,6 +26,7 @@ CALLS: dict[str, Any] = {
     "two_largest_positive": lambda r: ([r.gauss(0, 1) for _ in range(9)],),
     "by_key": lambda r: (r.gauss(0, 1),),
     "by_length": lambda r: (r.gauss(0, 1), float(r.randrange(9))),
+    "with_running_mean": lambda r: (r.gauss(0, 1), r.gauss(0, 1)),
     "emptied": lambda r: ([r.gauss(0, 1) for _ in range(5)],),
     "emptied_copy": lambda r: ([r.gauss(0, 1) for _ in range(5)],),
     "printed": lambda r: (r.gauss(0, 1),),

@@ -105,7 +105,7 @@ def test_steps(first: int, backend: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
     once(programs, "compiled")
     once(runner, "load")
-    Trainer(backend, warm=2)
+    Trainer(backend, warm=max(2, first + 1))
     trainer = Trainer(backend, warm=first)
     found = positions(lambda: trainer.step(first), *STATEFUL)
     sweep(backend, first, found[:: len(found) // SOME + 1])

@@ -7,16 +7,19 @@ what was computed, would need the call itself: that is refused.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from micrograd.compiler.trace.merging import Maybe
+from micrograd.compiler.trace.tracer import Read
 from micrograd.engine import Value, home_of, move
+from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 from micrograd.tensors.tensor import Tensor
 
+TYPES = {FLOAT: float, INTEGER: int, TRUTH: bool}
 DEPTH = 4  # of lists in lists that are looked through
 
 
@@ -27,6 +30,14 @@ class Left:
     where: dict[Any, Any]
     key: Any
     what: Any
+    numbers: Mapping[int, type] = field(default_factory=dict)  # of plain ones, by id: their type
+
+    @staticmethod
+    def of(where: dict[Any, Any], key: Any) -> Left:
+        """What is there now, while the program that has put it there is traced."""
+        what = where[key]
+        numbers = (v for v in values_in(what) if isinstance(v, Read))
+        return Left(where, key, what, {id(v): TYPES[v.number_kind] for v in numbers})
 
     def values(self, known: Container[int]) -> list[Value]:
         """The Values in it that the function made."""
@@ -34,7 +45,7 @@ class Left:
 
     def put(self) -> None:
         """Put it there again."""
-        self.where[self.key] = self.what
+        self.where[self.key] = _with_numbers(self.what, self.numbers) if self.numbers else self.what
 
 
 def values_in(x: Any, depth: int = DEPTH) -> Iterator[Value]:
@@ -53,6 +64,17 @@ def values_in(x: Any, depth: int = DEPTH) -> Iterator[Value]:
             yield from values_in(item, depth - 1)
     elif isinstance(x, np.ndarray) and x.dtype == object:
         yield from (v for v in x.flat if isinstance(v, Value))
+
+
+def _with_numbers(x: Any, numbers: Mapping[int, type]) -> Any:
+    """The same with plain numbers in place of the Values that stand for them."""
+    if isinstance(x, Value):
+        return numbers[id(x)](x.data) if id(x) in numbers else x
+    if type(x) is list or type(x) is tuple:
+        return type(x)(_with_numbers(item, numbers) for item in x)
+    if type(x) is dict:
+        return {key: _with_numbers(item, numbers) for key, item in x.items()}
+    return x
 
 
 class Work:

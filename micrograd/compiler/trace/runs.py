@@ -43,6 +43,16 @@ class TracedRun:
         return self.outputs.values[0]._data
 
 
+def _made(run: TracedRun) -> dict[int, int]:
+    """The node of each Value that a run has made."""
+    return {id(v): node for node, v in enumerate(run.tracer.nodes)}
+
+
+def _known(run: TracedRun) -> set[int]:
+    """The Values that a run has made, and the numbers that it was given."""
+    return {*run.tracer.inputs, *run.tracer.slots, *_made(run)}
+
+
 class TracedRuns:
     """A function that is run in one form; what it leaves behind is an output of each run."""
 
@@ -124,9 +134,9 @@ class TracedRuns:
         if not put and not changed:
             self.places = []
             return []
-        known = {id(v): node for node, v in enumerate(run.tracer.nodes)}
+        made, known = _made(run), _known(run)
         for x, before in changed:
-            nodes = [known[id(v)] for v in values_in(list(x)) if id(v) in known]
+            nodes = [made[id(v)] for v in values_in(list(x)) if id(v) in made]
             if nodes:
                 try:
                     self.refuse(KEPT_IN_LIST, nodes[0], arguments)
@@ -140,8 +150,8 @@ class TracedRuns:
         """What a run has left where the first one left something."""
         if not self.places:
             return []
-        known = {id(v): node for node, v in enumerate(run.tracer.nodes)}
-        left = [Left(where, key, where[key]) for where, key in self.places if key in where]
+        known = _known(run)
+        left = [Left.of(where, key) for where, key in self.places if key in where]
         found = {id(v): v for x in left for v in x.values(known)}
         run.outputs.values += found.values()
         run.outputs.left = len(found)

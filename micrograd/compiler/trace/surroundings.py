@@ -179,6 +179,33 @@ class Surroundings:
         found += [f"len({self._text(x)})" for x, n in self._sizes if len(x) != n]
         return list(dict.fromkeys(found))
 
+    def name_of(self, where: dict[Any, Any], key: Any) -> str:
+        """An entry of a dict, that of an attribute among them, as code says it."""
+        return self._entry(where, key)
+
+    def put_back(self) -> None:
+        """Let all be as it was, after a run that has ended with an error."""
+        new = {(id(d), k) for d, size in self._sizes + self._held
+               if isinstance(d, dict) for k in list(d)[size:]}  # fmt: skip
+        for dicts, keys, values in (self._entries, self._modules):
+            for d, key, value in zip(dicts, keys, values, strict=True):
+                if (id(d), key) in new and value is None:
+                    d.pop(key, None)
+                elif key in d and not _same(d[key], value):
+                    d[key] = value
+        for d, size in self._sizes + self._held:
+            for key in list(d)[size:] if isinstance(d, dict) else ():
+                del d[key]
+        for x, copy in zip(self._lists, self._copies, strict=True):
+            if not _equal(x, copy):
+                x[:] = copy
+        for place, value in [
+            *((NumberPlace(cell, CELL), x) for cell, x in self._cells),
+            *((NumberPlace(x, Slot(name)), value) for x, name, value in self._slots),
+        ]:
+            if not _same(place.get(), value):
+                place.put(value)
+
     def _text(self, x: Any) -> str:
         return self._texts.get(id(x)) or f"a {type(x).__name__}"
 

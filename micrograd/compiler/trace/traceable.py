@@ -97,8 +97,12 @@ class Traceable:
             raise UndecidedError(
                 "cannot be compiled: `is True`, or `case True`, asks for a truth that may be traced"
             )
-        run = runs.run(arguments)
-        left = runs.left(captured, run, arguments)
+        try:
+            run = runs.run(arguments)
+            left = runs.left(captured, run, arguments)
+        except BaseException:
+            captured.put_back()
+            raise
         drew = random_states(generators) != before
         if run.tracer.indexed:
             recording = runs.record(run, arguments, self.known or leaves_of(self.fn))
@@ -107,6 +111,8 @@ class Traceable:
             traced = Traced(runs.record(run, arguments, self.known), run.made, run.outputs)
         if drew:
             self._refuse_randomness(traced, arguments)
+        own = {captured.name_of(x.where, x.key) for x in left}
+        traced.writes = frozenset(captured.changes()) - own
         captured.drop_changed()
         traced.captured = captured
         traced.left = left
@@ -127,7 +133,23 @@ class Traceable:
         runs = self._runs
         runs.places = [(x.where, x.key) for x in traced.left]
         runs.form = traced.form
+        before = None
+        if traced.writes or traced.left:
+            before = Surroundings(self.fn, around_in(arguments))
+        try:
+            return self._is_verified(traced, arguments, before)
+        except BaseException:
+            if before is not None:
+                before.put_back()
+            raise
+
+    def _is_verified(
+        self, traced: Traced, arguments: tuple[Any, ...], before: Surroundings | None
+    ) -> bool:
+        runs = self._runs
         run = runs.run(arguments)
+        if before is not None:
+            traced.repeats = [x for x in before.changes() if x in traced.writes]
         if len(run.tracer.decisions) != len(traced.form.expected or ()):
             raise Missed
         ids = np.array(run.made.ids, np.int64)

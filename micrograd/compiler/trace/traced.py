@@ -53,6 +53,8 @@ class Traced:
     due: bool = False  # whether it is time for another
     calls: Calls = field(default_factory=Calls)
     left: list[Left] = field(default_factory=list)  # what the function puts into attributes
+    writes: frozenset[str] = frozenset()  # what else it changes when it runs, as code says it
+    repeats: list[str] = field(default_factory=list)  # of these, what it changes each time
     loss: float = 0.0  # as the last trace had it
     compared: bool = False  # whether the function run by itself has agreed
     form: Form = field(default_factory=lambda: Form(lambda: None))  # in which it was traced
