@@ -70,6 +70,7 @@ def comparison(tmp_path_factory):
     return compared(tmp_path_factory.mktemp("comparison"))
 
 
+@pytest.mark.long
 def test_compare_is_reproducible(comparison, tmp_path):
     assert compared(tmp_path) == comparison
     assert set(comparison[1]) == {
@@ -214,6 +215,7 @@ def test_train_in_chinese(tmp_path, capsys):
     assert len({text_width(line) for line in lines[:4]}) == 1
 
 
+@pytest.mark.long
 def test_compare_in_chinese(tmp_path, capsys):
     options = ["--runs", "1", "--language", "zh", "--out", str(tmp_path)]
     assert main(["compare", *SMALL, *options]) == 0

@@ -55,7 +55,11 @@ def run(code: list[str], checkout: Path, pure: str) -> str:
 
 @pytest.mark.parametrize(
     ("row", "name", "static"),
-    [(block("_op("), "erf", []), (CELU, "celu", ["0.5"]), (ATAN, "atan", [])],
+    [
+        (block("_op("), "erf", []),
+        pytest.param(CELU, "celu", ["0.5"], marks=pytest.mark.long),
+        pytest.param(ATAN, "atan", [], marks=pytest.mark.long),
+    ],
 )
 def test_a_row_is_all_it_takes(row: str, name: str, static: list[str], tmp_path: Path) -> None:
     for part in ("micrograd", "viz", "csrc"):

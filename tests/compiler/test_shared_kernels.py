@@ -97,6 +97,7 @@ def test_kernels_outlive_the_program_that_brought_them() -> None:
         gc.collect()
 
 
+@pytest.mark.long
 def test_kernels_are_forgotten_and_programs_still_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "MOST_KERNELS", 3)
     model, rng = Attention(4), random.Random(4)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import micrograd
 
 PROGRAM = """
@@ -102,6 +104,7 @@ WRONG = {
 }
 
 
+@pytest.mark.long
 def test_an_editor_knows_what_compile_returns(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(PROGRAM, encoding="utf-8")
