@@ -142,6 +142,8 @@ def _plain(x: Any) -> Any:
     """An argument with the numbers themselves in place of what stands for them."""
 
     def number(v: Any, _: Any = None) -> Any:
+        if not isinstance(v, Value):  # of a Tensor
+            return v
         return int(v.data) if isinstance(v, Index) else v.data
 
     if isinstance(x, np.ndarray) and x.dtype == object:

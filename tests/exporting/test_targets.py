@@ -11,7 +11,7 @@ import pytest
 from test_export import article
 
 import micrograd
-from micrograd import CompileError, Value
+from micrograd import CompileError, Value, nn, optim
 
 
 def recurrent() -> Any:
@@ -121,3 +121,18 @@ def test_what_decides_is_refused_with_its_line() -> None:
         CompileError, match=r"loss is several programs(.|\n)*test_targets.py:\d+: while w"
     ):
         micrograd.export(f, 1.0)
+
+
+@pytest.mark.parametrize("to", ["numpy", "torch"])
+def test_arguments_in_an_array_of_torch(to: str) -> None:
+    """A Tensor beside a list of integers, as a script for torch has them."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    x, y = micrograd.tensor([[1.0, 2.0], [0.5, -1.0]]), [0, 1]
+    adam = optim.Adam(model.parameters(), lr=0.01)
+    cross_entropy = nn.CrossEntropyLoss()
+    f = micrograd.compile(lambda x, y: cross_entropy(model(x), y), optimizer=adam)
+    f.step(x, y)
+    expected = f(x, y)
+    made = micrograd.export(f, to=to)
+    got = made.load()(made.parameters, np.array(x.tolist()), y)
+    assert float(np.asarray(got)) == pytest.approx(expected, rel=1e-12)
