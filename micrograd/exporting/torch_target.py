@@ -117,7 +117,8 @@ class TorchDialect(Dialect):
         texts = [inner(a) for a in x.args]
         if largest:
             start = f"{self.like}.new_full({shape}, -torch.inf)"
-            return filled(f'{start}.index_reduce(-1, {{1}}, {{0}}, "amax")', texts)
+            at = "{1}" if len(x.args[0].shape) == 1 else "{1}.expand_as({0})"
+            return filled(f'{start}.scatter_reduce(-1, {at}, {{0}}, "amax")', texts)
         return filled(f"{self.like}.new_zeros({shape}).index_add(-1, {{1}}, {{0}})", texts)
 
     def _permuted(self) -> str:

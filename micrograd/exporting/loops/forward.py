@@ -142,7 +142,7 @@ def with_scan(loop: ArrayLoop, free: Free, arguments: Collection[str]) -> list[C
         x.args[0].given[0]
         for value in (*(s.value for s in loop.body), *(k.value for k in loop.kept))
         for x in inside(value)
-        if x.op == E.SLICE and any(isinstance(p, Turn) for p in x.given[0])
+        if x.op == E.SLICE and x.args[0].given and any(isinstance(p, Turn) for p in x.given[0])
     }
     given = [CodeText(f"{name} = jnp.asarray({name})") for name in sorted(moving & set(arguments))]
     scan = CodeScan(loop.index, loop.count, names, tuple(of.body), updates, tuple(of.kept))
