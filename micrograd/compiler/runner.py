@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.backends import Executable, space_type
+from micrograd.compiler.backends import Executable
 from micrograd.compiler.backends.numpy import load as load_numpy
-from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, Program, Space, SpaceRole
+from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, Program, SpaceRole
 from micrograd.compiler.passes import STEP, Compilation
 from micrograd.compiler.stepping import Stepping
 from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.trace.around import around_in
-from micrograd.compiler.trace.flattening import Flattener, flattener
+from micrograd.compiler.taking import TakenArguments
 from micrograd.compiler.trace.left import Work
 from micrograd.compiler.trace.recording import met
-from micrograd.compiler.trace.stand_ins import MOST_INTEGER, containers, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.update.members import Members
-from micrograd.engine import Value, floats_in
+from micrograd.engine import Value
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 
@@ -58,21 +56,12 @@ class Runner:
         self.stepping: Stepping | None = None
         self.owes = False  # whether the gradients of its last step are nowhere else
         self.executable.point(PARAMETERS, store.numbers)
-        read = (space for space in unit.program.spaces_read() if space.is_argument)
-        self._spaces: list[tuple[Space, int, Any]] = [
-            (space, space.number, space_type(space, dtype))
-            for space in sorted(read, key=lambda space: (space.role.value, space.number))
-        ]
-        self._read: dict[Space, np.ndarray] = {}  # what it reads of arguments
+        read = {space for space in unit.program.spaces_read() if space.is_argument}
+        self._taken = taken = TakenArguments(self.executable, read, traced, dtype)
+        self.holds, self.refill, self.take = taken.holds, taken.refill, taken.take
         self._used: np.ndarray | None = None  # places of the parameters that it reads
         self._leaves: Sequence[Value] = ()  # whose derivatives were asked for,
         self._derivatives = np.zeros(0, np.int64)  # and where these are in work
-        self._plan: list[Plan] | None = None
-        self._records: list[Record] = []
-        self._count = 0  # of arguments
-        self._held: tuple[Any, ...] | None = None  # arguments that need not be looked at again
-        self._shapes: list[tuple[np.ndarray, tuple[int, ...]]] = []  # of those that are arrays
-        self._watched: list[tuple[np.ndarray, bytes]] = []  # integers, and what they were
 
     def fits(self, mode: str) -> bool:
         """Whether parameters, state, options and captured numbers are where and what they were."""
@@ -92,88 +81,6 @@ class Runner:
         if stepping.executable is not None:
             self.executable.follow(stepping.executable, self.unit.gradients)
         self.stepping = stepping
-
-    def holds(self, inputs: tuple[Any, ...]) -> bool:
-        """Whether these are the arguments of the last run, whose contents are read again."""
-        held = self._held
-        if held is None or len(held) != len(inputs):
-            return False
-        for x, y in zip(inputs, held):  # noqa: B905  (equally long; this runs in every step)
-            if x is not y:
-                return False
-        for array, shape in self._shapes:
-            if array.shape != shape:
-                return False
-        for integers, before in self._watched:  # noqa: SIM110  (a generator takes twice as long)
-            if integers.tobytes() != before:
-                return False
-        return True
-
-    def refill(self, inputs: tuple[Any, ...]) -> bool:
-        """Take other numbers in the structure of the last ones; False if they are anything else."""
-        if self._plan is None or len(inputs) != self._count:
-            return False
-        self._held = None  # whatever follows, these are no more what the program is pointed at
-        new: list[tuple[Space, np.ndarray]] = []
-        if self._records and not self._refill_records(inputs):
-            return False
-        for space, shape, sort, own in self._plan:
-            x = inputs[space.number]
-            if sort == "array":
-                fits = type(x) is np.ndarray and own.dtype == x.dtype and x.shape == shape
-                if not fits or not x.flags.c_contiguous:
-                    return False
-                new.append((space, x.reshape(-1)))
-            elif sort == "float":
-                if type(x) is not float:
-                    return False
-                own[0] = x
-            elif not _written(x, shape, sort, own, self.traced.tried.get(space.number)):
-                return False
-        if not self.traced.passes():
-            return False
-        for space, array in new:
-            self._point(space, array)
-        self._shapes = []
-        return True
-
-    def _refill_records(self, inputs: tuple[Any, ...]) -> bool:
-        for k, flatten, cells in self._records:
-            found = flatten(inputs[k])
-            if found is None:
-                return False
-            for cell, numbers in zip(cells, found, strict=True):
-                if cell is not None:
-                    cell[:] = numbers
-        return True
-
-    def take(self, inputs: tuple[Any, ...], final: bool) -> None:
-        """Run on these arguments; `final` if the program is not to be checked again."""
-        self._held = None
-        repeatable = final and not any(isinstance(x, list | tuple) for x in inputs)
-        self._watched, plan = [], list[Plan]()
-        for space, k, dtype in self._spaces:
-            x = inputs[k]
-            array = flat(x, dtype)
-            self._point(space, array)
-            if isinstance(x, np.ndarray):
-                if x.dtype != dtype or not x.flags.c_contiguous:
-                    repeatable = False
-            elif not isinstance(x, float | int | bool):
-                repeatable = False
-            if space.role is SpaceRole.IDS and isinstance(x, np.ndarray):
-                self._watched.append((x, x.tobytes()))
-            plan.append((space, np.shape(x) if isinstance(x, np.ndarray) else (), "", array))
-        self._plan, self._records = None, []
-        if final:
-            self._plan, self._records = _planned(inputs, plan, self.traced.tried)
-        self._count = len(inputs)
-        self._held = inputs if repeatable else None
-        self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
-
-    def _point(self, space: Space, array: np.ndarray) -> None:
-        self.executable.point(space, array)
-        self._read[space] = array
 
     def write_gradients(self) -> None:
         """Give each parameter that steps update the gradient of the last one."""
@@ -216,7 +123,7 @@ class Runner:
         lost = np.isnan(numbers)
         if not lost.any() or not (np.abs(numbers[~lost]) < LARGE).all():
             return False
-        for space, array in self._read.items():
+        for space, array in self._taken.numbers.items():
             if space.role is not SpaceRole.IDS and not (np.abs(array) < LARGE).all():
                 return False
         work, kept = self.executable.work, self.unit.program.checked
@@ -272,96 +179,6 @@ class Runner:
             self._leaves = leaves
         gradient: np.ndarray = self.executable.work[self._derivatives].astype(np.float64)
         return gradient
-
-
-Plan = tuple[Space, tuple[int, ...], str, np.ndarray]  # of an argument; see `Runner.refill`
-
-
-# Of an argument that is a record: what reads it, and the arrays for its numbers and integers.
-Record = tuple[int, Flattener, tuple[np.ndarray | None, np.ndarray | None]]
-
-
-def _planned(
-    inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[Any, set[int]]
-) -> tuple[list[Plan] | None, list[Record]]:
-    """How each argument is taken when it has other numbers; None if one needs a closer look."""
-    records: list[Record] = []
-    read = {space.number for space, *_ in plan}
-    given = len(inputs) - (around_in(inputs) is not None)
-    for k, x in enumerate(inputs[:given]):
-        if k in read and not _is_record(x):
-            continue
-        flatten = flattener(x, k, tried)
-        if flatten is None:
-            return None, []
-        own = {space.role is SpaceRole.IDS: array for space, *_, array in plan if space.number == k}
-        records.append((k, flatten, (own.get(False), own.get(True))))
-    others = {k for k, *_ in records}
-    simple = _simple(inputs, [x for x in plan if x[0].number not in others], tried)
-    return simple, records if simple is not None else []
-
-
-def _is_record(x: Any) -> bool:
-    """Whether it is none of those that are taken at once: numbers, lists of one sort, arrays."""
-    if isinstance(x, np.ndarray) or type(x) is float:
-        return False
-    if type(x) is list and x and set(map(type, x)) == {int}:
-        return False
-    return not isinstance(x, list | tuple) or floats_in(x) is None
-
-
-def _written(
-    x: Any, shape: tuple[int, ...], sort: str, own: np.ndarray, tried: set[int] | None
-) -> bool:
-    """Write the numbers of an argument into its array; False if it is not as it was."""
-    if sort in ("ids", "whole"):
-        if type(x) is not list or len(x) != len(own) or set(map(type, x)) != {int}:
-            return False
-        if not (_are_exact(min(x), max(x)) if tried is None else tried.issuperset(x)):
-            return False
-        own[:] = x
-    elif type(x) is np.ndarray:
-        if sort != x.dtype.str or x.shape != shape:
-            return False
-        if x.dtype.kind in "iu" and x.size and not _are_exact(int(x.min()), int(x.max())):
-            return False
-        own[:] = x.reshape(-1)
-    else:
-        floats = floats_in(x) if sort == containers(x) else None
-        if floats is None or floats[1] != shape:
-            return False
-        own[:] = np.frombuffer(floats[0])
-    return True
-
-
-def _are_exact(least: int, largest: int) -> bool:
-    """Whether floats hold integers between these."""
-    return least >= -MOST_INTEGER and largest <= MOST_INTEGER
-
-
-def _simple(
-    inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[Any, set[int]]
-) -> list[Plan] | None:
-    planned: list[Plan] = []
-    for space, shape, _, own in plan:
-        x = inputs[space.number]
-        if type(x) is list and x and set(map(type, x)) == {int} and space.number in tried:
-            planned.append((space, (), "ids", own))
-        elif space.role is SpaceRole.IDS:
-            return None
-        elif type(x) is np.ndarray and x.dtype == own.dtype and own.dtype.kind == "f":
-            planned.append((space, shape, "array", own))
-        elif type(x) is float:
-            planned.append((space, (), "float", own))
-        elif type(x) is np.ndarray and x.dtype != own.dtype and x.dtype.kind in "iuf":
-            planned.append((space, x.shape, x.dtype.str, own))
-        elif type(x) is list and x and set(map(type, x)) == {int}:
-            planned.append((space, (), "whole", own))
-        elif isinstance(x, list | tuple) and (floats := floats_in(x)) is not None:
-            planned.append((space, floats[1], containers(x), own))
-        else:
-            return None
-    return planned
 
 
 def chosen(backend: str) -> str:
