@@ -85,9 +85,10 @@ def compile(  # noqa: A001
 ) -> Any:
     """Compile a scalar function to array kernels; also a decorator.
 
-    `fn` is plain scalar Python over Values and returns the loss, or (loss, aux). Its arguments are
-    run-time inputs: floats, ints (which may index lists), nested lists or arrays of them. It is
-    traced once for each shape of its arguments. The result is called like `fn` and gives numbers:
+    `fn` is plain scalar Python over Values and returns the loss, or a tuple of the loss and
+    whatever else is of interest, which comes back as numbers. Its arguments are run-time inputs:
+    floats, ints (which may index lists), nested lists or arrays of them. It is traced once for each
+    shape of its arguments. The result is called like `fn` and gives numbers:
 
     - `f(*inputs)`: the loss; `f.value_and_grad(*inputs)`: the loss and the gradient, an array in
       the order of `f.parameters`

@@ -13,7 +13,7 @@ import numpy as np
 
 from micrograd.compiler.store import place_of, store_of
 from micrograd.compiler.trace.eagerly import eagerly
-from micrograd.compiler.trace.results import Outputs, outputs_of
+from micrograd.compiler.trace.results import Outputs, outputs_of, sequence
 from micrograd.compiler.trace.stand_ins import first_samples
 from micrograd.compiler.trace.structures import called
 from micrograd.core.walk import topological_order
@@ -102,11 +102,12 @@ def _run(
         loss = apply("add", loss, other.values[0])
     if batch:
         loss = apply("div", loss, float(len(samples)))
-    if not runs[0].has_aux:
+    packed = runs[0].packed
+    if packed is None:
         return loss, lambda x: x
     parts = [run.rebuild([v.data for v in run.values]) for run in runs]
     aux = _mean(parts) if batch else parts[0]
-    return loss, lambda x: (x, aux)
+    return loss, lambda x: packed(x, aux)
 
 
 def _mean(parts: list[Any]) -> Any:
@@ -115,7 +116,7 @@ def _mean(parts: list[Any]) -> Any:
     if isinstance(first, dict):
         return {key: _mean([p[key] for p in parts]) for key in first}
     if isinstance(first, list | tuple):
-        return type(first)(_mean([p[i] for p in parts]) for i in range(len(first)))
+        return sequence(type(first), [_mean([p[i] for p in parts]) for i in range(len(first))])
     if isinstance(first, bool | int | float):
         return sum(map(float, parts)) / len(parts)
     return first

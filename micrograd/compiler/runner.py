@@ -167,7 +167,8 @@ class Runner:
             left.put()
         if not self.has_aux:
             return loss
-        return loss, self.traced.outputs.rebuild(self.executable.work[self.unit.outputs].tolist())
+        numbers = self.executable.work[self.unit.outputs].tolist()
+        return self.traced.outputs.result(loss, numbers)
 
     def gradient(self, leaves: Sequence[Value]) -> np.ndarray:
         """The derivatives by these parameters; 0 for those that the program does not know."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -74,12 +74,38 @@ def nested(x, y):
     return loss, {"scores": scores, "first": (first.data, [first * 2]), "loss": loss, "none": []}
 
 
+class Seen(NamedTuple):
+    loss: Any
+    right: Any
+    scores: Any
+
+
+class Score(NamedTuple):
+    mean: Any
+    of: Any
+
+
+def several(x, y):
+    loss, right = demo(x, y)
+    return loss, right, loss * W, B
+
+
+def named(x, y):
+    loss, right = demo(x, y)
+    return Seen(loss, right, Score(loss * B, [W, 2.0]))
+
+
+def alone(x, y):
+    return (demo(x, y)[0],)
+
+
 def plain(aux: Any) -> Any:
     """The numbers in their structure."""
     if isinstance(aux, dict):
         return {key: plain(part) for key, part in aux.items()}
     if isinstance(aux, list | tuple):
-        return type(aux)(plain(part) for part in aux)
+        parts = [plain(part) for part in aux]
+        return type(aux)(*parts) if hasattr(aux, "_fields") else type(aux)(parts)
     assert isinstance(aux, Value | float)
     return float(aux)
 
@@ -96,23 +122,39 @@ def assert_alike(mine: Any, theirs: Any) -> None:
         assert mine == pytest.approx(theirs, rel=1e-12)
 
 
-@pytest.mark.parametrize("loss", [demo, nested], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("batch", [False, True])
+def test_named_tuples_of_samples_are_means(batch: bool, backend: str) -> None:
+    def one(x):
+        return Seen((W * x - 1) ** 2, x, Score(W * x, [B]))
+
+    f = micrograd.compile(one, parameters=[W, B], batch=batch, backend=backend)
+    x = np.array([1.0, 2.0, 6.0]) if batch else 3.0
+    loss = sum((0.8 * v - 1) ** 2 for v in np.ravel(x)) / np.size(x)
+    seen = f(x)
+    assert_alike(seen, Seen(seen.loss, 3.0, Score(2.4000000000000004, [-0.3])))
+    assert_near(seen.loss, loss)
+    W.data = math.nan  # so that the function itself is run
+    mine = f(x)
+    assert type(mine) is Seen
+    assert type(mine.scores) is Score
+    assert mine.scores.of == [-0.3]
+
+
+@pytest.mark.parametrize("loss", [demo, nested, several, named, alone], ids=lambda f: f.__name__)
 def test_what_comes_with_the_loss(loss: Any, backend: str) -> None:
     sgd = optim.SGD([W, B], lr=0.3)
     f = micrograd.compile(loss, parameters=[W, B], optimizer=sgd, backend=backend)
     seen = set()
     for x in (X, -X, 3 * X, X[::-1].copy()):
-        value, gradient = eager_value_and_grad(loss, [W, B], x, Y)
-        aux = plain(loss(x, Y)[1])
-        seen.add(str(aux))
-        (mine, mine_aux), mine_gradient = f.value_and_grad(x, Y)
-        assert_near(mine, value)
+        value, gradient = eager_value_and_grad(lambda x, y: loss(x, y)[0], [W, B], x, Y)
+        result = plain(loss(x, Y))
+        seen.add(str(result))
+        mine, mine_gradient = f.value_and_grad(x, Y)
+        assert_near(mine[0], value)
         assert_near(mine_gradient, gradient)
-        assert_alike(mine_aux, aux)
+        assert_alike(mine, result)
         for call in (f, f.step):
-            mine, mine_aux = call(x, Y)
-            assert_near(mine, value)
-            assert_alike(mine_aux, aux)
+            assert_alike(call(x, Y), result)
     assert len(seen) > 1
 
 

@@ -46,7 +46,7 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
      "let an integer choose whole rows of equal length, `table[i]`, or pass what it chooses",
      "Integers"),
     (("must return the loss",),
-     "return one loss, and with it whatever is of interest: `return a + b, (a, b)`", "Steps"),
+     "return one loss, and with it whatever is of interest: `return a + b, a, b`", "Steps"),
     (("sets `.data`",), "leave the update to the optimiser: `compile(fn, optimizer=…).step`",
      "Steps"),
     (("calls backward", "value_and_grad", "calls step"),

@@ -23,13 +23,22 @@ class Outputs:
     """The Values of a result, the loss first, and what else is in aux and must not change."""
 
     values: list[Value]
-    has_aux: bool
+    packed: Callable[[Any, Any], Any] | None = None  # what is returned, of loss and aux
     constants: list[Any] = field(default_factory=list)
     rebuild: Rebuild = lambda numbers: None  # aux from the numbers of the values
     left: int = 0  # how many of the values, the last ones, the function has left somewhere
     conditional: bool = (
         False  # whether one after aux says that the program is right for its arguments
     )
+
+    @property
+    def has_aux(self) -> bool:
+        """Whether more is returned than a loss."""
+        return self.packed is not None
+
+    def result(self, loss: float, numbers: Sequence[float]) -> Any:
+        """What the function returns, with these numbers for its Values."""
+        return loss if self.packed is None else self.packed(loss, self.rebuild(numbers))
 
     def forget(self) -> None:
         """Let go of the graph: what is read again are Values that the function has left."""
@@ -39,13 +48,20 @@ class Outputs:
 def outputs_of(result: Any, mean: bool = False) -> Outputs:
     """What a function has returned; with `mean`, aux are means over samples and so are floats.
 
-    Raises a CompileError for what is neither the loss nor (loss, aux).
+    Of a tuple the first is the loss, and what is after it aux. Raises a CompileError for what is
+    neither the loss nor such a tuple.
     """
-    has_aux = isinstance(result, tuple) and len(result) == 2
-    loss, aux = result if has_aux else (result, None)
-    outputs = Outputs([loss_of(loss)], has_aux)
-    outputs.rebuild = _collected(aux, outputs, mean)
+    if not isinstance(result, tuple) or not result:
+        return Outputs([loss_of(result)])
+    sort = type(result)
+    outputs = Outputs([loss_of(result[0])], lambda loss, aux: sequence(sort, (loss, *aux)))
+    outputs.rebuild = _collected(tuple(result[1:]), outputs, mean)
     return outputs
+
+
+def sequence(sort: type, parts: Sequence[Any]) -> Any:
+    """A list, a tuple or a named tuple of these parts."""
+    return sort(*parts) if hasattr(sort, "_fields") else sort(parts)
 
 
 def loss_of(loss: Any) -> Value:
@@ -82,10 +98,8 @@ def _collected(aux: Any, outputs: Outputs, mean: bool) -> Rebuild:
         return lambda x: {key: part(x) for key, part in items.items()}
     if isinstance(aux, list | tuple):
         parts = [_collected(value, outputs, mean) for value in aux]
-        sequence = type(aux)
-        if hasattr(aux, "_fields"):
-            return lambda x: sequence(*[part(x) for part in parts])
-        return lambda x: sequence(part(x) for part in parts)
+        kind = type(aux)
+        return lambda x: sequence(kind, [part(x) for part in parts])
     if aux is None or isinstance(aux, str | bytes | Real | np.ndarray):
         outputs.constants.append(aux.tolist() if isinstance(aux, np.ndarray) else aux)
         return lambda x: aux
