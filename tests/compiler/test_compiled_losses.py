@@ -212,3 +212,27 @@ def test_a_step_on_a_loss_that_overflows_is_eagers(x: float, backend: str) -> No
         runs.append([*losses, w.data, b.data])
     np.testing.assert_allclose(*runs, rtol=1e-11)
     assert not math.isfinite(runs[0][1])
+
+
+def counted(k, x):
+    """A Poisson likelihood with all its terms."""
+    rate = W.exp()
+    terms = [math.lgamma(i + 1) for i in k] + [math.lgamma(x)]
+    return sum(rate - i * W for i in k) + sum(terms), terms
+
+
+@pytest.mark.parametrize("x", [1e-300, 1e-3, 0.5, 1.0, 2.0, 7.9999, 8.0, 1e10, 1e300])
+def test_log_gamma(x: float, backend: str) -> None:
+    f = micrograd.compile(counted, parameters=[W], backend=backend)
+    for k in ([0, 1, 2], [6, 7, 8], [9, 100, 10**6]):
+        expected = [*map(math.lgamma, [k[0] + 1, k[1] + 1, k[2] + 1, x])]
+        np.testing.assert_allclose(f(k, x)[1], expected, 1e-15, 1e-14)
+
+
+def test_log_gamma_of_what_is_not_positive_is_refused(backend: str) -> None:
+    f = micrograd.compile(counted, parameters=[W], backend=backend)
+    f([0, 1, 2], 0.5)
+    for x in (-0.5, 0.0, -3.0):
+        with pytest.raises(micrograd.CompileError, match="for positive ones"):
+            f([0, 1, 2], x)
+    assert f([0, 1, 2], 1.0)[1] == pytest.approx([0.0, 0.0, math.log(2.0), 0.0], abs=1e-14)
