@@ -48,9 +48,13 @@ class Op:
     chooses: bool  # whether it hands on one of its last two inputs, as the first says
     latex: Callable[..., str]
     terms: Callable[..., Terms | None]  # (*inputs[, static]) -> the op as a sum of products
+    # (m, k, y, *inputs, static) -> the op at k, had from what it is at static; None if that is
+    # no quicker.
+    from_own: Callable[..., Any]
     compiled: Callable[..., float]  # f as array code runs it, within 2 units in the last place
     torch: str  # expression that tests compare with
     numpy: str  # an expression of NumPy on arrays; a comparison is true or false there
+    ufunc: str  # the function of NumPy that reduces with it; empty if nothing does
     jax: str  # of JAX, which has derivatives of its own: the same as the row's
     onnx: str  # the operator of ONNX; empty if there is none
     domain: tuple[Interval, ...]  # where tests sample each input
@@ -83,6 +87,11 @@ class Op:
         return self._of_two == ((1.0, "a"), (1.0, "b"))
 
     @property
+    def subtracts(self) -> bool:
+        """Whether it is the difference of its two inputs."""
+        return self._of_two == ((1.0, "a"), (-1.0, "b"))
+
+    @property
     def multiplies(self) -> bool:
         """Whether it is the product of its two inputs."""
         return self._of_two == ((1.0, "a", "b"),)
@@ -96,6 +105,16 @@ class Op:
     def divides(self) -> bool:
         """Whether it is the quotient of its two inputs."""
         return self.f is _div
+
+    @property
+    def is_fraction(self) -> bool:
+        """Whether it is a product, a quotient or a sign: factors above and below a line."""
+        return self.multiplies or self.divides or self.negates
+
+    @property
+    def needs_numbers(self) -> bool:
+        """Whether it is something else of true and false than of 1 and 0, or an error."""
+        return self.adds or self.subtracts or self.negates or self.divides
 
     @property
     def _of_two(self) -> Terms | None:
@@ -170,12 +189,14 @@ def _row(
         "chooses": False,
         "latex": lambda *args: rf"\operatorname{{{name}}}\left({', '.join(args)}\right)",
         "terms": lambda *args: None,
+        "from_own": lambda *args: None,
         "compiled": f,
         "torch": f"{{0}} {infix} {{1}}" if infix else f"torch.{name}({slots})",
         "onnx": name.capitalize(),
         "numpy": f"{{0}} {infix} {{1}}" if infix else f"np.{name}({slots})",
         "kink": None,
         "exact": False,
+        "ufunc": "",
         "method": arity == 1,
         "static": "",
         "static_default": None,
@@ -304,7 +325,7 @@ def _has_exact_inverse(b: Any) -> bool:
 # ---- arithmetic --------------------------------------------------------------------------------
 
 _op("add", 2, lambda a, b: a + b, lambda m, g, y, a, b: (g, g),
-    infix="+", exact=True, terms=lambda a, b: ((1.0, a), (1.0, b)),
+    infix="+", exact=True, terms=lambda a, b: ((1.0, a), (1.0, b)), ufunc="np.add",
     binds=SUM, needs=(SUM, SUM), simpler=lambda a, b: b if a == 0 else a if b == 0 else None,
     text=lambda a, b: f"{a} + {b}", latex=lambda a, b: f"{a} + {b}")
 _op("sub", 2, lambda a, b: a - b, lambda m, g, y, a, b: (g, -g),
@@ -363,6 +384,8 @@ _op("pow", 2, _pow, _pow_vjp,
 _op("pow_static", 1, _pow, _pow_static_vjp,
     symbol="**{0:g}", domain=(0.5, 2.0), static_samples=(2.0, 3.0, -1.0, 0.5, 1.0, 0.0),
     terms=lambda a, k: ((1.0, a, a),) if k == 2 else ((1.0, a),) if k == 1 else None,
+    # Of negative exponents, where a function would be called: the next is a quotient away.
+    from_own=lambda m, k, y, a, own: m.div(y, a) if k == own - 1.0 and own < 0.0 else None,
     static="exponent", method=False, compiled=_quick_power,
     # With a number, torch computes some exponents otherwise (0.5 as sqrt), off from IEEE at -0.0.
     torch="torch.pow({0}, torch.tensor({1}, dtype=torch.float64))",
@@ -401,7 +424,7 @@ _op("maximum", 2, lambda a, b: a if a != a or a > b else b,
     lambda m, g, y, a, b: (
         m.select(m.less(a, b), 0.0, m.select(m.equal(a, b), 0.5 * g, g)),
         m.select(m.less(b, a), 0.0, m.select(m.equal(a, b), 0.5 * g, g))),
-    symbol="max", exact=True, kink=lambda a, b: a - b, onnx="Max",
+    symbol="max", exact=True, kink=lambda a, b: a - b, onnx="Max", ufunc="np.maximum",
     latex=lambda a, b: rf"\max\left({a}, {b}\right)")
 _op("minimum", 2, lambda a, b: a if a != a or a < b else b,
     lambda m, g, y, a, b: (
@@ -455,6 +478,7 @@ _op("softplus", 1, _softplus, lambda m, g, y, x: (g * m.sigmoid(x),),
     torch="torch.nn.functional.softplus({0}, threshold=40)")  # torch's 20 costs 7 digits there
 
 LARGER = OPS["maximum"]  # what the largest of several comes from, two at a time
+REDUCTIONS = {"add": OPS["add"], "max": LARGER}  # what sums and maxima come from
 
 
 class _Floats:

@@ -12,10 +12,13 @@ from functools import cache
 
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.expressions import ArrayShape, AxisSize, Expr, Samples, Turn
-from micrograd.ops import OPS
+from micrograd.ops import OPS, REDUCTIONS, Op
 
 LETTERS = "ijklmopqrstuvwxyz"  # of axes, without n
 LONG_NUMBER = 8  # characters, from which it is better told as a quotient
+OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq
+}  # fmt: skip
 N = "n"  # the number of samples
 Write = Callable[[Expr], ast.expr]
 
@@ -25,13 +28,16 @@ class Dialect:
 
     module = "np"
     axis = "axis"
-    without_masks: Sequence[str] = ("add", "sub", "neg", "div")  # rows that take no true and false
     from_file = 'kept["{0}"]'
     concatenate, largest, integer, literal = "concatenate", "max", "int", "array"
 
     def template(self, row: str) -> str:
         """The text of a row of the op table, with `{0}` for its first input."""
         return OPS[row].numpy
+
+    def needs_numbers(self, op: Op) -> bool:
+        """Whether a row is to be given 1 and 0 for true and false."""
+        return op.needs_numbers
 
     def written(self, x: Expr, inner: Write) -> ast.expr:
         """An expression, whose operands `inner` writes."""
@@ -64,21 +70,21 @@ class Dialect:
         quotient = self._over(x, inner)
         if quotient is not None:
             return quotient
-        if row in self.without_masks:
+        if self.needs_numbers(OPS[row]):
             args = [self._as_number(a, e) for a, e in zip(args, x.args, strict=True)]
-        if row == "add":
+        if OPS[row].adds:
             return _sum(*args)
         texts = [] if static is None else [number_text(static, self.module)]
         return filled(self.template(row), [*args, *texts])
 
     def _over(self, x: Expr, inner: Write) -> ast.expr | None:
         """`2 * x / n` for `(2 / n) * x`."""
-        if x.given[0] != "mul":
+        if not OPS[x.given[0]].multiplies:
             return None
         c = float(x.args[0])
         if 0 < c < 1 and len(repr(c)) > LONG_NUMBER and abs(round(1 / c) * c - 1) < 1e-15:
             return filled(f"{{0}} / {round(1 / c)}", [inner(x.args[1])])
-        if x.args[0].op != E.ROW or x.args[0].given[0] != "div":
+        if x.args[0].op != E.ROW or not OPS[x.args[0].given[0]].divides:
             return None
         (k, n), y = x.args[0].args, x.args[1]
         if k.op != E.NUMBER:
@@ -137,9 +143,9 @@ class Dialect:
         texts = [inner(a) for a in x.args]
         if len(x.shape) == 1 and not largest:
             return filled(f"np.bincount({{1}}, weights={{0}}, minlength={rows})", texts)
-        name = "maximum" if largest else "add"
+        name = REDUCTIONS["max" if largest else "add"].ufunc
         first = "np.unique({1}, return_index=True)[1]"
-        return filled(f"np.{name}.reduceat({{0}}, {first}, axis=-1)", texts)
+        return filled(f"{name}.reduceat({{0}}, {first}, axis=-1)", texts)
 
     # ---- numbers moved about ---------------------------------------------------------------------
 
@@ -237,9 +243,9 @@ def _opposite(mask: Expr, inner: Write) -> ast.expr:
     """Where a comparison does not hold."""
     if mask.op == E.ARRAY:
         return filled("1 - {0}", [inner(mask)])
-    a, b = (inner(x) for x in mask.args)
-    sign: ast.cmpop = {"less": ast.GtE, "less_equal": ast.Gt, "equal": ast.NotEq}[mask.given[0]]()
-    return ast.Compare(a, [sign], [b])
+    text = filled(OPS[mask.given[0]].numpy, [inner(x) for x in mask.args])
+    assert isinstance(text, ast.Compare)
+    return ast.Compare(text.left, [OPPOSITE[type(text.ops[0])]()], text.comparators)
 
 
 def number_text(x: float, module: str) -> ast.expr:

@@ -149,9 +149,9 @@ def applied(row: str, *inputs: Any, static: float | None = None) -> Expr:
     shape = broadcast(*(x.shape for x in args))
     if simpler is not None and as_expression(simpler).shape == shape:
         return as_expression(simpler)
-    if row == "mul":
+    if op.multiplies:
         return _times(shape, *args)
-    if row == "neg" and args[0].op == ROW and args[0].given[0] == "neg":
+    if op.negates and args[0].op == ROW and OPS[args[0].given[0]].negates:
         return args[0].args[0]
     return Expr(ROW, shape, args, (row, static))
 
@@ -160,16 +160,16 @@ def _times(shape: ArrayShape, a: Expr, b: Expr) -> Expr:
     """A product, with what is the same for all numbers put together in front."""
     if _is_fixed(b) and not _is_fixed(a):
         a, b = b, a
-    if _is_fixed(a) and b.op == ROW and b.given[0] == "mul" and _is_fixed(b.args[0]):
+    if _is_fixed(a) and b.op == ROW and OPS[b.given[0]].multiplies and _is_fixed(b.args[0]):
         return applied("mul", applied("mul", a, b.args[0]), b.args[1])
-    if b.op == NUMBER and a.op == ROW and a.given[0] == "div":  # k / n
+    if b.op == NUMBER and a.op == ROW and OPS[a.given[0]].divides:  # k / n
         return applied("div", applied("mul", a.args[0], b), a.args[1])
     return Expr(ROW, shape, (a, b), ("mul", None))
 
 
 def _is_fixed(x: Expr) -> bool:
     """Whether it is a number, or one over the number of samples."""
-    over = x.op == ROW and x.given[0] == "div" and x.args[0].op == NUMBER
+    over = x.op == ROW and OPS[x.given[0]].divides and x.args[0].op == NUMBER
     return x.op == NUMBER or (over and x.args[1].op == COUNT)
 
 

@@ -26,6 +26,7 @@ from micrograd.exporting.loops.rolled import rolled
 from micrograd.exporting.lowering import lowered
 from micrograd.exporting.program import ArrayLoop, ArrayProgram, ArrayStatement, ProgramPart
 from micrograd.exporting.subject import Subject
+from micrograd.ops import OPS
 
 LEAST = 2  # samples of which one can tell what follows their number
 
@@ -209,10 +210,11 @@ def _names_in(loop: ArrayLoop) -> list[tuple[str, ...]]:
 
 def _scaled(x: Expr) -> tuple[float, Expr] | None:
     """The number that an expression is multiplied with, and what is multiplied."""
-    if x.op != ROW or x.given[0] not in ("mul", "div"):
+    op = OPS[x.given[0]] if x.op == ROW else None
+    if op is None or not (op.multiplies or op.divides):
         return None
     a, b = x.args
-    if x.given[0] == "mul":
+    if op.multiplies:
         return (a.given[0], b) if a.op == NUMBER else None
     return (1 / b.given[0], a) if b.op == NUMBER and b.given[0] else None
 

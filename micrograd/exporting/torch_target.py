@@ -40,7 +40,7 @@ from micrograd.exporting.program import ArrayProgram
 from micrograd.exporting.samples import program_for
 from micrograd.exporting.subject import Subject
 from micrograd.exporting.written import Written
-from micrograd.ops import OPS
+from micrograd.ops import OPS, Op
 
 LOAD = (
     "The parameters are in a file beside this one: "
@@ -54,10 +54,13 @@ class TorchDialect(Dialect):
     module = "torch"
     from_file = 'torch.from_numpy(kept["{0}"])'
     concatenate, largest = "cat", "amax"
-    without_masks = tuple(OPS)  # times a number they would be of single precision
 
     def __init__(self, like: str) -> None:
         self.like = like
+
+    def needs_numbers(self, op: Op) -> bool:
+        """All do: times a number, true and false would be of single precision."""
+        return True
 
     def template(self, row: str) -> str:
         """The text of a row: an operator, or torch's function."""
@@ -66,7 +69,7 @@ class TorchDialect(Dialect):
 
     def _row(self, x: Expr, inner: Write) -> ast.expr:
         row = x.given[0]
-        if row == "select":
+        if OPS[row].chooses:
             mask = x.args[0]
             is_mask = mask.op == E.ROW and OPS[mask.given[0]].compares
             texts = [inner(mask), *(self._tensor(a, x, inner) for a in x.args[1:])]

@@ -92,19 +92,16 @@ def simplified(expression: Any) -> Any:
 def _short(expression: Any) -> Any:
     if not isinstance(expression, Applied):
         return expression
-    if expression.op.name in _OF_FRACTIONS:
+    if expression.op.is_fraction:
         fraction = _Fraction()
         fraction.times(expression, above=True)
         if fraction.worked_out:
             return fraction.written()
     operands = tuple(map(_short, expression.operands))
     last = operands[-1]
-    if expression.op.name == "add" and isinstance(last, Applied) and last.op.name == "neg":
+    if expression.op.adds and isinstance(last, Applied) and last.op.negates:
         return SYMBOLS.sub(operands[0], last.operands[0])
     return Applied(expression.op, operands, expression.static)
-
-
-_OF_FRACTIONS = ("mul", "div", "neg")
 
 
 @dataclass
@@ -118,13 +115,12 @@ class _Fraction:
 
     def times(self, x: Any, above: bool) -> None:
         """Take in a factor; what it is a product or a fraction of, one by one."""
-        name = x.op.name if isinstance(x, Applied) else ""
-        if name in _OF_FRACTIONS:
-            self.worked_out |= name != "mul"
-            self.negative ^= name == "neg"
+        if isinstance(x, Applied) and x.op.is_fraction:
+            self.worked_out |= not x.op.multiplies
+            self.negative ^= x.op.negates
             self.times(x.operands[0], above)
-            if name != "neg":
-                self.times(x.operands[1], above == (name == "mul"))
+            for other in x.operands[1:]:
+                self.times(other, above == x.op.multiplies)
             return
         if isinstance(x, int | float) and x < 0:
             self.negative ^= True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from micrograd.core.walk import topological_order
 from micrograd.engine import Value
 from micrograd.gradients import grad
+from micrograd.ops import OPS
 from micrograd.reading.called import called, labelled
 from micrograd.reading.names import key
 from micrograd.reading.reading import Reading, read, read_graph
@@ -65,7 +66,7 @@ def taken_off(reading: Reading) -> Iterator[tuple[float, list[str]]]:
     tape, users = reading.tape, reading.tape.users()
     found: dict[float, list[int]] = {}
     for i, node in enumerate(tape.nodes):
-        if node.op == "sub" and reading.sample.shows(i):
+        if node.op in OPS and OPS[node.op].subtracts and reading.sample.shows(i):
             x, c = node.inputs
             given = tape.nodes[c].inputs or c in reading.leaves or tape.nodes[c].label
             if not given and any(tape.nodes[j].op == "exp" for j in users[i]):

@@ -6,7 +6,7 @@ from the row's own derivative, applied once to all nodes of that row.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from micrograd.compiler.graph.graph import (
     users_of,
 )
 from micrograd.compiler.graph.normal_form import inlined
-from micrograd.ops import OPS
+from micrograd.ops import OPS, Op
 
 
 def reached(g: Graph, loss: int) -> Mask:
@@ -143,42 +143,59 @@ def _through_sums(g: Graph, active: Mask, shares: _Shares) -> None:
         shares.add(own[given], n, shares.adjoint[n], other[given], c)
 
 
+class KnownRow(NamedTuple):
+    """A row whose derivative is wanted, and its result."""
+
+    op: Op
+    inputs: list[Lanes]
+    static: float
+    y: Lanes
+
+
 class _Derivatives(Symbols):
     """`m` for the derivatives of rows on nodes of a graph.
 
     What divides adjoints is inverted once, and they are products: a division takes as long as ten.
-    What is `known`, a row on inputs, is not computed again: a quotient, and a power for the next.
+    What is `known`, a row on inputs, is not computed again, nor what may be had from it.
     """
 
     def __init__(self, builder: Builder, size: int) -> None:
         super().__init__(builder)
         self._inverse = np.full(size, NONE)  # of each node of the graph
-        self.known: tuple[str, list[Lanes], float, Lanes] | None = None
+        self.known: KnownRow | None = None
 
-    def div(self, a: Any, b: Any) -> Any:
-        """A / b."""
-        if self.known is not None and self.known[0] == "div":
-            _, inputs, _, y = self.known
-            if a is inputs[0] and b is inputs[1]:
-                return y
-        return self._divided(a, b)
+    def __getattr__(self, name: str) -> Any:
+        apply, op = super().__getattr__(name), OPS[name]
 
-    def pow_static(self, a: Any, k: float) -> Any:
-        """A to the k; of negative ones, where calling a function is slower, from that of k + 1."""
-        if self.known is not None and self.known[0] == "pow_static":
-            _, inputs, power, y = self.known
-            if a is inputs[0] and power == k + 1.0 and power < 0.0:
-                return self._divided(y, a)
-        return self.__getattr__("pow_static")(a, k)
+        def method(*args: Any) -> Any:
+            found = self._from_known(op, args)
+            if found is None and op.divides:
+                found = self._divided(op, *args)
+            return apply(*args) if found is None else found
 
-    def _divided(self, a: Any, b: Any) -> Any:
+        return method
+
+    def _from_known(self, op: Op, args: tuple[Any, ...]) -> Any:
+        """What a row is on these arguments, where it is known of the same inputs; else None."""
+        if self.known is None or self.known.op is not op:
+            return None
+        known = self.known
+        if any(a is not x for a, x in zip(args, known.inputs, strict=False)):
+            return None
+        if not op.has_static or args[-1] == known.static:
+            return known.y
+        return op.from_own(self, args[-1], known.y, *known.inputs, known.static)
+
+    def _divided(self, op: Op, a: Any, b: Any) -> Lanes | None:
+        """A product with the inverse of a node of the graph; None of anything else."""
         size = len(self._inverse)
         if not isinstance(b, Lanes) or not isinstance(a, Lanes) or b.ids.max(initial=0) >= size:
-            return self.__getattr__("div")(a, b)
+            return None
         new = distinct(b.ids[self._inverse[b.ids] == NONE])
         if len(new):
-            self._inverse[new] = self._builder.apply("div", 1.0, Lanes(self._builder, new)).ids
-        return a * Lanes(self._builder, self._inverse[b.ids])
+            self._inverse[new] = self._builder.apply(op.name, 1.0, Lanes(self._builder, new)).ids
+        quotient: Lanes = a * Lanes(self._builder, self._inverse[b.ids])
+        return quotient
 
 
 def _through_rows(g: Graph, active: Mask, shares: _Shares) -> None:
@@ -193,7 +210,7 @@ def _through_rows(g: Graph, active: Mask, shares: _Shares) -> None:
             n = np.nonzero(of_row & same)[0]
             inputs = [Lanes(builder, g.args[n, i]) for i in range(op.arity)]
             y = Lanes(builder, n)
-            symbols.known = op.name, inputs, static, y
+            symbols.known = KnownRow(op, inputs, static, y)
             given = op.vjp(
                 symbols, Lanes(builder, shares.adjoint[n]), y, *inputs,
                 *([static] if op.has_static else []),

@@ -26,7 +26,6 @@ from micrograd.compiler.trace.tracer import (
 )
 from micrograd.engine import Value, as_operand
 from micrograd.functions import apply
-from micrograd.ops import OPS
 from micrograd.tensors.tensor import Tensor
 
 MOST_JOINED = 64  # elements of lists that are not alike
@@ -272,12 +271,13 @@ def _beginnings(x: Any) -> Iterator[tuple[Any, Addends]]:
     yield x, []
     added: Addends = []
     for _ in range(MOST_ADDED):
-        if not isinstance(x, Value) or (x._row is not OPS["add"] and x._row is not OPS["sub"]):
+        row = x._row if isinstance(x, Value) else None
+        if row is None or not (row.adds or row.subtracts):
             return
         first, second = x._inputs
-        if not added and x._row is OPS["add"]:
+        if not added and row.adds:
             yield second, [(first, False)]
-        added = [(second, x._row is OPS["sub"]), *added]
+        added = [(second, row.subtracts), *added]
         yield first, added
         x = first
 

@@ -25,6 +25,7 @@ from micrograd.compiler.nest.ir import (
 )
 from micrograd.compiler.nest.spans import span, writes
 from micrograd.compiler.nest.touches import Touches, latest
+from micrograd.ops import REDUCTIONS
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -257,7 +258,7 @@ class Writer(TermLines):
             self._line(f"np.multiply({numbers}, {other}, {numbers})")
         out = self._view(term.out, shape)
         result = self._temporary(shape) if term.accumulate else out
-        call = "np.add.reduceat" if nest.reduce == "add" else "np.maximum.reduceat"
+        call = f"{REDUCTIONS[nest.reduce or 'add'].ufunc}.reduceat"
         self._line(f"{call}({numbers}, {self._integers(starts[:-1])}, 0, None, {result})")
         if term.accumulate:
             self._add((out, 1.0), out, [result], term.coefficient, shape)
