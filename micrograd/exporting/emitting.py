@@ -19,6 +19,7 @@ from micrograd.exporting.code import (
 )
 from micrograd.exporting.dialect import Dialect, shape_text, size_text, slice_text, unparsed
 from micrograd.exporting.expressions import ARRAY, ZEROS, Expr, array, inside, remade
+from micrograd.exporting.renaming import free_name
 from micrograd.exporting.sizes import LIGHT, is_small
 
 WIDTH = 88
@@ -160,16 +161,6 @@ class Emitter:
             place = f"[{slice_text(line.parts)}]" if line.parts else ""
             return f"{self.indent}{line.name}{place} {'=' if line.sets else '+='} {text}"
         return f"{self.indent}{line.name} = {text}"
-
-
-def free_name(stem: str, taken: set[str]) -> str:
-    """A name that is not in use, and is from then on."""
-    name, k = stem, 1
-    while name in taken:
-        k += 1
-        name = f"{stem}_{k}"
-    taken.add(name)
-    return name
 
 
 def _users(lines: Sequence[CodePart]) -> Counter[int]:

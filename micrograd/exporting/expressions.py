@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from micrograd.ops import OPS, Arithmetic
@@ -244,6 +245,11 @@ def expand(x: Expr, new: Sequence[bool]) -> Expr:
 def spread(x: Expr, shape: ArrayShape) -> Expr:
     """The array as often as the shape says."""
     return x if x.shape == shape else Expr(SPREAD, shape, (x,))
+
+
+def added(parts: Sequence[Expr]) -> Expr:
+    """The sum of expressions, which broadcast."""
+    return reduce(lambda a, b: applied("add", a, b), parts)
 
 
 def total(x: Expr, axes: Sequence[int], largest: bool = False) -> Expr:

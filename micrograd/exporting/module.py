@@ -15,9 +15,10 @@ import numpy as np
 from micrograd.exporting.code import CodeLine, CodePart
 from micrograd.exporting.constants import RESERVED
 from micrograd.exporting.dialect import Dialect, parsed, shape_text, unparsed
-from micrograd.exporting.emitting import INDENT, WIDTH, Emitter, free_name
+from micrograd.exporting.emitting import INDENT, WIDTH, Emitter
 from micrograd.exporting.expressions import Samples
 from micrograd.exporting.program import ArrayLoop, ArrayProgram
+from micrograd.exporting.renaming import free_name
 
 BESIDE = 'with np.load(Path(__file__).with_name(f"{Path(__file__).stem}_constants.npz")) as kept:'
 MOST_LITERAL = 40  # numbers of an array that is written in the text

@@ -1,4 +1,4 @@
-"""Expressions with other names for their arrays."""
+"""Names of arrays: others in expressions, and those that are free."""
 
 from __future__ import annotations
 
@@ -29,3 +29,13 @@ class Renaming:
         if e.op == SLICE and new.args[0].op == SLICE:  # a part of a part
             return sliced(new.args[0], e.given[0], e.shape)
         return new
+
+
+def free_name(stem: str, taken: set[str]) -> str:
+    """A name that is not in use, and is from then on."""
+    name, k = stem, 1
+    while name in taken:
+        k += 1
+        name = f"{stem}_{k}"
+    taken.add(name)
+    return name

@@ -10,6 +10,7 @@ from micrograd.compiler.explain.views import TermLoop, View
 from micrograd.compiler.graph.graph import LARGEST
 from micrograd.exporting.expressions import (
     Expr,
+    added,
     applied,
     array,
     dot,
@@ -105,7 +106,7 @@ class TermLowering(ArrayOperands):
         """The sum of parameters in several arrays, whatever their order."""
         if len(views) != 1 or not self._all_apart(reading, views[0], over):
             return None
-        return _added([total(x, range(len(x.shape))) for x in self._arrays(views[0])])
+        return added([total(x, range(len(x.shape))) for x in self._arrays(views[0])])
 
     def _all_apart(self, reading: TermLoop, view: View, over: set[int]) -> bool:
         """Whether all of several arrays of parameters are summed, each number once."""
@@ -126,7 +127,7 @@ class TermLowering(ArrayOperands):
 
     def _squares_apart(self, view: View) -> Expr:
         arrays = [applied("pow_static", x, static=2.0) for x in self._arrays(view)]
-        return _added([total(x, range(len(x.shape))) for x in arrays])
+        return added([total(x, range(len(x.shape))) for x in arrays])
 
     def _ragged(
         self, group: Group, terms: TermClass, views: tuple[View, ...], shape: tuple[int, ...]
@@ -156,10 +157,3 @@ class TermLowering(ArrayOperands):
 
 def _has_lanes(reading: TermLoop) -> bool:
     return any(view.lanes for view in reading.views)
-
-
-def _added(parts: list[Expr]) -> Expr:
-    out = parts[0]
-    for x in parts[1:]:
-        out = applied("add", out, x)
-    return out

@@ -185,22 +185,3 @@ def renamed_line(line: CodePart, renaming: Renaming) -> CodePart:
     if isinstance(line, CodeTuple):
         return replace(line, values=tuple(map(renaming.of, line.values)))
     return line
-
-
-def activity(loop: ArrayLoop, names: set[str], through: Callable[[Expr, set[str]], bool]) -> None:
-    """Add to `names` those of a loop that are on the way from one of them.
-
-    `through` says whether an expression is; what it finds may grow with the names.
-    """
-    before = -1
-    while before != len(names):
-        before = len(names)
-        for s in loop.states:
-            if through(s.initial, names) or through(s.update, names):
-                names.add(s.name)
-        for x in loop.body:
-            if through(x.value, names):
-                names.add(x.name)
-        for k in loop.kept:
-            if through(k.value, names):
-                names.add(k.name)
