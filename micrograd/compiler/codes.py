@@ -28,3 +28,21 @@ def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
     new = np.ones(len(ordered), bool)
     new[1:] = (ordered[1:] != ordered[:-1]) & (ordered[:-1] == ordered[:-1])
     return ordered[new]
+
+
+def among(numbers: Ids, known: Ids) -> Mask:
+    """Which of some integers are among others; `np.isin` loads a large module for it.
+
+    >>> among(np.array([2, 7, -1]), np.array([1, 2]))
+    array([ True, False, False])
+    """
+    if not len(known):
+        return np.zeros(len(numbers), bool)
+    least, most = known.min(), known.max()
+    if most - least > 8 * (len(numbers) + len(known)):
+        ordered = np.sort(known)
+        return np.asarray(ordered[np.searchsorted(ordered[:-1], numbers)] == numbers)
+    table = np.zeros(most - least + 2, bool)  # the last one is for what is outside
+    table[known - least] = True
+    inside = (numbers >= least) & (numbers <= most)
+    return table[np.where(inside, numbers - least, -1)]

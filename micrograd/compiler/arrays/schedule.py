@@ -7,7 +7,9 @@ as in causal attention, stay one group; such a group is ragged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -143,6 +145,7 @@ def schedule(
             groups.add_sums(order[cuts[depth] : cuts[depth + 1]], flags)
         if found:
             found.check(depth, len(groups.all))
+    groups.finish()
     for group in groups.all:
         first = group.nodes[0]
         group.pinned, group.reduced = bool(pinned[first]), bool(g.reduced[first])
@@ -188,6 +191,8 @@ def _by_level(nodes: Ids, level: NDArray[np.int32]) -> dict[int, Ids]:
 
 
 class _Groups:
+    """Groups as they are found; what their nodes read is written down when all are known."""
+
     def __init__(self, g: Graph, level: NDArray[np.int32], lanes: Mask) -> None:
         self.g = g
         self.level = level
@@ -195,6 +200,7 @@ class _Groups:
         self.all: list[Group] = []
         self.of = np.full(len(g), NONE)
         self.known = np.where(g.kind == CONSTANT, g.value, np.nan)  # a node's value, if constant
+        self._unfinished: list[Callable[[], None]] = []
 
     def add(self, group: Group) -> None:
         self.of[group.nodes] = len(self.all)
@@ -202,23 +208,34 @@ class _Groups:
         group.level = int(self.level[group.nodes[0]])
         self.all.append(group)
 
+    def finish(self) -> None:
+        """Give groups their terms and arguments, those of lower levels first."""
+        for finish in self._unfinished:
+            finish()
+
     def add_rows(self, nodes: Ids, flags: Hashes) -> None:
         """Groups of the rows of one level."""
-        g = self.g
+        g, first = self.g, len(self.all)
         key = mixed(g.row[nodes]) + np.uint64(3) * mixed(_bits(g.static[nodes])) + flags[nodes]
         for i in range(3):
             args = g.args[nodes, i]
             key = mixed(key) + mixed(np.where(args >= 0, self.of[args], NONE))
-        for members in _classes(key, nodes):
+        for places in _in_order_of_first(key)[0]:
+            members = nodes[places]
             n = members[0]
-            args = [g.args[members, i] for i in range(3) if g.args[n, i] >= 0]
-            args = [np.full_like(x, x[0]) if self._uniform(x) else x for x in args]
-            row, static = int(g.row[n]), float(g.static[n])
-            self.add(Group(ROW, members, row=row, static=static, args=args))
+            self.add(Group(ROW, members, row=int(g.row[n]), static=float(g.static[n])))
+        self._unfinished.append(partial(self._finish_rows, first, len(self.all)))
+
+    def _finish_rows(self, first: int, end: int) -> None:
+        args = self.g.args
+        for group in self.all[first:end]:
+            members = group.nodes
+            own = [args[members, i] for i in range(3) if args[members[0], i] >= 0]
+            group.args = [np.full_like(x, x[0]) if self._uniform(x) else x for x in own]
 
     def add_sums(self, terms: Ids, flags: Hashes) -> None:
         """Groups of the sums of one level, from all their terms."""
-        g = self.g
+        g, first = self.g, len(self.all)
         node, u, v, c = g.node[terms], g.u[terms], g.v[terms], g.c[terms]
         group_u, group_v = (np.where(x >= 0, self.of[x], NONE) for x in (u, v))
         swap = (v >= 0) & (group_v < group_u)
@@ -231,7 +248,7 @@ class _Groups:
         for x in (group_u, group_v, _bits(c)):
             changes[1:] |= x[1:] != x[:-1]
         start = np.flatnonzero(changes)
-        length = np.diff(np.append(start, len(terms)))
+        length = np.diff(start, append=len(terms))
         key = mixed(group_u[start]) * np.uint64(3)
         key += mixed(group_v[start] + (1 << 32)) * np.uint64(5)
         key += mixed(_bits(c[start])) + mixed(g.kind[node[start]])
@@ -243,18 +260,27 @@ class _Groups:
         which, exactly = flags[nodes].copy(), np.zeros(len(nodes), np.uint64)
         np.add.at(which, pair_node, mixed(pair_class))
         np.add.at(exactly, pair_node, mixed(pair_class + mixed(count)))
-        for places in _in_order_of_first(which):
+        parts, of = _in_order_of_first(which)
+        firsts = np.array([places[0] for places in parts])
+        ragged = np.bincount(of, exactly != exactly[firsts[of]], len(parts)) > 0
+        for k, places in enumerate(parts):
             members = nodes[places]
-            ragged = bool((exactly[places] != exactly[places[0]]).any())
-            group = Group(int(g.kind[members[0]]), members, ragged=ragged)
-            own = np.zeros(len(nodes), bool)
-            own[places] = True
-            runs = np.flatnonzero(own[of_node])
-            for same in _in_order_of_first(of_class[runs]):
-                t = spans(start[runs[same]], length[runs[same]])
+            self.add(Group(int(g.kind[members[0]]), members, ragged=bool(ragged[k])))
+        runs = start, length, of_class, of[of_node]
+        self._unfinished.append(partial(self._finish_sums, first, runs, node, u, v, c))
+
+    def _finish_sums(
+        self, first: int, runs: tuple[Ids, ...], node: Ids, u: Ids, v: Ids, c: Floats
+    ) -> None:
+        """The terms of groups, from runs: where these start, their lengths, classes and groups."""
+        start, length, of_class, of = runs
+        order = np.argsort(of, kind="stable")
+        for k, own in enumerate(np.split(order, np.cumsum(np.bincount(of))[:-1])):
+            group = self.all[first + k]
+            for same in _in_order_of_first(of_class[own])[0]:
+                t = spans(start[own[same]], length[own[same]])
                 factors = [x[t] if x[t[0]] >= 0 else None for x in (u, v)]
                 group.terms.append(self._terms(group, node[t], factors, float(c[t[0]])))
-            self.add(group)
             self._find_constant(group)
 
     def _terms(self, group: Group, node: Ids, factors: list[Ids | None], c: float) -> TermClass:
@@ -315,18 +341,16 @@ def operands(group: Group) -> list[Ids]:
     return of_terms + group.args
 
 
-def _classes(key: Hashes, members: Ids) -> list[Ids]:
-    """The members with equal keys, classes in the order of their first member."""
-    return [members[places] for places in _in_order_of_first(key)]
-
-
-def _in_order_of_first(key: NDArray[np.generic]) -> list[Ids]:
+def _in_order_of_first(key: NDArray[np.generic]) -> tuple[list[Ids], Ids]:
+    """The places of equal keys, classes in the order of their first one; and the class of each."""
     if (key == key[0]).all():
-        return [np.arange(len(key))]
+        return [np.arange(len(key))], np.zeros(len(key), np.int64)
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
-    return [parts[k] for k in np.argsort(first).tolist()]
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    of = rank[inverse]
+    order = np.argsort(of, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(of))[:-1]), of
 
 
 def _bits(x: Floats) -> Hashes:

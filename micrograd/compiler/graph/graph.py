@@ -74,7 +74,7 @@ def check(g: Graph) -> None:
     for operands in (g.u, g.v, g.args.ravel()):
         assert not len(operands) or (operands.min() >= NONE and operands.max() < n), "no such node"
     assert not ((g.u < 0) & (g.v >= 0)).any(), "a term with v but no u"
-    has_terms = np.isin(g.kind, (SUM, LARGEST))
+    has_terms = (g.kind == SUM) | (g.kind == LARGEST)
     assert has_terms[g.node].all(), "terms of a node that is no sum"
     assert ((g.row >= 0) == (g.kind == ROW)).all(), "a row without ROW or the other way"
     arity = np.array([OPS[name].arity for name in ROWS])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.codes import NONE, Ids, Mask, among
 from micrograd.compiler.nest.ir import WORK, Affine, Nest, contraction
 from micrograd.compiler.nest.sequence import Scalars
 from micrograd.compiler.sequential.repeats import LEAST
@@ -75,7 +75,7 @@ def _of_turns(part: Scalars, base: int, regions: list[TurnRun], long: Ids) -> _P
     twice = np.r_[False, np.diff(moving[order]) == 0][: len(order)]
     twice[starts] = False
     group = np.cumsum(np.bincount(starts, minlength=len(order))) - 1
-    apart = np.isin(group, group[twice])  # one a turn with each of several leaves
+    apart = among(group, group[twice])  # one a turn with each of several leaves
     within[order[~apart]] = np.where(leaf, -2, within)[order[~apart]]
     order, starts = _sorted(moving, [c, *within.T, *region.T, n])
     kept: list[tuple[int, int, Ids, list[int], Ids]] = []

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import NONE, ROW_INDEX, ROWS
+from micrograd.compiler.codes import NONE, ROW_INDEX, ROWS, among
 from micrograd.compiler.trace.left import is_left
 from micrograd.compiler.trace.tracer import DETACH, LARGEST, PICK, SIDES, Read, Tracer
 from micrograd.engine import Value, as_arrays
@@ -112,7 +112,7 @@ def _stops(tracer: Tracer, row: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Through which nodes no derivative flows."""
     stop: NDArray[np.bool_] = row >= DETACHED
     if tracer.stopped:
-        stop |= np.isin(_ids(tracer.nodes), _ids(tracer.stopped))
+        stop |= among(_ids(tracer.nodes), _ids(tracer.stopped))
     return stop
 
 
@@ -163,7 +163,7 @@ class _LeafNumbers:
         number = np.append(order, len(known))[np.searchsorted(known[order], ids)]
         apart = self.made.union(self.tracer.inputs, self.tracer.sources)
         own = (floats >= 0) & (np.append(known, 0)[number] == ids)
-        own &= ~np.isin(ids, np.fromiter(apart, np.int64, len(apart)))
+        own &= ~among(ids, np.fromiter(apart, np.int64, len(apart)))
         codes: Codes = np.where(own, PARAMETERS + number, 0)
         plain = (floats > 0) & ~own
         places, first = _in_order(floats[plain])

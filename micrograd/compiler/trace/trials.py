@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.codes import Ids, Mask, distinct
+from micrograd.compiler.codes import Ids, Mask, among, distinct
 from micrograd.compiler.trace.differences import Divergence
 from micrograd.compiler.trace.integers import limit, more_integers, solve, with_integers
 from micrograd.compiler.trace.reachable import lengths_of
@@ -97,7 +97,7 @@ class Trials:
                 )
         traced = self._traced
         traced.choices, traced.recording = choices, choices.recording
-        of_tables = np.isin(self._group, self._group[self._indexed])
+        of_tables = among(self._group, self._group[self._indexed])
         traced.extents = np.where(of_tables, extents, ANY)
         traced.verified = True
         return traced

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids, Mask, distinct
+from micrograd.compiler.codes import NONE, Ids, Mask, among, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import ROW, Graph, edges, longest_paths, replace, used_by
 from micrograd.compiler.graph.normal_form import Leaves
@@ -270,7 +270,7 @@ def _gated_edges(g: Graph, slot: Ids, sides: Ids, opposite: dict[int, int]) -> t
     by_u = np.flatnonzero(g.u >= 0)
     v = g.v[by_u]
     gate[: len(by_u)] = np.where((v >= 0) & (slot[v] >= 0), v, NONE)
-    plain = ~np.isin(user, sides)
+    plain = ~among(user, sides)
     conditions = g.args[sides, 0]
     no = np.array([opposite[c] for c in conditions.tolist()], np.int64)
     return (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids, distinct
+from micrograd.compiler.codes import NONE, Ids, among, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import INPUT, Graph
 from micrograd.compiler.store import place_of
@@ -42,8 +42,8 @@ def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids) -> Update
     for k, options in enumerate(memory.optimizer.param_groups):
         own = np.array([place_of(v) for v in scalars(options["params"])], np.int64)
         for places, flags in (
-            (distinct(own[np.isin(own, used)]), None),
-            (distinct(own[np.isin(own, chosen)]), reached),
+            (distinct(own[among(own, used)]), None),
+            (distinct(own[among(own, chosen)]), reached),
         ):
             if len(places):
                 flag = None

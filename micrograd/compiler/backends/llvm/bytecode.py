@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.backends.llvm.ir import DOUBLE, Precision
-from micrograd.compiler.codes import NONE, Floats, Ids, Mask
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask, among
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TOGETHER
 from micrograd.compiler.nest.sequence import LARGEST, TOTAL, Scalars
@@ -118,7 +118,7 @@ class Encoder:
         n = runs.statement
         begins = np.concatenate([[True], n[1:] != n[:-1]])[: len(n)]
         ends = np.concatenate([n[1:] != n[:-1], [True]])[-len(n) :] if len(n) else begins
-        goes_on = ~begins | (part.first[n + 1] > part.first[n]) | np.isin(n, listed)
+        goes_on = ~begins | (part.first[n + 1] > part.first[n]) | among(n, listed)
         words = [part.out[n], runs.length, runs.u, runs.v]
         number = _number_words(runs.c, self._precision)
         columns = [(np.full(len(n), k), w) for k, w in enumerate([*map(_words, words), *number], 1)]
@@ -128,7 +128,7 @@ class Encoder:
 
     def _listed(self, part: Scalars, lists: _Lists, later: Ids) -> _Piece:
         n = lists.statement
-        goes_on = 2 * (part.first[n + 1] > part.first[n]) + ~np.isin(n, later)
+        goes_on = 2 * (part.first[n + 1] > part.first[n]) + ~among(n, later)
         number = _number_words(lists.c, self._precision)
         head = 3 + len(number)
         at = [np.full(len(n), k) for k in range(1, head)]
