@@ -16,6 +16,7 @@ from micrograd.checks import detect_anomaly
 from micrograd.compiler.cache import Programs
 from micrograd.compiler.codes import Floats
 from micrograd.compiler.decisions import Decisions
+from micrograd.compiler.explain.marked import marked_source
 from micrograd.compiler.explain.naming import Given, given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
@@ -93,7 +94,8 @@ def compile(  # noqa: A001
     - `f(*inputs)`: the loss; `f.value_and_grad(*inputs)`: the loss and the gradient, an array in
       the order of `f.parameters`
     - `f.step(*inputs)`: the loss, and then one update by `optimizer`
-    - `f.explain()`: what was recovered; `f.source`: the text that runs
+    - `f.explain()`: what was recovered; `f.source`: the text that runs,
+      with a comment where each kernel of `explain` begins
 
     `parameters` defaults to those of the optimiser, in its order; without one to those of a model,
     if `fn` is one or a method of one, and every other leaf that existed before the call, in the
@@ -364,13 +366,9 @@ class Compiled(Generic[Result]):
 
     @property
     def source(self) -> str:
-        """The text of the program that ran last."""
-        runner = self._programs.newest
-        if runner is None:
-            return ""
-        step = runner.stepping if self._programs.mode is STEP else None
-        update = None if step is None else step.executable
-        return runner.executable.source + ("" if update is None else "\n" + update.source)
+        """The text of the program that ran last; comments number its kernels as `explain` does."""
+        newest = self._programs.newest
+        return "" if newest is None else marked_source(newest, self._programs.mode)
 
     def report(self) -> Report:
         """Figures of the program that ran last: nodes, kernels, milliseconds."""

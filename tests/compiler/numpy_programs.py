@@ -53,7 +53,8 @@ def loaded(program: Program) -> tuple[NumpyExecutable, dict[str, np.ndarray]]:
 def calls(executable: NumpyExecutable) -> list[str]:
     """What the function does before it looks at the loss."""
     body = executable.source.split("def run():\n")[1].split("    loss = ")[0]
-    return [re.sub(r"\bv\d+", "v", line.strip()) for line in body.splitlines()]
+    lines = (line.strip() for line in body.splitlines())
+    return [re.sub(r"\bv\d+", "v", line) for line in lines if not line.startswith("#")]
 
 
 def assert_same(program: Program, kept: int = 0) -> NumpyExecutable:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from micrograd.compiler.nest.ir import MASKS, Program, Space, SpaceRole
 
+MARK = "kernel"
+
 
 class Executable(Protocol):
     """A program, ready to run on arrays of its own precision."""
 
-    source: str  # the text that runs
+    source: str  # the text that runs, with a `mark` before what each nest does
     work: NDArray[Any]  # its own, from program.work; may be longer
     sizes: dict[Space, int]  # of the program's spaces
     run: Callable[[], float]  # the loss; nan if it or a checked number is not finite
@@ -33,6 +35,11 @@ class Executable(Protocol):
         of the space's type and size.
         """
         ...
+
+
+def mark(place: int) -> str:
+    """The comment before what a nest of a program does; the first is kernel 1."""
+    return f"{MARK} {place + 1}"
 
 
 def write_constants(work: NDArray[Any], program: Program) -> None:

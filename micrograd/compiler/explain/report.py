@@ -110,12 +110,8 @@ def _kernels(program: Program, update: UpdateCompilation | None, found: Recovere
     Kernels in a row that are alike share a line.
     """
     names = {int(op): x.result.name for x in found.operations for op in x.origin}
-    blocks = {k: repeat for repeat in program.repeats for k in range(repeat.first, repeat.end)}
-    texts = []
     nests = program.nests + (update.program.nests if update else ())
-    for k, nest in enumerate(nests):
-        text = describe(in_block(nest, 0) if k in blocks else nest)
-        texts.append(text + (f", {blocks[k].count} times" if k in blocks else ""))
+    texts = [*described(program), *(described(update.program) if update else ())]
     lines, ends, done = [], [], 0
     for text, run in groupby(texts):
         first, done = done, done + len(list(run))
@@ -134,6 +130,16 @@ def _kernels(program: Program, update: UpdateCompilation | None, found: Recovere
     if len(lines) > MOST_NESTS:
         numbered.append(f"  … and {len(texts) - ends[MOST_NESTS - 1]:,} more")
     return numbered
+
+
+def described(program: Program) -> list[str]:
+    """What each kernel does, in words."""
+    blocks = {k: repeat for repeat in program.repeats for k in range(repeat.first, repeat.end)}
+    texts = []
+    for k, nest in enumerate(program.nests):
+        text = describe(in_block(nest, 0) if k in blocks else nest)
+        texts.append(text + (f", {blocks[k].count} times" if k in blocks else ""))
+    return texts
 
 
 def _made(recorded: Ids, names: Mapping[int, str]) -> str:

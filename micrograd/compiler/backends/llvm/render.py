@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.backends import mark
 from micrograd.compiler.backends.llvm import elementwise, listed, ordered, reduction
 from micrograd.compiler.backends.llvm.bytecode import Encoder
 from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Pointers
@@ -32,6 +33,7 @@ from micrograd.compiler.nest.ir import (
     Nest,
     Program,
     Range,
+    Repeat,
     Shares,
     Space,
     SpaceRole,
@@ -165,12 +167,12 @@ class _Calls:
         done = start
         for repeat in program.repeats:
             if start <= repeat.first < end:
-                for nest in program.nests[done : repeat.first]:
-                    self.add(nest)
-                self.repeat(program.nests[repeat.first : repeat.end], repeat.count)
+                for k in range(done, repeat.first):
+                    self.add(program.nests[k], k)
+                self.repeat(program, repeat)
                 done = repeat.end
-        for nest in program.nests[done:end]:
-            self.add(nest)
+        for k in range(done, end):
+            self.add(program.nests[k], k)
 
     def shares(self, program: Program, shares: Shares) -> None:
         """Write what runs parts of a program in several threads."""
@@ -181,9 +183,11 @@ class _Calls:
             parts.append(self._module.calls_of_parts())
         self._module.run_together(outside, parts)
 
-    def add(self, nest: Nest, blocks: bool = False) -> None:
+    def add(self, nest: Nest, place: int | None = None, blocks: bool = False) -> None:
         """Write the call; with `blocks`, of a nest whose first axis is that of the blocks."""
         self._module.split()
+        if place is not None:
+            self._module.part.line(f"; {mark(place)}")
         if nest.starts is not None:
             self._ragged(nest, nest.starts)
         elif nest.is_plain:
@@ -191,12 +195,12 @@ class _Calls:
         else:
             self._looked_up(nest)
 
-    def repeat(self, nests: Sequence[Nest], count: int) -> None:
+    def repeat(self, program: Program, repeat: Repeat) -> None:
         """Write what runs the nests of a repeat."""
         self._module.begin_blocks()
-        for nest in nests:
-            self.add(nest, blocks=True)
-        self._module.end_blocks(count)
+        for k in range(repeat.first, repeat.end):
+            self.add(program.nests[k], k, blocks=True)
+        self._module.end_blocks(repeat.count)
 
     def sequence(self, parts: Sequence[Part]) -> None:
         """Write what runs the parts of a sequence."""

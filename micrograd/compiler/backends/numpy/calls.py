@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from micrograd.compiler.backends import mark
 from micrograd.compiler.backends.numpy.parts import Parts
 from micrograd.compiler.backends.numpy.rows import call_of, is_choice
 from micrograd.compiler.backends.numpy.terms import TermLines
@@ -41,7 +42,10 @@ class Writer(TermLines):
             self._update(program)
         else:
             self._loss(program, program.loss)
-        lines = [f"    {self._parts.named(line)}" for line in self._lines]
+        lines: list[str] = []
+        for k, line in enumerate(self._lines):
+            lines += [f"    # {mark(place)}" for place in self._marks[k]]
+            lines.append(f"    {self._parts.named(line)}")
         self.function = "\n".join(["def run():", *lines])
 
     @property
@@ -86,6 +90,7 @@ class Writer(TermLines):
 
     def _all(self, nests: Sequence[Nest]) -> None:
         for self._place, nest in enumerate(nests):
+            self._begun.append(self._place)
             self._used = 0
             self._nest(nest)
             for x in writes(nest):
@@ -182,7 +187,7 @@ class Writer(TermLines):
 
     def _contraction(self, nest: Nest) -> None:
         term, (out, shape, axes, dense) = nest.first, self._reduced(nest)
-        start = self._begun(out, ()) if term.accumulate else ("", 1.0)
+        start = self._added_to(out, ()) if term.accumulate else ("", 1.0)
         scaled = term.coefficient != 1.0 and not shape  # a single number is slow to change in place
         free = dense and start[0] != out and not scaled
         result = self._sums(nest, axes, out if free else self._temporary(shape))

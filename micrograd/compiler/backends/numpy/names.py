@@ -20,6 +20,8 @@ class Listing:
         self.constants: dict[tuple[str, Shape], str] = {}  # by the text of the number, and shape
         self._sizes = program.all_sizes
         self._lines: list[str] = []
+        self._begun: list[int] = []  # places of nests of which no line is written yet
+        self._marks: dict[int, list[int]] = {}  # by line, places of the nests that begin there
 
     def declared(self) -> list[str]:
         """A line for each view and constant."""
@@ -34,6 +36,7 @@ class Listing:
         return views + constants
 
     def _line(self, text: str) -> None:
+        self._marks[len(self._lines)], self._begun = self._begun, []
         self._lines.append(text)
 
     def _view(self, x: Affine, extents: Shape) -> str:

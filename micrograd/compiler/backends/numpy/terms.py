@@ -16,6 +16,7 @@ class TermLines(Listing):
     """
 
     _start: tuple[str, str, float] | None = None  # what is to be copied to, from what, its sign
+    _before: list[int]  # nests that begin with that copy
 
     def _line(self, text: str) -> None:
         self._flush()
@@ -25,16 +26,24 @@ class TermLines(Listing):
         if self._start is None:
             return
         (out, x, sign), self._start = self._start, None
+        later, self._begun = self._begun, self._before
         if sign > 0:
             self._line(f"{out}[...] = {x}")
         else:  # NumPy 2.4's negative writes nothing right to an output with a stride of 64 bytes
             self._line(f"np.multiply({x}, {self._constant(-1.0)}, {out})")
+        self._begun = later
 
-    def _begun(self, out: str, inputs: Sequence[str]) -> tuple[str, float]:
+    def _later(self, out: str, x: str, sign: float) -> None:
+        """Copy at the next line, if that does not do it on its way."""
+        self._flush()
+        self._start, self._before, self._begun = (out, x, sign), self._begun, []
+
+    def _added_to(self, out: str, inputs: Sequence[str]) -> tuple[str, float]:
         """What these are added to, and its sign: what was to be copied there, or what is there."""
         if self._start is None or self._start[0] != out or out in inputs:
             return out, 1.0
         (_, x, sign), self._start = self._start, None
+        self._begun = self._before + self._begun
         return x, sign
 
     def _product(
@@ -61,7 +70,7 @@ class TermLines(Listing):
         out = self._view(s.out, extents)
         inputs = [self._view(x, extents) for x in s.inputs]
         if s.accumulate:
-            self._add(self._begun(out, inputs), out, inputs, s.coefficient, extents)
+            self._add(self._added_to(out, inputs), out, inputs, s.coefficient, extents)
             return
         if inputs and abs(s.coefficient) != 1.0:
             inputs.append(self._constant(s.coefficient))
@@ -69,8 +78,7 @@ class TermLines(Listing):
         else:
             result, sign = self._product(inputs, s.coefficient, out, extents)
         if sign < 0 or result != out:
-            self._flush()
-            self._start = (out, result, sign)
+            self._later(out, result, sign)
 
     def _add(
         self, start: tuple[str, float], out: str, inputs: Sequence[str], coefficient: float,
@@ -83,4 +91,4 @@ class TermLines(Listing):
             a, b, sign_a, sign_b = b, a, sign_b, sign_a
         self._line(f"np.{'add' if sign_a == sign_b else 'subtract'}({a}, {b}, {out})")
         if sign_a < 0:
-            self._start = (out, out, -1.0)
+            self._later(out, out, -1.0)
