@@ -16,9 +16,9 @@ import micrograd
 from micrograd import Value, optim
 from micrograd.compiler import passes
 from micrograd.compiler.codes import NONE, ROWS
+from micrograd.compiler.compilation import Compilation, UpdateCompilation
 from micrograd.compiler.graph.graph import ROW, SUM, Graph
 from micrograd.compiler.nest.ir import Nest
-from micrograd.compiler.passes import Compilation, UpdateCompilation
 from micrograd.compiler.trace.recording import Recording
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from micrograd import data as data
     from micrograd import nn as nn
     from micrograd import optim as optim
-    from micrograd.compiler.api import Compiled, compile  # noqa: A004  (the contract's name)
+    from micrograd.compiler.api import compile  # noqa: A004  (the contract's name)
+    from micrograd.compiler.compiled import Compiled
     from micrograd.derivations.derivation import Derivation, derivation
     from micrograd.diagnosis.diagnose import Diagnosis, diagnose
     from micrograd.exchange.from_torch import from_torch

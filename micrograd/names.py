@@ -56,7 +56,7 @@ HOMES: dict[str, tuple[str, str]] = {
     "History": ("micrograd.training.fit", "History"),
     "fit": ("micrograd.training.fit", "fit"),
     "compile": ("micrograd.compiler.api", "compile"),
-    "Compiled": ("micrograd.compiler.api", "Compiled"),
+    "Compiled": ("micrograd.compiler.compiled", "Compiled"),
     "Derivation": ("micrograd.derivations.derivation", "Derivation"),
     "derivation": ("micrograd.derivations.derivation", "derivation"),
     "Diagnosis": ("micrograd.diagnosis.diagnose", "Diagnosis"),

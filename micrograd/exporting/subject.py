@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.api import Compiled, compile  # noqa: A004  (the contract's name)
+from micrograd.compiler.api import compile  # noqa: A004  (the contract's name)
+from micrograd.compiler.compilation import Compilation
+from micrograd.compiler.compiled import Compiled
 from micrograd.compiler.explain.naming import given_names
-from micrograd.compiler.fallback import eager_gradient
-from micrograd.compiler.passes import Compilation
+from micrograd.compiler.running.fallback import eager_gradient
 from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.stand_ins import refilled
 from micrograd.compiler.trace.traced import Traced

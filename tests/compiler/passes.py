@@ -18,13 +18,13 @@ from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.arrays.layout import Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group, schedule
+from micrograd.compiler.compilation import GRADIENT, Compilation
 from micrograd.compiler.graph.builder import Builder, Symbols
 from micrograd.compiler.graph.builder import Lanes as Numbers
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, LARGEST, PARAMETER, Graph, check
 from micrograd.compiler.graph.normal_form import Leaves, normal_form
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import PARAMETERS, WORK, Program, Space, argument, integers
-from micrograd.compiler.passes import GRADIENT, Compilation
 from micrograd.compiler.passes import compiled as passed
 from micrograd.compiler.trace.recording import Recording, record
 from micrograd.compiler.trace.stand_ins import StandIns, flat, stand_ins

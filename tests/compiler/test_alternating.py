@@ -12,8 +12,8 @@ import pytest
 
 import micrograd
 from micrograd import Value, optim
-from micrograd.compiler.cache import Programs
-from micrograd.compiler.guesses import Guesses
+from micrograd.compiler.programs.guesses import Guesses
+from micrograd.compiler.programs.programs import Programs
 
 
 @dataclass(frozen=True)

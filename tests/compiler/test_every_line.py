@@ -15,8 +15,8 @@ from every_line import Position, interrupted_at, positions
 
 import micrograd
 from micrograd import Value, nn, no_grad, observers, optim, tensor
-from micrograd.compiler import cache as programs
-from micrograd.compiler import runner
+from micrograd.compiler.programs import programs
+from micrograd.compiler.running import runner
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace import tracer as tracing
 from micrograd.compiler.trace.eagerly import inside
@@ -30,10 +30,10 @@ STATEFUL = [
     "interrupts", "observers", "compiler/trace/watching", "compiler/trace/tracer",
     "compiler/trace/runs", "compiler/trace/traceable", "compiler/trace/trials",
     "compiler/trace/traced", "compiler/trace/surroundings", "compiler/trace/reachable",
-    "compiler/trace/left", "compiler/trace/around", "compiler/decisions", "compiler/store",
-    "compiler/update/memory", "compiler/cache",
-    "compiler/runner", "compiler/stepping", "compiler/owed", "compiler/api", "compiler/fallback",
-    "optim/optimizer",
+    "compiler/trace/left", "compiler/trace/around", "compiler/programs/decisions", "compiler/store",
+    "compiler/update/memory", "compiler/programs/programs", "compiler/programs/traces",
+    "compiler/programs/trained", "compiler/running/runner", "compiler/running/stepping",
+    "compiler/running/owed", "compiler/running/fallback", "compiler/compiled", "optim/optimizer",
 ]  # fmt: skip
 SOME = 1_000_000 if os.environ.get("EVERY_LINE") else 30  # positions of each step that are tried
 WATCHED = [(Value, "data"), (Value, "__init__"), (Value, "backward"), (builtins, "max")]
@@ -129,7 +129,7 @@ def test_a_number_around_that_has_changed() -> None:
     f.step(3.0)
     before = w.data
     space.k = 0.75
-    modules = "compiler/trace/around", "compiler/decisions", "observers"
+    modules = "compiler/trace/around", "compiler/programs/decisions", "observers"
     found = positions(lambda: f.step(2.0), *modules)
     after, expected = w.data, later(space, w, f)
     assert len(found) > 50
@@ -241,7 +241,7 @@ def test_an_eager_step_of_a_compiled_function(stored: bool) -> None:
         {"a": {"momentum_buffer": 12.0}, "b": {"momentum_buffer": 8.0}},
     )
     step = made()[0]
-    for position in positions(step, "interrupts", "compiler/fallback", "optim/optimizer"):
+    for position in positions(step, "interrupts", "compiler/running/fallback", "optim/optimizer"):
         step, leaves, sgd = made()
         assert interrupted_at(step, position)
         assert [v.grad for v in leaves] in ([7.0, 0.0, 9.0], [12.0, 8.0, 9.0])

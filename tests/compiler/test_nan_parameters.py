@@ -13,7 +13,7 @@ import pytest
 
 import micrograd
 from micrograd import Value, maximum, optim, where
-from micrograd.compiler import api
+from micrograd.compiler import compiled
 from micrograd.nn import MLP
 
 RULES: dict[str, Callable[[Any], optim.Optimizer]] = {
@@ -30,13 +30,13 @@ XS = [[math.sin(i), math.cos(i)] for i in range(6)]
 def eager_steps(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The steps that are made eagerly."""
     made: list[Any] = []
-    step = api.eager_step
+    step = compiled.eager_step
 
     def noted(*args: Any) -> Any:
         made.append(args)
         return step(*args)
 
-    monkeypatch.setattr(api, "eager_step", noted)
+    monkeypatch.setattr(compiled, "eager_step", noted)
     return made
 
 

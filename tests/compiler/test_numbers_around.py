@@ -15,7 +15,7 @@ import pytest
 
 import micrograd
 from micrograd import Value, nn, optim
-from micrograd.compiler import cache
+from micrograd.compiler.programs import programs as cache
 
 TEMPERATURE = 1.0
 

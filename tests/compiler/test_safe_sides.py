@@ -12,7 +12,7 @@ from checks_of_compiled import assert_near
 
 import micrograd
 from micrograd import Value, optim, where
-from micrograd.compiler import api
+from micrograd.compiler import compiled
 
 W, B = Value(0.5), Value(0.1)
 GIVEN = [0.0, -1.0, 2.0, -0.0, 3.0, -4.0]
@@ -86,7 +86,7 @@ def no_eager(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("it ran eagerly")
 
     for name in ("eager_value", "eager_gradient", "eager_step"):
-        monkeypatch.setattr(api, name, fail)
+        monkeypatch.setattr(compiled, name, fail)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "llvm"])
@@ -101,12 +101,12 @@ def test_all_of_it_is_compiled(fn: Any, backend: str, no_eager: None) -> None:
 @pytest.mark.parametrize("fn", PROGRAMS)
 def test_steps(fn: Any, no_eager: None) -> None:
     found = []
-    for compiled in (False, True):
+    for is_compiled in (False, True):
         W.data, B.data = 0.5, 0.1
         sgd = optim.SGD([W, B], lr=1e-3)
         f = micrograd.compile(fn, optimizer=sgd, backend="numpy")
         for _ in range(3):
-            if compiled:
+            if is_compiled:
                 f.step(GIVEN)
             else:
                 eager(fn, GIVEN)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.compiler.api import Compiled
+from micrograd.compiler.compiled import Compiled
 from micrograd.compiler.explain.recovered import (
     BATCH,
     CONSTANT,

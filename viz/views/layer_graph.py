@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from micrograd.compiler.api import Compiled
+from micrograd.compiler.compiled import Compiled
 from micrograd.engine import Value
 from micrograd.steps.mistakes import cannot_draw
 from micrograd.steps.step import Step

@@ -14,9 +14,10 @@ import numpy as np
 from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.arrays.schedule import Group
 from micrograd.compiler.codes import NONE, ROWS, Ids
+from micrograd.compiler.compilation import VALUE, Compilation, Kinds
 from micrograd.compiler.graph.graph import Graph
 from micrograd.compiler.graph.normal_form import Leaves
-from micrograd.compiler.passes import TO_GROUPS, VALUE, Compilation, Kinds
+from micrograd.compiler.passes import TO_GROUPS
 from micrograd.compiler.trace.recording import DETACHED, SORT, Recording
 
 

@@ -7,7 +7,7 @@ import re
 from micrograd.compiler.backends import MARK
 from micrograd.compiler.explain.report import described, update_of
 from micrograd.compiler.nest.ir import Program
-from micrograd.compiler.runner import Runner
+from micrograd.compiler.running.runner import Runner
 
 LINE = re.compile(rf"^( *[;#]) {MARK} (\d+)$", re.M)
 

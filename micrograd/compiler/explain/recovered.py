@@ -15,6 +15,7 @@ import numpy as np
 
 from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.codes import Ids, distinct
+from micrograd.compiler.compilation import Compilation, Kinds
 from micrograd.compiler.explain.expressions import ArrayStep, Formulas
 from micrograd.compiler.explain.formula import Marked, Pieces
 from micrograd.compiler.explain.forward import Forward, forward
@@ -29,7 +30,6 @@ from micrograd.compiler.explain.views import (
     NodePlaces,
     View,
 )
-from micrograd.compiler.passes import Compilation, Kinds
 from micrograd.compiler.store import place_of
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.trace.traced import Traced

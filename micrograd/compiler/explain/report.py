@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.compilation import STEP, UpdateCompilation
 from micrograd.compiler.explain.recovered import Operation, Recovered
 from micrograd.compiler.explain.recurring import Repeated, folded
 from micrograd.compiler.graph.graph import adjoint_of
@@ -15,8 +16,7 @@ from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import Nest, Program
 from micrograd.compiler.nest.sequence import TurnLoop
 from micrograd.compiler.nest.spans import listed
-from micrograd.compiler.passes import STEP, UpdateCompilation
-from micrograd.compiler.runner import Runner
+from micrograd.compiler.running.runner import Runner
 
 MOST_NESTS = 32  # kernels of an explanation
 MOST_NAMES = 4  # of arrays beside a kernel

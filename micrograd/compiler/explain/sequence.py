@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import ROWS, Ids
+from micrograd.compiler.compilation import Compilation
 from micrograd.compiler.explain.naming import Given
 from micrograd.compiler.explain.report import Report
 from micrograd.compiler.explain.variables import variables
-from micrograd.compiler.passes import Compilation
 from micrograd.compiler.sequential.loops import Rolled
 from micrograd.compiler.sequential.sequence import InSequence
 from micrograd.compiler.sequential.turns import TurnRun

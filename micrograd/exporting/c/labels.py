@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from micrograd.compiler.codes import Ids
+from micrograd.compiler.compilation import Compilation
 from micrograd.compiler.explain.recovered import Array
 from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.ir import LANES, WORK
-from micrograd.compiler.passes import Compilation
 from micrograd.exporting.c.arrays import CNames, NamedPart
 from micrograd.exporting.c.programs import CPrograms
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.api import Compiled
 from micrograd.compiler.arrays.inputs import Arguments
+from micrograd.compiler.compilation import GRADIENT, VALUE, Compilation, UpdateCompilation
+from micrograd.compiler.compiled import Compiled
 from micrograd.compiler.explain.naming import Given, given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.variables import variables
 from micrograd.compiler.nest.ir import Listed, Nest, Program
 from micrograd.compiler.optimise.fusion import fuse
-from micrograd.compiler.passes import GRADIENT, VALUE, Compilation, UpdateCompilation, compiled
+from micrograd.compiler.passes import compiled
 from micrograd.compiler.store import Store, place_of
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.update.memory import Memory

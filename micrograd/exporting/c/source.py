@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from micrograd.compiler.compilation import Compilation
 from micrograd.compiler.explain.naming import shape_of_argument
 from micrograd.compiler.explain.report import describe
 from micrograd.compiler.nest.ir import (
@@ -21,7 +22,6 @@ from micrograd.compiler.nest.ir import (
     SpaceRole,
 )
 from micrograd.compiler.nest.sequence import TurnLoop
-from micrograd.compiler.passes import Compilation
 from micrograd.errors import CompileError
 from micrograd.exporting.c.arrays import CArrays, CNames, NamedPart, NamedSpace, listing
 from micrograd.exporting.c.integers import counted, tests

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from micrograd.compiler.codes import Ids
+from micrograd.compiler.compilation import Kinds
 from micrograd.compiler.explain.naming import Given
-from micrograd.compiler.passes import Kinds
 from micrograd.compiler.trace.recording import CONSTANTS, INPUTS, Recording
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.constants import RESERVED

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from micrograd import observers
-from micrograd.compiler.cache import Programs
-from micrograd.compiler.guesses import Guesses
-from micrograd.compiler.owed import owed
-from micrograd.compiler.passes import GRADIENT, STEP
-from micrograd.compiler.runner import Runner
+from micrograd.compiler.compilation import GRADIENT, STEP
+from micrograd.compiler.programs.guesses import Guesses
+from micrograd.compiler.programs.programs import Programs
+from micrograd.compiler.running.owed import owed
+from micrograd.compiler.running.runner import Runner
 from micrograd.compiler.trace.advice import advised
 from micrograd.compiler.trace.around import Around, NumbersChanged
 from micrograd.compiler.trace.forms import Form

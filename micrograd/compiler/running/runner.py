@@ -11,11 +11,11 @@ import numpy as np
 
 from micrograd.compiler.backends import Executable
 from micrograd.compiler.backends.numpy import load as load_numpy
+from micrograd.compiler.compilation import STEP, Compilation
 from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, Program, SpaceRole
-from micrograd.compiler.passes import STEP, Compilation
-from micrograd.compiler.stepping import Stepping
+from micrograd.compiler.running.stepping import Stepping
+from micrograd.compiler.running.taking import TakenArguments
 from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.taking import TakenArguments
 from micrograd.compiler.trace.left import Work
 from micrograd.compiler.trace.recording import met
 from micrograd.compiler.trace.traced import Traced

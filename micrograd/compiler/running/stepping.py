@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from micrograd.compiler.backends import Executable
-from micrograd.compiler.passes import UpdateCompilation
+from micrograd.compiler.compilation import UpdateCompilation
 
 
 class Stepping:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from micrograd.compiler.runner import Runner
+from micrograd.compiler.running.runner import Runner
 from micrograd.compiler.store import Store
 from micrograd.engine import owe
 

@@ -1,0 +1,291 @@
+"""A compiled function: what it is called with, what runs, and what was found."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import sys
+from collections.abc import Callable, Sequence
+from threading import RLock
+from typing import Any, Generic, TypeVar
+
+from micrograd import observers
+from micrograd.checks import detect_anomaly
+from micrograd.compiler.codes import Floats
+from micrograd.compiler.compilation import GRADIENT, STEP, VALUE
+from micrograd.compiler.explain.marked import marked_source
+from micrograd.compiler.explain.naming import Given, given_names
+from micrograd.compiler.explain.recovered import Recovered, recovered
+from micrograd.compiler.explain.report import Report, explanation, update_of
+from micrograd.compiler.explain.sequence import Passage, in_words, passages
+from micrograd.compiler.options import check_options, has_own_step, leaves_of, leaves_out
+from micrograd.compiler.programs.decisions import Decisions
+from micrograd.compiler.programs.programs import Programs
+from micrograd.compiler.programs.trained import TrainedLeaves
+from micrograd.compiler.running.fallback import eager_gradient, eager_step, eager_value
+from micrograd.compiler.running.owed import owed
+from micrograd.compiler.running.runner import Runner, chosen, prepare
+from micrograd.compiler.trace.eagerly import inside
+from micrograd.compiler.trace.structures import ArgumentPlaces, Keywords
+from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.trace.tracer import active, current, refuse
+from micrograd.engine import Value
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.optim.optimizer import Optimizer
+
+Result = TypeVar("Result", covariant=True)  # of a call: the loss, a float, or (loss, aux)
+
+
+class Compiled(Generic[Result]):
+    """A compiled function; see `micrograd.compile`. A call gives a `Result`: float, or with aux."""
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        parameters: Sequence[Any] | None,
+        optimizer: Optimizer | None,
+        batch: bool,
+        backend: str,
+        dtype: str,
+        exact: bool,
+        threads: int = 1,
+    ) -> None:
+        check_options(fn, optimizer, backend, dtype, threads)
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self._optimizer = optimizer
+        self._places = ArgumentPlaces(fn)
+        self._lock = RLock()
+        self._name = ""  # as an attribute of a class
+        self.batch = batch
+        self.exact = exact
+        self.dtype = dtype
+        self.threads = threads
+        self.backend = chosen(backend)
+        prepare(self.backend)
+        self._explicit = None if parameters is None else leaves_of(parameters)
+        leaves = TrainedLeaves(fn, self._explicit, optimizer, dtype)
+        programs = Programs(fn, leaves, batch, self.backend, dtype, threads)
+        self._decisions = Decisions(programs)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Compiled[Result]:
+        """As a method: a compiled function for each object, kept in it."""
+        if instance is None:
+            return self
+        fn = self.fn.__get__(instance, owner)
+        bound: Compiled[Result] = Compiled(
+            fn, self._explicit, self.optimizer, self.batch, self.backend, self.dtype, self.exact,
+            self.threads,
+        )  # fmt: skip
+        vars(instance)[self._name] = bound
+        return bound
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled[Result]:
+        """Of a method or an object with its parameters and optimiser; functions stay what they are.
+
+        The copy has no programs yet.
+        """
+        fn = copy.deepcopy(self.fn, memo)
+        given = self._explicit, self._optimizer
+        if fn is not self.fn:
+            given = copy.deepcopy(given, memo)
+        return Compiled(fn, *given, self.batch, self.backend, self.dtype, self.exact, self.threads)
+
+    def __reduce__(self) -> Any:
+        owner, name = getattr(self.fn, "__self__", None), getattr(self.fn, "__name__", "")
+        if getattr(type(owner), name, None).__class__ is Compiled:
+            return getattr, (owner, name)  # made anew for the object when it is asked for
+        module = sys.modules.get(getattr(self.fn, "__module__", ""))
+        if getattr(module, getattr(self.fn, "__qualname__", ""), None) is self:
+            return self.fn.__qualname__  # by its name, as functions are
+        options = self.batch, self.backend, self.dtype, self.exact, self.threads
+        return Compiled, (self.fn, self._explicit, self._optimizer, *options)
+
+    # ---- running -------------------------------------------------------------------------------
+
+    def __call__(self, *inputs: Any, **keywords: Any) -> Result:
+        """The loss, or (loss, aux)."""
+        result: Result
+        if current() is not None or inside():
+            result = self.fn(*inputs, **keywords)  # inside another function: part of it
+            return result
+        if keywords:
+            inputs = self._by_position(inputs, keywords)
+        with self._lock:
+            if not self._is_eager():
+                runner, loss = self._run(VALUE, inputs)
+                if runner is not None and (loss == loss or runner.is_lost()):
+                    result = runner.result(runner.loss())
+                    return result
+            result = eager_value(self.fn, inputs, self.batch)
+            return result
+
+    def value_and_grad(self, *inputs: Any, **keywords: Any) -> tuple[Result, Floats]:
+        """The loss (or (loss, aux)) and the gradient, in the order of `parameters`."""
+        self._check_outermost("value_and_grad")
+        if keywords:
+            inputs = self._by_position(inputs, keywords)
+        with self._lock:
+            if not self._is_eager():
+                runner, loss = self._run(GRADIENT, inputs)
+                if runner is not None and (loss == loss or runner.is_lost()):
+                    gradient = runner.gradient(self._programs.parameters)
+                    return runner.result(runner.loss()), gradient
+            self._programs.traced(self._decisions.given(inputs))
+            return eager_gradient(self.fn, inputs, self.batch, self.parameters)
+
+    def attempt(self, *inputs: Any, **keywords: Any) -> float:
+        """The loss and one step; nan, and nothing has changed, where `step` would go on eagerly."""
+        self._check_outermost("attempt")
+        if keywords:
+            inputs = self._by_position(inputs, keywords)
+        with self._lock:
+            runner, loss = self._stepped(inputs)
+            if runner is not None and loss == loss:
+                owed.by(runner)
+                runner.result(loss)
+            return loss
+
+    def step(self, *inputs: Any, **keywords: Any) -> Result:
+        """The loss (or (loss, aux)) before the step, and one update of the parameters.
+
+        Afterwards `p.grad` is the gradient that the step was made with, 0 where it did not come to
+        a parameter. A step that is interrupted has changed all parameters, or none.
+        """
+        if keywords:
+            inputs = self._by_position(inputs, keywords)
+        with self._lock:
+            result: Result
+            runner = None
+            if not (active or observers.active):
+                runner = self._programs.again(STEP, self._decisions.given(inputs))
+            if runner is None:
+                self._check_outermost("step")
+            loss: Any = math.nan if runner is None else runner.executable.step()
+            if loss != loss and (runner is None or runner.missed() or runner.may_be_safer):
+                runner, loss = self._stepped(inputs)
+            if loss != loss and runner is not None and runner.is_lost():
+                runner.update()
+                loss = runner.loss()
+            elif loss != loss:
+                runner = None
+            if runner is not None:
+                if owed.now is not runner:
+                    owed.by(runner)
+                result = runner.result(loss) if runner.has_more else loss
+            else:
+                assert self.optimizer is not None
+                result = eager_step(self.fn, inputs, self.batch, self.optimizer)
+            return result
+
+    def _is_eager(self) -> bool:
+        """Whether every operation is run by itself: in program order, or looked at one by one."""
+        return self.exact or (
+            bool(observers.active) and any(isinstance(o, detect_anomaly) for o in observers.mine())
+        )
+
+    @property
+    def _programs(self) -> Programs:
+        return self._decisions.programs
+
+    def _run(self, mode: str, inputs: tuple[Any, ...]) -> tuple[Runner | None, float]:
+        """The program for these arguments, and the loss."""
+        return self._decisions.run(
+            inputs, lambda programs, given: programs.runner(mode, given), mode
+        )
+
+    def _stepped(self, inputs: tuple[Any, ...]) -> tuple[Runner | None, float]:
+        """The program that makes this step, and the loss; nan if it has to be an eager one."""
+        return self._decisions.run(inputs, self._step_runner, STEP)
+
+    def _step_runner(self, programs: Programs, inputs: tuple[Any, ...]) -> Runner | None:
+        """The program of a step; None if this step has to be an eager one."""
+        if self.optimizer is None:
+            raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
+        if self._is_eager() or has_own_step(self.optimizer) or leaves_out(self.optimizer):
+            return None
+        programs.look_around()
+        runner = programs.ready(STEP, inputs)
+        if runner is None and programs.starts_exactly(inputs):
+            runner = programs.runner(STEP, inputs)
+        return programs.keep(STEP, inputs, runner)
+
+    def _by_position(self, given: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments of a call in which some have names."""
+        inputs = self._places.of(given, keywords)
+        if self.batch and inputs and type(inputs[-1]) is Keywords:
+            raise ArgumentTypeError(
+                f"with batch=True arguments are given by position, got {', '.join(inputs[-1])}="
+            )
+        return inputs
+
+    def _check_outermost(self, method: str) -> None:
+        if current() is not None:
+            refuse(f"a traced function calls {method} of a compiled one; call the function itself")
+
+    # ---- what it is, and what was found ----------------------------------------------------------
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimiser of `step`; another one needs another compiled function."""
+        return self._optimizer
+
+    @property
+    def parameters(self) -> list[Value]:
+        """What gradients are taken by: those given, or those met so far."""
+        return list(self._programs.parameters)
+
+    @property
+    def source(self) -> str:
+        """The text of the program that ran last; comments number its kernels as `explain` does."""
+        newest = self._programs.newest
+        return "" if newest is None else marked_source(newest, self._programs.mode)
+
+    def report(self) -> Report:
+        """Figures of the program that ran last: nodes, kernels, milliseconds."""
+        return Report.of(self.ran(), self._programs.mode, self.backend)
+
+    def ran(self) -> Runner:
+        """The program that ran last. Raises an ArgumentValueError if there is none."""
+        if self._programs.newest is None:
+            raise ArgumentValueError("nothing has been compiled yet: call the function first")
+        return self._programs.newest
+
+    def explain(self) -> str:
+        """What was recovered from the scalar program that ran last, in words."""
+        if self._programs.newest is None:
+            return "nothing has been compiled yet: call the function first"
+        unit, traced = self._programs.newest.unit, self._programs.newest.traced
+        if unit.sequence is not None:
+            given = self._names(traced)
+            return in_words(self.report(), unit, traced, self.fn, given)
+        update = update_of(self._programs.newest, self._programs.mode)
+        return explanation(self.report(), self._programs.newest.program, update, self.recovered())
+
+    def _names(self, traced: Traced) -> Given:
+        """What the user calls the arguments and leaves of a trace."""
+        leaves, inputs = traced.recording.parameters, traced.stand_ins.arguments
+        return given_names(self.fn, leaves, self.batch, inputs)
+
+    def passages(self) -> list[Passage] | None:
+        """The loops of the program that ran last, if it is a sequence, as plain data."""
+        unit, traced = self.ran().unit, self.ran().traced
+        if unit.sequence is None:
+            return None
+        return passages(unit, traced, self.fn, self._names(traced))
+
+    def recovered(self) -> Recovered:
+        """The arrays that were found in the program that ran last, as plain data."""
+        if self.exact:
+            raise ArgumentValueError("with exact=True the program runs as it is: no arrays")
+        unit, traced = self.ran().unit, self.ran().traced
+        names = self._names(traced)
+        return recovered(unit, traced, names)
+
+    def __repr__(self) -> str:
+        name = getattr(self.fn, "__qualname__", repr(self.fn))
+        return f"<compiled {name}: {self.backend}, {self.dtype}, {len(self._decisions)} programs>"

@@ -1,0 +1,1 @@
+"""The programs of one compiled function: built, kept, found again."""

@@ -1,0 +1,257 @@
+"""The programs of one compiled function: one for each shape of its arguments, built when needed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.arrays.inputs import Arguments
+from micrograd.compiler.backends import Executable
+from micrograd.compiler.compilation import GRADIENT, STEP, VALUE, Compilation, UpdateCompilation
+from micrograd.compiler.nest.ir import PARAMETERS, STATE
+from micrograd.compiler.passes import compiled
+from micrograd.compiler.programs.kept import MOST_PROGRAMS, MOST_VARIANTS, keep
+from micrograd.compiler.programs.rebuilds import Rebuilds
+from micrograd.compiler.programs.traces import Traces
+from micrograd.compiler.programs.trained import TrainedLeaves
+from micrograd.compiler.running.runner import Runner, load
+from micrograd.compiler.running.stepping import Stepping
+from micrograd.compiler.store import place_of
+from micrograd.compiler.trace.around import NumbersChanged
+from micrograd.compiler.trace.forms import name_of
+from micrograd.compiler.trace.reachable import located
+from micrograd.compiler.trace.recording import by_use
+from micrograd.compiler.trace.stand_ins import CallShape, shape_of
+from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.update.members import Members
+from micrograd.engine import Value
+from micrograd.interrupts import uncollected
+
+
+def _key(mode: str, inputs: tuple[Any, ...]) -> Any:
+    """What tells programs apart at a glance."""
+    sizes = [x.shape if type(x) is np.ndarray else len(x) if type(x) in (list, tuple) else x
+             if type(x) in (str, bool) else type(x) for x in inputs]  # fmt: skip
+    return mode, *sizes
+
+
+def _program_of(mode: str) -> str:
+    """A step is the program of the gradient, and an update after it."""
+    return GRADIENT if mode is STEP else mode
+
+
+class Programs:
+    """Traces, builds and keeps programs; traces again when they may have become others."""
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        leaves: TrainedLeaves,
+        batch: bool,
+        backend: str,
+        dtype: str,
+        threads: int = 1,
+        rebuilds: Rebuilds | None = None,
+    ) -> None:
+        self._fn, self._leaves = fn, leaves
+        self._optimizer = leaves.optimizer
+        self._batch, self._backend, self._dtype = batch, backend, dtype
+        self._threads = threads
+        self._rebuilds = Rebuilds(name_of(fn)) if rebuilds is None else rebuilds
+        self._traces = Traces(fn, leaves.known, batch, self._rebuilds)
+        self._runners: OrderedDict[tuple[str, CallShape], list[Runner]] = OrderedDict()
+        self._updates: OrderedDict[Any, Stepping] = OrderedDict()
+        self._last: dict[str, Runner] = {}  # by mode, the program that ran last
+        self._like: dict[Any, list[Runner]] = {}  # by mode and lengths, those that ran last
+        self._runs = 0
+        self._safe = False  # whether sides that are not taken are kept from being infinite
+        self.newest: Runner | None = None  # of the program that ran last
+        self.constant: set[Any] = set()  # places of numbers that cannot be inputs
+        self.mode = VALUE  # and how
+
+    def __len__(self) -> int:
+        return sum(map(len, self._runners.values()))
+
+    def another(self) -> Programs:
+        """Programs of the same function, for other decisions; what is trained is known to both."""
+        made = Programs(
+            self._fn, self._leaves, self._batch, self._backend, self._dtype, self._threads,
+            self._rebuilds,
+        )  # fmt: skip
+        made._updates, made.constant = self._updates, self.constant
+        return made
+
+    def look_around(self) -> None:
+        """Raise NumbersChanged if nothing but numbers has changed around the function."""
+        captured = None if self.newest is None else self.newest.traced.captured
+        if captured is None or self._batch or captured.same():
+            return
+        changed = captured.changed_numbers()
+        places = [place for place in changed if place.identity not in self.constant]
+        if places:
+            raise NumbersChanged(places)
+
+    def knows(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether there is a trace for arguments of this shape."""
+        return self._traces.knows(inputs)
+
+    @property
+    def parameters(self) -> list[Value]:
+        """What gradients are taken by."""
+        return self._leaves.parameters
+
+    def traced(self, inputs: tuple[Any, ...]) -> Traced:
+        """The trace for arguments of this shape."""
+        traced = self._traces.of(inputs, self._runs)
+        self._leaves.meet(traced)
+        return traced
+
+    def starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
+        """False if the rule's first step is not one from a state of zeros, and is yet to come."""
+        # First of all the trace: from a store Python reads parameters slowly.
+        return self._leaves.starts_exactly(self.traced(inputs).recording)
+
+    def again(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
+        """The program that ran last in this mode, if these arguments are like those it had."""
+        runner = self._last.get(mode)
+        if runner is not None and runner.holds(inputs) and runner.fits(mode):
+            return self._chosen(runner, mode)
+        for runner in self._like.get(_key(mode, inputs), ()):
+            if runner.fits(mode) and runner.refill(inputs):
+                self._last[mode] = runner
+                return self._chosen(runner, mode)
+        return None
+
+    def _chosen(self, runner: Runner, mode: str) -> Runner:
+        self.newest, self.mode = runner, mode
+        self._runs += 1
+        if runner.traced.left:
+            runner.leave()
+        return runner
+
+    def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
+        """The program for these arguments, pointed at them, if there is nothing left to check."""
+        found = self._runners.get((_program_of(mode), shape_of(inputs)), ())
+        runner = next((r for r in found if r.traced.verified and r.fits(mode)), None)
+        if runner is None:
+            return None
+        traced = runner.traced
+        if traced.is_due() or (traced.tried and self._traces.untried(traced, inputs)):
+            return None
+        if not runner.refill(inputs):
+            runner.take(inputs, final=True)
+        return self._chosen(runner, mode)
+
+    def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
+        """The program for these arguments, pointed at them."""
+        runner = self.again(mode, inputs)
+        if runner is None:
+            self.look_around()
+            with located(self._fn):
+                runner = self.ready(mode, inputs) or uncollected(
+                    lambda: self._checked_runner(mode, inputs)
+                )
+            self.keep(mode, inputs, runner)
+        return runner
+
+    def _forget(self) -> None:
+        self._last.clear()
+        self._like.clear()
+
+    def keep(self, mode: str, inputs: tuple[Any, ...], runner: Runner | None) -> Runner | None:
+        """Note what ran last in a mode, for arguments of these lengths."""
+        if runner is not None:
+            if len(self._like) > MOST_PROGRAMS:
+                self._like.clear()
+            key = _key(mode, inputs)
+            known = [r for r in self._like.get(key, ()) if r is not runner]
+            self._like[key] = [runner, *known][:MOST_VARIANTS]
+            self._last[mode] = runner
+        return runner
+
+    def make_safe(self, runner: Runner) -> bool:
+        """Build programs anew in which a side that is not taken makes no nan; False if they are.
+
+        Called after a result that is not finite: most programs do without, and are faster.
+        """
+        if not runner.may_be_safer:
+            return False
+        self._safe = True
+        self._runners.clear()
+        self._forget()
+        return True
+
+    def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
+        key = _program_of(mode), shape_of(inputs)
+        if not self._traces.hold(inputs):
+            self._runners.clear()
+            self._forget()
+        found = self._runners.get(key, ())
+        runner = next((r for r in found if self._still(r, mode)), None)
+        if runner is None:
+            runner = self._build(key[0], inputs)
+            self._traces.check_samples(runner.traced, inputs)
+            keep(self._runners, key, runner)
+        self._runners.move_to_end(key)
+        if mode is STEP and not (runner.stepping and runner.stepping.follow()):
+            runner.followed_by(self._stepping(runner))
+        runner.take(inputs, final=runner.traced.verified)
+        return self._chosen(runner, mode)
+
+    def _build(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
+        traced = self.traced(inputs)
+        r = traced.recording
+        leaves = r.parameters
+        if self._leaves.are_met:
+            leaves = [r.parameters[k] for k in by_use(r)] + leaves
+        store = self._leaves.take([*leaves, *self.parameters])
+        groups = [] if self._optimizer is None or mode == VALUE else self._optimizer.param_groups
+        members = Members(groups) if groups else None
+        lanes = self._traces.sample(inputs)[0]
+        places = np.array([place_of(v) for v in r.parameters], np.int64)
+        arguments = Arguments.of(traced.stand_ins, lanes)
+        number_bytes = np.dtype(self._dtype).itemsize
+        unit = Compilation(
+            r, arguments, places, len(store.values), mode, groups, number_bytes, self._threads,
+            safe=self._safe,
+        )  # fmt: skip
+        unit = compiled(unit, self._backend)
+        return Runner(unit, traced, self._backend, self._dtype, store, members)
+
+    def _still(self, runner: Runner, mode: str) -> bool:
+        """Whether the program before an update is the right one still."""
+        if not runner.fits(GRADIENT):
+            return False
+        return mode is not STEP or (self._optimizer is not None and runner.trains(self._optimizer))
+
+    def _stepping(self, runner: Runner) -> Stepping:
+        """The update after a program: one that another program has, too, if it is the same."""
+        memory, touched = self._leaves.memory(), runner.unit.touched
+        sets = np.concatenate([np.zeros(len(touched.used), np.int64), 1 + touched.flag])
+        memory.split(sets, np.concatenate([touched.used, touched.chosen]))
+        size, flags_from = runner.unit.size, runner.unit.flags_from
+        unit = UpdateCompilation(memory, touched, size, flags_from, runner.unit.number_bytes)
+        if not len(touched.used) + len(touched.chosen):
+            return Stepping(unit, None, 0.0)
+        places = (touched.used, touched.chosen, touched.flag)
+        key = memory.version, size, len(touched.flags), *(x.tobytes() for x in places)
+        found = self._updates.get(key)
+        if found is None or found.unit.memory is not memory:
+            start = perf_counter()
+            unit = compiled(unit, self._backend)
+            found = Stepping(unit, self._load(unit), 1e3 * (perf_counter() - start))
+            if self._backend == "llvm":  # of which one may follow several programs
+                self._updates[key] = found
+                if len(self._updates) > MOST_PROGRAMS:
+                    self._updates.popitem(last=False)
+        return found
+
+    def _load(self, unit: UpdateCompilation) -> Executable:
+        executable = load(unit.program, self._backend, self._dtype)
+        executable.point(PARAMETERS, unit.memory.store.numbers)
+        executable.point(STATE, unit.memory.numbers)
+        return executable

@@ -1,0 +1,147 @@
+"""The traces of one compiled function: one for each shape of its arguments, tried again in time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from micrograd.compiler.programs.kept import keep
+from micrograd.compiler.programs.rebuilds import Rebuilds
+from micrograd.compiler.running.fallback import eager_value
+from micrograd.compiler.trace.given import copies
+from micrograd.compiler.trace.reachable import located
+from micrograd.compiler.trace.stand_ins import CallShape, first_samples, flat, shape_of
+from micrograd.compiler.trace.traceable import Traceable
+from micrograd.compiler.trace.traced import Calls, Traced
+from micrograd.engine import Value
+from micrograd.errors import CompileError
+from micrograd.interrupts import uncollected
+
+
+class Traces:
+    """Traces a function, and again when that may give another program.
+
+    `leaves` are those that it is known to be trained by; of a batch the first sample is traced.
+    """
+
+    def __init__(
+        self, fn: Callable[..., Any], leaves: Callable[[], list[Value]], batch: bool,
+        rebuilds: Rebuilds,
+    ) -> None:  # fmt: skip
+        self._fn, self._leaves, self._batch = fn, leaves, batch
+        self._rebuilds = rebuilds
+        self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
+        self._calls = Calls()
+        self._new: Traced | None = None  # traced in this call: not to be verified yet
+
+    def knows(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether there is a trace for arguments of this shape."""
+        return self.sample(inputs)[2] in self._kept
+
+    def hold(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether the trace for these arguments is still right; if not, all are forgotten.
+
+        Raises a CompileError if the program is another one now.
+        """
+        traced = self._trace_of(self.sample(inputs)[2])
+        fresh, self._new = self._new, None
+        if traced is None or traced is fresh or self._agrees(traced, inputs):
+            return True
+        self._kept.clear()
+        return False
+
+    def of(self, inputs: tuple[Any, ...], runs: int) -> Traced:
+        """The trace for arguments of this shape, after so many runs of the function's programs."""
+        _, sample, shape = self.sample(inputs)
+        traced = self._trace_of(shape)
+        if traced is None:
+            self._note_rebuild(shape, runs)
+            with located(self._fn):
+                traced = uncollected(lambda: self._source().trace(sample))
+            traced.calls = self._calls
+            self._new = traced
+            keep(self._kept, shape, traced)
+        return traced
+
+    def _note_rebuild(self, shape: CallShape, runs: int) -> None:
+        """Note that there will be one more program, and why."""
+        known = self._kept.get(shape)
+        captured = known[0].captured if known else None
+        changes = captured.changes() if captured else []
+        if changes or self._kept:
+            self._rebuilds.note(self, runs, changes, shape)
+
+    def _trace_of(self, shape: CallShape) -> Traced | None:
+        """The trace for a shape with everything around the function as it is now."""
+        traces = self._kept.get(shape, ())
+        return next((t for t in traces if t.captured and t.captured.same()), None)
+
+    def _agrees(self, traced: Traced, inputs: tuple[Any, ...]) -> bool:
+        """Trace again when that is due, and for integers that were never tried.
+
+        Raises a CompileError if the program is another now; False if all must be built anew.
+        """
+        again = [inputs] if not traced.verified or traced.due else []
+        source = self._source()
+        for arguments in again or self.untried(traced, inputs):
+            sample = self.sample(arguments)[1]
+            if not again:
+                had = source.verify_more(traced, sample)
+            else:
+                had = sample if source.verify(traced, sample) else None
+            if had is None:
+                return False
+            if not traced.compared:
+                self._compare(traced, had)
+        self._rebuilds.note_effects(traced.repeats)
+        traced.verified, traced.due = True, False
+        return True
+
+    def _compare(self, traced: Traced, sample: tuple[Any, ...]) -> None:
+        """Raise a CompileError if the function, run as it is, finds another loss."""
+        if not np.isfinite(traced.loss):
+            return  # of such a program the function itself is run
+        for x in sample:
+            flat(x, np.float64)  # which refuses what floats cannot hold
+        loss = eager_value(self._fn, copies(sample), batch=False)
+        loss = loss[0] if traced.outputs.has_aux else loss
+        if not np.isclose(loss, traced.loss, rtol=1e-6, atol=1e-9, equal_nan=True):
+            raise CompileError(
+                f"cannot be compiled: {getattr(self._fn, '__qualname__', self._fn)} gives {loss!r} "
+                f"when it runs by itself, and {traced.loss!r} while it is traced: it asks for the "
+                "types of its arguments, or for something that changes from call to call"
+            )
+        traced.compared = True
+
+    def check_samples(self, traced: Traced, inputs: tuple[Any, ...]) -> None:
+        """Try the integers of all samples of a batch of which the first was traced."""
+        self._new = None
+        for arguments in self.untried(traced, inputs) if self._batch else ():
+            sample = self.sample(arguments)[1]
+            if not self._source().verify(traced, sample):
+                raise CompileError(
+                    "cannot be compiled: the integers of some samples are negative, or index "
+                    "longer tables than those of the first sample"
+                )
+
+    def untried(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Arguments to trace for the integers among these that no trace has had."""
+        for group, numbers in traced.stand_ins.integers_in(inputs) if traced.tried else ():
+            if not traced.tried[group].issuperset(numbers):
+                if not self._batch:
+                    return [inputs]
+                return [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]
+        return []
+
+    def sample(self, inputs: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], CallShape]:
+        """How many lanes there are (0: none), what is traced, and its shape."""
+        if not self._batch:
+            return 0, inputs, shape_of(inputs)
+        lanes, sample = first_samples(inputs)
+        return lanes, sample, shape_of(sample)
+
+    def _source(self) -> Traceable:
+        return Traceable(self._fn, self._leaves(), mean=self._batch)

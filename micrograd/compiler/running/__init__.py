@@ -1,0 +1,1 @@
+"""Programs on their arrays: one call, one step, or without a program at all."""
