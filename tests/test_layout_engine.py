@@ -38,7 +38,8 @@ def pygraphviz() -> None:
 
 @pytest.fixture
 def no_pygraphviz(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout_engine, "_can_draw", lambda library: False)
+    broken = layout_engine.Engine("pygraphviz", ("false",), is_library=True)
+    monkeypatch.setattr(layout_engine, "_pygraphviz", lambda: broken)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from micrograd import nn, optim
 from micrograd.article.dead import dead_units
-from micrograd.article.networks import DEEP_SIZES, deep_network
+from micrograd.article.networks import DEEP_SIZES, SEEDS, deep_network
 from micrograd.compiler.api import compile  # noqa: A004  (the contract's name)
 from micrograd.data import DataLoader, article
 from micrograd.errors import ArgumentValueError
@@ -25,7 +25,6 @@ from micrograd.training.fit import History
 Floats = NDArray[np.float64]
 
 MINI_BATCH = 32
-SEEDS = range(5)
 HIDDEN = DEEP_SIZES[1:-1]
 
 

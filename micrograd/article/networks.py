@@ -20,6 +20,7 @@ Y = ((4.0,),)
 LEARNING_RATE = 0.01
 DEEP_SIZES = (3, 5, 5, 3, 1)  # the network of its data
 STARTS = ("kaiming", "torch")
+SEEDS = range(5)  # of the runs that are compared
 PARAMETERS = {
     "layer1.weight": [[0.6318516238446321], [-0.29721249581587333]],
     "layer1.bias": [-0.3606903682968957, 0.7175372074394261],

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from micrograd.article.comparison import METHODS, SEEDS, compare, comparison_table
+from micrograd.article.networks import SEEDS
 from micrograd.commands.arguments import add_out, folder, samples, seed, whole, write_and_say
 from micrograd.text.words import LANGUAGES
 
@@ -37,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
     """Train by every method, print the table and draw the plots."""
     from tqdm import tqdm
 
+    from micrograd.article.comparison import METHODS, compare, comparison_table
     from viz import curves
 
     language = options.language

@@ -9,6 +9,7 @@ from typing import Any
 
 from micrograd.commands.draw import value_of
 from micrograd.errors import ArgumentTypeError
+from micrograd.exporting.targets import TARGETS
 
 EXAMPLE = (
     "Write a function as code that runs without micrograd: `micrograd export train:loss --to numpy "
@@ -19,8 +20,6 @@ EXAMPLE = (
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    from micrograd.exporting.export import TARGETS
-
     export = commands.add_parser(
         "export",
         help="your compiled function as NumPy, JAX or torch that runs alone",

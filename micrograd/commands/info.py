@@ -6,14 +6,12 @@ import argparse
 import importlib.util
 import platform
 import sys
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from micrograd.engine import CORE, WHY_PYTHON
 from micrograd.errors import LayoutError
-from viz.layout.engine import find_engine
 
 
 def add(commands: Any) -> None:
@@ -46,6 +44,8 @@ def facts() -> list[tuple[str, str]]:
 
 
 def _version(package: str) -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -59,6 +59,8 @@ def _backends() -> str:
 
 
 def _layout() -> str:
+    from viz.layout.engine import find_engine
+
     try:
         return find_engine("svg").name
     except LayoutError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from micrograd import nn
 from micrograd.article import networks as article
@@ -22,7 +22,9 @@ from micrograd.data import article as article_data
 from micrograd.errors import ArgumentValueError
 from micrograd.steps.tables import columns
 from micrograd.text.words import LANGUAGES, word
-from micrograd.training.fit import History, fit
+
+if TYPE_CHECKING:
+    from micrograd.training.fit import History
 
 WITH_MOMENTUM = ("sgd", "rmsprop")
 MOST_LINES = 11  # of the table of losses
@@ -60,6 +62,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train, print the losses and draw them."""
+    from micrograd.training.fit import History, fit
     from viz import curves
 
     n, language = options.samples, options.language

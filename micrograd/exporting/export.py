@@ -11,17 +11,9 @@ from typing import Any
 from micrograd.errors import ArgumentValueError, CompileError
 from micrograd.exporting.agreement import check
 from micrograd.exporting.subject import Subject, subject_of
+from micrograd.exporting.targets import TARGETS
 from micrograd.exporting.written import Arrays, Written
 from micrograd.training.files import write_all
-
-# Each target: the module whose `write(subject)` makes it, and how its files end.
-TARGETS = {
-    "numpy": ("micrograd.exporting.numpy_target", ".py"),
-    "jax": ("micrograd.exporting.jax_target", ".py"),
-    "torch": ("micrograd.exporting.torch_target", ".py"),
-    "onnx": ("micrograd.exporting.onnx_target", ".onnx"),
-    "c": ("micrograd.exporting.c.target", ".c"),
-}
 
 
 class Export:

@@ -16,7 +16,7 @@ from strangers import networks, physics, plain, sequences, statistics_
 
 import micrograd
 from micrograd import CompileError
-from micrograd.exporting.export import TARGETS
+from micrograd.exporting.targets import TARGETS
 
 MODULES = [statistics_, physics, networks, sequences, plain]
 STRANGERS = {f.__name__: (f, given, m.P) for m in MODULES for f, given in m.PROGRAMS}

@@ -95,10 +95,13 @@ def render(source: str, format: str, *, timeout: float = 60.0) -> bytes:
         try:
             picture = _draw(engine, source, format, timeout)
         except LayoutError as error:
+            if engine.is_library and not _can_draw(engine):
+                continue
             if _UNKNOWN_FORMAT.search(str(error)) is None:
                 raise
             refusal = LayoutError(f"{error}; for an engine that writes {format}: {_ADVICE}")
             continue
+        _seen_to_draw.add(engine)
         if format != "svg":
             _warn_of_boxes(engine, source, timeout)
         return picture
@@ -118,7 +121,8 @@ def find_engine(format: str) -> Engine:
     """
     _check_format(format)
     for engine in _engines(format):
-        return engine
+        if not engine.is_library or _can_draw(engine):
+            return engine
     raise _nothing_found(format)
 
 
@@ -132,14 +136,13 @@ def _nothing_found(file_format: str) -> LayoutError:
 
 
 def _engines(file_format: str) -> Iterator[Engine]:
+    """Those to try; whether pygraphviz is there shows when it draws."""
     named = os.environ.get(_VARIABLE, "").strip()
     if named:
         command = _command_named(named)
         yield Engine(f"{Path(command[0]).name} ({_VARIABLE})", command)
         return
-    library = _pygraphviz()
-    if _can_draw(library):
-        yield library
+    yield _pygraphviz()
     dot = shutil.which("dot")
     if dot is not None:
         yield Engine("dot", (os.path.abspath(dot),))
@@ -175,7 +178,7 @@ def _is_here(folder: str) -> bool:
 
 
 def _can_draw(library: Engine) -> bool:
-    """Whether pygraphviz is there and not broken, found out by drawing something with it.
+    """Whether pygraphviz is there and not broken: it has drawn before, or draws something simple.
 
     Only success is remembered: who installs it on our advice need not start Python again.
     """

@@ -81,7 +81,9 @@ def _characters(file: BinaryIO, wanted: set[int]) -> set[int]:
         faces = _read(file, 12, f">{count}I")
     found: set[int] = set()
     for face in faces:
-        found |= _characters_of_face(file, face, wanted)
+        found |= _characters_of_face(file, face, wanted - found)
+        if found == wanted:
+            break
     return found
 
 
@@ -104,9 +106,9 @@ def _characters_of_cmap(cmap: bytes, wanted: set[int]) -> set[int]:
             continue
         (table_format,) = struct.unpack_from(">H", cmap, offset)
         if table_format == 4:
-            found |= _format_4(cmap, offset, wanted)
+            found |= _format_4(cmap, offset, wanted - found)
         elif table_format == 12:
-            found |= _format_12(cmap, offset, wanted)
+            found |= _format_12(cmap, offset, wanted - found)
     return found
 
 
@@ -138,11 +140,14 @@ def _format_4(cmap: bytes, offset: int, wanted: set[int]) -> set[int]:
 def _format_12(cmap: bytes, offset: int, wanted: set[int]) -> set[int]:
     """Groups of (first character, last character, glyph of the first)."""
     (count,) = struct.unpack_from(">I", cmap, offset + 12)
-    groups = list(struct.iter_unpack(">III", cmap[offset + 16 : offset + 16 + 12 * count]))
-    ends = [last for _, last, _ in groups]
+
+    def ends(group: int) -> tuple[int, int]:
+        first, last = struct.unpack_from(">II", cmap, offset + 16 + 12 * group)
+        return last, first
+
     found = set()
     for code in wanted:
-        index = bisect_left(ends, code)
-        if index < len(groups) and groups[index][0] <= code:
+        group = bisect_left(range(count), (code, 0), key=ends)
+        if group < count and ends(group)[1] <= code:
             found.add(code)
     return found
