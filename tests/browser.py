@@ -35,32 +35,43 @@ def browser() -> Iterator[Browser]:
 
 
 class Browser:
-    """Opens pages, and notes what goes wrong in them."""
+    """Opens pages, and notes what goes wrong in them.
+
+    One tab shows them all, one after the other: a new one each would cost more than most tests.
+    """
 
     def __init__(self, chromium) -> None:
         self.chromium = chromium
+        self.tab = None
+        self.opened = 0
 
     @contextmanager
     def page(self, path: Path, width=1280, height=900, theme="light", motion="no-preference",
              step="", permissions=()):  # fmt: skip
         """A page at a size and in a theme; an error or a request of it fails the test."""
-        context = self.chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme=theme,
-            reduced_motion=motion, permissions=list(permissions),
-        )  # fmt: skip
-        page = context.new_page()
+        page = self.tab or self.chromium.new_context(offline=True).new_page()
+        self.tab = None  # a tab in which a test has failed shows no other page
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=theme, reduced_motion=motion)
+        page.context.clear_permissions()
+        page.context.grant_permissions(list(permissions))
         wrong: list[str] = []
-        page.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: wrong.append(f"request: {request.url}")
-                if not request.url.startswith(path.as_uri()) else None)  # fmt: skip
-        context.set_offline(True)
-        page.goto(path.as_uri() + (f"#{step}" if step != "" else ""))
-        try:
-            yield page
-            assert wrong == []
-        finally:
-            context.close()
+        heard = {
+            "console": lambda message: wrong.append(f"{message.type}: {message.text}"),
+            "pageerror": lambda error: wrong.append(str(error)),
+            "request": lambda request: wrong.append(f"request: {request.url}")
+            if not request.url.startswith(path.as_uri())
+            else None,
+        }
+        for event, listener in heard.items():
+            page.on(event, listener)
+        self.opened += 1  # a question, as for another part of the same page nothing is loaded
+        page.goto(f"{path.as_uri()}?{self.opened}" + (f"#{step}" if step != "" else ""))
+        yield page
+        assert wrong == []
+        for event, listener in heard.items():
+            page.remove_listener(event, listener)
+        self.tab = page
 
 
 def axe() -> str:
