@@ -232,17 +232,18 @@ def _reduction_faults(nest: Nest) -> Iterator[str]:
 
 
 def _statement_faults(statements: tuple[Statement, ...], extents: Shape) -> Iterator[str]:
+    operands = dict.fromkeys(x for s in statements for x in (*s.inputs, s.out))
+    covered = {
+        x: (span(x, extents), _squeezed(x, extents)) for x in operands if isinstance(x, Affine)
+    }
     for place, s in enumerate(statements):
         yield from (f"statement {place}: {fault}" for fault in _form_faults(s))
         if not injective(s.out, extents):
             yield f"statement {place}: out meets itself: {s.out}"
-        written = span(s.out, extents)
-        for other in statements:
-            for x in (*other.inputs, other.out):
-                if not isinstance(x, Affine) or _squeezed(x, extents) == _squeezed(s.out, extents):
-                    continue
-                if span(x, extents).meets(written):
-                    yield f"statement {place}: out meets {x} at another index"
+        written, index = covered[s.out]
+        for x, (touched, at) in covered.items():
+            if at != index and touched.meets(written):
+                yield f"statement {place}: out meets {x} at another index"
 
 
 def _form_faults(s: Statement) -> Iterator[str]:
