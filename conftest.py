@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import tempfile
+import zlib
+from collections import Counter
 
 import hypothesis
 import pytest
@@ -19,9 +21,6 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # kernels of this run, and nothing 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-# Files that take longest, which two workers begin with; a file is never shared between workers.
-SLOW = ()
-
 
 @pytest.fixture(autouse=True)
 def _unseeded() -> None:
@@ -34,8 +33,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name.endswith(".zh-CN.ipynb"):
             item.add_marker(pytest.mark.long)
-    first = {name: k for k, name in enumerate(SLOW)}
-    items.sort(key=lambda item: first.get(item.path.name, len(SLOW)))
+    seen: Counter[object] = Counter()
+    for item in sorted(items, key=lambda item: zlib.crc32(item.nodeid.encode())):
+        mark = item.get_closest_marker("sampled")
+        if mark and not item.get_closest_marker("long"):
+            _sample(item, seen, *mark.args)
+
+
+def _sample(item: pytest.Item, seen: Counter[object], times: int = 1) -> None:
+    """Of a grid of cases, those stay in which a value of a parameter comes for the first times."""
+    test, given = item.nodeid.partition("[")[0], item.callspec.params  # type: ignore[attr-defined]
+    values = [(test, name, id(value)) for name, value in given.items()]
+    if all(seen[value] >= times for value in values):
+        item.add_marker(pytest.mark.long)
+    else:
+        seen.update(values)
 
 
 def pytest_collection_finish() -> None:

@@ -14,6 +14,20 @@ passes.CHECK = True  # what each pass makes, in all tests
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the helpers that all tests share
 
 
+BOTH = {"test_backends.py", "test_compiled_random.py", "test_quotients.py", "test_interrupts.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What the backends are given is the same: a case runs on one of them, cases on one or other.
+
+    In the files of `BOTH` each runs on each, as all do in make test-all.
+    """
+    here = [item for item in items if item.path.parent == Path(__file__).parent]
+    for item in here:
+        if "backend" in getattr(item, "fixturenames", ()) and item.path.name not in BOTH:
+            item.add_marker(pytest.mark.sampled)
+
+
 @pytest.fixture(params=["numpy", "llvm"])
 def backend(request: pytest.FixtureRequest) -> str:
     if request.param == "llvm":

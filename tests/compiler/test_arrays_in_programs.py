@@ -46,6 +46,7 @@ def scattered(linear, xs, a):
 INDEXING = [gathered, gathered_long, one_hot, one_hot_long, scattered]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("f", INDEXING, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("given", [list, np.array], ids=["lists", "arrays"])
 def test_integers_choose_in_arrays(f: Any, given: Any, linear: nn.Linear) -> None:

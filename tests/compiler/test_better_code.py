@@ -21,6 +21,7 @@ llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
 from micrograd.compiler.backends.llvm.later import Later, later  # noqa: E402
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("seed", range(12))
 def test_both_compute_the_same_bits(seed: int, dtype: str) -> None:

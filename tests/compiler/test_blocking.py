@@ -181,6 +181,7 @@ def test_blocks_are_the_program(seed: int) -> None:
         assert_same(given, shared)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(24))
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_blocks_as_machine_code(seed: int, dtype: str) -> None:

@@ -114,6 +114,7 @@ def mean_of_singles(fn: Any, parameters: list[Value], arguments: list[Any]) -> t
     )
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("count", [1, 2, 8, 11])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_batch_is_the_mean_of_its_samples(name: str, count: int) -> None:

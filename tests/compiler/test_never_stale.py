@@ -174,6 +174,7 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Settings, "shift", 0.25)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("before", [1, 2, 3, 5, 8, 10])
 @pytest.mark.parametrize(("make", "name"), KINDS, ids=[name for _, name in KINDS])
 def test_a_change_is_seen_at_the_next_call(make: Any, name: str, before: int) -> None:

@@ -48,6 +48,7 @@ def product(
                    kept=((out, rows * columns),))  # fmt: skip
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "shape", [(24, 8, 8), (31, 13, 20), (60, 3, 33), (48, 40, 9), (25, 16, 64)]
 )

@@ -175,6 +175,7 @@ def trained(program: Program, sizes: Any, rule: Any, batch: int, compiled: bool)
     return [v.data for v in w], [dict(optimizer.state.get(v, {})) for v in w]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("batch", [0, 3])
 @pytest.mark.parametrize(("name", "rule"), RULES)
 @pytest.mark.parametrize(("program", "sizes"), PROGRAMS)

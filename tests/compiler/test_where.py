@@ -73,6 +73,7 @@ def test_compiled_takes_the_side_that_eager_takes(loss: Any, backend: str) -> No
         assert_same_result(f, loss, W, x, y)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("loss", PROGRAMS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("rule", [optim.SGD, optim.Adam, optim.RMSprop])
 def test_parameters_of_the_other_side_are_not_updated(loss: Any, rule: Any) -> None:
