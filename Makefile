@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := setup.cfg setup.py pyproject.toml
 
+# A file of tests is one worker's, which keeps what its tests share; long ones come first.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 # What the engine's own tests are: they run over both cores.
 ENGINE := $(addprefix tests/test_,engine.py backward.py gradients.py ops.py memory.py cores.py \
 	arrays.py checks.py karpathy.py)
@@ -27,8 +30,8 @@ notebooks: .venv/.installed-notebook
 	$(BIN)/jupyter notebook notebooks
 
 test: .venv/.installed-test lint browser
-	$(BIN)/python -m pytest --numprocesses auto
-	MICROGRAD_PURE=1 $(BIN)/python -m pytest --numprocesses auto --quiet $(ENGINE)
+	$(PYTEST)
+	MICROGRAD_PURE=1 $(PYTEST) --quiet $(ENGINE)
 
 # Pages are tested in Chromium: Debian's, which root can install; without it those tests are skipped.
 browser:
@@ -38,7 +41,7 @@ browser:
 	} || echo "Chromium is missing, and tests of pages are skipped: apt-get install chromium"
 
 test-all: .venv/.installed-test lint browser
-	$(BIN)/python -m pytest --numprocesses auto -m ""
+	$(PYTEST) -m ""
 
 mutate: .venv/.installed-test
 	$(BIN)/python tests/compiler/mutants.py
@@ -54,7 +57,7 @@ conformance: .venv/.installed-test
 
 coverage: .venv/.installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[trust]"
-	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term --cov-fail-under=95
+	$(PYTEST) --cov --cov-report=term --cov-fail-under=95
 
 native: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77"

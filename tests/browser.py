@@ -59,9 +59,11 @@ class Browser:
         heard = {
             "console": lambda message: wrong.append(f"{message.type}: {message.text}"),
             "pageerror": lambda error: wrong.append(str(error)),
-            "request": lambda request: wrong.append(f"request: {request.url}")
-            if not request.url.startswith(path.as_uri())
-            else None,
+            "request": lambda request: (
+                wrong.append(f"request: {request.url}")
+                if not request.url.startswith(path.as_uri())
+                else None
+            ),
         }
         for event, listener in heard.items():
             page.on(event, listener)
