@@ -43,9 +43,11 @@ browser:
 test-all: .venv/.installed-test lint browser
 	$(PYTEST) -m ""
 
+SEED ?= 1 2
+EACH ?= 1
+
 mutate: .venv/.installed-test
-	$(BIN)/python tests/compiler/mutants.py
-	$(BIN)/python tests/core_mutants.py
+	$(BIN)/python tests/mutate.py --seed $(SEED) --each $(EACH) --write
 
 MINUTES ?= 60
 

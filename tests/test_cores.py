@@ -21,9 +21,9 @@ import numpy as np
 import pytest
 
 import micrograd
-from micrograd import Value, engine, no_grad
+from micrograd import Value, detect_anomaly, engine, no_grad
 from micrograd.core import native_core, python_core
-from micrograd.observers import Keeper
+from micrograd.observers import Keeper, recording
 from micrograd.ops import BY_HAND, OPS, Op
 
 native = pytest.mark.skipif(engine.CORE != "native", reason=engine.WHY_PYTHON or "native")
@@ -314,6 +314,74 @@ def test_a_keeper_sees_its_own_thread_only() -> None:
     assert [v.data for v in keeper.leaves] == [2.0]
     assert (y * 2)._row is not None
     assert keeper.nodes == [y, z, w]
+
+
+def test_several_observers_all_see() -> None:
+    """A compiled core keeps for one alone that only keeps; any other is asked."""
+
+    class Counting(Keeper):
+        calls = 0
+
+        def made(self, node: Value) -> None:
+            self.calls += 1
+            super().made(node)
+
+    first, second, counting = Keeper(), Keeper(), Counting()
+    with counting:
+        a = Value(2.0) * 3
+        with first, second:
+            b = a + 1
+        c = b * b
+    assert counting.nodes == [a, b, c]
+    assert counting.calls == 3
+    assert first.nodes == second.nodes == [b]
+
+
+def test_recording_is_asked_of_this_thread() -> None:
+    inside: list[bool] = []
+    with detect_anomaly():
+        assert recording()
+    with no_grad():
+        assert not recording()
+        thread = threading.Thread(target=lambda: inside.append(recording()))
+        thread.start()
+        thread.join()
+    assert inside == [True]
+    assert recording()
+
+
+# ---- whether things are still what they were ---------------------------------------------------
+
+
+@pytest.mark.parametrize("core", [engine, python_core], ids=["engine", "Python"])
+def test_what_has_changed_since_it_was_packed(core: Any) -> None:
+    one, other, array = object(), object(), np.zeros(2)
+    entries, held = {"a": one}, one
+    cell = (lambda: held).__closure__[0]  # type: ignore[index]
+    lists: list[list[Any]] = [[one, 2.0], [array]]
+
+    def same(packed: Any, key: str = "a", value: Any = one, content: Any = one) -> bool:
+        keys, values = [key], [value]
+        found: bool = core.same_all(lists, packed, [entries], keys, values, [cell], [content])
+        assert core.same_entries([entries], keys, values) is (entries.get(key) is value)
+        return found
+
+    before = core.packed(lists)
+    assert same(before)
+    assert same(before, "b", None)
+    assert not same(before, "a", other)
+    assert not same(before, content=other)
+    lists[1].append(one)
+    assert not same(before)
+    lists[1][:] = [np.zeros(2)]
+    assert not same(before)
+    lists[1][:] = [array]
+    lists[0][0] = other
+    assert not same(before)
+    lists[0][0] = one
+    assert same(before)
+    del held
+    assert not same(before)
 
 
 # ---- nested lists ------------------------------------------------------------------------------

@@ -92,8 +92,10 @@ def test_ieee_at_the_edges(compute: Callable[[Value], Value], x: float, expected
     ],
 )
 def test_data_becomes_a_float_on_entry(number: Any, data: float) -> None:
-    results = [Value(number), Value(0) + number, number + Value(0), Value(-0.0) + number]
-    for v in results:
+    set_later, reached = Value(7.0), Value(7.0)
+    set_later.data, reached.grad = number, number
+    assert (type(reached.grad), reached.grad) == (float, data)
+    for v in [Value(number), Value(0) + number, number + Value(0), Value(-0.0) + number, set_later]:
         assert (type(v), type(v.data), v.data) == (Value, float, data)
 
 
@@ -108,6 +110,11 @@ def test_data_that_is_no_real_number_is_named(wrong: Any) -> None:
     with pytest.raises(MicrogradError, match=f"data must be .*got {type(wrong).__name__}") as e:
         Value(wrong)
     assert isinstance(e.value, TypeError)
+    v = Value(1.0)
+    for name in ("data", "grad"):
+        with pytest.raises(MicrogradError, match=f"{name} must be .*got {type(wrong).__name__}"):
+            setattr(v, name, wrong)
+    assert (v.data, v.grad) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("wrong", ["2", None, [2.0], 1j, Decimal(2)])

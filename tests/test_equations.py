@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 
@@ -67,6 +68,26 @@ def test_brackets_are_where_they_are_needed_and_nowhere_else():
     assert text(symbolic(SYMBOLS.tanh(a + b))) == "tanh(a + b)"
     assert text(symbolic(SYMBOLS.pow_static(a + b, 2.0))) == "(a + b)²"
     assert text(symbolic(a * -b)) == "a × (-b)"
+
+
+NUMBERS = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, math.inf, math.nan]
+
+
+@pytest.mark.parametrize("row", OPS.values(), ids=OPS)
+def test_what_is_written_shorter_is_the_same_number(row):
+    for inputs in itertools.product(NUMBERS, repeat=row.arity):
+        for known in itertools.product([True, False], repeat=row.arity):
+            given = [x if k else Quantity("q", x) for x, k in zip(inputs, known, strict=True)]
+            for static in [(k,) for k in NUMBERS] if row.has_static else [()]:
+                found = float(getattr(SYMBOLS, row.name)(*given, *static))
+                assert found == pytest.approx(row.f(*inputs, *static), rel=0, nan_ok=True), given
+
+
+def test_minus_one_and_nothing_times_something():
+    a = Quantity("a", 3.0)
+    assert text(symbolic(-1.0 * a)) == text(symbolic(a * -1.0)) == "-a"
+    assert 0.0 * a == a * 0.0 == 0.0
+    assert text(symbolic(0.0 * Quantity("a", math.inf))) == "0 × a"
 
 
 def test_what_is_one_or_zero_is_not_written():

@@ -23,11 +23,10 @@ CopiedState = tuple[Any, ...]
 
 
 class _Named(local):
-    """The nodes that the pickling in this thread has named and not met: place by identity."""
+    """The nodes that the pickling in this thread has named and not met, by identity."""
 
     def __init__(self) -> None:
-        self.places: dict[int, int] = {}
-        self.next = 0  # those before this place have been met
+        self.waiting: set[int] = set()
 
 
 _named = _Named()
@@ -37,10 +36,10 @@ class _End:
     """Stands after the nodes that were named: when it is pickled, they are."""
 
     def __init__(self) -> None:
-        self.before = _named.places, _named.next
+        self.before = _named.waiting
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
-        _named.places, _named.next = self.before
+        _named.waiting = self.before
         return _nothing, ()
 
 
@@ -50,15 +49,14 @@ def _nothing() -> None:
 
 def reduced(v: Any) -> tuple[Any, ...]:
     """How `pickle` takes a node apart: what makes it again, and from what."""
-    place = _named.places.get(id(v), -1)
     below: CopiedState = ()
-    if place >= _named.next:
-        _named.next = place + 1
+    if id(v) in _named.waiting:
+        _named.waiting.remove(id(v))
     elif v._inputs:
         # None of what is named here has been met: another pickling may have ended with an error.
         order = topological_order(v)[:-1]
         below = (order, _End())
-        _named.places, _named.next = {id(x): i for i, x in enumerate(order)}, 0
+        _named.waiting = set(map(id, order))
     return _remade, (below, v._plain_class(), _own(v), _extra(v))
 
 

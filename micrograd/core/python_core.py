@@ -295,7 +295,7 @@ def floats_in(x: Any) -> tuple[bytes, tuple[int, ...]] | None:
     shape: list[int] = []
     while (sorts := set(map(type, items))) in ({list}, {tuple}):
         lengths = set(map(len, items))
-        if len(lengths) > 1 or 0 in lengths:
+        if len(lengths) > 1:
             return None
         shape += lengths
         items = list(chain.from_iterable(items))
