@@ -15,7 +15,7 @@ from micrograd.engine import Value
 from micrograd.errors import AnomalyError, ArgumentTypeError, GradcheckError
 from micrograd.gradients import grad
 from micrograd.observers import Observer
-from micrograd.ops import BY_HAND
+from micrograd.ops import BY_HAND, OPS
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _LIBRARY = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "viz") + os.sep)
@@ -95,7 +95,8 @@ class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
     """Inside, the first nan or infinity, forward or backward, raises an AnomalyError.
 
     The error names the operation, the values of its inputs and the line that made it, in compiled
-    functions, too. Slow: for finding a fault, not for training.
+    functions, too. So does a backward pass through numbers that were changed after they had been
+    used (`p.data -= …` before `backward`). Slow: for finding a fault, not for training.
 
     >>> from micrograd import MicrogradError
     >>> try:
@@ -113,7 +114,14 @@ class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
             raise AnomalyError(f"{_call(node)} is {node.data}\n  made at {_origin(node)}")
 
     def pulled(self, node: Value, gradient: float, of_inputs: list[float]) -> None:
-        """Check the gradients that an operation has just added to."""
+        """Check the gradients that an operation has just added to, and that it still holds."""
+        now = _value_now(node)
+        if now is not None and now != node.data and now == now:
+            raise AnomalyError(
+                f"in the backward pass, {_call(node)} is {now!r} now and was {node.data!r}: `.data` "
+                "was changed after it had been used, so that the gradients belong to no function; "
+                f"change it after backward()\n  made at {_origin(node)}"
+            )
         for i, gained in enumerate(of_inputs):
             if not math.isfinite(gained):
                 raise AnomalyError(
@@ -153,6 +161,16 @@ def user_line_of(error: BaseException) -> str:
             line = f"{path}:{number}: {linecache.getline(path, number).strip()}"
         trace = trace.tb_next
     return line
+
+
+def _value_now(node: Value) -> float | None:
+    """What a row of the op table comes to with the numbers that its inputs have now."""
+    row = node._row
+    if row is None or OPS.get(row.name) is not row:
+        return None
+    static = () if node._static is None else (node._static,)
+    result: float = row.f(*[x.data for x in node._inputs], *static)
+    return result
 
 
 def _origin(node: Value) -> str:

@@ -186,6 +186,21 @@ def test_grad_is_watched_too(create_graph: bool) -> None:
     assert grad(y, [x], create_graph=create_graph)[0].data == math.inf
 
 
+@pytest.mark.parametrize("changed", ["leaf", "node"])
+def test_numbers_that_change_before_the_backward_pass(changed: str) -> None:
+    w = Value(2.0)
+    with detect_anomaly():
+        y = w * w
+        line = here(-1)
+        z = y + 1
+        z.backward()
+        (w if changed == "leaf" else y).data = 3.0
+        with pytest.raises(AnomalyError, match=r"is \d\.0 now and was .*after backward\(\)") as caught:
+            z.backward()
+        assert (f"{line}y = w * w" in str(caught.value)) is (changed == "leaf")
+        (w * w + 1).backward()
+
+
 def test_gradients_are_those_without_it() -> None:
     def gradients() -> list[float]:
         a, b = Value(0.7), Value(-1.5)

@@ -232,7 +232,10 @@ def test_conversions_and_formats() -> None:
     assert abs(v).data == 2.75
     with pytest.warns(GraphWarning):
         assert math.sqrt(Value(4.0)) == 2.0
-    assert bool(Value(0.0)) is True
+    for truth in (bool, lambda v: True if v else False):  # noqa: SIM210
+        with pytest.warns(GraphWarning, match=r"true, also one that is 0; write v\.data != 0"):
+            assert truth(Value(-0.0)) is True
+    assert all(map(bool, [Value(1.0), Value(NAN)]))
 
 
 def test_detach_and_item_forget_the_history() -> None:

@@ -1,4 +1,7 @@
-"""`math.exp(v)`: a number without history, where `v.exp()` was meant. Said once for each place."""
+"""Where a Value is not what was meant: `math.exp(v)`, which has no history, and `if v`, always true.
+
+Said once for each place.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,19 @@ def warn_of_lost_graph() -> None:
         warnings.warn(
             f"math.{name}(v) is a plain number: no gradient flows through it; write {instead}, or "
             "v.data where a number is wanted",
+            GraphWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_truth() -> None:
+    """Warn if a Value that is 0 is asked whether it is true: objects are, numbers like it are not."""
+    frame = sys._getframe(2)  # of the caller of `__bool__`
+    place = frame.f_code, frame.f_lasti
+    if place not in _seen:
+        _seen.add(place)
+        warnings.warn(
+            "a Value is true, also one that is 0; write v.data != 0, or v is not None",
             GraphWarning,
             stacklevel=3,
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from micrograd import observers
 from micrograd.core import copies
-from micrograd.core.lost import warn_of_lost_graph
+from micrograd.core.lost import warn_of_lost_graph, warn_of_truth
 from micrograd.core.methods import public
 from micrograd.core.notes import More
 from micrograd.errors import ArgumentTypeError
@@ -76,6 +76,11 @@ class Scalar(_Base):
     def __float__(self) -> float:
         warn_of_lost_graph()
         return float(self.data)
+
+    def __bool__(self) -> bool:
+        if self._data == 0:
+            warn_of_truth()
+        return True
 
     def __int__(self) -> int:
         return int(self.data)
