@@ -118,9 +118,9 @@ class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
         now = _value_now(node)
         if now is not None and now != node.data and now == now:
             raise AnomalyError(
-                f"in the backward pass, {_call(node)} is {now!r} now and was {node.data!r}: `.data` "
-                "was changed after it had been used, so that the gradients belong to no function; "
-                f"change it after backward()\n  made at {_origin(node)}"
+                f"in the backward pass, {_call(node)} is {now!r} now and was {node.data!r}: "
+                "`.data` was changed after it had been used, so that the gradients belong to no "
+                f"function; change it after backward()\n  made at {_origin(node)}"
             )
         for i, gained in enumerate(of_inputs):
             if not math.isfinite(gained):

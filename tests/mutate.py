@@ -107,7 +107,9 @@ class Worker:
         try:
             if self.fails(own, pure):
                 return True
-            if mutant.module.startswith(("core/", "observers")):  # with the other core there to compare with
+            if mutant.module.startswith(
+                ("core/", "observers")
+            ):  # with the other core there to compare with
                 return self.fails(["tests/test_cores.py"], pure=False)
             return not pure and self.fails(
                 [f"tests/compiler/test_{name}.py" for name in WHOLE_PROGRAMS], pure=False

@@ -195,7 +195,7 @@ def test_numbers_that_change_before_the_backward_pass(changed: str) -> None:
         z = y + 1
         z.backward()
         (w if changed == "leaf" else y).data = 3.0
-        with pytest.raises(AnomalyError, match=r"is \d\.0 now and was .*after backward\(\)") as caught:
+        with pytest.raises(AnomalyError, match=r"now and was .*after backward\(\)") as caught:
             z.backward()
         assert (f"{line}y = w * w" in str(caught.value)) is (changed == "leaf")
         (w * w + 1).backward()

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -356,8 +357,7 @@ def test_recording_is_asked_of_this_thread() -> None:
 @pytest.mark.parametrize("core", [engine, python_core], ids=["engine", "Python"])
 def test_what_has_changed_since_it_was_packed(core: Any) -> None:
     one, other, array = object(), object(), np.zeros(2)
-    entries, held = {"a": one}, one
-    cell = (lambda: held).__closure__[0]  # type: ignore[index]
+    entries, cell = {"a": one}, CellType(one)
     lists: list[list[Any]] = [[one, 2.0], [array]]
 
     def same(packed: Any, key: str = "a", value: Any = one, content: Any = one) -> bool:
@@ -380,7 +380,7 @@ def test_what_has_changed_since_it_was_packed(core: Any) -> None:
     assert not same(before)
     lists[0][0] = one
     assert same(before)
-    del held
+    del cell.cell_contents
     assert not same(before)
 
 

@@ -1,4 +1,4 @@
-"""Where a Value is not what was meant: `math.exp(v)`, which has no history, and `if v`, always true.
+"""Where a Value is not what was meant: `math.exp(v)`, without history, and `if v`, always true.
 
 Said once for each place.
 """
@@ -37,7 +37,7 @@ def warn_of_lost_graph() -> None:
 
 
 def warn_of_truth() -> None:
-    """Warn if a Value that is 0 is asked whether it is true: objects are, numbers like it are not."""
+    """Warn that a Value that is 0 was asked whether it is true: it is, a number is not."""
     frame = sys._getframe(2)  # of the caller of `__bool__`
     place = frame.f_code, frame.f_lasti
     if place not in _seen:
