@@ -59,7 +59,8 @@ conformance: .venv/.installed-test
 
 coverage: .venv/.installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[trust]"
-	$(PYTEST) --cov --cov-report=term --cov-fail-under=95
+	$(PYTEST) --cov --cov-report=
+	MICROGRAD_PURE=1 $(PYTEST) --quiet --cov --cov-append --cov-report=term --cov-fail-under=95 $(ENGINE)
 
 native: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=77"

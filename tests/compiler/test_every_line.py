@@ -31,8 +31,10 @@ STATEFUL = [
     "compiler/trace/runs", "compiler/trace/traceable", "compiler/trace/trials",
     "compiler/trace/traced", "compiler/trace/surroundings", "compiler/trace/reachable",
     "compiler/trace/left", "compiler/trace/around", "compiler/programs/decisions", "compiler/store",
+    "compiler/trace/given", "compiler/trace/shared", "compiler/update/members",
     "compiler/update/memory", "compiler/programs/programs", "compiler/programs/traces",
-    "compiler/programs/trained", "compiler/running/runner", "compiler/running/stepping",
+    "compiler/programs/trained", "compiler/programs/guesses", "compiler/running/taking",
+    "compiler/running/runner", "compiler/running/stepping",
     "compiler/running/owed", "compiler/running/fallback", "compiler/compiled", "optim/optimizer",
 ]  # fmt: skip
 SOME = 1_000_000 if os.environ.get("EVERY_LINE") else 30  # positions of each step that are tried
