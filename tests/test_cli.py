@@ -180,6 +180,20 @@ def test_a_stream_that_is_closed(stream, tmp_path, monkeypatch):
     assert "op_graph.svg" in os.listdir(tmp_path)
 
 
+@pytest.mark.parametrize("command", [["info"], ["step", "--format", "svg"], ["--help"]])
+def test_a_reader_that_has_gone(command, tmp_path):
+    """As with `micrograd info | head -1`: the work is done, and nothing is said."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "micrograd", *command], cwd=tmp_path, stdout=writer,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("op_graph.svg" in os.listdir(tmp_path / "out")) if command[0] == "step" else True
+
+
 def test_a_backend_that_matplotlib_does_not_have(tmp_path):
     small = ["--epochs", 1, "--samples", 8, "--test-samples", 2, "--eager"]
     done = run("train", *small, "--out", tmp_path, MPLBACKEND="nonsense")
