@@ -228,6 +228,10 @@ def test_hinge_of_single_values_trains_karpathys_network() -> None:
 REFUSED = [
     (nn.BCEWithLogitsLoss, np.ones((3, 1)), np.ones(3), r"target must .* \(3, 1\), got \(3,\)"),
     (nn.BCEWithLogitsLoss, np.ones((0, 1)), np.ones((0, 1)), r"the batch is empty: .*\(0, 1\)"),
+    (nn.BCEWithLogitsLoss, np.ones(2), np.array([1.0, 2.0]), r"probabilities .*labels .*got 2$"),
+    (nn.BCEWithLogitsLoss, np.ones(1), np.array([-0.5]), r"probabilities .*got -0.5$"),
+    (nn.BCELoss, np.full(2, 0.5), np.array([1.0, 2.0]), r"probabilities .*labels .*got 2$"),
+    (nn.BCELoss, np.array([0.5, 1.5]), np.ones(2), r"1\.5"),
     (nn.HingeLoss, np.ones(2), np.ones((1, 2)), r"target must .* \(2,\), got \(1, 2\)"),
     (nn.HingeLoss, np.ones(0), np.ones(0), r"the batch is empty: its shape is \(0,\)"),
     (nn.HingeLoss, np.ones(2), np.array([0.0, 1.0]), r"target must hold -1 and 1 only, got 0"),
