@@ -70,6 +70,7 @@ DOCUMENTS = {
     "docs/programs.md": ("programs.md", "Ordinary programs, compiled: a table"),
     "docs/torch.md": ("torch.md", "PyTorch's names"),
     "docs/conformance.md": ("conformance.md", "Errors of each operation"),
+    "docs/mutants.md": ("mutants.md", "Do the tests notice when the code is wrong?"),
     "ARCHITECTURE.md": ("architecture.md", "Architecture"),
     "CONTRIBUTING.md": ("contributing.md", "Contributing"),
     "CHANGELOG.md": ("changes.md", "Changes"),

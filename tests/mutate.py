@@ -80,7 +80,7 @@ def modules(names: Sequence[str]) -> list[str]:
     return [module for module in found if not module.endswith("__init__")]
 
 
-def tests_of(module: str) -> list[str]:
+def own_tests(module: str) -> list[str]:
     """The files with the tests of a module."""
     room = next(name for name in TESTS if f"{module}/".startswith(f"{name}/"))
     inside = "compiler/" if room.startswith("compiler/") else ""
@@ -102,7 +102,7 @@ class Worker:
         path = self.copy / "micrograd" / f"{mutant.module}.py"
         source = path.read_text(encoding="utf-8")
         path.write_text(mutant.of(source), encoding="utf-8")
-        own = [str(path), *tests_of(mutant.module)]
+        own = [str(path), *own_tests(mutant.module)]
         pure = not mutant.module.startswith("compiler/")
         try:
             if self.fails(own, pure):
@@ -224,7 +224,7 @@ def main() -> int:
         tempfile.TemporaryDirectory() as folder,
         context.Pool(options.jobs, _start, [folder]) as pool,
     ):
-        files = sorted({test for m in left for test in tests_of(m.module)})
+        files = sorted({test for m in left for test in own_tests(m.module)})
         halves = [[t for t in files if ("/compiler/" in t) == own] for own in (False, True)]
         if any(pool.map(_fails_as_it_is, filter(None, halves))):
             sys.exit("tests fail as it is: run make test first")
