@@ -38,8 +38,10 @@ from micrograd.compiler.nest.ir import (
     Space,
 )
 from micrograd.compiler.nest.sequence import Part
+from micrograd.compiler.optimise.added import added_in_turns
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
+from micrograd.compiler.optimise.turns import overwriting
 from micrograd.compiler.sequential.choice import InOrder
 from micrograd.compiler.sequential.order import ranks
 from micrograd.compiler.sequential.places import read_leaves
@@ -216,6 +218,11 @@ def _update(unit: UpdateCompilation) -> None:
     unit.program = Program(tuple(loops.all), work, sizes, None)
 
 
+def _overwrite(unit: Compilation | UpdateCompilation) -> None:
+    """Sums over turns added up in them; what is needed no longer is overwritten."""
+    unit.program = overwriting(added_in_turns(unit.program))
+
+
 def _fuse(unit: Compilation | UpdateCompilation) -> None:
     """Nests merged, stores dropped."""
     unit.program = fuse(unit.program)
@@ -254,7 +261,11 @@ TO_GROUPS = PASSES[:5]
 OF_UPDATES = (Pass("update", _update, _check_program),)
 OF_BACKENDS: dict[str, tuple[Pass, ...]] = {
     "": (),
-    "llvm": (Pass("fusion", _fuse, _check_program), Pass("blocks", _blocks, _check_program)),
+    "llvm": (
+        Pass("turns", _overwrite, _check_program),
+        Pass("fusion", _fuse, _check_program),
+        Pass("blocks", _blocks, _check_program),
+    ),
     "numpy": (Pass("copies", _simplify, _check_program),),
 }
 

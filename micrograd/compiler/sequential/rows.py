@@ -21,8 +21,9 @@ def lie_in_rows(found: list[TurnRun], base: int, top: int) -> Ids:
         order = np.array(_in_rows(turns, first), np.int64)
         within = np.empty(turns.period, np.int64)
         within[order] = np.arange(turns.period)
-        starts = first + turns.period * np.arange(turns.count)
-        places[first : first + turns.period * turns.count] = (starts[:, None] + within).ravel()
+        region = turns.region
+        starts = base + region.start + region.period * np.arange(region.turns)
+        places[base + region.start : base + region.end] = (starts[:, None] + within).ravel()
     return places
 
 

@@ -51,7 +51,7 @@ class InSequence:
     _same: Ids = field(init=False)  # of each address the first equal constant
     _first: int = 0  # the address of the first statement
     _moved: Mask = field(init=False)  # statements whose results lie in rows
-    _regions: list[TurnRun] = field(default_factory=list)  # as they were when rows were made
+    _regions: list[Rolled] = field(default_factory=list)  # whose results lie in rows
 
     def place(self, top: int) -> None:
         """Give places from `top` on to leaves and to what is computed; find turns."""
@@ -116,16 +116,18 @@ class InSequence:
         while found:
             places = lie_in_rows(found, first, self.layout.top)
             moved = whole.at(places)
-            self.turns = with_loops(found, moved, self._same)
+            self.turns = with_loops(found, moved, first, self._same)
             if len(self.turns) == len(found):
                 address = self.layout.address
                 address[address >= 0] = places[address[address >= 0]]
-                for turns in found:
-                    self._moved[turns.start : turns.end] = True
-                self._whole, self._regions = moved, found
+                self._whole, self._regions = moved, [turns.region for turns in found]
+                for region in self._regions:
+                    self._moved[region.start : region.end] = True
                 return
             starts = [turns.start for turns in self.turns]
-            found = [x for x in found if any(x.start <= at < x.end for at in starts)]
+            regions = [turns.region for turns in found]
+            found = [turns for turns, x in zip(found, regions, strict=True)
+                     if any(x.start <= at < x.end for at in starts)]  # fmt: skip
         self.turns = []
 
     def _pinned(self, rest: Scalars, turns: TurnOf) -> Scalars:

@@ -15,8 +15,8 @@ import numpy as np
 from micrograd.compiler.codes import NONE, Ids, Mask, among
 from micrograd.compiler.nest.ir import WORK, Affine, Nest, contraction
 from micrograd.compiler.nest.sequence import Scalars
+from micrograd.compiler.sequential.loops import Rolled
 from micrograd.compiler.sequential.repeats import LEAST
-from micrograd.compiler.sequential.turns import TurnRun
 
 
 class Total(NamedTuple):
@@ -38,7 +38,7 @@ class _Pieces(NamedTuple):
 
 
 def totals(
-    part: Scalars, base: int, regions: list[TurnRun], long: Ids, free: int
+    part: Scalars, base: int, regions: list[Rolled], long: Ids, free: int
 ) -> tuple[list[Total], Mask]:
     """Nests for long sums, with results from address `free` on, and which terms are done."""
     found: list[Total] = []
@@ -55,7 +55,7 @@ def totals(
     return found, done
 
 
-def _of_turns(part: Scalars, base: int, regions: list[TurnRun], long: Ids) -> _Pieces:
+def _of_turns(part: Scalars, base: int, regions: list[Rolled], long: Ids) -> _Pieces:
     """Terms alike, one a turn, for at least LEAST turns in a row."""
     terms = np.concatenate([np.arange(part.first[n], part.first[n + 1]) for n in long.tolist()])
     n = np.repeat(long, part.first[long + 1] - part.first[long])

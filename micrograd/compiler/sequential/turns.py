@@ -53,11 +53,17 @@ class TurnRun:
     body: Scalars  # the first turn
     step: Scalars
     inner: list[Rolled] = field(default_factory=list)  # of the body
+    alike: Rolled | None = None  # these turns, and those around that do the same to something else
 
     @property
     def end(self) -> int:
         """The first statement after it."""
         return self.start + self.period * self.count
+
+    @property
+    def region(self) -> Rolled:
+        """All turns that do the same; what they make lies in the same way."""
+        return self.alike or Rolled(self.start, self.period, self.count)
 
     @property
     def in_arrays(self) -> int:
@@ -77,22 +83,25 @@ def find_turns(part: Scalars, base: int, same: Ids, free: Mask) -> list[TurnRun]
         for run in _even_runs(part, Rolled(start, period, count), same):
             turns = _turns(part, run, same)
             if not _reads_a_fixed_turn(turns, base):
+                turns.alike = Rolled(start, period, count)
                 found.append(turns)
-                free[turns.start : turns.end] = False
+                free[start : start + period * count] = False
+                break
     return sorted(found, key=lambda turns: turns.start)
 
 
-def with_loops(found: list[TurnRun], part: Scalars, same: Ids) -> list[TurnRun]:
+def with_loops(found: list[TurnRun], part: Scalars, base: int, same: Ids) -> list[TurnRun]:
     """Those that still move by the same steps where the statements lie now, and pay."""
     kept = []
     for old in found:
-        for run in _even_runs(part, Rolled(old.start, old.period, old.count), same):
+        for run in _even_runs(part, old.region, same):
             turns = _with_loops(part, run, same)
             alone = np.ones(turns.period, bool)
             for loop in turns.inner:
                 alone[loop.start : loop.end] = False
             terms = np.diff(turns.body.first) + (turns.body.row >= 0)
-            if terms[alone].sum() <= MOST_ALONE:
+            few = terms[alone].sum() <= MOST_ALONE
+            if few and not _reads_a_fixed_turn(turns, base):
                 kept.append(turns)
     return kept
 

@@ -1,0 +1,299 @@
+"""What turns make and only they and the next need lies in one place, which each turn overwrites.
+
+So it stays in the first-level cache, and what is only needed at once is not stored at all. What
+comes before and after the turns finds it where it was: it is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, groupby, pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.nest.ir import TERM, WORK, Affine, Listed, Nest, Program, Statement
+from micrograd.compiler.nest.sequence import Part, Scalars, TurnLoop, addresses
+from micrograd.compiler.nest.spans import span
+
+ALIGN = 8  # rows begin at multiples of it
+
+
+def overwriting(program: Program) -> Program:
+    """The program with what turns need no longer overwritten by the next."""
+    parts, top = list(program.sequence), len(program.work)
+    found: list[Part] = []
+    for k, part in enumerate(parts):
+        turn = None
+        if isinstance(part, TurnLoop):
+            others = chain.from_iterable(map(_read, parts[:k] + parts[k + 1 :]))
+            after = (base + np.arange(length) for base, length in program.read_after)
+            turn = _Turn.of(part, np.concatenate([*others, *after]))
+        if turn is None:
+            found.append(part)
+            continue
+        turn.place(top)
+        top = turn.top
+        found += turn.parts()
+    if top == len(program.work):
+        return program
+    work = np.concatenate([program.work, np.zeros(top - len(program.work))])
+    return replace(program, work=work, sequence=tuple(found))
+
+
+class _OfTurn(NamedTuple):
+    """An operand of a nest in turns: the offsets in a turn that it is at, and of which turn."""
+
+    offsets: Ids
+    turn: int  # 0, or -1: that before
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """Turns, whose results are at `first + period · turn + offset`.
+
+    Offsets that are in a row belong to the same array, which has its place as a whole.
+    """
+
+    loop: TurnLoop
+    first: int
+    period: int
+    array: Ids  # of each offset, the least of its array; NONE where each turn has its own place
+    left: Ids  # offsets of which others read what the last turn made
+    at: Ids  # the place of each offset that is overwritten
+    before: Ids  # and where what the turn before made is then
+    top: int = 0
+
+    @staticmethod
+    def of(loop: TurnLoop, outside: Ids) -> _Turn | None:
+        """Turns in which something can be overwritten; others read what is at `outside`."""
+        outs = [(s.out, nest) for nest in loop.nests for s in nest.body if s.out.strides[0]]
+        period, *more = {out.strides[0] for out, _ in outs}
+        spans = [span(out, nest.extents) for out, nest in outs]
+        first = min(x.low for x in spans)
+        if more or loop.count < 2 or max(x.high for x in spans) >= first + period:
+            return None
+        none = np.full(period, NONE)
+        nests = _alone_first([_own_first(nest, period) for nest in loop.nests])
+        loop = replace(loop, nests=tuple(nests))
+        turn = _Turn(loop, first, period, none, none[:0], none.copy(), none.copy())
+        at = outside - first
+        at = at[(at >= 0) & (at < period * loop.count)]
+        last = at >= period * (loop.count - 1)
+        turn._find_arrays(at[~last] % period)
+        turn.left = np.unique(at[last] % period)
+        turn.left = turn.left[turn.array[turn.left] >= 0]
+        return turn if (turn.array >= 0).any() else None
+
+    def _find_arrays(self, lasting: Ids) -> None:
+        stays = np.zeros(self.period, bool)
+        stays[lasting] = True
+        array = np.arange(self.period)
+        for nest in self.loop.nests:
+            for x in _operands(nest):
+                row = self._row(x, nest)
+                if row is None:
+                    at = addresses(x, (self.loop.count, *nest.extents[1:])).ravel() - self.first
+                    stays[at[(at >= 0) & (at < self.period * self.loop.count)] % self.period] = True
+                elif len(row.offsets):
+                    known = np.unique(array[row.offsets])
+                    array[np.isin(array, known)] = known[0]
+        array[np.isin(array, array[stays])] = NONE
+        self.array = array
+
+    def _row(self, x: Affine | Listed, nest: Nest) -> _OfTurn | None:
+        """An operand as a row; empty if it is of no turn, None if it is of others, too."""
+        if not isinstance(x, Affine):
+            return None
+        (low, high), end = _ends(x, nest.extents), self.period * self.loop.count
+        if x.strides[0] != self.period:
+            moved = (self.loop.count - 1) * x.strides[0]
+            away = high + max(moved, 0) < self.first or low + min(moved, 0) >= self.first + end
+            return _OfTurn(np.zeros(0, np.int64), 0) if away else None
+        turn = (low - self.first) // self.period
+        if turn != (high - self.first) // self.period or turn not in (-1, 0):
+            return None
+        at = x.base + x.strides[1] * np.arange(nest.extents[1])
+        return _OfTurn((at - self.first) % self.period, turn)
+
+    # ---- places --------------------------------------------------------------------------------
+
+    def place(self, top: int) -> None:
+        """Give places from `top` on."""
+        late = self._read_late()
+        for of_turn, arrays in ((self.at, np.unique(self.array[self.array >= 0])),
+                                (self.before, np.array(sorted(late), np.int64))):  # fmt: skip
+            for array in arrays.tolist():
+                own = np.flatnonzero(self.array == array)
+                top = -(-top // ALIGN) * ALIGN
+                of_turn[own] = top + own - own[0]
+                top += int(own[-1] - own[0]) + 1
+        self.top = -(-top // ALIGN) * ALIGN
+
+    def _read_late(self) -> set[int]:
+        """The arrays of which something is read when this turn may have overwritten it."""
+        late: set[int] = set()
+        written = np.zeros(self.period, bool)
+        for nest in self.loop.nests:
+            outs = [self._row(s.out, nest) for s in nest.body]
+            for k, s in enumerate(nest.body):
+                for row in (self._row(x, nest) for x in s.inputs):
+                    if row is None or not row.turn or not len(row.offsets):
+                        continue
+                    if written[row.offsets].any() or any(
+                        _meet(row, out) and (j < k or not _is_same(row, out))
+                        for j, out in enumerate(outs) if out
+                    ):  # fmt: skip
+                        late.add(int(self.array[row.offsets[0]]))
+            for out in outs:
+                if out is not None:
+                    written[out.offsets] = True
+        return late - {NONE}
+
+    # ---- parts ---------------------------------------------------------------------------------
+
+    def parts(self) -> Iterator[Part]:
+        """The turns, what they need of the turn before the first, and what they leave."""
+        carried = self._carried()
+        begin = self.first - self.period + carried
+        yield from _copies(self.at[carried], begin)
+        handed = carried[self.before[carried] >= 0]
+        nests = [replace(_in_turns(x), extents=(1, *x.extents))
+                 for x in _copies(self.before[handed], self.at[handed])]  # fmt: skip
+        nests += [self._changed(nest) for nest in self.loop.nests]
+        yield TurnLoop(self.loop.count, tuple(nests))
+        end = self.first + self.period * (self.loop.count - 1) + self.left
+        yield from _copies(end, self.at[self.left])
+
+    def _carried(self) -> Ids:
+        """The offsets that are read of the turn before."""
+        read = np.zeros(self.period, bool)
+        for nest in self.loop.nests:
+            for row in (self._row(x, nest) for s in nest.body for x in s.inputs):
+                if row is not None and row.turn:
+                    read[row.offsets] = True
+        return np.flatnonzero(read & (self.array >= 0))
+
+    def _changed(self, nest: Nest) -> Nest:
+        def moved(x: Affine | Listed) -> Affine | Listed:
+            row = self._row(x, nest)
+            if row is None or not len(row.offsets) or self.array[row.offsets[0]] < 0:
+                return x
+            assert isinstance(x, Affine)
+            before = row.turn and self.before[row.offsets[0]] >= 0
+            at = (self.before if before else self.at)[row.offsets[0]]
+            return Affine(x.space, int(at), (0, x.strides[1]))
+
+        body = []
+        for s in nest.body:
+            out = moved(s.out)
+            assert isinstance(out, Affine)
+            kept = s.kept and (nest.ordered or self._is_kept(nest, s.out))
+            body.append(replace(s, out=out, inputs=tuple(map(moved, s.inputs)), kept=kept))
+        return replace(nest, body=tuple(body))
+
+    def _is_kept(self, nest: Nest, out: Affine) -> bool:
+        """Whether more than the statements of the nest, at the same index, reads it."""
+        own = self._row(out, nest)
+        assert own is not None
+        if not len(own.offsets) or self.array[own.offsets[0]] < 0:
+            return True
+        if np.isin(own.offsets, self.left).any():
+            return True
+        for other in self.loop.nests:
+            for x in (x for s in other.body for x in s.inputs):
+                row = self._row(x, other)
+                if row is not None and _meet(row, own) and not (other is nest and x == out):
+                    return True
+        return False
+
+
+def _own_first(nest: Nest, period: int) -> Nest:
+    """The nest with sums that begin with what the turn before made there, if they have that."""
+    body: list[Statement] = []
+    for out, group in groupby(nest.body, lambda s: s.out):
+        terms = list(group)
+        own = replace(out, base=out.base - period)
+        if all(s.is_term for s in terms) and not terms[0].accumulate:
+            terms.sort(key=lambda s: own not in s.inputs)
+            terms = [replace(s, accumulate=k > 0) for k, s in enumerate(terms)]
+        body += terms
+    return replace(nest, body=tuple(body))
+
+
+def _alone_first(nests: list[Nest]) -> list[Nest]:
+    """The nests in an order in which those of a single index come as early as they can, as one.
+
+    So a vector that has a number of theirs in it is read a while after it was stored.
+    """
+    found: list[Nest] = []
+    for nest in nests:
+        at = len(found)
+        if nest.extents == (1, 1):
+            while at and not _reads_of(nest, found[at - 1]):
+                at -= 1
+            after = found[at - 1] if at else None
+            if after is not None and after.extents == (1, 1):
+                found[at - 1] = replace(after, body=(*after.body, *nest.body), ordered=True)
+                continue
+        found.insert(at, nest)
+    return found
+
+
+def _reads_of(nest: Nest, other: Nest) -> bool:
+    """Whether a nest reads, or adds to, what another one writes in the same turn."""
+    made = [span(s.out, other.extents) for s in other.body]
+    plain = [x for x in _operands(nest) if isinstance(x, Affine)]
+    every = len(plain) == sum(1 for _ in _operands(nest))
+    return not every or any(span(x, nest.extents).meets(y) for x in plain for y in made)
+
+
+def _operands(nest: Nest) -> Iterator[Affine | Listed]:
+    for s in nest.body:
+        yield s.out
+        yield from s.inputs
+
+
+def _ends(x: Affine, extents: tuple[int, ...]) -> tuple[int, int]:
+    """The lowest and the highest address in turn 0."""
+    found = span(x, (1, *extents[1:]))
+    return found.low, found.high
+
+
+def _meet(a: _OfTurn, b: _OfTurn) -> bool:
+    return bool(np.isin(a.offsets, b.offsets).any())
+
+
+def _is_same(a: _OfTurn, b: _OfTurn) -> bool:
+    return len(a.offsets) == len(b.offsets) and bool((a.offsets == b.offsets).all())
+
+
+def _read(part: Part) -> Iterator[Ids]:
+    """The addresses that a part reads."""
+    if isinstance(part, Scalars):
+        yield from (part.u, part.v, part.args.ravel())
+        return
+    for nest in part.over_turns if isinstance(part, TurnLoop) else (part,):
+        for s in nest.body:
+            for x in s.inputs:
+                plain = s.starts is None
+                yield addresses(x, nest.extents).ravel() if plain else np.asarray(x.index)
+
+
+def _copies(to: Ids, source: Ids) -> Iterator[Nest]:
+    """Nests that copy numbers: one for each run of places that follow each other."""
+    breaks = (np.diff(to) != 1) | (np.diff(source) != 1)
+    edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(to)] if len(to) else []
+    for first, end in pairwise(edges):
+        out, x = (Affine(WORK, int(at[first]), (1,)) for at in (to, source))
+        yield Nest((end - first,), (Statement(TERM, out, (x,)),))
+
+
+def _in_turns(nest: Nest) -> Nest:
+    def along(x: Affine) -> Affine:
+        return replace(x, strides=(0, *x.strides))
+
+    body = [replace(s, out=along(s.out), inputs=tuple(map(along, s.inputs))) for s in nest.body]
+    return replace(nest, body=tuple(body))
