@@ -11,6 +11,7 @@
 #include "lists.h"
 #include "watch.h"
 #include "recorded.h"
+#include "graph.h"
 
 static PyMethodDef methods[] = {
     METHODS
@@ -93,7 +94,8 @@ static PyMethodDef functions[] = {
     FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
     FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
     FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O),
-    FUNCTION(same_entries, METH_VARARGS), FUNCTION(same_all, METH_VARARGS), {NULL}};
+    FUNCTION(same_entries, METH_VARARGS), FUNCTION(same_all, METH_VARARGS),
+    FUNCTION(longest_paths, METH_VARARGS), FUNCTION(reachable, METH_VARARGS), {NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "micrograd._native", NULL, -1, functions};

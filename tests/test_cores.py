@@ -405,3 +405,56 @@ def test_floats_in_nested_lists(nested: Any) -> None:
 )  # fmt: skip
 def test_what_is_not_nested_lists_of_floats(other: Any) -> None:
     assert engine.floats_in(other) is python_core.floats_in(other) is None
+
+
+# ---- graphs as arrays --------------------------------------------------------------------------
+
+
+def random_edges(seed: int, circle: bool = False) -> tuple[Any, Any, int]:
+    """(users, used, size) with repeats, of which no user is used by what it uses, or some are."""
+    rng = random.Random(seed)
+    size = rng.choice([1, 2, 5, 40])
+    names = rng.sample(range(size), size)
+    pairs = [sorted(rng.choices(range(size), k=2)) for _ in range(rng.choice([0, 1, 3, 100]))]
+    pairs = [(a, b) for a, b in pairs if a != b] + [(0, 0)] * circle
+    users, used = np.array([[names[b], names[a]] for a, b in pairs] or np.zeros((0, 2))).T.astype(
+        np.int64, order="C"
+    )
+    return users, used, size
+
+
+@pytest.mark.parametrize("core", [engine, python_core])
+@pytest.mark.parametrize("seed", range(20))
+def test_longest_paths(core: Any, seed: int) -> None:
+    users, used, size = random_edges(seed)
+    level = np.zeros(size, np.int32)
+    for _ in range(size):
+        for a, b in zip(users, used, strict=True):
+            level[a] = max(level[a], level[b] + 1)
+    found = core.longest_paths(users, used, size)
+    assert np.frombuffer(found, np.int32).tolist() == level.tolist()
+    assert core.longest_paths(*random_edges(seed, circle=True)) is None
+
+
+@pytest.mark.parametrize("core", [engine, python_core])
+@pytest.mark.parametrize("seed", range(20))
+def test_reachable(core: Any, seed: int) -> None:
+    to, source, size = random_edges(seed)
+    rng = np.random.default_rng(seed)
+    seeds, through = rng.random((2, size)) < [[0.2], [0.7]]
+    wanted = seeds.copy()
+    for _ in range(size):
+        for a, b in zip(source, to, strict=True):
+            wanted[b] |= wanted[a] & through[b]
+    found = core.reachable(source, to, seeds.tobytes(), through.tobytes())
+    assert np.frombuffer(found, bool).tolist() == wanted.tolist()
+
+
+@native
+def test_edges_of_nodes_that_there_are_not() -> None:
+    one, other = np.array([0, 3]), np.array([1, -1])
+    for edges in ((one, one), (other, one), (one, other[:1])):
+        with pytest.raises(ValueError, match="numbers of nodes"):
+            engine.longest_paths(*edges, 3)
+    with pytest.raises(ValueError, match="contiguous"):
+        engine.longest_paths(one[::-1], one, 4)

@@ -351,6 +351,47 @@ def as_arrays(
             of_leaves.tobytes())  # fmt: skip
 
 
+# ---- graphs as arrays, an edge the numbers of two nodes ------------------------------------------
+
+
+def _neighbours(source: Any, to: Any, size: int) -> list[list[int]]:
+    near: list[list[int]] = [[] for _ in range(size)]
+    for n, m in zip(memoryview(source).tolist(), memoryview(to).tolist(), strict=True):
+        near[n].append(m)
+    return near
+
+
+def longest_paths(users: Any, used: Any, size: int) -> bytes | None:
+    """The longest path to each of so many nodes (int32), along edges (arrays of int64) from `used`.
+
+    None if there is a circle.
+    """
+    near, waiting, level = _neighbours(used, users, size), [0] * size, array("i", [0]) * size
+    for n in memoryview(users).tolist():
+        waiting[n] += 1
+    ready = [n for n in range(size) if not waiting[n]]
+    for n in ready:
+        after = level[n] + 1
+        for m in near[n]:
+            level[m] = max(level[m], after)
+            waiting[m] -= 1
+            if not waiting[m]:
+                ready.append(m)
+    return level.tobytes() if len(ready) == size else None
+
+
+def reachable(source: Any, to: Any, seed: bytes, through: bytes) -> bytes:
+    """The seeds, and what is in `through` and edges lead to from what is found: a byte a node."""
+    near, known = _neighbours(source, to, len(seed)), bytearray(seed)
+    found = [n for n, is_seed in enumerate(seed) if is_seed]
+    for n in found:
+        for m in near[n]:
+            if through[m] and not known[m]:
+                known[m] = 1
+                found.append(m)
+    return bytes(known)
+
+
 # ---- whether things are still what they were ---------------------------------------------------
 
 

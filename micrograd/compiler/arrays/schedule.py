@@ -36,6 +36,7 @@ FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
 FEW_MEMBERS = 4  # of a group on average: fewer are no arrays
 NARROW = 48  # uses of a level on average: fewer are no groups that are arrays
 MOST_GROUPS = 20_000
+FEW, PATIENCE = 48, 25  # nodes of a narrow level, and of how many one after the other it is asked
 
 
 @dataclass(slots=True, eq=False)
@@ -118,12 +119,9 @@ def schedule(
     numbers also from each other. NoArrays is raised as soon as there seem to be none, if the graph
     may be computed otherwise.
     """
-
-    def go_on() -> None:
-        if otherwise and otherwise.is_narrow():
-            raise NoArrays
-
-    level = levels(g, go_on)
+    level = levels(g)
+    if otherwise and _has_narrow_levels(level) and otherwise.is_narrow():
+        raise NoArrays
     uses = len(g.node) + int((g.args >= 0).sum())
     found = _Widths(level, g.kind, uses, otherwise) if otherwise else None
     groups = _Groups(g, level, lanes)
@@ -151,6 +149,12 @@ def schedule(
         group.pinned, group.reduced = bool(pinned[first]), bool(g.reduced[first])
     _split_leaves(groups, g)
     return groups.all, groups.of
+
+
+def _has_narrow_levels(level: NDArray[np.int32]) -> bool:
+    """Whether there are many levels of few nodes, one after the other."""
+    wide = np.flatnonzero(np.bincount(level) >= FEW)
+    return bool(np.diff(wide, prepend=-1, append=int(level.max(initial=0)) + 1).max() > PATIENCE)
 
 
 class _Widths:

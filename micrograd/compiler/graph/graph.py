@@ -7,14 +7,13 @@ list for all nodes. A term with `v = -1` is `c · u`, one with `u = -1` is the n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd import engine
 from micrograd.compiler.codes import NONE, ROWS, Floats, Ids, Mask
 from micrograd.errors import CompileError
 from micrograd.ops import OPS
@@ -26,7 +25,6 @@ IN_A_CIRCLE = (
     "from what was chosen"
 )
 OF_NODES = ("kind", "row", "static", "value", "stop", "reduced", "origin")  # numbers, no operands
-FEW, MANY, PATIENCE = 48, 192, 24  # nodes of a narrow front, of a wide one; rounds to wait
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,62 +102,18 @@ def evaluate(g: Graph, values: Floats | None = None) -> Floats:
     return done
 
 
-def levels(g: Graph, where_narrow: Callable[[], None] | None = None) -> NDArray[np.int32]:
-    """The longest path from a leaf to each node; `where_narrow` is called before many rounds."""
-    return longest_paths(*edges(g), len(g), where_narrow)
+def levels(g: Graph) -> NDArray[np.int32]:
+    """The longest path from a leaf to each node."""
+    return longest_paths(*edges(g), len(g))
 
 
-def longest_paths(
-    users: Ids, used: Ids, size: int, where_narrow: Callable[[], None] | None = None
-) -> NDArray[np.int32]:
+def longest_paths(users: Ids, used: Ids, size: int) -> NDArray[np.int32]:
     """The longest path along these edges to each of so many nodes."""
-    near = _Neighbours(used, users, size)
-    waiting = near.leading_to
-    level = np.zeros(size, np.int32)
-    ready = np.flatnonzero(waiting == 0)
-    depth = narrow = 0
-    while len(ready):
-        narrow = narrow + 1 if len(ready) < FEW else 0
-        if narrow > PATIENCE:
-            if where_narrow is not None:
-                where_narrow()
-            where_narrow = None
-            count = waiting.tolist()
-            found, starts = _narrow_levels(near.lists(), count, ready.tolist())
-            waiting = np.array(count)
-            times = np.diff(starts)
-            level[found[: starts[-1]]] = depth + np.repeat(np.arange(len(times)), times)
-            depth, ready, narrow = depth + len(times), np.array(found[starts[-1] :], np.int64), 0
-            continue
-        level[ready] = depth
-        depth += 1
-        nodes, times = counted(near.of(ready), size)
-        waiting[nodes] -= times
-        ready = nodes[waiting[nodes] == 0]
-    if waiting.any():
+    whole = np.ascontiguousarray(users, np.int64), np.ascontiguousarray(used, np.int64)
+    found = engine.longest_paths(*whole, size)
+    if found is None:
         raise CompileError(IN_A_CIRCLE)
-    return level
-
-
-def _narrow_levels(
-    near: tuple[list[int], list[int]], waiting: list[int], ready: list[int]
-) -> tuple[list[int], list[int]]:
-    """Nodes level by level while there are few in each, and where the levels start.
-
-    The last to start is the one to go on with.
-    """
-    start, to = near
-    found, starts, first = ready, [0], 0
-    while first < len(found) < first + MANY:
-        last = len(found)
-        for n in found[first:last]:
-            for m in to[start[n] : start[n + 1]]:
-                waiting[m] -= 1
-                if not waiting[m]:
-                    found.append(m)
-        first = last
-        starts.append(first)
-    return found, starts
+    return np.frombuffer(found, np.int32)
 
 
 def spans(start: Ids, count: Ids) -> Ids:
@@ -168,103 +122,21 @@ def spans(start: Ids, count: Ids) -> Ids:
     return np.repeat(start - offset, count) + np.arange(count.sum())
 
 
-class _Neighbours:
-    """The nodes that edges lead to, by the node that they lead from."""
-
-    def __init__(self, source: Ids, to: Ids, size: int) -> None:
-        self._source, self._given = source, to
-        self._size = size
-        self._lists: tuple[list[int], list[int]] | None = None
-
-    @cached_property
-    def to(self) -> Ids:
-        """What edges lead to, in the order of what they lead from."""
-        return self._given[np.argsort(self._source, kind="stable")]
-
-    @cached_property
-    def count(self) -> Ids:
-        """How many edges lead from each node."""
-        return np.bincount(self._source, minlength=self._size)
-
-    @cached_property
-    def start(self) -> Ids:
-        """Where those of each node start."""
-        return np.cumsum(self.count) - self.count
-
-    @property
-    def leading_to(self) -> Ids:
-        """How many edges lead to each node, counted anew."""
-        return np.bincount(self._given, minlength=self._size)
-
-    def of(self, front: Ids) -> Ids:
-        """The neighbours of these nodes, with repeats."""
-        return self.to[spans(self.start[front], self.count[front])]
-
-    def lists(self) -> tuple[list[int], list[int]]:
-        """Where each node's neighbours start, and at last end, and all neighbours: plain Python."""
-        if self._lists is None:
-            self._lists = [*self.start.tolist(), len(self.to)], self.to.tolist()
-        return self._lists
-
-
 def users_of(g: Graph, seed: Mask, through: Mask) -> Mask:
     """The seeds, and the nodes that are computed from them along nodes in `through`."""
     users, used = edges(g)
-    return _found(_Neighbours(used, users, len(g)), seed, through)
+    return _found(used, users, seed, through)
 
 
 def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
     """The seeds, and the nodes that they are computed from along nodes in `through`."""
     users, used = edges(g)
-    return _found(_Neighbours(users, used, len(g)), seed, through)
+    return _found(users, used, seed, through)
 
 
-def _found(near: _Neighbours, seed: Mask, through: Mask) -> Mask:
-    """The seeds, and what is in `through` and edges lead to from what is found.
-
-    Nodes that no edge leads to, and that are no seeds, are lost, and so is what only they lead
-    to: these are few as a rule, and what is left is found. Narrow rounds are left to plain Python:
-    one of NumPy costs as much as dozens of nodes there.
-    """
-    stays = seed | ~through  # whatever leads to it
-    waiting = near.leading_to
-    lost = ~seed & (~through | (waiting == 0))
-    front = np.flatnonzero(lost)
-    narrow = 0
-    while len(front):
-        narrow = narrow + 1 if len(front) < FEW else 0
-        if narrow > PATIENCE:
-            count = waiting.tolist()
-            _lose(near.lists(), count, stays.tobytes(), front.tolist())
-            return seed | (through & (np.array(count) > 0))
-        nodes, times = counted(near.of(front), len(lost))
-        waiting[nodes] -= times
-        front = nodes[(waiting[nodes] == 0) & ~stays[nodes]]
-        lost[front] = True
-    known: Mask = ~lost
-    return known
-
-
-def _lose(
-    near: tuple[list[int], list[int]], waiting: list[int], stays: bytes, lost: list[int]
-) -> None:
-    """Count down what waits for what is lost, and lose what waits for nothing, unless it stays."""
-    start, to = near
-    for n in lost:
-        for m in to[start[n] : start[n + 1]]:
-            waiting[m] -= 1
-            if not waiting[m] and not stays[m]:
-                lost.append(m)
-
-
-def counted(nodes: Ids, size: int) -> tuple[Ids, Ids]:
-    """The distinct nodes of a graph of that size, ascending, and how often each is there."""
-    if len(nodes) < size // 16:
-        distinct, times = np.unique(nodes, return_counts=True)
-        return distinct, times
-    every = np.bincount(nodes, minlength=size)
-    distinct = np.flatnonzero(every)
-    return distinct, every[distinct]
+def _found(source: Ids, to: Ids, seed: Mask, through: Mask) -> Mask:
+    found = engine.reachable(source, to, seed.tobytes(), through.tobytes())
+    return np.frombuffer(bytearray(found), bool)
 
 
 def sorted_terms(g: Graph) -> Graph:

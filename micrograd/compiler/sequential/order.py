@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask
-from micrograd.compiler.graph.graph import IN_A_CIRCLE, Graph, edges
+from micrograd.compiler.graph.graph import IN_A_CIRCLE, Graph, edges, longest_paths
 from micrograd.errors import CompileError
 
 LATER = np.iinfo(np.int64).max
@@ -40,13 +40,9 @@ def is_narrow(g: Graph, rank: Ids, leaf: Mask) -> bool:
     forward = (rank >= 0) & (rank < BACK // 2) & ~leaf
     users, used = edges(g)
     inner = forward[users] & forward[used]
-    start = np.concatenate([[0], np.cumsum(np.bincount(users[inner], minlength=len(g)))]).tolist()
-    uses = used[inner][np.argsort(users[inner], kind="stable")].tolist()
-    level = [0] * len(g)
-    for n in np.flatnonzero(forward).tolist():  # in the order in which they were recorded
-        level[n] = 1 + max([level[m] for m in uses[start[n] : start[n + 1]]], default=0)
-    deepest = max(level, default=0)
-    return deepest > DEEP and len(uses) < NARROW * deepest
+    users, used = users[inner], used[inner]
+    deepest = 1 + int(longest_paths(users, used, len(g)).max(initial=-1))
+    return deepest > DEEP and len(used) < NARROW * deepest
 
 
 def program_order(g: Graph, rank: Ids, leaf: Mask) -> Ids:
