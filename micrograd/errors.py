@@ -19,6 +19,18 @@ class ShapeError(ArgumentValueError, RuntimeError):
     """Shapes that do not fit; torch raises a RuntimeError for them."""
 
 
+class ArgumentRuntimeError(ArgumentTypeError, RuntimeError):
+    """Numbers of the wrong kind; torch raises a RuntimeError for them."""
+
+
+class ArgumentIndexError(ArgumentValueError, IndexError):
+    """An element that there is not."""
+
+
+class OneElementError(ArgumentValueError, RuntimeError):
+    """An array of several elements where one is needed."""
+
+
 class GraphError(MicrogradError, RuntimeError):
     """A graph cannot be used as asked: a node without a derivative, a loss with no parameters."""
 

@@ -11,7 +11,7 @@ from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
 from micrograd.tape.modules import unit
 from micrograd.tensors.elements import filled
-from micrograd.tensors.reductions import log_softmax, softmax
+from micrograd.tensors.soft_maxima import log_softmax, softmax
 from micrograd.tensors.tensor import Tensor, tensor
 
 

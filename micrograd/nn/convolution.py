@@ -17,7 +17,7 @@ from micrograd.nn import init
 from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
 from micrograd.tensors.elements import Objects, filled
-from micrograd.tensors.reductions import picked
+from micrograd.tensors.extremes import picked
 from micrograd.tensors.tensor import Tensor, tensor
 
 PerAxis = tuple[int, ...]

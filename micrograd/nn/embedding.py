@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from micrograd.engine import Value
-from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.errors import ArgumentIndexError, ArgumentTypeError, ArgumentValueError
 from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
 from micrograd.tensors.dtypes import FLOAT
 from micrograd.tensors.elements import filled
 from micrograd.tensors.generator import DEFAULT
-from micrograd.tensors.reductions import ArgumentIndexError
 from micrograd.tensors.tensor import Tensor, tensor
 
 

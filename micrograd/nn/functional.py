@@ -15,7 +15,7 @@ from micrograd.nn.convolution import convolved
 from micrograd.nn.embedding import embedding as embedding
 from micrograd.nn.normalisation import layer_norm as layer_norm
 from micrograd.nn.recurrent import linear as linear
-from micrograd.tensors import reductions
+from micrograd.tensors import norms, soft_maxima
 from micrograd.tensors.creation import _made
 from micrograd.tensors.dtypes import INTEGER
 from micrograd.tensors.elements import filled
@@ -93,12 +93,12 @@ def hardtanh(
 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """exp(x) / Σ exp(x), the sum along an axis; which one must be said."""
-    return reductions.softmax(input, _axis(input, dim))
+    return soft_maxima.softmax(input, _axis(input, dim))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """X - log Σ exp(x), the sum along an axis."""
-    return reductions.log_softmax(input, _axis(input, dim))
+    return soft_maxima.log_softmax(input, _axis(input, dim))
 
 
 def softmin(input: Tensor, dim: int | None = None) -> Tensor:
@@ -190,18 +190,18 @@ def _one_hot_at_run_time(numbers: list[Any], shape: tuple[int, ...], count: int)
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Divided by the norm along an axis."""
-    return input / reductions.norm(input, p, dim, True).clamp(min=eps)
+    return input / norms.norm(input, p, dim, True).clamp(min=eps)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between the rows along an axis."""
-    lengths = [reductions.norm(x, 2, dim).clamp(min=eps) for x in (x1, x2)]
+    lengths = [norms.norm(x, 2, dim).clamp(min=eps) for x in (x1, x2)]
     return (x1 * x2).sum(dim) / (lengths[0] * lengths[1])
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6) -> Tensor:
     """The length of the difference of rows."""
-    return reductions.norm(x1 - x2 + eps, p, -1)
+    return norms.norm(x1 - x2 + eps, p, -1)
 
 
 def scaled_dot_product_attention(

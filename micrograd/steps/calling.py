@@ -15,7 +15,8 @@ from micrograd.nn.losses import Loss
 from micrograd.nn.mlp import MLP, Layer, Neuron
 from micrograd.nn.module import Module
 from micrograd.tensors.elements import Objects, filled, values_of
-from micrograd.tensors.tensor import Tensor, _elements, tensor
+from micrograd.tensors.given import elements_of
+from micrograd.tensors.tensor import Tensor, tensor
 
 
 class Whole(Value):
@@ -209,7 +210,7 @@ def _is_matrix(x: Any) -> bool:
 def objects_in(x: Any) -> Objects:
     """The Values in lists, dicts and arrays: in their shape, or in a row if they have none."""
     try:
-        return _elements(x)
+        return elements_of(x)
     except (MicrogradError, ValueError):
         found = list(_walked(x))
         return filled((len(found),), found)

@@ -9,8 +9,8 @@ import numpy as np
 
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH, Device, kind_of
+from micrograd.tensors.elements import numbers_as_leaves
 from micrograd.tensors.generator import DEFAULT, Generator
-from micrograd.tensors.reductions import numbers_as_leaves
 from micrograd.tensors.shapes import sizes_of
 from micrograd.tensors.tensor import Tensor, tensor
 

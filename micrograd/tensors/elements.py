@@ -49,3 +49,9 @@ def _value_of(x: Any) -> Value:
             f"data must hold numbers or Values, got {type(x).__name__}: {x!r:.80}"
         )
     return v  # type: ignore[no-any-return]
+
+
+def numbers_as_leaves(numbers: Any) -> Objects:
+    """Leaves in the shape of an array of numbers."""
+    array = np.asarray(numbers, np.float64)
+    return filled(array.shape, make_leaves(array.ravel().tolist()))

@@ -9,11 +9,16 @@ import numpy as np
 
 from micrograd import observers
 from micrograd.engine import Value, make_leaves, numbers_of
-from micrograd.errors import ArgumentTypeError, GraphError, ShapeError
+from micrograd.errors import (
+    ArgumentIndexError,
+    ArgumentRuntimeError,
+    ArgumentTypeError,
+    GraphError,
+    ShapeError,
+)
 from micrograd.observers import recording
 from micrograd.tensors.dtypes import FLOAT, INTEGER, ORDER, TITLES
 from micrograd.tensors.elements import Objects, filled
-from micrograd.tensors.reductions import ArgumentIndexError, ArgumentRuntimeError
 from micrograd.tensors.shapes import axis_of
 
 if TYPE_CHECKING:

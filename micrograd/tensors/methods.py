@@ -7,11 +7,15 @@ from typing import Any
 from micrograd.tensors import (
     backward,
     conversions,
+    extremes,
     indexing,
+    norms,
+    ordering,
     pointwise,
     products,
     reductions,
     shapes,
+    soft_maxima,
 )
 
 # Methods that are functions of the modules beside this one: by their names there, or `name=theirs`.
@@ -26,8 +30,11 @@ METHODS: dict[Any, str] = {
     shapes: "reshape view view_as reshape_as=view_as flatten ravel=flatten unflatten squeeze "
     "unsqueeze permute transpose swapaxes=transpose t flip roll expand expand_as broadcast_to "
     "repeat tile=repeat repeat_interleave tril triu diag split chunk unbind movedim",
-    reductions: "sum mean var std prod cumsum cumprod all any count_nonzero max min amax amin "
-    "argmax argmin sort argsort topk median unique bincount norm softmax log_softmax logsumexp",
+    reductions: "sum mean var std prod cumsum cumprod all any count_nonzero",
+    extremes: "max min amax amin argmax argmin",
+    ordering: "sort argsort topk median unique bincount",
+    norms: "norm",
+    soft_maxima: "softmax log_softmax logsumexp",
     products: "matmul mm mv bmm dot inner=matmul outer ger=outer addmm",
     indexing: "index_select gather take_along_dim masked_select nonzero copy_ fill_ zero_ "
     "masked_fill_ scatter_",
