@@ -27,9 +27,9 @@ from micrograd.compiler.running.fallback import eager_gradient, eager_step, eage
 from micrograd.compiler.running.owed import owed
 from micrograd.compiler.running.runner import Runner, chosen, prepare
 from micrograd.compiler.trace.eagerly import inside
+from micrograd.compiler.trace.refusing import active, current, refuse
 from micrograd.compiler.trace.structures import ArgumentPlaces, Keywords
 from micrograd.compiler.trace.traced import Traced
-from micrograd.compiler.trace.tracer import active, current, refuse
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.optim.optimizer import Optimizer

@@ -18,7 +18,7 @@ from micrograd import Value, nn, no_grad, observers, optim, tensor
 from micrograd.compiler.programs import programs
 from micrograd.compiler.running import runner
 from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.trace import tracer as tracing
+from micrograd.compiler.trace import refusing as tracing
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.tracer import Tracer
 from micrograd.compiler.trace.watching import traced

@@ -21,7 +21,7 @@ from micrograd.compiler.running.runner import Runner
 from micrograd.compiler.trace.advice import advised
 from micrograd.compiler.trace.around import Around, NumbersChanged
 from micrograd.compiler.trace.forms import Form
-from micrograd.compiler.trace.tracer import BRANCH, Missed, active
+from micrograd.compiler.trace.refusing import BRANCH, Missed, active
 from micrograd.errors import CompileError
 
 MOST_DECISIONS = 32  # programs of one shape that differ in decisions only

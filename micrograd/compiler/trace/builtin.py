@@ -38,7 +38,8 @@ from micrograd.compiler.trace.numeric import (
     of_two,
     where_of,
 )
-from micrograd.compiler.trace.tracer import Index, Read, Truth, current, undecided
+from micrograd.compiler.trace.reads import Index, Read, Truth
+from micrograd.compiler.trace.refusing import current, undecided
 from micrograd.engine import Value
 
 if TYPE_CHECKING:

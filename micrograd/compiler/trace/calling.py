@@ -14,7 +14,7 @@ import numpy as np
 
 from micrograd.compiler.trace.builtin import BuiltIns
 from micrograd.compiler.trace.reachable import PACKAGE
-from micrograd.compiler.trace.tracer import current, undecided
+from micrograd.compiler.trace.refusing import current, undecided
 from micrograd.nn.module import Module
 
 if TYPE_CHECKING:

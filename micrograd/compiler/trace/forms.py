@@ -13,17 +13,11 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from micrograd.checks import user_line_of
+from micrograd.compiler.trace.refusing import Decision, Restart, UndecidedError, current, raises
 from micrograd.compiler.trace.results import Outputs
 from micrograd.compiler.trace.sides import Sides
 from micrograd.compiler.trace.structures import called
-from micrograd.compiler.trace.tracer import (
-    Decision,
-    Restart,
-    Tracer,
-    UndecidedError,
-    current,
-    raises,
-)
+from micrograd.compiler.trace.tracer import Tracer
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
 from micrograd.functions import apply

@@ -18,15 +18,8 @@ from micrograd.compiler.trace.maybe import (
     there,
 )
 from micrograd.compiler.trace.merging import merged
-from micrograd.compiler.trace.tracer import (
-    Index,
-    Read,
-    Truth,
-    as_read,
-    choose,
-    current,
-    decided,
-)
+from micrograd.compiler.trace.reads import Index, Read, Truth, as_read, choose
+from micrograd.compiler.trace.refusing import current, decided
 from micrograd.engine import Value, as_operand
 from micrograd.functions import apply
 from micrograd.tensors.tensor import Tensor

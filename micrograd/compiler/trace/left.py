@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.merging import Maybe
-from micrograd.compiler.trace.tracer import Read
+from micrograd.compiler.trace.reads import Read
 from micrograd.engine import Value, home_of, move
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 from micrograd.tensors.tensor import Tensor

@@ -12,7 +12,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from micrograd.compiler.trace.merging import Maybe, conjunction, merged, negated
-from micrograd.compiler.trace.tracer import Truth, as_read, current
+from micrograd.compiler.trace.reads import Truth, as_read
+from micrograd.compiler.trace.refusing import current
 
 MISSING = object()
 MOST_LOOKED_AT = 1000  # elements, for the first that is there

@@ -13,7 +13,8 @@ import numpy as np
 
 from micrograd.compiler.trace.maybe import chosen, either, length, product, required, total
 from micrograd.compiler.trace.merging import Maybe
-from micrograd.compiler.trace.tracer import Read, as_read, undecided
+from micrograd.compiler.trace.reads import Read, as_read
+from micrograd.compiler.trace.refusing import undecided
 from micrograd.engine import Value
 from micrograd.functions import apply
 from micrograd.tensors.choice import where

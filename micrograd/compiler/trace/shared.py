@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from micrograd.compiler.trace.tracer import Read, current
+from micrograd.compiler.trace.reads import Read
+from micrograd.compiler.trace.refusing import current
 
 BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow")
 METHODS = (

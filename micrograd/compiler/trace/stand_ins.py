@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.given import Contents
+from micrograd.compiler.trace.reads import Index, Read
 from micrograd.compiler.trace.structures import is_static, kind, parts, rebuilt, static
-from micrograd.compiler.trace.tracer import Index, Read, Tracer
+from micrograd.compiler.trace.tracer import Tracer
 from micrograd.engine import Value, as_operand, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.tensors.elements import filled

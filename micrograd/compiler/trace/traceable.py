@@ -15,10 +15,11 @@ from micrograd.compiler.trace.differences import Divergence, check_same, differe
 from micrograd.compiler.trace.forms import name_of, other_forms
 from micrograd.compiler.trace.given import ArgumentChangedError
 from micrograd.compiler.trace.reachable import generators_of, leaves_of
+from micrograd.compiler.trace.refusing import Missed, UndecidedError
 from micrograd.compiler.trace.runs import TracedRun, TracedRuns
 from micrograd.compiler.trace.surroundings import Surroundings
 from micrograd.compiler.trace.traced import Traced
-from micrograd.compiler.trace.tracer import Missed, Tracer, UndecidedError, random_states
+from micrograd.compiler.trace.tracer import Tracer, random_states
 from micrograd.compiler.trace.trials import with_choices
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError

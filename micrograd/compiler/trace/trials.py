@@ -12,10 +12,10 @@ from micrograd.compiler.trace.differences import Divergence
 from micrograd.compiler.trace.integers import limit, more_integers, solve, with_integers
 from micrograd.compiler.trace.reachable import lengths_of
 from micrograd.compiler.trace.recording import Recording
+from micrograd.compiler.trace.refusing import UndecidedError
 from micrograd.compiler.trace.runs import TracedRun, TracedRuns
 from micrograd.compiler.trace.stand_ins import IndexGroup
 from micrograd.compiler.trace.traced import ANY, Traced
-from micrograd.compiler.trace.tracer import UndecidedError
 
 
 def with_choices(
