@@ -29,12 +29,12 @@ def factor(lists: Sequence[Ids]) -> Axes | None:
 
     Each axis is its size and its stride in each list; None if the lists are not affine together.
     """
-    rows = np.stack(lists)
+    rows = np.array(lists)
     axes: Axes = []
     while rows.shape[1] > 1:
         n = rows.shape[1]
-        step = np.diff(rows, axis=1)
-        breaks = np.nonzero((step != step[:, :1]).any(0))[0] + 1
+        step = rows[:, 1:] - rows[:, :-1]
+        breaks = (step != step[:, :1]).any(0).nonzero()[0] + 1
         size = n if not len(breaks) else int(np.gcd.reduce(np.append(breaks, n)))
         if size == 1 or len(axes) == MOST_AXES:
             return None

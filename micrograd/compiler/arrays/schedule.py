@@ -36,6 +36,10 @@ FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
 FEW_MEMBERS = 4  # of a group on average: fewer are no arrays
 NARROW = 48  # uses of a level on average: fewer are no groups that are arrays
 MOST_GROUPS = 20_000
+ODD = np.cumprod(np.full(8, 0x9E3779B97F4A7C15, np.uint64))
+GOLDEN, LAST_SHIFT = ODD[0], np.uint64(31)
+MIXING = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+          (np.uint64(27), np.uint64(0x94D049BB133111EB)))  # fmt: skip
 FEW, PATIENCE = 48, 25  # nodes of a narrow level, and of how many one after the other it is asked
 
 
@@ -220,10 +224,9 @@ class _Groups:
     def add_rows(self, nodes: Ids, flags: Hashes) -> None:
         """Groups of the rows of one level."""
         g, first = self.g, len(self.all)
-        key = mixed(g.row[nodes]) + np.uint64(3) * mixed(_bits(g.static[nodes])) + flags[nodes]
-        for i in range(3):
-            args = g.args[nodes, i]
-            key = mixed(key) + mixed(np.where(args >= 0, self.of[args], NONE))
+        args = g.args[nodes]
+        of = np.where(args >= 0, self.of[args], NONE)
+        key = _hashed(g.row[nodes], g.static[nodes], flags[nodes], *of.T)
         for places in _in_order_of_first(key)[0]:
             members = nodes[places]
             n = members[0]
@@ -253,9 +256,7 @@ class _Groups:
             changes[1:] |= x[1:] != x[:-1]
         start = np.flatnonzero(changes)
         length = np.diff(start, append=len(terms))
-        key = mixed(group_u[start]) * np.uint64(3)
-        key += mixed(group_v[start] + (1 << 32)) * np.uint64(5)
-        key += mixed(_bits(c[start])) + mixed(g.kind[node[start]])
+        key = _hashed(group_u[start], group_v[start], c[start], g.kind[node[start]])
         classes, of_class = np.unique(key, return_inverse=True)
         nodes, of_node = node[fresh], np.cumsum(fresh[start]) - 1
         pairs, of_pair = np.unique(of_node * len(classes) + of_class, return_inverse=True)
@@ -263,7 +264,7 @@ class _Groups:
         pair_node, pair_class = pairs // len(classes), classes[pairs % len(classes)]
         which, exactly = flags[nodes].copy(), np.zeros(len(nodes), np.uint64)
         np.add.at(which, pair_node, mixed(pair_class))
-        np.add.at(exactly, pair_node, mixed(pair_class + mixed(count)))
+        np.add.at(exactly, pair_node, _hashed(pair_class, count))
         parts, of = _in_order_of_first(which)
         firsts = np.array([places[0] for places in parts])
         ragged = np.bincount(of, exactly != exactly[firsts[of]], len(parts)) > 0
@@ -357,14 +358,25 @@ def _in_order_of_first(key: NDArray[np.generic]) -> tuple[list[Ids], Ids]:
     return np.split(order, np.cumsum(np.bincount(of))[:-1]), of
 
 
-def _bits(x: Floats) -> Hashes:
-    return np.ascontiguousarray(x, np.float64).view(np.uint64)
+def _bits(x: NDArray[Any]) -> Hashes:
+    whole = x if x.dtype in (np.float64, np.uint64) else x.astype(np.int64)
+    return np.ascontiguousarray(whole).view(np.uint64)
+
+
+def _hashed(*columns: NDArray[Any]) -> Hashes:
+    """A number for each row of columns."""
+    rows = _bits(columns[0]) * ODD[0]
+    for x, odd in zip(columns[1:], ODD[1:], strict=False):
+        rows += _bits(x) * odd
+    return mixed(rows)
 
 
 def mixed(numbers: NDArray[Any]) -> Hashes:
     """Splitmix64's mixing (Steele, Lea and Flood, 2014): sums of hashes are keys of sets."""
     whole = numbers if numbers.dtype == np.uint64 else numbers.astype(np.int64).view(np.uint64)
-    x: Hashes = whole + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    x: Hashes = whole + GOLDEN
+    for shift, factor in MIXING:
+        x ^= x >> shift
+        x *= factor
+    x ^= x >> LAST_SHIFT
+    return x

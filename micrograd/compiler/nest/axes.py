@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from micrograd.compiler.nest.ir import Affine, Nest, Shape
+from micrograd.compiler.nest.ir import Affine, Nest, Shape, Statement
 from micrograd.compiler.nest.spans import reads, writes
 
 
 def mapped(nest: Nest, extents: Shape, change: Callable[[Any], Any]) -> Nest:
     """The nest over other extents, each of its operands changed."""
-    body = tuple(
-        replace(s, out=change(s.out), inputs=tuple(map(change, s.inputs))) for s in nest.body
-    )
-    return replace(nest, extents=extents, body=body)
+    body = []
+    for s in nest.body:
+        out, inputs = change(s.out), tuple(map(change, s.inputs))
+        body.append(Statement(
+            s.row, out, inputs, s.static, s.coefficient, s.accumulate, s.kept, s.starts
+        ))  # fmt: skip
+    return Nest(extents, tuple(body), nest.reduce, nest.starts, nest.origin, nest.ordered)
 
 
 def in_block(nest: Nest, number: int) -> Nest:

@@ -52,6 +52,11 @@ class Touches:
 def view(times: NDArray[Any], x: Affine, extents: Iterable[int]) -> NDArray[Any]:
     """The entries of the addresses of an operand, each once unless its strides repeat it."""
     axes = [(n, s) for n, s in zip(extents, x.strides, strict=True) if s and n > 1]
+    if not axes:
+        return times[x.base : x.base + 1].reshape(())
+    if len(axes) == 1 and axes[0][1] > 0:
+        n, step = axes[0]
+        return times[x.base : x.base + (n - 1) * step + 1 : step]
     shape, size = [n for n, _ in axes], times.itemsize
     strides = [s * size for _, s in axes]
     return np.ndarray(shape, times.dtype, times, x.base * size, strides)
@@ -59,4 +64,5 @@ def view(times: NDArray[Any], x: Affine, extents: Iterable[int]) -> NDArray[Any]
 
 def latest(times: dict[Space, Times], x: Affine, extents: Shape) -> int:
     """The last time of all the addresses of an operand."""
-    return int(view(times[x.space], x, extents).max())
+    found = view(times[x.space], x, extents)
+    return found.item() if found.size == 1 else int(found.max())

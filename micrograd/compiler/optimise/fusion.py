@@ -69,12 +69,7 @@ class _Group:
             return False
         ours = (self.writes, self.writes, self.reads)
         theirs = (other.reads, other.writes, other.writes)
-        return not any(
-            a != b and one.meets(two)
-            for first, second in zip(ours, theirs, strict=True)
-            for a, one in first
-            for b, two in second
-        )
+        return not any(map(_differ, ours, theirs))
 
     def add(self, other: _Group) -> None:
         self.statements += other.statements
@@ -230,6 +225,17 @@ class _Fusion:
         if x.space is not WORK or latest(self._touches.read, x, extents) > place:
             return True
         return bool(view(self._needed, x, extents).any())
+
+
+def _differ(ours: list[tuple[Affine, Span]], theirs: list[tuple[Affine, Span]]) -> bool:
+    """Whether an address is in two operands that are not the same."""
+    for a, one in ours:
+        space, low, high = one.space, one.low, one.high
+        for b, two in theirs:
+            near = two.space is space and two.low <= high and two.high >= low
+            if near and a != b and one.meets(two):
+                return True
+    return False
 
 
 def _is_final(s: Statement, statements: list[Statement]) -> bool:

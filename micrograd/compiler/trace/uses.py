@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dis import Instruction, get_instructions
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -17,6 +18,7 @@ BY_ANY_NAME = frozenset(
      "attrgetter", "parameters", "named_parameters", "state_dict", "modules", "named_modules",
      "children", "named_children", "buffers", "named_buffers"]
 )  # fmt: skip
+MOST_CODES = 4096  # that are known
 Spelled = tuple[Any, ...]  # a name, and keys: ("config", "optimizer") is config["optimizer"]
 
 
@@ -35,7 +37,11 @@ class Uses:
         self._whole: set[Spelled] = set()
         self._written: set[Spelled] = set()
         for code in codes:
-            self._look(code)
+            found = _uses_of(code)
+            for path, keys in found._keys.items():
+                self._keys.setdefault(path, {}).update(keys)
+            self._whole |= found._whole
+            self._written |= found._written
 
     def of(self, path: Spelled | None) -> list[Any] | None:
         """The keys by which it is read; None if anything may be."""
@@ -94,6 +100,13 @@ class Uses:
 
     def _note(self, path: Spelled, constant: Instruction | None) -> None:
         self._keys.setdefault(path, {})[_constant(constant)] = None
+
+
+@lru_cache(MOST_CODES)
+def _uses_of(code: CodeType) -> Uses:
+    uses = Uses(())
+    uses._look(code)
+    return uses
 
 
 def _is_constant(i: Instruction | None) -> bool:

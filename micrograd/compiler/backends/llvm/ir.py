@@ -6,6 +6,7 @@ a register of the machine; the last of a row may have fewer active lanes, which 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,9 +28,10 @@ class Precision:
 
     def constant(self, x: float) -> str:
         """The number as LLVM writes it: the bits of the double that it is rounded to."""
-        with np.errstate(over="ignore"):
-            rounded = np.float32(x) if self.bytes == 4 else x
-        return f"0x{np.float64(rounded).view(np.uint64):016X}"
+        if self.bytes == 4:
+            with np.errstate(over="ignore"):
+                x = float(np.float32(x))
+        return f"0x{struct.pack('>d', x).hex().upper()}"
 
 
 DOUBLE = Precision("double", "i64", "f64", 8)
