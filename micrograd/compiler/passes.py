@@ -14,25 +14,22 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from micrograd.compiler.arrays.batch import SampleAxis, placed
+from micrograd.compiler.arrays.batch import placed
 from micrograd.compiler.arrays.inputs import read_arguments
-from micrograd.compiler.arrays.layout import Homes, Layout, lay_out
+from micrograd.compiler.arrays.layout import Homes, lay_out, write_constants
 from micrograd.compiler.arrays.loops import Loops, loops_of
-from micrograd.compiler.arrays.schedule import Group, NoArrays, live, schedule
+from micrograd.compiler.arrays.schedule import NoArrays, live, schedule
 from micrograd.compiler.backends.numpy import simplified
-from micrograd.compiler.codes import NONE, distinct
+from micrograd.compiler.codes import NONE
 from micrograd.compiler.compilation import FIRST, VALUE, Compilation, UpdateCompilation
 from micrograd.compiler.graph import graph as G  # noqa: N812
 from micrograd.compiler.graph.gradient import differentiated, gradient, reached
-from micrograd.compiler.graph.graph import CONSTANT, Graph
-from micrograd.compiler.graph.normal_form import inlined, normal_form
+from micrograd.compiler.graph.normal_form import normal_form
 from micrograd.compiler.graph.safe import with_safe_operands
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import (
-    GRADIENTS,
     LANES,
     PARAMETERS,
-    STATE,
     WORK,
     Program,
     Space,
@@ -45,10 +42,9 @@ from micrograd.compiler.optimise.turns import overwriting
 from micrograd.compiler.sequential.choice import InOrder
 from micrograd.compiler.sequential.order import ranks
 from micrograd.compiler.sequential.places import read_leaves
+from micrograd.compiler.update.program import HOMES, update_program
 from micrograd.compiler.update.touched import touched_by_step
-from micrograd.compiler.update.update import update_graph
 
-HOMES = (PARAMETERS, GRADIENTS, STATE)  # of leaves and results of an update
 CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
 
 
@@ -172,7 +168,7 @@ def _program(unit: Compilation) -> None:
     loops, arguments, outputs = unit.loops, unit.arguments, unit.outputs
     base = loops.free[WORK]
     work = np.zeros(base + loops.free[LANES] * arguments.batch.width)
-    _write_constants(work, unit.graph, unit.groups, unit.layout)
+    write_constants(work, unit.graph, unit.groups, unit.layout)
     of_arguments = {space: n * max(arguments.lanes, 1) for space, n in arguments.sizes.items()}
     sizes: dict[Space, int] = {**of_arguments, PARAMETERS: unit.size}
     checked = ((unit.gradients, unit.size),) if unit.mode != VALUE and unit.size else ()
@@ -189,33 +185,7 @@ def _program(unit: Compilation) -> None:
 
 def _update(unit: UpdateCompilation) -> None:
     """The optimiser's rule, on whole vectors."""
-    memory, touched = unit.memory, unit.touched
-    found = update_graph(memory, touched.used, touched.chosen, unit.flags_from + touched.flag)
-    roots = np.concatenate([nodes for _, _, nodes in found.results])
-    g = G.sorted_terms(found.graph)
-    g = inlined(g, np.ones(len(g), bool), roots)
-    g, new = live(g, roots)
-    home, address = np.zeros(len(g), np.int64), np.zeros(len(g), np.int64)
-    kept = new >= 0
-    home[new[kept]], address[new[kept]] = found.home[kept], found.address[kept]
-    nowhere, no_lanes = np.full(len(g), NONE), np.zeros(len(g), bool)
-    groups, of = schedule(g, home, no_lanes, no_lanes)
-    layout = lay_out(g, groups, Homes(home, address, HOMES, nowhere), FIRST, 0)
-    loops = Loops(layout.top, 0, SampleAxis.none())
-    loops_of(g, groups, of, layout, loops)
-    for where, at, nodes in found.results:
-        ids = new[nodes]
-        for part in distinct(of[ids]).tolist():
-            own = of[ids] == part
-            loops.copy((HOMES[where - 1], at[own]), (layout.space[part], layout.address[ids[own]]))
-    work = np.zeros(loops.free[WORK])
-    _write_constants(work, g, groups, layout)
-    sizes = {
-        PARAMETERS: unit.size,
-        STATE: len(memory.numbers),
-        GRADIENTS: unit.flags_from + len(touched.flags),
-    }
-    unit.program = Program(tuple(loops.all), work, sizes, None)
+    unit.program = update_program(unit.memory, unit.touched, unit.size, unit.flags_from)
 
 
 def _overwrite(unit: Compilation | UpdateCompilation) -> None:
@@ -298,12 +268,3 @@ def _collected(unit: Compilation) -> int:
     index[unit.places[have]] = address[unit.adjoints[have]]
     index[unit.flags_from :] = address[unit.flags]
     return int(unit.loops.gathered((WORK, index))[1][0])
-
-
-def _write_constants(work: np.ndarray, g: Graph, groups: list[Group], layout: Layout) -> None:
-    for k, group in enumerate(groups):
-        nodes = layout.nodes[k]
-        if group.kind == CONSTANT:
-            work[layout.address[nodes]] = g.value[nodes]
-        elif group.constant is not None:
-            work[layout.address[nodes]] = group.constant

@@ -149,3 +149,13 @@ def _order(group: Group, shape: list[int] | None, address: Ids) -> Ids:
         return index
     axes_order = [i for i in range(len(shape)) if i != longest] + [longest]
     return np.transpose(index.reshape(shape), axes_order).ravel()
+
+
+def write_constants(work: np.ndarray, g: Graph, groups: list[Group], layout: Layout) -> None:
+    """Write the numbers of groups that are constants to where they lie."""
+    for k, group in enumerate(groups):
+        nodes = layout.nodes[k]
+        if group.kind == CONSTANT:
+            work[layout.address[nodes]] = g.value[nodes]
+        elif group.constant is not None:
+            work[layout.address[nodes]] = group.constant
