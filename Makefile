@@ -60,6 +60,7 @@ conformance: .venv/.installed-test
 coverage: .venv/.installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[trust]"
 	$(PYTEST) --cov --cov-report=
+	$(PYTEST) --quiet -m "" --cov --cov-append --cov-report= tests/test_torch_scripts.py
 	MICROGRAD_PURE=1 $(PYTEST) --quiet --cov --cov-append --cov-report=term --cov-fail-under=95 $(ENGINE)
 
 native: .venv/.installed
