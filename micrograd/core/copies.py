@@ -88,7 +88,7 @@ def _own(v: Any) -> CopiedState:
     notes = None
     if more is not None:
         notes = {name: getattr(more, name) for name in _NOTES}
-        if v._row is not BY_HAND and more.hook is None:
+        if v._row is not BY_HAND:
             del notes["inputs"]  # they are the node's
     return v._row, v._inputs, v._static, (v._data, v._grad, v._mark is not None), notes
 
