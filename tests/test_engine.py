@@ -247,6 +247,13 @@ def test_detach_and_item_forget_the_history() -> None:
     assert type((a * 2).item()) is float
 
 
+def test_a_node_made_by_hand_has_what_it_is_given() -> None:
+    a = Value(1.0)
+    for children, op in (((a,), ""), ((), "mine"), ((a, a), "mine")):
+        node = Value(2.0, children, op)
+        assert (node._inputs, node._op, node._prev) == (children, op, set(children))
+
+
 def test_a_label_is_kept() -> None:
     v = Value(1.0, label="x")
     assert v.label == "x"
