@@ -60,6 +60,11 @@ def test_what_was_stored_is_read(home: Path) -> None:
     objects.store(key, b"code")
     assert objects.stored(key) == b"code"
     assert [path.name for path in home.iterdir()] == [key + ".o"]
+    path = home / (key + ".o")
+    whole = path.read_bytes()
+    for changed in (b"", whole[:-1], whole + b"x", b"X" + whole[1:], whole[:-2] + b"X" + whole[-1:]):
+        path.write_bytes(changed)
+        assert objects.stored(key) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have no owner here")
