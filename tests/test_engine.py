@@ -324,6 +324,10 @@ def test_a_function_of_math_says_that_the_graph_is_lost() -> None:
         with pytest.warns(GraphWarning, match=r"math\.\w+\(v\).*write v\.\w+\(\)"):
             call()
         call()  # once for each place
+    with pytest.warns(GraphWarning, match=r"math\.tanh\(v\)"):
+        math.tanh(
+            v,
+        )
     with pytest.warns(GraphWarning, match="methods of Value"):
         assert math.isclose(math.floor(math.atan(v)), 0.0)
     assert float(v) == round(float(v)) == v.item() == 1.0

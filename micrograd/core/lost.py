@@ -51,10 +51,9 @@ def warn_of_truth() -> None:
 
 def _called(code: CodeType, at: int) -> str | None:
     """The name of the function of `math` that is called there, as the source has it."""
-    positions = list(code.co_positions())
-    first, last, start, end = positions[at // 2]
-    if first is None or first != last:
+    first, _, start, _ = list(code.co_positions())[at // 2]
+    if first is None:
         return None
     line = linecache.getline(code.co_filename, first).encode()
-    found = re.match(r"(?:math\.)?([a-z]\w*)\(", line[start:end].decode())
+    found = re.match(r"(?:math\.)?([a-z]\w*)\(", line[start:].decode())
     return found[1] if found and hasattr(math, found[1]) else None
