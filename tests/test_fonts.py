@@ -88,7 +88,7 @@ def test_coverage_reads_the_character_maps(tmp_path: Path) -> None:
 
 
 def test_a_last_resort_font_does_not_count(tmp_path: Path) -> None:
-    (tmp_path / "blank.ttf").write_bytes(blank_font())
+    (tmp_path / "blank.ttf").write_bytes(blank_font("中"))
     assert coverage("中", [tmp_path]) == Coverage(any_font=True, missing="中")
 
 

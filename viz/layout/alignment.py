@@ -7,6 +7,7 @@ line must flow; that is read from the labels themselves.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 
@@ -17,6 +18,7 @@ Placed = tuple[str, int]  # "start", "middle" or "end", and a number for each li
 
 _ANCHORS = {"LEFT": "start", "CENTER": "middle", "RIGHT": "end"}
 _START = "label=<"
+_BRACKET = re.compile("[<>]")
 
 
 def alignments(source: str) -> dict[Texts, tuple[Placed, ...]]:
@@ -45,9 +47,9 @@ def _labels(source: str) -> Iterator[str]:
     while at >= 0:
         begin = end = at + len(_START)
         depth = 1
-        while depth and end < len(source):
-            depth += {"<": 1, ">": -1}.get(source[end], 0)
-            end += 1
+        while depth and (bracket := _BRACKET.search(source, end)):
+            depth += 1 if bracket[0] == "<" else -1
+            end = bracket.end()
         yield source[begin : end - 1]
         at = source.find(_START, end)
 

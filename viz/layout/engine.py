@@ -213,7 +213,7 @@ def _draw(engine: Engine, source: str, file_format: str, timeout: float) -> byte
             source,
             timeout=timeout,
             folder=folder,
-            environment=_environment(engine, file_format, folder),
+            environment=_environment(engine, source, file_format, folder),
         )
     layout = b""
     if file_format == "svg":
@@ -231,11 +231,12 @@ def _draw(engine: Engine, source: str, file_format: str, timeout: float) -> byte
     return output
 
 
-def _environment(engine: Engine, file_format: str, folder: Path) -> dict[str, str]:
+def _environment(engine: Engine, source: str, file_format: str, folder: Path) -> dict[str, str]:
     """Return the variables that the engine runs with, its fontconfig file among them."""
     environment = dict(os.environ)
     if file_format == "svg":
-        environment["FONTCONFIG_FILE"] = str(write_layout_configuration(folder))
+        text = source + unescape(source)
+        environment["FONTCONFIG_FILE"] = str(write_layout_configuration(folder, text))
     elif engine.is_library and not environment.get("FONTCONFIG_FILE"):
         environment["FONTCONFIG_FILE"] = str(write_host_configuration(folder, environment))
     return environment

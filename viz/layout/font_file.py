@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import struct
-from functools import cache
+from functools import cache, lru_cache
 
 from viz.layout.text_metrics import UNITS_PER_EM, UNKNOWN, WIDE, character_width
 
@@ -23,7 +23,7 @@ _PIXELS_PER_POINT = 96 / 72
 _MOST_SHORT = 0.2  # pixels
 _ASCENT = 905
 _DESCENT = 212
-_MEASURED = (range(0x20, 0x7F), range(0xA0, 0x3100), range(0xF900, 0xFFFE))
+_ALWAYS = frozenset(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180))))  # letters of Europe
 _WIDE_BLOCKS = (
     range(0x3100, 0xD800),
     range(0x1F300, 0x1FB00),
@@ -34,19 +34,23 @@ _CHECKSUM_MAGIC = 0xB1B0AFBA
 _CHECKSUM_OFFSET_IN_HEAD = 8
 
 
-@cache
-def blank_font(bold: bool = False) -> bytes:
-    """Return a TrueType file of the family Helvetica whose glyphs are all blank.
+def blank_font(text: str = "", bold: bool = False) -> bytes:
+    """Return a TrueType file of the family Helvetica that has all of a text, in blank glyphs.
 
     There is one glyph for each width; every character is mapped to the glyph of its width.
 
-    >>> blank_font()[:4].hex()
+    >>> blank_font("∂L/∂w")[:4].hex()
     '00010000'
     """
+    return _blank_font(_ALWAYS.union(text), bold)
+
+
+@lru_cache(maxsize=16)
+def _blank_font(characters: frozenset[str], bold: bool) -> bytes:
     width_of = {
-        point: _advance(character_width(chr(point), bold))
-        for points in _MEASURED
-        for point in points
+        ord(c): _advance(character_width(c, bold))
+        for c in characters
+        if c >= " " and not any(ord(c) in block for block in _WIDE_BLOCKS)
     }
     advances = [UNKNOWN, *sorted({*width_of.values(), WIDE})]
     glyph_of = {advance: glyph for glyph, advance in enumerate(advances) if glyph > 0}
@@ -135,7 +139,7 @@ def _os2_table(bold: bool) -> bytes:
         ">HhHHHhhhhhhhhhhh10sIIII4sHHHhhhHHIIhhHHH",
         *(version, UNKNOWN, weight, width, embedding, *subscript_and_superscript, *strikeout),
         *(0, bytes(10), 0, 0, 0, 0, b"NONE", bold_bit if bold else regular_bit),
-        *(_MEASURED[0].start, 0xFFFF, _ASCENT, -_DESCENT, 0, _ASCENT, _DESCENT),
+        *(0x20, 0xFFFF, _ASCENT, -_DESCENT, 0, _ASCENT, _DESCENT),
         *(1, 0, 519, 716, 0, 0x20, 0),
     )
 

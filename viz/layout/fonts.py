@@ -67,12 +67,12 @@ def write_host_configuration(folder: Path, environment: Mapping[str, str]) -> Pa
     return _write_configuration(folder, font_folders(environment), _aliases(), "fontconfig")
 
 
-def write_layout_configuration(folder: Path) -> Path:
-    """Write a fontconfig file into `folder` that finds one font only, the blank one."""
+def write_layout_configuration(folder: Path, text: str) -> Path:
+    """Write a fontconfig file into `folder` that finds one font only, the blank one of a text."""
     fonts = folder / "fonts"
     fonts.mkdir()
-    (fonts / "regular.ttf").write_bytes(blank_font())
-    (fonts / "bold.ttf").write_bytes(blank_font(bold=True))
+    (fonts / "regular.ttf").write_bytes(blank_font(text))
+    (fonts / "bold.ttf").write_bytes(blank_font(text, bold=True))
     return _write_configuration(folder, [fonts], "", None)
 
 
