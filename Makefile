@@ -1,5 +1,6 @@
 # Each command sets up what it needs in .venv; the second time it starts at once.
 PYTHON ?= python3
+unexport PYTHONDONTWRITEBYTECODE  # Python is started hundreds of times
 BIN := .venv/bin
 SETUP := setup.cfg setup.py pyproject.toml
 
@@ -91,8 +92,9 @@ build/peers/micrograd:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
+# What is used of these packages is compiled when it is: a third of what they have.
 .venv/.installed-test: $(SETUP) | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable ".[test]"
 	touch $@ .venv/.installed
 
 .venv/.installed-notebook: $(SETUP) | .venv/bin/python
