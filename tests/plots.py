@@ -51,5 +51,17 @@ def figures(**options):
 FIGURES = {name: functools.cache(plot) for name, plot in figures().items()}
 
 
+@functools.cache
+def svg_of(name):
+    """The SVG of one of `FIGURES`, drawn once."""
+    return FIGURES[name]().content("svg")
+
+
+def laid_out(figure):
+    """Draw the figure, unless it has been since it was changed."""
+    if figure.stale:
+        figure.canvas.draw()
+
+
 def legend_texts(figure):
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]

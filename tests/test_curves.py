@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
-from plots import FIGURES, RUNS, figures, legend_texts
+from plots import FIGURES, RUNS, figures, laid_out, legend_texts, svg_of
 
 from micrograd import MicrogradError
 from micrograd.errors import FontWarning
@@ -46,7 +46,7 @@ def test_no_text_is_small_or_cut_off(name: str) -> None:
 
 
 def assert_readable(figure) -> None:
-    figure.canvas.draw()
+    laid_out(figure)
     width, height = figure.bbox.size
     for text in figure.findobj(matplotlib.text.Text):
         if not text.get_text().strip() or not text.get_visible():
@@ -73,7 +73,7 @@ def test_legend_covers_no_axes(name: str) -> None:
 
 
 def assert_legend_covers_no_axes(figure) -> None:
-    figure.canvas.draw()
+    laid_out(figure)
     for legend in figure.legends:
         for axes in figure.axes:
             assert not legend.get_window_extent().overlaps(axes.get_window_extent())
@@ -113,7 +113,7 @@ def test_a_notebook_shows_the_figure_without_pyplot() -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_svg_has_its_words_as_text_on_a_white_ground(name: str) -> None:
     figure = FIGURES[name]()
-    root = ElementTree.fromstring(figure.content("svg"))
+    root = ElementTree.fromstring(svg_of(name))
     drawn = " ".join("".join(text.itertext()) for text in root.iter(f"{SVG}text"))
     for axes in figure.axes:
         for label in (axes.get_xlabel(), axes.get_ylabel(), *axes.get_title(loc="left").split()):
@@ -128,7 +128,7 @@ def test_an_svg_has_its_words_as_text_on_a_white_ground(name: str) -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_svg_says_what_it_shows(name: str) -> None:
     figure = FIGURES[name]()
-    root = ElementTree.fromstring(figure.content("svg"))
+    root = ElementTree.fromstring(svg_of(name))
     assert root.get("role") == "img"
     said = root.get("aria-label")
     assert said == figure.alt
@@ -139,7 +139,7 @@ def test_an_svg_says_what_it_shows(name: str) -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_text_is_as_dark_as_it_must_be(name: str) -> None:
     figure = FIGURES[name]()
-    figure.canvas.draw()
+    laid_out(figure)
     for text in figure.findobj(matplotlib.text.Text):
         if text.get_text().strip():
             assert contrast(text.get_color(), figure.get_facecolor()) >= 4.5
