@@ -18,8 +18,13 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start Python a hundred 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # kernels of this run, and nothing of an earlier one
     KERNELS = tempfile.TemporaryDirectory(prefix="micrograd-kernels-")
     os.environ["MICROGRAD_CACHE"] = KERNELS.name
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+hypothesis.settings.register_profile("all", deadline=None)
+hypothesis.settings.register_profile("some", deadline=None, max_examples=40)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """As many examples as Hypothesis usually tries where all tests are run."""
+    hypothesis.settings.load_profile("some" if "not long" in config.option.markexpr else "all")
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,19 @@ COMBINATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options"), COMBINATIONS, ids=str)
+def several(name: str, options: dict[str, Any]) -> bool:
+    """Whether several options, but not all, are other than the first of their values."""
+    others = sum(value != GRID[name][key][0] for key, value in options.items())
+    return 1 < others < len(options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param(*case, id=str(case), marks=[pytest.mark.long] * several(*case))
+        for case in COMBINATIONS
+    ],
+)
 def test_parameters_after_100_steps_are_torchs(name: str, options: dict[str, Any]) -> None:
     mine, theirs = twins()
     ours = getattr(optim, name)(mine.parameters(), lr=0.01, **options)
