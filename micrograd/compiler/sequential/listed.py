@@ -20,7 +20,7 @@ from micrograd.compiler.sequential.rows import chains
 
 FEW = 4  # products of a sum: fewer are in no order worth keeping
 WORTH = 0.25  # of all terms, the part that are products of longer sums
-MEAN = 24  # products of those sums: fewer gain less than the copies cost
+MEAN = 6  # products of those sums: fewer gain less than the copies cost
 REREAD = 4  # times that a copy has to be read in a row
 ORDERS = 2
 

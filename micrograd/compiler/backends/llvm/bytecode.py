@@ -2,23 +2,24 @@
 
 An instruction is an opcode and what its form says: the address that it writes, and those that it
 reads. Sums take two terms an instruction. The result of the one before is at hand, and needs no
-address. Only forms that occur have an opcode.
+address. Only forms that occur have an opcode, and those that often follow each other have one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd.compiler.backends.llvm.combined import combined
 from micrograd.compiler.backends.llvm.ir import DOUBLE, Precision
+from micrograd.compiler.backends.llvm.products import ProductLists, ProductRuns, lists_of, runs_of
 from micrograd.compiler.codes import NONE, Floats, Ids, Mask, among
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TOGETHER
-from micrograd.compiler.nest.sequence import LARGEST, TOTAL, Scalars
+from micrograd.compiler.nest.sequence import LARGEST, Scalars
 
 Words = NDArray[np.int32]
 ABSENT, AT_HAND, IN_MEMORY = range(3)  # a factor
@@ -58,11 +59,18 @@ class ProductsForm(NamedTuple):
     stores: bool
 
 
-InstructionForm = SumForm | RowForm | ProductsForm
+PlainForm = SumForm | RowForm | ProductsForm
+
+
+class CombinedForm(NamedTuple):
+    """Instructions that follow each other; only the first one has an opcode."""
+
+    parts: tuple[PlainForm, ...]
+
+
+InstructionForm = PlainForm | CombinedForm
 END = 0  # the opcode that ends a part
 RARE = 24  # times that a form has to occur to have an opcode, unless it is one of the few
-LISTED = 12  # products of a sum that has them in a list
-RUN = 2 * TOGETHER  # products that follow each other in memory, to be added up by vectors
 TERMS = 27  # forms of a term; the next number stands for no term
 
 
@@ -76,8 +84,8 @@ class Encoder:
     def words(self, parts: Sequence[Scalars]) -> list[Words]:
         """The instructions of each part, and the end."""
         part = Scalars.joined(parts)
-        part, runs = _runs(part)
-        part, lists = _apart(part)
+        part, runs = runs_of(part)
+        part, lists = lists_of(part)
         begins = np.cumsum([0, *map(len, parts)])[:-1]
         before = np.concatenate([[NONE], part.out[:-1]])
         before[begins[begins < len(part)]] = NONE
@@ -88,24 +96,42 @@ class Encoder:
             plain[piece.statement[times[which.ravel()] < RARE]] = True
         pieces = self._pieces(part, before, plain, lists, runs)
         place = np.concatenate([p.place for p in pieces])
-        width = np.concatenate([p.width for p in pieces])
         order = np.argsort(place, kind="stable")
-        ends = np.cumsum(width[order])
-        begin = np.empty(len(place), np.int64)
-        begin[order] = ends - width[order]
+        statement = np.concatenate([p.statement for p in pieces])[order]
+        width = np.concatenate([p.width for p in pieces])[order]
+        cut = np.searchsorted(statement, begins)
+        opcodes = self._opcodes(pieces, order, cut)
+        width[opcodes < 0] -= 1  # the word of the opcode
+        begin, in_order = np.empty((2, len(place)), np.int64)
+        ends = np.cumsum(width)
+        begin[order], in_order[order] = ends - width, opcodes
         words = np.zeros(int(width.sum()), np.int32)
         done = 0
         for piece in pieces:
-            opcodes = self._opcodes(piece.keys, piece.form)
-            piece.write(words, opcodes, begin[done : done + len(piece.place)])
-            done += len(piece.place)
-        of_statement = np.concatenate([p.statement for p in pieces])
-        until = np.cumsum(np.bincount(of_statement, weights=width, minlength=len(part)))
-        cuts = np.concatenate([[0], until])[begins[1:]].astype(np.int64)
+            own = slice(done, done + len(piece.place))
+            piece.write(words, in_order[own], begin[own])
+            done = own.stop
+        cuts = np.concatenate([[0], ends])[cut[1:]]
         return [np.append(code, np.int32(END)) for code in np.split(words, cuts)]
 
+    def _opcodes(self, pieces: Sequence[_Piece], order: Ids, cut: Ids) -> Ids:
+        """The opcode of each instruction, in order; NONE for those that are part of another."""
+        single: dict[PlainForm, int] = {}
+        codes = np.concatenate([_numbered(piece, single) for piece in pieces])[order]
+        apart = np.zeros(len(codes), bool)
+        apart[cut[cut < len(codes)]] = True
+        found, forms = combined(codes, apart), list(single)
+        used, which = np.unique(found.codes, return_inverse=True)
+        for k in used.tolist():
+            several = tuple(forms[j] for j in found.meaning[k])
+            form = several[0] if len(several) == 1 else CombinedForm(several)
+            self.forms[form] = END + 1 + len(self.forms)
+        opcodes = np.full(len(codes), NONE)
+        opcodes[found.begin] = END + 1 + which.ravel()
+        return opcodes
+
     def _pieces(
-        self, part: Scalars, before: Ids, plain: Mask, lists: _Lists, runs: _Runs
+        self, part: Scalars, before: Ids, plain: Mask, lists: ProductLists, runs: ProductRuns
     ) -> list[_Piece]:
         """The instructions; of statements that are `plain` in the few forms that do for all."""
         later = np.concatenate([lists.statement, runs.statement])
@@ -113,7 +139,7 @@ class Encoder:
         return [sums, _rows(part, before, plain), self._listed(part, lists, runs.statement),
                 self._along(part, runs, lists.statement)]  # fmt: skip
 
-    def _along(self, part: Scalars, runs: _Runs, listed: Ids) -> _Piece:
+    def _along(self, part: Scalars, runs: ProductRuns, listed: Ids) -> _Piece:
         """The runs of a sum one after the other, the first after all else."""
         n = runs.statement
         begins = np.concatenate([[True], n[1:] != n[:-1]])[: len(n)]
@@ -126,7 +152,7 @@ class Encoder:
         return _Piece(n, part.first[n + 1] + n, 2 * goes_on + ends, columns, width,
                       lambda key, _: ProductsForm(True, key > 1, key % 2 == 1))  # fmt: skip
 
-    def _listed(self, part: Scalars, lists: _Lists, later: Ids) -> _Piece:
+    def _listed(self, part: Scalars, lists: ProductLists, later: Ids) -> _Piece:
         n = lists.statement
         goes_on = 2 * (part.first[n + 1] > part.first[n]) + ~among(n, later)
         number = _number_words(lists.c, self._precision)
@@ -142,15 +168,6 @@ class Encoder:
 
         factors = _words(lists.factors)
         return _Piece(n, place, goes_on.astype(np.int64), columns, width, form, factors, head)
-
-    def _opcodes(self, keys: Ids, form: Callable[[int, int], InstructionForm]) -> Ids:
-        """A number for each key, whose form is asked for once."""
-        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        found = [
-            self.forms.setdefault(form(k, i), END + 1 + len(self.forms))
-            for k, i in zip(distinct.tolist(), first.tolist(), strict=True)
-        ]
-        return np.array(found, np.int64)[inverse.ravel()]
 
     def _sums(self, part: Scalars, before: Ids, plain: Mask, listed: Ids) -> _Piece:
         owner = part.owner
@@ -201,13 +218,14 @@ class _Piece(NamedTuple):
     keys: Ids
     columns: list[tuple[Ids, Words]]
     width: Ids
-    form: Callable[[int, int], InstructionForm]  # that of a key, and of an instruction that has it
+    form: Callable[[int, int], PlainForm]  # that of a key, and of an instruction that has it
     tail: Words | None = None  # of all instructions, one after the other
     head: int = 0  # where in each its own begins
 
     def write(self, words: Words, opcodes: Ids, begin: Ids) -> None:
-        """Write the words of each from where it begins."""
-        words[begin] = opcodes
+        """Write the words of each from where it begins, which is earlier without an opcode."""
+        words[begin[opcodes >= 0]] = opcodes[opcodes >= 0]
+        begin = begin - (opcodes < 0)
         if self.tail is not None:
             words[spans(begin + self.head, self.width - self.head)] = self.tail
         for at, column in self.columns:
@@ -215,64 +233,14 @@ class _Piece(NamedTuple):
             words[(begin + at)[have]] = column[have]
 
 
-class _Lists(NamedTuple):
-    """Sums of many products with one coefficient, apart from what else these are sums of."""
-
-    statement: Ids
-    c: Floats
-    room: Ids  # for products, a multiple of TOGETHER
-    factors: Ids  # u, v, u, v, … of all
-
-
-class _Runs(NamedTuple):
-    """Products in a row whose factors follow each other in memory."""
-
-    statement: Ids
-    length: Ids
-    u: Ids  # the first
-    v: Ids
-    c: Floats
-
-
-def _runs(part: Scalars) -> tuple[Scalars, _Runs]:
-    """The statements without runs of products, and these."""
-    owner = part.owner
-    product = (part.u >= 0) & (part.v >= 0) & (part.row[owner] == TOTAL)
-    along = np.ones(len(owner), bool)  # whether a term goes on with what the one before began
-    along[:1] = False
-    along[1:] = (np.diff(owner) == 0) & product[1:] & product[:-1] & (part.c[1:] == part.c[:-1])
-    along[1:] &= (np.diff(part.u) == 1) & (np.diff(part.v) == 1)
-    first = np.flatnonzero(~along)
-    count = np.diff(np.append(first, len(owner)))
-    first, count = first[count >= RUN], count[count >= RUN]
-    taken = np.zeros(len(owner), bool)
-    taken[spans(first, count)] = True
-    return _without(part, taken), _Runs(owner[first], count, part.u[first], part.v[first],
-                                        part.c[first])  # fmt: skip
-
-
-def _without(part: Scalars, taken: Mask) -> Scalars:
-    """The statements without some of their terms."""
-    left = np.bincount(part.owner[~taken], minlength=len(part))
-    first = np.concatenate([[0], np.cumsum(left)])
-    return replace(part, first=first, u=part.u[~taken], v=part.v[~taken], c=part.c[~taken])
-
-
-def _apart(part: Scalars) -> tuple[Scalars, _Lists]:
-    """The statements without the products that come in lists, and these."""
-    owner = part.owner
-    products = (part.u >= 0) & (part.v >= 0) & (part.row[owner] == TOTAL)
-    last = np.ones(len(part))
-    some = part.first[1:] > part.first[:-1]
-    last[some] = part.c[part.first[1:][some] - 1]
-    products &= part.c == last[owner]
-    count = np.bincount(owner[products], minlength=len(part))
-    n = np.flatnonzero(count >= LISTED)
-    taken = products & (count >= LISTED)[owner]
-    room = -(-count[n] // TOGETHER) * TOGETHER
-    factors = np.zeros((int(room.sum()), 2), np.int64)
-    factors[spans(np.cumsum(room) - room, count[n])] = np.stack([part.u, part.v], 1)[taken]
-    return _without(part, taken), _Lists(n, last[n], room, factors.ravel())
+def _numbered(piece: _Piece, forms: dict[PlainForm, int]) -> Ids:
+    """The number of the form of each instruction, whose form is asked for once."""
+    distinct, first, inverse = np.unique(piece.keys, return_index=True, return_inverse=True)
+    found = [
+        forms.setdefault(piece.form(k, i), len(forms))
+        for k, i in zip(distinct.tolist(), first.tolist(), strict=True)
+    ]
+    return np.array(found, np.int64)[inverse.ravel()]
 
 
 def _rows(part: Scalars, before: Ids, plain: Mask) -> _Piece:

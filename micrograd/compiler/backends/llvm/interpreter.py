@@ -14,7 +14,9 @@ from micrograd.compiler.backends.llvm.bytecode import (
     IN_MEMORY,
     NEGATIVE,
     SCALED,
+    CombinedForm,
     InstructionForm,
+    PlainForm,
     ProductsForm,
     RowForm,
     SumForm,
@@ -36,31 +38,44 @@ class Opcode:
     def __init__(self, body: Body) -> None:
         self._body = body
         self._m = ScalarInstructions(body)
-        self._words = 1  # read so far, the opcode included
-        self._out = ""
+        self._at = "%at"
+        self._words = 1  # read so far from there, the opcode included
+        self._last = "%last"
+        self._lanes = ""  # a vector, whose sum is still to be added
 
     def write(self, form: InstructionForm) -> None:
         """The whole function but for its head."""
+        parts = form.parts if isinstance(form, CombinedForm) else (form,)
+        for part, after in zip(parts, (*parts[1:], None), strict=True):
+            along = isinstance(after, ProductsForm) and after.along and after.goes_on
+            self._last = self._instruction(part, along)
+        following = self._body.value(f"getelementptr i32, ptr {self._at}, i64 {self._words}")
+        dispatch(self._body, following, self._last)
+
+    def _instruction(self, form: PlainForm, along: bool) -> str:
+        """What it does; its result. Products `along` the memory may follow."""
         if isinstance(form, ProductsForm):
-            self._write_run(form) if form.along else self._write_list(form)
-            return
+            return self._run(form, along) if form.along else self._list(form)
         if isinstance(form, RowForm):
-            self._out = self._word()
+            out = self._word()
             args = [self._factor(kind) for kind in form.args]
             static = None if form.static != form.static else form.static
             result = self._m.text(computed(self._m, ROWS[form.row], args, static))
         else:
-            self._out = self._word() if form.stores else ""
+            out = self._word() if form.stores else ""
             result = self._sum(form)
-        if self._out:
-            self._body.line(f"store {self._number} {result}, ptr {self._place(self._out)}")
-        self._jump(result)
+        if out:
+            self._store(result, out)
+        return result
 
-    def _write_list(self, form: ProductsForm) -> None:
+    def _store(self, result: str, out: str) -> None:
+        self._body.line(f"store {self._number} {result}, ptr {self._place(out)}")
+
+    def _list(self, form: ProductsForm) -> str:
         """Products, TOGETHER of them at a time, each added to a total of its own."""
         body, m = self._body, self._m
         out, count, c = self._word(), self._word(), self._constant()
-        begin = body.moved("%at", str(self._words), 1, "i32")
+        begin = body.moved(self._at, str(self._words), 1, "i32")
 
         def step(k: str, totals: list[str]) -> list[str]:
             at = body.moved(begin, k, 2 * TOGETHER, "i32")
@@ -71,31 +86,54 @@ class Opcode:
         while len(totals) > 1:
             half = len(totals) // 2
             totals = [m.fadd(a, b) for a, b in zip(totals[:half], totals[half:], strict=True)]
-        result = m.fma(totals[0], c, "%last") if form.goes_on else m.fmul(totals[0], c)
-        if form.stores:
-            body.line(f"store {self._number} {result}, ptr {self._place(out)}")
-        dispatch(body, body.moved(begin, count, 2 * TOGETHER, "i32"), result)
+        self._at, self._words = body.moved(begin, count, 2 * TOGETHER, "i32"), 0
+        return self._with(totals[0], c, form, out)
 
-    def _write_run(self, form: ProductsForm) -> None:
-        """Products a vector at a time, of which the last may not be full."""
-        body, m, lanes = self._body, self._m, self._body.lanes
+    def _run(self, form: ProductsForm, along: bool) -> str:
+        """Products two vectors at a time, of which the last may not be full.
+
+        If others follow, the lanes of both are summed at last.
+        """
+        body, lanes = self._body, self._body.lanes
         out, count, u, v, c = *(self._word() for _ in range(4)), self._constant()
         vectors = Instructions(body, lanes)
         begin = self._place(u), self._place(v)
-        trips = body.value(f"udiv i64 {body.value(f'add i64 {count}, {lanes - 1}')}, {lanes}")
+        size = 2 * lanes
+        trips = body.value(f"udiv i64 {body.value(f'add i64 {count}, {size - 1}')}, {size}")
 
         def step(k: str, totals: list[str]) -> list[str]:
-            done = body.value(f"mul i64 {k}, {lanes}")
-            here = body.first_lanes(body.value(f"sub i64 {count}, {done}"), lanes)
-            a, b = (body.load_lanes(body.moved(x, done, 1), here, lanes) for x in begin)
-            return [vectors.fma(a, b, totals[0])]
+            done = body.value(f"mul i64 {k}, {size}")
+            left = body.value(f"sub i64 {count}, {done}")
+            at = [body.moved(x, done, 1) for x in begin]
+            found = []
+            for j, total in enumerate(totals):
+                here = body.first_lanes(left, lanes, j * lanes)
+                a, b = (body.load_lanes(body.moved(x, str(j * lanes), 1), here, lanes) for x in at)
+                found.append(vectors.fma(a, b, total))
+            return found
 
-        (total,) = body.repeat(trips, lanes, [body.constant(0.0, lanes)], step)
-        summed = vectors.sum(total)
-        result = m.fma(summed, c, "%last") if form.goes_on else m.fmul(summed, c)
+        totals = body.repeat(trips, lanes, [body.constant(0.0, lanes)] * 2, step)
+        total = vectors.fadd(*totals)
+        if not self._lanes and not (along and not form.stores):
+            return self._with(vectors.sum(total), c, form, out)
+        total = vectors.fmul(total, body.spread(c, lanes))
+        added = vectors.fadd(self._lanes, total) if self._lanes else total
+        if along and not form.stores:
+            self._lanes = added
+            return self._last if form.goes_on else self._m.text(0.0)
+        self._lanes = ""
+        result = self._m.fadd(self._last, vectors.sum(added))
         if form.stores:
-            body.line(f"store {self._number} {result}, ptr {self._place(out)}")
-        self._jump(result)
+            self._store(result, out)
+        return result
+
+    def _with(self, total: str, c: str, form: ProductsForm, out: str) -> str:
+        """A sum of products times its coefficient, added to what it goes on from."""
+        m = self._m
+        result = m.fma(total, c, self._last) if form.goes_on else m.fmul(total, c)
+        if form.stores:
+            self._store(result, out)
+        return result
 
     def _at_word(self, at: str, offset: int) -> str:
         """The number whose address is there."""
@@ -108,7 +146,7 @@ class Opcode:
         return self._body.precision.name
 
     def _sum(self, form: SumForm) -> str:
-        total: str | None = "%last" if form.goes_on else None
+        total: str | None = self._last if form.goes_on else None
         for term in form.terms:
             if form.largest:
                 x = self._product(term)
@@ -152,13 +190,13 @@ class Opcode:
 
     def _word(self) -> str:
         """The next word of the instruction, as an index."""
-        at = self._body.value(f"getelementptr i32, ptr %at, i64 {self._words}")
+        at = self._body.value(f"getelementptr i32, ptr {self._at}, i64 {self._words}")
         self._words += 1
         word = self._body.value(f"load i32, ptr {at}, align 4")
         return self._body.value(f"zext i32 {word} to i64")
 
     def _constant(self) -> str:
-        at = self._body.value(f"getelementptr i32, ptr %at, i64 {self._words}")
+        at = self._body.value(f"getelementptr i32, ptr {self._at}, i64 {self._words}")
         self._words += self._body.precision.bytes // 4
         return self._body.value(f"load {self._number}, ptr {at}, align 4")
 
@@ -167,14 +205,10 @@ class Opcode:
 
     def _factor(self, kind: int) -> str:
         if kind == AT_HAND:
-            return "%last"
+            return self._last
         assert kind == IN_MEMORY
         place = self._place(self._word())
         return self._body.value(f"load {self._number}, ptr {place}")
-
-    def _jump(self, result: str) -> None:
-        following = self._body.value(f"getelementptr i32, ptr %at, i64 {self._words}")
-        dispatch(self._body, following, result)
 
 
 def dispatch(body: Body, at: str, last: str) -> None:

@@ -165,13 +165,13 @@ class Body:
             vector = self.insert(vector, x, lane, lanes)
         return vector
 
-    def first_lanes(self, count: str, lanes: int) -> str:
-        """Which lanes there are of a count at run time, which may be larger."""
+    def first_lanes(self, count: str, lanes: int, start: int = 0) -> str:
+        """Which lanes there are, from `start` on, of a count at run time, which may be larger."""
         kind = f"<{lanes} x i64>"
         one = self.value(f"insertelement {kind} poison, i64 {count}, i64 0")
         zeros = f"<{lanes} x i32> zeroinitializer"
         every = self.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
-        numbers = ", ".join(f"i64 {k}" for k in range(lanes))
+        numbers = ", ".join(f"i64 {start + k}" for k in range(lanes))
         return self.value(f"icmp slt {kind} <{numbers}>, {every}")
 
     def load_lanes(self, pointer: str, there: str, lanes: int) -> str:
