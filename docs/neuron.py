@@ -95,7 +95,7 @@ def stages() -> Iterator[tuple[str, list[str]]]:
     update = UpdateCompilation(old.memory, old.touched, old.size, old.flags_from)
     passes.OF_UPDATES[0].run(update)
     yield "update", lines(update.program.nests)
-    passes.OF_BACKENDS["llvm"][0].run(update)
+    next(step for step in passes.OF_BACKENDS["llvm"] if step.name == "fusion").run(update)
     yield "fusion", lines(unit.program.nests + update.program.nests)
     function = re.search(r"define internal void @kernel0.*?\n}", source, re.DOTALL)
     assert function is not None
