@@ -72,18 +72,18 @@ class TorchDialect(Dialect):
         if OPS[row].chooses:
             mask = x.args[0]
             is_mask = mask.op == E.ROW and OPS[mask.given[0]].compares
-            texts = [inner(mask), *(self._tensor(a, x, inner) for a in x.args[1:])]
+            texts = [inner(mask), *(self._tensor(a, inner) for a in x.args[1:])]
             template = "torch.where({0}, {1}, {2})" if is_mask else self.template(row)
             return filled(template, texts)
         if "torch." in self.template(row) and len(x.args) > 1:
-            return filled(self.template(row), [self._tensor(a, x, inner) for a in x.args])
+            return filled(self.template(row), [self._tensor(a, inner) for a in x.args])
         return super()._row(x, inner)
 
     def _as_number(self, text: ast.expr, x: Expr) -> ast.expr:
         is_mask = x.op == E.ROW and OPS[x.given[0]].compares
         return filled(f"({{0}}).to({self.like}.dtype)", [text]) if is_mask else text
 
-    def _tensor(self, a: Expr, x: Expr, inner: Write) -> ast.expr:
+    def _tensor(self, a: Expr, inner: Write) -> ast.expr:
         """A number as a tensor, where torch takes nothing else."""
         return (
             filled(f"{self.like}.new_tensor({{0}})", [inner(a)]) if a.op == E.NUMBER else inner(a)

@@ -225,7 +225,7 @@ class Stages:
         by = self.cards.gradients.by(name)
         total = self._gradient_of(position, by)
         hidden = self.reading.sample.count > 1 and self.reading.hidden_uses(position)
-        shares = [self._share(use, len(uses)) for use in uses]
+        shares = [self._share(use) for use in uses]
         for k, (use, share) in enumerate(zip(uses, shares, strict=True), 1):
             alone = len(uses) == 1 and not hidden
             lhs = by if alone else self.say("path {k}", k=k) if len(uses) > 1 else self.say("share")
@@ -266,7 +266,7 @@ class Stages:
         elif shares:
             stage.equations.append((by, _sum(shares), total, -1))
 
-    def _share(self, use: Use, n: int) -> Quantity:
+    def _share(self, use: Use) -> Quantity:
         by = self.cards.gradients.by(use.line.result.name)
         product = _product(
             self._gradient_of(use.line.position, by),

@@ -257,7 +257,7 @@ def _loop_faults(nest: Nest, size: int, known: NDArray[np.bool_]) -> Iterator[st
             return
         time[at] = np.minimum(time[at], index * body + k)
     for k, s in enumerate(nest.body):
-        yield from _statement_faults(s, nest, size)
+        yield from _statement_faults(s, nest)
         reads = [(addresses(x, nest.extents), index) for x in s.inputs if s.starts is None]
         if s.starts is not None:
             reads = [(x.index, np.repeat(index, np.diff(s.starts))) for x in s.inputs]
@@ -266,18 +266,18 @@ def _loop_faults(nest: Nest, size: int, known: NDArray[np.bool_]) -> Iterator[st
         for at, when in reads:
             if len(at) and (at.min() < 0 or at.max() >= size):
                 yield f"reads beyond work: {s}"
-            elif (time[at] >= when * body + k).any() and not _continues(nest, k, at):
+            elif (time[at] >= when * body + k).any() and not _continues(nest, k):
                 yield f"reads what is not there yet: {s}"
     known |= time < count * body
 
 
-def _continues(nest: Nest, k: int, at: Ids) -> bool:
+def _continues(nest: Nest, k: int) -> bool:
     """Whether an accumulating statement adds to what an earlier one of the body wrote."""
     s = nest.body[k]
     return s.accumulate and any(other.out == s.out for other in nest.body[:k])
 
 
-def _statement_faults(s: Statement, nest: Nest, size: int) -> Iterator[str]:
+def _statement_faults(s: Statement, nest: Nest) -> Iterator[str]:
     if not s.is_term:
         op = OPS[s.row]
         if len(s.inputs) != op.arity or (s.static is not None) != op.has_static or s.accumulate:

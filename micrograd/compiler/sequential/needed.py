@@ -9,12 +9,12 @@ from micrograd.compiler.nest.sequence import Scalars
 from micrograd.compiler.sequential.loops import Rolled, TurnOf, columns
 
 
-def needed(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, same: Ids, done: Mask,
+def needed(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, same: Ids,
            roots: Ids) -> list[Mask]:  # fmt: skip
     """For each loop which statements of its body are stored in every turn.
 
     Those are read by others than the same turn and the next, and not only as the last turn left
-    them. `done` says which terms are added up in loops, from registers; `roots` are read at last.
+    them; `roots` are read at last.
     """
     direct = _direct(part, loops, same)
     store = np.zeros(len(part), bool)

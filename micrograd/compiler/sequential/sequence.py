@@ -79,11 +79,11 @@ class InSequence:
         self.layout.top += -(-len(cells) // ALIGN) * ALIGN
         same = np.append(self._same, np.arange(len(self._same), self.layout.top))
         self.loops = _loops(whole, first, same, self._moved)
-        turns, done, rest = add_up(whole, first, self.loops, self.layout.top)
+        turns, rest = add_up(whole, first, self.loops, self.layout.top)
         sums = sum(len(loop.sums) for loop in self.loops)
         roots = np.concatenate([self.roots, np.flatnonzero(self.pins >= 0)])
         roots = address[roots[g.kind[roots] > CONSTANT]] - first
-        kept = needed(whole, first, self.loops, turns, same, done, roots)
+        kept = needed(whole, first, self.loops, turns, same, roots)
         nests: list[tuple[int, int, Part]] = [
             (x.start, x.end, nest_of(whole, x, same, k))
             for x, k in zip(self.loops, kept, strict=True)

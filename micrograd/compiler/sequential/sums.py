@@ -15,12 +15,10 @@ LONG = 32  # terms of a sum that it pays to look at
 MOST_TRIMMED = 4  # turns that a loop gives up for its sums
 
 
-def add_up(
-    part: Scalars, base: int, loops: list[Rolled], free: int
-) -> tuple[TurnOf, Mask, Scalars]:
+def add_up(part: Scalars, base: int, loops: list[Rolled], free: int) -> tuple[TurnOf, Scalars]:
     """Let loops add up sums at addresses from `free` on.
 
-    Returns the turns, which terms are done, and the statements with what is left of their terms.
+    Returns the turns, and the statements with what is left of their terms.
     Loops are cut to the turns that their sums span.
     """
     turns = TurnOf.of(loops, len(part))
@@ -41,7 +39,7 @@ def add_up(
             done[terms] = True
             added.append((n, free))
             free += 1
-    return turns, done, with_sums(part, done, added)
+    return turns, with_sums(part, done, added)
 
 
 def long_sums(part: Scalars) -> list[int]:

@@ -56,7 +56,7 @@ class CWriter:
         kept = nest.result
         summed = [k for k in range(len(nest.extents)) if k not in kept]
         found = steps(nest)
-        item = self._product(nest.first, found[0].inputs, nest.extents, "")
+        item = self._product(found[0].inputs, nest.extents, "")
         inner = [self._start(nest), *_loops(summed, nest.extents, [self._combined(nest, item)])]
         after = _Body(self, nest, "").lines(found, {0: CExpression(self._total(nest))})
         yield from _loops(kept, nest.extents, [*inner, *after])
@@ -65,7 +65,7 @@ class CWriter:
         assert nest.starts is not None
         starts = self.arrays.table_of(np.asarray(nest.starts))
         found = steps(nest)
-        item = self._product(nest.first, found[0].inputs, nest.extents, "k")
+        item = self._product(found[0].inputs, nest.extents, "k")
         after = _Body(self, nest, "k").lines(found, {0: CExpression(self._total(nest))})
         return [
             self._start(nest),
@@ -86,9 +86,7 @@ class CWriter:
     def _total(self, nest: Nest) -> str:
         return _TOTALS[nest.reduce or "add"]
 
-    def _product(
-        self, s: Statement, inputs: Sequence[Any], extents: Shape, counter: str
-    ) -> CExpression:
+    def _product(self, inputs: Sequence[Any], extents: Shape, counter: str) -> CExpression:
         """The product of a term's inputs, without its coefficient."""
         factors = [self.arrays.value(x, extents, counter) for x in inputs]
         return _product(1.0, [CExpression(x) for x in factors], self.rows.suffix)
@@ -214,7 +212,7 @@ class _Body:
         assert s.starts is not None
         arrays = self._writer.arrays
         starts = arrays.table_of(np.asarray(s.starts))
-        item = self._writer._product(s, s.inputs, self._nest.extents, "k")
+        item = self._writer._product(s.inputs, self._nest.extents, "k")
         yield f"{self._rows.number} {name} = {number(0.0, self._rows.suffix)};"
         yield f"for (int k = {starts}[i]; k < {starts}[i + 1]; k++) {{"
         yield f"    {name} += {item.text};"

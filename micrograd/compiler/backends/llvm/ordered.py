@@ -169,7 +169,7 @@ class _LoopText:
     def _statement(self, s: Statement, local: Statement, index: str) -> None:
         out, m = local.out, self._m
         if s.starts is not None:
-            total = self._unequal(s, local, index)
+            total = self._unequal(local, index)
             result = total if s.coefficient == 1.0 else m.fmul(total, s.coefficient)
             if s.accumulate:
                 result = m.fadd(self._values[out], result)
@@ -205,7 +205,7 @@ class _LoopText:
             return x
         return m.fneg(x) if other == -1.0 else m.fmul(x, other)
 
-    def _unequal(self, s: Statement, local: Statement, index: str) -> str:
+    def _unequal(self, local: Statement, index: str) -> str:
         """The sum of what is listed for this turn: so many products at a time, at least once."""
         body = self._body
         *lists, starts = (f"%l{x.space.number}" for x in local.inputs)

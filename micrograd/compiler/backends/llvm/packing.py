@@ -80,7 +80,7 @@ class Panel:
         return replace(nest, body=(replace(first, inputs=inputs), *nest.body[1:]))
 
 
-def panel_of(nest: Nest, chosen: TilePlan, lanes: int, number_bytes: int) -> Panel | None:
+def panel_of(nest: Nest, chosen: TilePlan, number_bytes: int) -> Panel | None:
     """What is to be packed, if that pays."""
     vector, reduced = chosen.vector, chosen.reduced
     if vector is None or not vector.out or len(reduced) != 1 or len(nest.first.inputs) != 2:

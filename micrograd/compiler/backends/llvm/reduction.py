@@ -33,7 +33,7 @@ def emit(body: Body, nest: Nest, place: Pointers) -> None:
     fixed: dict[Affine, str] = {}
     if chosen.vector and chosen.vector.out:
         fixed = elementwise.fixed_inputs(body, nest.body[1:], place)
-    panel = panel_of(nest, chosen, body.lanes, body.precision.bytes)
+    panel = panel_of(nest, chosen, body.precision.bytes)
     if panel is None and not _pays_in_strips(nest, chosen):
         _tiles(body, nest, place, chosen, fixed, lambda tile: tile.emit)
         return
