@@ -94,6 +94,7 @@ static PyMethodDef functions[] = {
     FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
     FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
     FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O),
+    FUNCTION(packed_array, METH_VARARGS),
     FUNCTION(same_entries, METH_VARARGS), FUNCTION(same_all, METH_VARARGS),
     FUNCTION(longest_paths, METH_VARARGS), FUNCTION(reachable, METH_VARARGS), {NULL}};
 

@@ -3,7 +3,6 @@
 /* What is behind a list in CPython; `lists_are_known` is 0 where a trial does not find it so. */
 typedef struct { PyVarObject base; PyObject **items; } ListObject;
 static int lists_are_known;
-static PyObject *cell_contents; /* the name of what is in a cell */
 
 static int find_lists(void) {
     PyObject *list = PyList_New(2);
@@ -13,8 +12,7 @@ static int find_lists(void) {
     PyObject **items = ((ListObject *)list)->items;
     lists_are_known = items[0] == Py_None && items[1] == Py_True;
     Py_DECREF(list);
-    cell_contents = PyUnicode_InternFromString("cell_contents");
-    return cell_contents != NULL;
+    return 1;
 }
 
 static PyObject *item_at(PyObject *list, Py_ssize_t i) {
@@ -75,8 +73,15 @@ static int dicts_have(PyObject *dicts, PyObject *keys, PyObject *values) {
     const Py_ssize_t n = PyList_Size(dicts);
     if (PyList_Size(keys) != n || PyList_Size(values) != n) return 0;
     for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *found = PyDict_GetItemWithError(item_at(dicts, i), item_at(keys, i));
-        if (!found && PyErr_Occurred()) return 0;
+        PyObject *dict = item_at(dicts, i), *key = item_at(keys, i), *found;
+        if (PyDict_Check(dict)) {
+            found = PyDict_GetItemWithError(dict, key);
+            if (!found && PyErr_Occurred()) return 0;
+        } else { /* that of a class */
+            found = PyObject_GetItem(dict, key);
+            if (!found) PyErr_Clear();
+            Py_XDECREF(found);
+        }
         if ((found ? found : Py_None) != item_at(values, i)) return 0;
     }
     return 1;
@@ -95,18 +100,80 @@ static PyObject *function_same_entries(PyObject *module, PyObject *args) {
     return answer(dicts_have(dicts, keys, values));
 }
 
-/* same_all(lists, packed, dicts, keys, values, cells, contents): both at once, and cells of
-   closures */
-static PyObject *function_same_all(PyObject *module, PyObject *args) {
-    PyObject *lists, *packed, *dicts, *keys, *values, *cells, *contents;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!O!O!O!", &PyList_Type, &lists, &PyBytes_Type, &packed,
-                          &PyList_Type, &dicts, &PyList_Type, &keys, &PyList_Type, &values,
-                          &PyList_Type, &cells, &PyList_Type, &contents)) return NULL;
-    for (Py_ssize_t i = 0; i < PyList_Size(cells); i++) {
-        PyObject *found = PyObject_GetAttr(item_at(cells, i), cell_contents);
-        if (!found) PyErr_Clear();  /* it is empty now */
-        Py_XDECREF(found);
-        if (found != PyList_GetItem(contents, i)) return answer(0);
+/* What is behind an array of NumPy's; `function_packed_array` finds out whether it is so. */
+typedef struct {
+    PyObject base;
+    char *data;
+    int axes;
+    Py_ssize_t *shape, *strides;
+} ArrayObject;
+
+/* packed_array(array, address, axes, size): its axes, bytes, shape, strides and contents as bytes,
+   or None if its contents are not found at that address; it must be contiguous */
+static PyObject *function_packed_array(PyObject *module, PyObject *args) {
+    PyObject *array;
+    Py_ssize_t address, size;
+    int axes;
+    if (!PyArg_ParseTuple(args, "Onin", &array, &address, &axes, &size)) return NULL;
+    const ArrayObject *x = (const ArrayObject *)array;
+    if ((Py_ssize_t)(uintptr_t)x->data != address || x->axes != axes || axes > 32)
+        return Py_NewRef(Py_None);
+    const Py_ssize_t head = 2 + 2 * axes;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, head * (Py_ssize_t)sizeof head + size);
+    if (!bytes) return NULL;
+    Py_ssize_t *to = (Py_ssize_t *)(void *)PyBytes_AsString(bytes);
+    to[0] = axes, to[1] = size;
+    for (int k = 0; k < axes; k++) to[2 + k] = x->shape[k], to[2 + axes + k] = x->strides[k];
+    memcpy(to + head, x->data, (size_t)size);
+    return bytes;
+}
+
+/* Whether each array holds what it held. */
+static int arrays_hold(PyObject *arrays, PyObject *packed) {
+    for (Py_ssize_t i = 0, count = size_of(arrays); i < count; i++) {
+        const ArrayObject *x = (const ArrayObject *)item_at(arrays, i);
+        const Py_ssize_t *was =
+            (const Py_ssize_t *)(const void *)PyBytes_AsString(item_at(packed, i));
+        const Py_ssize_t axes = was[0], length = axes * (Py_ssize_t)sizeof axes;
+        if (x->axes != axes || memcmp(x->shape, was + 2, (size_t)length)
+            || memcmp(x->strides, was + 2 + axes, (size_t)length)
+            || memcmp(x->data, was + 2 + 2 * axes, (size_t)was[1])) return 0;
     }
-    return answer(lists_hold(lists, packed) && dicts_have(dicts, keys, values));
+    return 1;
+}
+
+/* Whether each object has that attribute; NotImplemented stands for none. */
+static int attributes_are(PyObject *objects, PyObject *names, PyObject *values) {
+    for (Py_ssize_t i = 0, count = size_of(objects); i < count; i++) {
+        PyObject *found = PyObject_GetAttr(item_at(objects, i), item_at(names, i));
+        if (!found) PyErr_Clear();
+        Py_XDECREF(found);
+        if ((found ? found : Py_NotImplemented) != item_at(values, i)) return 0;
+    }
+    return 1;
+}
+
+static int sizes_are(PyObject *containers, PyObject *sizes) {
+    for (Py_ssize_t i = 0, count = size_of(containers); i < count; i++) {
+        const Py_ssize_t size = PyObject_Size(item_at(containers, i));
+        if (size < 0 || size != PyLong_AsSsize_t(item_at(sizes, i))) return 0;
+    }
+    return 1;
+}
+
+/* same_all(lists, packed, dicts, keys, values, objects, names, contents, arrays, packed,
+            containers, sizes): all in one go */
+static PyObject *function_same_all(PyObject *module, PyObject *args) {
+    PyObject *of[12];
+    const Py_ssize_t count = PyTuple_Size(args);
+    for (Py_ssize_t k = 0; k < 12; k++) {
+        of[k] = k < count ? PyTuple_GetItem(args, k) : NULL;
+        if (!of[k] || count != 12 || !(k == 1 ? PyBytes_Check(of[k]) : PyList_Check(of[k]))) {
+            PyErr_SetString(PyExc_TypeError, "same_all takes 12 lists, the second as bytes");
+            return NULL;
+        }
+    }
+    return answer(sizes_are(of[10], of[11]) && arrays_hold(of[8], of[9])
+                  && attributes_are(of[5], of[6], of[7]) && lists_hold(of[0], of[1])
+                  && dicts_have(of[2], of[3], of[4]));
 }

@@ -135,7 +135,7 @@ class Compiled(Generic[Result]):
                 if runner is not None and (loss == loss or runner.is_lost()):
                     gradient = runner.gradient(self._programs.parameters)
                     return runner.result(runner.loss()), gradient
-            self._programs.traced(self._decisions.given(inputs))
+            self._decisions.run(inputs, _meet, GRADIENT)
             return eager_gradient(self.fn, inputs, self.batch, self.parameters)
 
     def attempt(self, *inputs: Any, **keywords: Any) -> float:
@@ -289,3 +289,8 @@ class Compiled(Generic[Result]):
     def __repr__(self) -> str:
         name = getattr(self.fn, "__qualname__", repr(self.fn))
         return f"<compiled {name}: {self.backend}, {self.dtype}, {len(self._decisions)} programs>"
+
+
+def _meet(programs: Programs, inputs: tuple[Any, ...]) -> None:
+    """Trace, so that parameters are known."""
+    programs.traced(inputs)

@@ -14,7 +14,7 @@ from micrograd.core import notes, scalar
 BUILD = "`make native` builds it in a checkout, `pip install` where there is a C compiler"
 NAMES = ("as_arrays", "as_operand", "compute", "floats_in", "gradients_of", "home_of",
          "longest_paths", "make_leaf", "make_leaves", "move", "numbers_of", "owe", "packed",
-         "reachable", "record", "same_all", "same_entries", "weighted_sum",
+         "packed_array", "reachable", "record", "same_all", "same_entries", "weighted_sum",
          "zero_gradients")  # fmt: skip
 
 

@@ -416,17 +416,32 @@ def same_entries(dicts: list[dict[str, Any]], keys: list[Any], values: list[Any]
     return True
 
 
+def packed_array(x: Any, address: int, axes: int, size: int) -> Any:
+    """What an array holds, to be compared with what it holds later."""
+    return x.shape, x.strides, x.tobytes()
+
+
 def same_all(
-    lists: list[list[Any]], before: Any, dicts: list[dict[str, Any]], keys: list[Any],
-    values: list[Any], cells: list[Any], contents: list[Any],
+    lists: list[list[Any]], before: Any, dicts: list[Any], keys: list[Any], values: list[Any],
+    objects: list[Any], names: list[str], contents: list[Any], arrays: list[Any],
+    packed_before: list[Any], containers: list[Any], sizes: list[int],
 ) -> bool:  # fmt: skip
-    """Both at once; and whether each cell of a closure holds that."""
-    try:
-        if not all(c.cell_contents is x for c, x in zip(cells, contents)):  # noqa: B905
-            return False
-    except ValueError:  # one is empty now
+    """All in one go; and attributes of objects, of which NotImplemented is none, and sizes."""
+    if [*map(len, containers)] != sizes:
         return False
+    if any((x.shape, x.strides, x.tobytes()) != y for x, y in zip(arrays, packed_before)):  # noqa: B905
+        return False
+    for x, name, content in zip(objects, names, contents):  # noqa: B905
+        if _attribute(x, name) is not content:
+            return False
     return _same_lists(lists, before) and same_entries(dicts, keys, values)
+
+
+def _attribute(x: Any, name: str) -> Any:
+    try:
+        return getattr(x, name)
+    except Exception:  # an empty cell has none either
+        return NotImplemented
 
 
 # ---- numbers that are in a store -------------------------------------------------------------

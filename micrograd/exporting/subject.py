@@ -14,6 +14,7 @@ from micrograd.compiler.compiled import Compiled
 from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.running.fallback import eager_gradient
 from micrograd.compiler.trace.around import around_in
+from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.reads import Index
 from micrograd.compiler.trace.stand_ins import refilled
 from micrograd.compiler.trace.traced import Traced
@@ -75,7 +76,8 @@ class Subject:
         own: Compiled[Any] = Compiled(
             f.fn, f.parameters or None, None, f.batch, "numpy", f.dtype, exact=False
         )
-        own(*inputs)
+        with undisturbed(f.fn):
+            own(*inputs)
         ran = own.ran()
         _check(ran.traced, self.name)
         return Subject(own, inputs, ran.unit, ran.traced, self.optimizer)
@@ -92,6 +94,7 @@ def subject_of(what: Any, inputs: CallInputs) -> Subject:
         return start.on(inputs)
     ran = function.ran()
     inputs = _arguments(ran.traced, function.batch, ran.unit.lanes)
+    ran.traced.check_stateless(getattr(function, "__name__", "the function"))
     around = around_in(inputs)
     if around is not None:  # the numbers of now are constants of what is exported
         return subject_of(what, around.without(inputs))
@@ -102,6 +105,7 @@ def subject_of(what: Any, inputs: CallInputs) -> Subject:
 
 def _check(traced: Traced, name: str) -> None:
     """Raise a CompileError for a program that is right for some of its arguments only."""
+    traced.check_stateless(name)
     if traced.decided:
         why = f": {traced.form.why[0]}" if traced.form.why else ""
         raise CompileError(

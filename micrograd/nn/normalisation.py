@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.checks import user_line
 from micrograd.engine import Value
-from micrograd.errors import ArgumentValueError, CompileError
+from micrograd.errors import ArgumentValueError
 from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
 from micrograd.tensors.creation import ones, zeros
@@ -92,22 +91,13 @@ class _BatchNorm(Module):
 
     def _remember(self, found: list[tuple[Value, Value]], n: int) -> None:
         """Move the running moments towards those of the batch; the variance's without bias."""
-        if found and isinstance(found[0][0].data, Value):
-            name = type(self).__name__
-            raise CompileError(
-                f"cannot be compiled: {name} in training writes its running statistics, which a "
-                f"program does not\n  at {user_line()}\n  instead: "
-                f"{name}(…, track_running_stats=False), or LayerNorm; after model.eval() it "
-                "compiles as it is\n  see docs/compiling.md, 'Randomness and state'"
-            )
-        count = int(self.num_batches_tracked.item()) + 1
-        part = 1.0 / count if self.momentum is None else self.momentum
-        mean = np.array([m.data for m, _ in found], float)
-        variance = np.array([v.data for _, v in found], float) * (n / (n - 1))
-        for name, new in (("running_mean", mean), ("running_var", variance)):
-            buffer: Any = getattr(self, name)
-            buffer.data = (1 - part) * buffer.numpy() + part * new
-        self.num_batches_tracked.data = tensor(count)
+        (count,) = self.num_batches_tracked._values.flat
+        count.data = count.data + 1
+        part = 1.0 / count.data if self.momentum is None else self.momentum
+        buffers = zip(self.running_mean._values.flat, self.running_var._values.flat, strict=True)
+        for (mean, variance), (m, v) in zip(buffers, found, strict=True):
+            mean.data = (1 - part) * mean.data + part * m.data
+            variance.data = (1 - part) * variance.data + part * (v.data * (n / (n - 1)))
 
     def extra_repr(self) -> str:
         """As in torch."""

@@ -134,11 +134,12 @@ entry:
 attributes #0 = { nounwind }
 """
     mine = execution.kernels
-    assert execution.quickly(text).run() == 2.0
+    code = execution.quickly(text)
+    assert code.run() == 2.0
     divided = mine.divided(text)
     assert not divided.new
     mine._known.clear()
-    assert mine.linked(divided, None) is None
+    assert not mine.link(code, divided)
     assert execution.quickly(text).run() == 2.0
 
 
@@ -154,3 +155,40 @@ def test_numbers_become_arguments() -> None:
     assert "icmp ult i64 %v4, %number0" in texts[0][0][2]
     other, _ = kernels._general("void", "ptr %p0", loop.format(5, 5))
     assert other != texts[0][0]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_better_kernels_are_there_for_all_programs_that_have_them(dtype: str) -> None:
+    models, ids = [Attention(5), Attention(6)], tokens(random.Random(5), 9)
+    functions = [
+        micrograd.compile(m.loss, parameters=m.leaves, backend="llvm", dtype=dtype) for m in models
+    ]
+    before = [f.value_and_grad(ids) for f in functions]
+    one, two = (f._programs.newest.executable for f in functions)
+    made = execution.kernels
+    assert made.are_shared(one._code.divided)
+    assert len(made.to_improve(one._code.divided)) == len(one._code.divided.kernels)
+    one._improve()
+    assert not made.to_improve(one._code.divided)
+    assert not made.to_improve(two._code.divided)
+    assert len(two._code.parts) == 2  # the engine of the quick ones, and that of the better ones
+    for f, (loss, gradient) in zip(functions, before, strict=True):
+        again, slopes = f.value_and_grad(ids)
+        assert again == loss
+        np.testing.assert_array_equal(slopes, gradient)
+    code = one._code
+    one._improve()  # it has run for long: all of it, with kernels of its own
+    assert functions[0].value_and_grad(ids)[0] == before[0][0]
+    assert one._code is not code
+
+
+def test_a_program_alone_is_made_well_as_a_whole() -> None:
+    model, rng = Attention(6), random.Random(6)
+    f = micrograd.compile(model.loss, parameters=model.leaves, backend="llvm")
+    ids = tokens(rng, 6)
+    before = f(ids)
+    executable = f._programs.newest.executable
+    executable._improve()
+    assert f(ids) == before
+    assert executable._is_good
+    assert not executable._has_good_kernels

@@ -70,7 +70,6 @@ class Programs:
         self._runs = 0
         self._safe = False  # whether sides that are not taken are kept from being infinite
         self.newest: Runner | None = None  # of the program that ran last
-        self.constant: set[Any] = set()  # places of numbers that cannot be inputs
         self.mode = VALUE  # and how
 
     def __len__(self) -> int:
@@ -82,8 +81,17 @@ class Programs:
             self._fn, self._leaves, self._batch, self._backend, self._dtype, self._threads,
             self._rebuilds,
         )  # fmt: skip
-        made._updates, made.constant = self._updates, self.constant
+        made._updates, made._traces.constant = self._updates, self.constant
         return made
+
+    @property
+    def constant(self) -> set[Any]:
+        """Places of numbers around the function that cannot be inputs."""
+        return self._traces.constant
+
+    @constant.setter
+    def constant(self, places: set[Any]) -> None:
+        self._traces.constant = places
 
     def look_around(self) -> None:
         """Raise NumbersChanged if nothing but numbers has changed around the function."""
@@ -208,7 +216,7 @@ class Programs:
         leaves = r.parameters
         if self._leaves.are_met:
             leaves = [r.parameters[k] for k in by_use(r)] + leaves
-        store = self._leaves.take([*leaves, *self.parameters])
+        store = self._leaves.take([*leaves, *self.parameters, *traced.assigned])
         groups = [] if self._optimizer is None or mode == VALUE else self._optimizer.param_groups
         members = Members(groups) if groups else None
         lanes = self._traces.sample(inputs)[0]

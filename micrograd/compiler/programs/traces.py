@@ -11,6 +11,7 @@ import numpy as np
 from micrograd.compiler.programs.kept import keep
 from micrograd.compiler.programs.rebuilds import Rebuilds
 from micrograd.compiler.running.fallback import eager_value
+from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.given import copies
 from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.stand_ins import CallShape, first_samples, flat, shape_of
@@ -36,6 +37,7 @@ class Traces:
         self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._calls = Calls()
         self._new: Traced | None = None  # traced in this call: not to be verified yet
+        self.constant: set[Any] = set()  # places of numbers that cannot be inputs
 
     def knows(self, inputs: tuple[Any, ...]) -> bool:
         """Whether there is a trace for arguments of this shape."""
@@ -106,7 +108,8 @@ class Traces:
             return  # of such a program the function itself is run
         for x in sample:
             flat(x, np.float64)  # which refuses what floats cannot hold
-        loss = eager_value(self._fn, copies(sample), batch=False)
+        with undisturbed(self._fn):
+            loss = eager_value(self._fn, copies(sample), batch=False)
         loss = loss[0] if traced.outputs.has_aux else loss
         if not np.isclose(loss, traced.loss, rtol=1e-6, atol=1e-9, equal_nan=True):
             raise CompileError(
@@ -144,4 +147,5 @@ class Traces:
         return lanes, sample, shape_of(sample)
 
     def _source(self) -> Traceable:
-        return Traceable(self._fn, self._leaves(), mean=self._batch)
+        constant = None if self._batch else self.constant
+        return Traceable(self._fn, self._leaves(), self._batch, constant)

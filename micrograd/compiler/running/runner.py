@@ -47,8 +47,12 @@ class Runner:
         self.executable = load(unit.program, backend, dtype)
         self.backend_milliseconds = 1e3 * (perf_counter() - start)
         self.has_aux = traced.outputs.has_aux
-        self._numbers = [left for left in traced.left if left.numbers]  # which it leaves as such
-        self.has_more = self.has_aux or bool(self._numbers)  # than a loss
+        # What it leaves as plain numbers, which are put when they are known.
+        self._numbers = [left for left in traced.left if left.numbers]
+        self.has_more = self.has_aux or bool(self._numbers or traced.assigned)  # than a loss
+        self._outputs = unit.outputs[: len(unit.outputs) - len(traced.assigned)]
+        self._set_from = unit.outputs[len(self._outputs) :]  # in work: numbers for leaves,
+        self._set_to = np.array([place_of(v) for v in traced.assigned], np.int64)  # at these places
         assert traced.captured is not None
         self._same = traced.captured.same
         self.store, self._version = store, store.version
@@ -103,10 +107,11 @@ class Runner:
     def leave(self) -> None:
         """Let what the function leaves behind be the numbers of this program."""
         values = self.traced.outputs.values
-        places = self.unit.outputs[len(self.unit.outputs) - len(values) :].tolist()
+        places = self._outputs[len(self._outputs) - len(values) :].tolist()
         Work(self.executable.work).hold(values, places)
         for left in self.traced.left:
-            left.put()
+            if not left.numbers:
+                left.put()
 
     def is_lost(self) -> bool:
         """Whether the last run is not finite because parameters are nan, and right all the same.
@@ -153,7 +158,7 @@ class Runner:
 
     def _is_right(self) -> bool:
         """Whether the last run has found that the program is right for its arguments."""
-        at = self.unit.outputs[-1 - self.traced.outputs.left]
+        at = self._outputs[-1 - self.traced.outputs.left]
         return bool(self.executable.work[at] == 1)
 
     @property
@@ -162,12 +167,14 @@ class Runner:
         return not self.unit.safe and bool(len(self.traced.recording.sides))
 
     def result(self, loss: float) -> Any:
-        """The loss, with aux if the function has one."""
+        """The loss, with aux if the function has one; what the function sets is set now."""
+        if len(self._set_to):
+            self.store.numbers[self._set_to] = self.executable.work[self._set_from]
         for left in self._numbers:
             left.put()
         if not self.has_aux:
             return loss
-        numbers = self.executable.work[self.unit.outputs].tolist()
+        numbers = self.executable.work[self._outputs].tolist()
         return self.traced.outputs.result(loss, numbers)
 
     def gradient(self, leaves: Sequence[Value]) -> np.ndarray:

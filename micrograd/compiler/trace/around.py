@@ -1,8 +1,9 @@
 """Numbers around a function that change from call to call: inputs of its program.
 
 They come after the arguments of a call, and an `Around` at the end says where they belong: an
-attribute, also one in a slot, an entry of a dict or a list, a cell of a closure. While the function
-is traced, there are stand-ins in these places; afterwards there is what was there before.
+attribute, also one in a slot or of a class, an entry of a dict or a list, a cell of a closure.
+While the function is traced, there are stand-ins in these places; afterwards there is what was
+there before.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CELL = object()  # the key of what is in a cell
 
 
 class Slot(NamedTuple):
-    """The key of what is in a slot of an object."""
+    """The key of what is in a slot of an object, or an attribute of a class."""
 
     name: str
 
@@ -36,6 +37,8 @@ class NumberPlace(NamedTuple):
     def get(self) -> Any:
         """What is there; None if nothing is."""
         try:
+            if isinstance(self.key, Slot) and isinstance(self.where, type):
+                return vars(self.where).get(self.key.name)
             if isinstance(self.key, Slot):
                 return getattr(self.where, self.key.name)
             return self.where.cell_contents if self.key is CELL else self.where[self.key]
@@ -47,7 +50,8 @@ class NumberPlace(NamedTuple):
         if self.key is CELL:
             self.where.cell_contents = x
         elif isinstance(self.key, Slot):
-            object.__setattr__(self.where, self.key.name, x)
+            setter = type if isinstance(self.where, type) else object
+            setter.__setattr__(self.where, self.key.name, x)
         else:
             self.where[self.key] = x
 
@@ -101,14 +105,21 @@ class Around:
         """The arguments alone."""
         return arguments[: len(arguments) - len(self.places) - 1]
 
-    def run(self, numbers: Sequence[Any], run: Callable[[], T]) -> T:
-        """What `run` returns with these in their places."""
+    def run(
+        self, numbers: Sequence[Any], run: Callable[[], T], put: dict[int, Any] | None = None
+    ) -> T:
+        """What `run` returns with these in their places; `put` takes what it puts there itself."""
         before = [place.get() for place in self.places]
 
         def with_these() -> T:
             for place, x in zip(self.places, numbers, strict=True):
                 place.put(x)
-            return run()
+            result = run()
+            for k, (place, x) in enumerate(zip(self.places, numbers, strict=True)):
+                now = place.get()
+                if put is not None and now is not x:
+                    put[k] = now
+            return result
 
         def put_back() -> None:
             for place, x in zip(self.places, before, strict=True):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.eagerly import eagerly
 from micrograd.compiler.trace.given import copies
 from micrograd.compiler.trace.results import outputs_of
@@ -56,7 +57,8 @@ def eager_numbers(
 ) -> list[float] | None:
     """What the function returns, and its derivatives; None if it raises."""
     try:
-        result = eagerly(lambda: called(fn, copies(arguments)))
+        with undisturbed(fn):
+            result = eagerly(lambda: called(fn, copies(arguments)))
         outputs = outputs_of(result)
     except Exception:  # whatever it is: these arguments are not for this function
         return None

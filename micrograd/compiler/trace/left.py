@@ -1,8 +1,10 @@
-"""Values that a function leaves behind, in attributes and entries of dicts: numbers of each call.
+"""Values that a function leaves behind, in attributes, entries of dicts and variables around it.
 
 `self.out = …` in a layer is read after a call, for a plot. So such a Value is an output of the
-program; it becomes a leaf whose number is where the program writes it. A list that grows, or holds
-what was computed, would need the call itself: that is refused.
+program; it becomes a leaf whose number is where the program writes it. A plain number in the place
+of another, as `self.mean = 0.9 * self.mean + …`, may be what the next call reads: such a place is
+an input of the program, too (`around`), and is written when the call is done. A list that grows, or
+holds what was computed, would need the call itself: that is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.around import NumberPlace
 from micrograd.compiler.trace.merging import Maybe
 from micrograd.compiler.trace.reads import Read
 from micrograd.engine import Value, home_of, move
@@ -25,19 +28,36 @@ DEPTH = 4  # of lists in lists that are looked through
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Left:
-    """What was put where: an entry of a dict, that of an object's attributes among them."""
+    """What was put where: the place of a number is that of anything else, too."""
 
-    where: dict[Any, Any]
+    where: Any
     key: Any
     what: Any
     numbers: Mapping[int, type] = field(default_factory=dict)  # of plain ones, by id: their type
+    before: Any = None  # what was there
+    is_state: bool = False  # whether it is an input, too
 
     @staticmethod
-    def of(where: dict[Any, Any], key: Any) -> Left:
+    def of(place: NumberPlace, before: Any = None) -> Left:
         """What is there now, while the program that has put it there is traced."""
-        what = where[key]
+        return Left.made(place, place.get(), before)
+
+    @staticmethod
+    def made(place: NumberPlace, what: Any, before: Any = None, is_state: bool = False) -> Left:
+        """What a program that is traced has put there."""
         numbers = (v for v in values_in(what) if isinstance(v, Read))
-        return Left(where, key, what, {id(v): TYPES[v.number_kind] for v in numbers})
+        types = {id(v): TYPES[v.number_kind] for v in numbers}
+        return Left(place.where, place.key, what, types, before, is_state)
+
+    @property
+    def place(self) -> NumberPlace:
+        """Where it is."""
+        return NumberPlace(self.where, self.key)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a plain number, and one that is computed."""
+        return self.numbers.get(id(self.what)) is float
 
     def values(self, known: Container[int]) -> list[Value]:
         """The Values in it that the function made."""
@@ -45,7 +65,7 @@ class Left:
 
     def put(self) -> None:
         """Put it there again."""
-        self.where[self.key] = _with_numbers(self.what, self.numbers) if self.numbers else self.what
+        self.place.put(_with_numbers(self.what, self.numbers) if self.numbers else self.what)
 
 
 def values_in(x: Any, depth: int = DEPTH) -> Iterator[Value]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from dis import opmap
 from functools import partial
 from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -22,7 +23,9 @@ from micrograd.tensors.tensor import Tensor
 
 NUMBERS = (int, float, str, bytes, bool, complex, type(None))
 # What goes on by itself, or is asked elsewhere.
-APART = (Optimizer, LRScheduler, Random, np.random.Generator, type)
+APART = (Optimizer, LRScheduler, Random, np.random.Generator)
+IS_OP, LOAD_CONST = opmap["IS_OP"], opmap["LOAD_CONST"]
+CALLED = ("forward", "__call__")
 DYNAMIC = frozenset(["getattr", "hasattr", "get", "vars"])
 ROUNDS = 8  # of looking for code, and for what it names
 
@@ -162,23 +165,39 @@ class Named:
 
     def _of_object(self, x: Any, text: str) -> Iterator[Reached]:
         """The attributes of an object that code names, and the code of its class that is named."""
+        if isinstance(x, type):
+            for cls in x.__mro__[:-1]:
+                yield from self._of_class(cls)
+            return
         held = getattr(x, "__dict__", {})
         if type(held) is not dict or _is_foreign(type(x)):
             return
         self.objects.append(x)
         for cls in type(x).__mro__[:-1]:
-            if cls not in self.classes and not cls.__module__.startswith("micrograd."):
-                self.classes.append(cls)
-            for name, attribute in vars(cls).items():
-                if name in self.names or name in ("forward", "__call__"):
-                    code = getattr(getattr(attribute, "fget", attribute), "__code__", None)
-                    if isinstance(code, CodeType):
-                        self._note(code)
+            yield from self._of_class(cls)
         owner = text or type(x).__name__
         self.texts[id(held)] = f"{owner}."  # attributes
         inside = [(name, value) for name, value in held.items() if name in self.names]
         inside += [(n, getattr(x, n)) for n in self._slots_of(x) if hasattr(x, n)]
         yield from ((value, (name,), f"{owner}.{name}") for name, value in inside)
+
+    def _of_class(self, cls: type) -> Iterator[Reached]:
+        """The attributes of a class that code names, and what its methods can name."""
+        if cls.__module__.startswith("micrograd."):
+            for name, attribute in vars(cls).items():
+                code = getattr(getattr(attribute, "fget", attribute), "__code__", None)
+                if isinstance(code, CodeType) and (name in self.names or name in CALLED):
+                    self._note(code)
+            return
+        if _is_foreign(cls):
+            return
+        if cls not in self.classes:
+            self.classes.append(cls)
+        for name, attribute in vars(cls).items():
+            inner = getattr(attribute, "fget", getattr(attribute, "__func__", attribute))
+            by_operators = name.startswith("__") and isinstance(inner, FunctionType)
+            if name in self.names or name == "forward" or by_operators:
+                yield inner, (name,), f"{cls.__name__}.{name}"
 
     def _slots_of(self, x: Any) -> list[str]:
         """The slots of an object that code names."""
@@ -239,3 +258,16 @@ def _is_users(module: ModuleType) -> bool:
     path = getattr(module, "__file__", None) or ""
     apart = (PACKAGE, sys.prefix, sys.base_prefix)
     return bool(path) and "site-packages" not in path and not path.startswith(apart)
+
+
+def asks_truths(code: CodeType) -> bool:
+    """Whether something is compared with True or False by `is`, as `match` does: by no method."""
+    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
+    if any(map(asks_truths, inner)):
+        return True
+    truths = {k for k, x in enumerate(code.co_consts) if x is True or x is False}
+    ops, args = code.co_code[::2], code.co_code[1::2]
+    return any(
+        op == IS_OP and ops[k - 1] == LOAD_CONST and args[k - 1] in truths
+        for k, op in enumerate(ops) if k and truths
+    )  # fmt: skip

@@ -6,6 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from micrograd.compiler.trace.around import (
+    MOST,
+    SORTS,
+    NumberPlace,
+    NumbersChanged,
+    around_in,
+)
+from micrograd.compiler.trace.assigned import (
+    IN_BATCH,
+    OTHERS,
+    USED,
+    leaves_assigned,
+    numbers_assigned,
+    used_as_operand,
+)
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
 from micrograd.compiler.trace.given import ArgumentChangedError, line_of_change
 from micrograd.compiler.trace.left import Left, values_in
@@ -13,7 +28,7 @@ from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecord
 from micrograd.compiler.trace.results import Outputs, outputs_of
 from micrograd.compiler.trace.stand_ins import StandIns, stand_ins
 from micrograd.compiler.trace.surroundings import Surroundings
-from micrograd.compiler.trace.tracer import LineTracer, Tracer
+from micrograd.compiler.trace.tracer import LineTracer, Read, Tracer, UndecidedError
 from micrograd.compiler.trace.watching import traced as run_traced
 from micrograd.engine import Value
 from micrograd.errors import CompileError
@@ -23,6 +38,7 @@ REASONS = {
     "earlier": "a value that was computed before the call is used; compute it inside the function, "
     "or let it be an argument and a result: `loss, state = f.step(x, state)`",
 }
+NO_NUMBER = "something else than a number of the call is put where a number was"
 KEPT_IN_LIST = (
     "a value that is computed here is put into a list outside, which only a call that runs could "
     "do; return it: `return loss, values`"
@@ -60,12 +76,17 @@ class TracedRuns:
         self.fn = fn
         self.mean = mean  # whether results are means over samples
         self.form = as_it_is(fn)
-        self.places: list[tuple[dict[Any, Any], Any]] = []  # where it leaves Values behind
+        self.places: list[NumberPlace] = []  # where it leaves Values behind
+        self.constant: set[Any] | None = None  # places of numbers that cannot be inputs; None: any
+        self.trained: set[int] = set()  # ids of the leaves that are trained
+        self.assigned: list[Value] | None = None  # leaves that a run gives numbers, as far as known
 
     def run(self, arguments: tuple[Any, ...], tracer: Tracer | None = None) -> TracedRun:
         """Run it once, watched by a new tracer or by this one."""
 
         def run(new: Tracer) -> TracedRun:
+            new.trained = self.trained
+
             def program() -> TracedRun:
                 made = stand_ins(arguments, new)
                 result = self.form.result(made.arguments)
@@ -108,10 +129,30 @@ class TracedRuns:
         self, run: TracedRun, arguments: tuple[Any, ...], known: Sequence[Value]
     ) -> Recording:
         """The arrays of a run; raises a CompileError for nodes that no program can contain."""
+        leaves = leaves_assigned(run.tracer)
+        if self.assigned is None:
+            self.assigned = leaves
         try:
-            return record(run.tracer, run.outputs.values, known)
+            outputs = [*run.outputs.values, *numbers_assigned(run.tracer)]
+            recording = record(run.tracer, outputs, known)
         except Unrecordable as error:
             self.refuse(REASONS[error.reason], error.node, arguments)
+        if leaves or self.assigned:
+            self._check_assigned(leaves, recording, arguments)
+        return recording
+
+    def _check_assigned(
+        self, leaves: list[Value], recording: Recording, arguments: tuple[Any, ...]
+    ) -> None:
+        """Raise a CompileError unless the same leaves are given numbers, and are no operands."""
+        where = f"\n  at {name_of(self.fn)}"
+        if self.mean:
+            raise CompileError(f"cannot be compiled: {IN_BATCH}{where}")
+        if [*map(id, leaves)] != [*map(id, self.assigned or ())]:
+            raise UndecidedError(f"cannot be compiled: {OTHERS}{where}")
+        node = used_as_operand(recording, leaves)
+        if node is not None:
+            self.refuse(USED, node, arguments)
 
     def refuse(
         self, reason: str, node: int, arguments: tuple[Any, ...],
@@ -131,9 +172,13 @@ class TracedRuns:
         Raises a CompileError for what only a call that runs could leave.
         """
         put, changed = captured.left()
-        if not put and not changed:
+        if not put and not changed and not run.tracer.put:
             self.places = []
             return []
+        self._meet_state([x.place for x in put if x.is_number and type(x.before) in SORTS])
+        for x, before in changed:
+            if len(x) == len(before) <= MOST and {*map(type, before)} <= {*SORTS}:
+                self._meet_state([NumberPlace(x, k) for k in range(len(x))])
         made, known = _made(run), _known(run)
         for x, before in changed:
             nodes = [made[id(v)] for v in values_in(list(x)) if id(v) in made]
@@ -143,16 +188,36 @@ class TracedRuns:
                 finally:
                     x.clear()
                     x.extend(before) if hasattr(x, "extend") else x.update(before)
-        self.places = [(x.where, x.key) for x in put if x.values(known)]
+        self.places = [x.place for x in put if x.values(known)]
         return self._leave(run)
+
+    def meet_left(self, left: Sequence[Left]) -> None:
+        """Note where a function leaves something; see `NumbersChanged` if that is read now."""
+        self.places = [x.place for x in left if not x.is_state]
+        self._meet_state([x.place for x in left if x.is_number and not x.is_state
+                          and type(x.place.get()) in SORTS])  # fmt: skip
+
+    def _meet_state(self, places: list[NumberPlace]) -> None:
+        """Raise NumbersChanged for numbers put where numbers are, if these may be inputs."""
+        if self.constant is not None:
+            places = [place for place in places if place.identity not in self.constant]
+            if places:
+                raise NumbersChanged(places)
 
     def _leave(self, run: TracedRun) -> list[Left]:
         """What a run has left where the first one left something."""
-        if not self.places:
+        if not self.places and not run.tracer.put:
             return []
         known = _known(run)
-        left = [Left.of(where, key) for where, key in self.places if key in where]
+        left = [Left.of(place) for place in self.places if place.get() is not None]
+        around = around_in(run.made.arguments)
+        for k, x in sorted(run.tracer.put.items()):
+            assert around is not None
+            if not isinstance(x, Read) or id(x) not in known:
+                raise UndecidedError(f"cannot be compiled: {NO_NUMBER}\n  at {name_of(self.fn)}")
+            left.append(Left.made(around.places[k], x, is_state=True))
         found = {id(v): v for x in left for v in x.values(known)}
-        run.outputs.values += found.values()
+        kept = len(run.outputs.values) - run.outputs.left
+        run.outputs.values[kept:] = found.values()
         run.outputs.left = len(found)
         return left

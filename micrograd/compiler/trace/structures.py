@@ -13,6 +13,7 @@ import numpy as np
 
 from micrograd.compiler.trace.around import Around, around_in
 from micrograd.compiler.trace.shared import share
+from micrograd.compiler.trace.tracer import current
 from micrograd.errors import ArgumentTypeError
 
 # Of these a program holds what was given: there is a program for each.
@@ -30,7 +31,9 @@ def called(fn: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     if around is not None:
         given = around.without(tuple(arguments))
         numbers = [share(x) for x in arguments[len(given) : -1]]
-        return around.run(numbers, lambda: called(fn, given))
+        tracer = current()
+        put = None if tracer is None else tracer.put
+        return around.run(numbers, lambda: called(fn, given), put)
     if arguments and type(arguments[-1]) is Keywords:
         return fn(*arguments[:-1], **arguments[-1])
     return fn(*arguments)

@@ -7,20 +7,18 @@ dicts, contents of arrays. What the code in reach can name is noted, and compare
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dis import opmap
-from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from micrograd.compiler.trace.around import CELL, MOST, SORTS, Around, NumberPlace, Slot
 from micrograd.compiler.trace.left import Left
-from micrograd.compiler.trace.named import NUMBERS, Entries, Named
+from micrograd.compiler.trace.named import NUMBERS, Entries, Named, asks_truths
 from micrograd.compiler.trace.reachable import PACKAGE, filled, names_of
-from micrograd.engine import packed, same_all, same_entries
+from micrograd.compiler.trace.watched import in_one_piece, watched
+from micrograd.engine import same_all, same_entries
 from micrograd.nn.module import attributes_set
 
-IS_OP, LOAD_CONST = opmap["IS_OP"], opmap["LOAD_CONST"]
 TYPES = {"isinstance", "type", "issubclass"}
 
 
@@ -42,12 +40,12 @@ class Surroundings:
         "_classes",
         "_copies",
         "_entries",
-        "_has_others",
         "_held",
         "_items",
         "_lists",
         "_modules",
         "_others",
+        "_scattered",
         "_set",
         "_sizes",
         "_slots",
@@ -68,7 +66,6 @@ class Surroundings:
             _kept(found.entries(modules), lambda d, key, _: (id(d), key) not in apart)
             for modules in (False, True)
         )
-        self._watch()
         self._arrays = [(x, _content(x)) for x in found.arrays]
         self._sizes = [(x, len(x)) for x in [*found.dicts, *found.lists]
                        if isinstance(x, dict) or id(x) in lists]  # fmt: skip
@@ -77,15 +74,15 @@ class Surroundings:
         self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()
                        if (id(x), Slot(name)) not in apart]  # fmt: skip
         self._classes = [(c, n, vars(c)[n]) for c in found.classes for n in sorted(found.names)
-                         if n in vars(c)]  # fmt: skip
+                         if n in vars(c) and (id(c), Slot(n)) not in apart]  # fmt: skip
         self._items = [(x, k, x[k]) for x, k in found.items() if (id(x), k) not in apart]
         self._texts = found.texts
-        self._has_others = bool(self._classes or self._others or self._slots)
+        self._watch()
         self._set = attributes_set()
         # Whether the user's code asks of which type something is: stand-ins are of others.
         own = [code for code in found.codes if not code.co_filename.startswith(PACKAGE)]
         self.asks_types = any(not TYPES.isdisjoint(names_of(code)) for code in own)
-        self.asks_truths = any(map(_asks_truths, own))
+        self.asks_truths = any(map(asks_truths, own))
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
         """What the function has put into dicts, and lists and sets that it has changed.
@@ -93,13 +90,16 @@ class Surroundings:
         These with what they held before.
         """
         put: list[Left] = []
-        for entries in (self._entries, self._modules):
-            put += [Left(d, key, d[key]) for d, key, value in zip(*entries, strict=True)
-                    if key in d and not _same(d[key], value)]  # fmt: skip
+        entries = [(NumberPlace(d, key), value) for part in (self._entries, self._modules)
+                   for d, key, value in zip(*part, strict=True)]  # fmt: skip
+        for place, value in entries + self._variables():
+            if place.get() is not None and not _same(place.get(), value):
+                put.append(Left.of(place, value))
         known = {(id(left.where), left.key) for left in put}
         for d, size in self._sizes + self._held:
             if len(d) > size:
-                put += [Left(d, k, d[k]) for k in list(d)[size:] if (id(d), k) not in known]
+                new = [NumberPlace(d, k) for k in list(d)[size:] if (id(d), k) not in known]
+                put += map(Left.of, new)
         held = [*zip(self._lists, self._copies, strict=True), *self._others]
         return put, [(x, items) for x, items in held if not _equal(x, items)]
 
@@ -115,25 +115,22 @@ class Surroundings:
         self._lists = [self._lists[k] for k in kept]
         self._copies = [list(self._lists[k]) for k in range(len(kept))]
         self._entries, self._modules = _unchanged(self._entries), _unchanged(self._modules)
-        self._watch()
         self._arrays = [(x, content) for x, content in self._arrays if _content(x) == content]
         self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
         self._others = [(x, items) for x, items in self._others if _equal(list(x), items)]
         self._slots = [(x, n, v) for x, n, v in self._slots if _same(getattr(x, n, None), v)]
+        self._classes = [(c, n, v) for c, n, v in self._classes if _same(vars(c).get(n), v)]
         self._items = [(x, k, v) for x, k, v in self._items if len(x) > k and _same(x[k], v)]
+        self._watch()
         self._set = attributes_set()
 
     def same(self) -> bool:
         """Whether all is still what it was."""
-        for array, content in self._arrays:
-            if _content(array) != content:
-                return False
-        for container, size in self._sizes:
-            if len(container) != size:
-                return False
-        if self._has_others and not (self._same_others() and self._same_slots()):
+        if self._others and not self._same_others():
             return False
-        if not all(len(x) > k and _same(x[k], value) for x, k, value in self._items):
+        if self._items and not self._same_items():
+            return False
+        if self._scattered and not all(_content(x) == content for x, content in self._scattered):
             return False
         if not same_all(*self._watched) and not self._all_equal():
             return False
@@ -142,12 +139,10 @@ class Surroundings:
     def changed_numbers(self) -> list[NumberPlace]:
         """Where other numbers are than there were; none if something else has changed, too."""
         found: list[NumberPlace] = []
-        cells = [(NumberPlace(cell, CELL), x) for cell, x in self._cells]
         entries = [(NumberPlace(d, key), x) for part in (self._entries, self._modules)
                    for d, key, x in zip(*part, strict=True)]  # fmt: skip
-        slots = [(NumberPlace(x, Slot(name)), value) for x, name, value in self._slots]
         items = [(NumberPlace(x, k), before) for x, k, before in self._items]
-        for place, before in (*cells, *entries, *slots, *items):
+        for place, before in (*self._variables(), *entries, *items):
             now = place.get()
             if not _same(now, before):
                 if type(now) not in SORTS or type(before) not in SORTS:
@@ -160,7 +155,8 @@ class Surroundings:
                 found += [NumberPlace(x, k) for k in range(len(x))]
         fixed = all(_content(x) == content for x, content in self._arrays)
         fixed = fixed and all(len(x) == n for x, n in self._sizes)
-        return found if fixed and len(found) <= MOST and self._same_others() else []
+        fixed = fixed and self._same_others()
+        return found if fixed and len(found) <= MOST else []
 
     def changes(self) -> list[str]:
         """What is no longer what it was, as code says it."""
@@ -171,6 +167,8 @@ class Surroundings:
                       if not _same(d.get(key), x)]  # fmt: skip
         found += [f"{self._text(x)}[{k}]" for x, k, v in self._items
                   if not (len(x) > k and _same(x[k], v))]  # fmt: skip
+        found += [f"{c.__name__}.{name}" for c, name, value in self._classes
+                  if not _same(vars(c).get(name), value)]  # fmt: skip
         found += [f"{self._text(x)}.{name}" for x, name, value in self._slots
                   if not _same(getattr(x, name, None), value)]  # fmt: skip
         held = [*zip(self._lists, self._copies, strict=True), *self._others]
@@ -179,9 +177,13 @@ class Surroundings:
         found += [f"len({self._text(x)})" for x, n in self._sizes if len(x) != n]
         return list(dict.fromkeys(found))
 
-    def name_of(self, where: dict[Any, Any], key: Any) -> str:
-        """An entry of a dict, that of an attribute among them, as code says it."""
-        return self._entry(where, key)
+    def name_of(self, place: NumberPlace) -> str:
+        """A place as code says it."""
+        if place.key is CELL:
+            return self._text(place.where)
+        if isinstance(place.key, Slot):
+            return f"{self._text(place.where)}.{place.key.name}"
+        return self._entry(place.where, place.key)
 
     def put_back(self) -> None:
         """Let all be as it was, after a run that has ended with an error."""
@@ -199,12 +201,15 @@ class Surroundings:
         for x, copy in zip(self._lists, self._copies, strict=True):
             if not _equal(x, copy):
                 x[:] = copy
-        for place, value in [
-            *((NumberPlace(cell, CELL), x) for cell, x in self._cells),
-            *((NumberPlace(x, Slot(name)), value) for x, name, value in self._slots),
-        ]:
+        for place, value in self._variables():
             if not _same(place.get(), value):
                 place.put(value)
+
+    def _variables(self) -> list[tuple[NumberPlace, Any]]:
+        """Cells, slots and attributes of classes, and what was there."""
+        named = [(x, Slot(name), value) for x, name, value in self._slots + self._classes]
+        places = [*((cell, CELL, value) for cell, value in self._cells), *named]
+        return [(NumberPlace(x, key), value) for x, key, value in places]
 
     def _text(self, x: Any) -> str:
         return self._texts.get(id(x)) or f"a {type(x).__name__}"
@@ -215,13 +220,13 @@ class Surroundings:
         return f"{owner}{key}" if attribute else f"{owner}[{key!r}]"
 
     def _same_others(self) -> bool:
-        """Whether classes and sets are what they were."""
-        return all(vars(cls).get(name) is value for cls, name, value in self._classes) and all(
-            _equal(other, items) for other, items in self._others
-        )
+        return all(_equal(other, items) for other, items in self._others)
 
-    def _same_slots(self) -> bool:
-        return all(_same(getattr(x, name, None), value) for x, name, value in self._slots)
+    def _same_items(self) -> bool:
+        return all(len(x) > k and _same(x[k], value) for x, k, value in self._items)
+
+    def _same_classes(self) -> bool:
+        return all(_same(vars(c).get(name), value) for c, name, value in self._classes)
 
     def _same_modules(self) -> bool:
         if not same_entries(*self._modules) and not _equal_entries(self._modules):
@@ -231,12 +236,24 @@ class Surroundings:
 
     def _watch(self) -> None:
         """Note what is compared before each call, in one go."""
-        cells, contents = ([pair[k] for pair in self._cells] for k in (0, 1))
-        self._watched = self._lists, packed(self._lists), *self._entries, cells, contents
+        classes = [(vars(cls), name, value) for cls, name, value in self._classes]
+        cells = [(cell, "cell_contents", x) for cell, x in self._cells]
+        slots = [(x, name, getattr(x, name, NotImplemented)) for x, name, _ in self._slots]
+        whole = [in_one_piece(x) for x, _ in self._arrays]
+        self._scattered = [pair for pair, one in zip(self._arrays, whole, strict=True) if not one]
+        arrays = [x for (x, _), one in zip(self._arrays, whole, strict=True) if one]
+        entries = [*zip(*self._entries, strict=True), *classes]
+        self._watched = watched(self._lists, entries, [*cells, *slots], arrays, self._sizes)
 
     def _all_equal(self) -> bool:
         """Whether nothing but numbers was replaced, by equal ones; those are then the ones."""
         if not all(filled(cell) and cell.cell_contents is x for cell, x in self._cells):
+            return False
+        if not all(_same(getattr(x, name, None), value) for x, name, value in self._slots):
+            return False
+        if not all(_content(x) == content for x, content in self._arrays):
+            return False
+        if not all(len(x) == n for x, n in self._sizes) or not self._same_classes():
             return False
         if not _equal_entries(self._entries):
             return False
@@ -246,19 +263,6 @@ class Surroundings:
             copy[:] = x
         self._watch()
         return True
-
-
-def _asks_truths(code: CodeType) -> bool:
-    """Whether something is compared with True or False by `is`, as `match` does: by no method."""
-    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
-    if any(map(_asks_truths, inner)):
-        return True
-    truths = {k for k, x in enumerate(code.co_consts) if x is True or x is False}
-    ops, args = code.co_code[::2], code.co_code[1::2]
-    return any(
-        op == IS_OP and ops[k - 1] == LOAD_CONST and args[k - 1] in truths
-        for k, op in enumerate(ops) if k and truths
-    )  # fmt: skip
 
 
 def _same(x: Any, y: Any) -> bool:

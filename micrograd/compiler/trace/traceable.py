@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from micrograd.checks import user_line_of
-from micrograd.compiler.trace.around import around_in
+from micrograd.compiler.trace.around import NumbersChanged, around_in
 from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.forms import name_of, other_forms
@@ -41,10 +41,15 @@ class DifferentError(CompileError):
 class Traceable:
     """A function to be traced, with the parameters that are known beforehand."""
 
-    def __init__(self, fn: Callable[..., Any], known: Sequence[Value], mean: bool = False) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], known: Sequence[Value], mean: bool = False,
+        constant: set[Any] | None = None,
+    ) -> None:  # fmt: skip
         self.fn = fn
         self.known = list(known)
         self._runs = TracedRuns(fn, mean)
+        self._runs.trained = {id(v) for v in known}
+        self._runs.constant = constant
 
     def trace(self, arguments: tuple[Any, ...]) -> Traced:
         """Trace as it is; if numbers decide what happens, rewritten; or for these decisions.
@@ -63,7 +68,7 @@ class Traceable:
             if around_in(arguments):
                 raise  # a number that decides something is a constant
             first: CompileError = error
-        except (CompileError, ArgumentValueError):
+        except (CompileError, ArgumentValueError, NumbersChanged):
             raise
         except Exception as error:
             if around_in(arguments) or eager_numbers(self.fn, arguments, []) is None:
@@ -71,11 +76,11 @@ class Traceable:
             first = _of_stand_ins(error)
         why = str(first)
         for form in other_forms(self.fn, runs.mean):
-            runs.form, runs.places = form, []
+            runs.form, runs.places, runs.assigned = form, [], None
             try:
                 traced = self._trace(arguments)
                 self._compare(traced, arguments)
-            except ArgumentChangedError:
+            except (ArgumentChangedError, NumbersChanged):
                 raise
             except Exception as error:
                 if not isinstance(error, CompileError):
@@ -90,20 +95,34 @@ class Traceable:
     def _trace(self, arguments: tuple[Any, ...]) -> Traced:
         """Trace in this form, with several sets of integers if they index lists."""
         start = perf_counter()
-        runs = self._runs
-        generators = generators_of(self.fn)
-        before = random_states(generators)
         captured = Surroundings(self.fn, around_in(arguments))
-        if captured.asks_truths and runs.form.sides is None:
+        if captured.asks_truths and self._runs.form.sides is None:
             raise UndecidedError(
                 "cannot be compiled: `is True`, or `case True`, asks for a truth that may be traced"
             )
         try:
-            run = runs.run(arguments)
-            left = runs.left(captured, run, arguments)
+            traced, run = self._traced(arguments, captured)
         except BaseException:
             captured.put_back()
             raise
+        captured.drop_changed()
+        traced.captured = captured
+        traced.loss = run.loss
+        run.outputs.forget()
+        traced.form = self._runs.form
+        traced.form.expected = [holds for _, holds in run.tracer.decisions]
+        traced.form.why = run.tracer.reasons
+        traced.milliseconds = 1e3 * (perf_counter() - start)
+        return traced
+
+    def _traced(
+        self, arguments: tuple[Any, ...], captured: Surroundings
+    ) -> tuple[Traced, TracedRun]:
+        runs = self._runs
+        generators = generators_of(self.fn)
+        before = random_states(generators)
+        run = runs.run(arguments)
+        left = runs.left(captured, run, arguments)
         drew = random_states(generators) != before
         if run.tracer.indexed:
             recording = runs.record(run, arguments, self.known or leaves_of(self.fn))
@@ -112,18 +131,10 @@ class Traceable:
             traced = Traced(runs.record(run, arguments, self.known), run.made, run.outputs)
         if drew:
             self._refuse_randomness(traced, arguments)
-        own = {captured.name_of(x.where, x.key) for x in left}
+        own = {captured.name_of(x.place) for x in left}
         traced.writes = frozenset(captured.changes()) - own
-        captured.drop_changed()
-        traced.captured = captured
-        traced.left = left
-        traced.loss = run.loss
-        run.outputs.forget()
-        traced.form = runs.form
-        traced.form.expected = [holds for _, holds in run.tracer.decisions]
-        traced.form.why = run.tracer.reasons
-        traced.milliseconds = 1e3 * (perf_counter() - start)
-        return traced
+        traced.left, traced.assigned = left, runs.assigned or []
+        return traced, run
 
     def verify(self, traced: Traced, arguments: tuple[Any, ...]) -> bool:
         """Trace again and raise a CompileError unless the program is the same.
@@ -132,8 +143,8 @@ class Traceable:
         is past the tables as they were seen.
         """
         runs = self._runs
-        runs.places = [(x.where, x.key) for x in traced.left]
-        runs.form = traced.form
+        runs.meet_left(traced.left)
+        runs.form, runs.assigned = traced.form, traced.assigned
         before = None
         if traced.writes or traced.left:
             before = Surroundings(self.fn, around_in(arguments))

@@ -20,6 +20,7 @@ from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.trace.results import Outputs
 from micrograd.compiler.trace.stand_ins import IndexGroup, StandIns
 from micrograd.compiler.trace.surroundings import Surroundings
+from micrograd.engine import Value
 from micrograd.errors import CompileError
 
 RECHECKED = {2 * 4**k for k in range(1, 16)}  # calls before which a program is traced again
@@ -53,6 +54,7 @@ class Traced:
     due: bool = False  # whether it is time for another
     calls: Calls = field(default_factory=Calls)
     left: list[Left] = field(default_factory=list)  # what the function puts into attributes
+    assigned: list[Value] = field(default_factory=list)  # leaves that it gives other numbers
     writes: frozenset[str] = frozenset()  # what else it changes when it runs, as code says it
     repeats: list[str] = field(default_factory=list)  # of these, what it changes each time
     loss: float = 0.0  # as the last trace had it
@@ -95,6 +97,14 @@ class Traced:
         if self.choices is None:
             return False
         return bool(((self.extents < ANY) & ((ids >= self.extents) | (ids < 0))).any())
+
+    def check_stateless(self, name: str) -> None:
+        """Raise a CompileError for a program that writes what its next call reads."""
+        if self.assigned or any(left.is_state for left in self.left):
+            raise CompileError(
+                f"cannot be exported: {name} writes numbers that its next call reads (a running "
+                "mean); call `eval()` first, or let them be an argument and a result"
+            )
 
     def check_constants(self, other: Outputs, fn: Callable[..., Any]) -> None:
         """Raise a CompileError if what is no Value in the result is another in another trace."""

@@ -56,6 +56,9 @@ class Tracer(Keeper):
         self.opposites: dict[int, Any] = {}  # id of a condition: its opposite
         self.joint: dict[tuple[int, int], Any] = {}  # ids of two conditions: that both hold
         self.chosen: dict[int, tuple[tuple[Value, ...], int]] = {}  # of each PICK: table, slot
+        self.trained: set[int] = set()  # ids of the leaves that have their numbers from steps
+        self.assigned: dict[int, tuple[Value, Any]] = {}  # leaves, and the numbers they are given
+        self.put: dict[int, Any] = {}  # of numbers around: what is there after the run
 
     def cut(self, node: Value) -> None:
         """Keep what a node that `no_grad` turns into a leaf was, in another."""
@@ -104,6 +107,8 @@ class Tracer(Keeper):
         """What `v.data` is to the program."""
         if isinstance(v, Read):
             return v
+        if id(v) in self.assigned:
+            return self.assigned[id(v)][1]
         if v._row is None and v._static is not None:
             return v._data
         return as_read(record(DETACH, v._data, (v,)))

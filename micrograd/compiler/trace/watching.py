@@ -13,6 +13,7 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from micrograd import observers
+from micrograd.compiler.trace.assigned import assign
 from micrograd.compiler.trace.maybe import MISSING, extreme
 from micrograd.compiler.trace.merging import Maybe
 from micrograd.compiler.trace.reads import LARGEST, Read, as_read
@@ -96,9 +97,8 @@ def _watched_data(slot: Any) -> property:
         return slot.__get__(v) if tracer is None else tracer.read(v)
 
     def put(v: Value, x: Any) -> None:
-        if current() is not None:
-            refuse("the program sets `.data`; a step is the optimiser's to make")
-        slot.__set__(v, x)
+        tracer = current()
+        slot.__set__(v, x) if tracer is None else assign(tracer, v, x)
 
     return property(get, put)
 

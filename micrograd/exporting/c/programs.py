@@ -91,6 +91,7 @@ def exported(
 
 
 def _check(traced: Traced, optimizer: Optimizer | None) -> None:
+    traced.check_stateless("the function")
     if traced.left:
         raise CompileError(
             "cannot be written in C: the function leaves Values behind (an attribute or an entry "

@@ -1,8 +1,9 @@
 """LLVM's text as a function that can be called.
 
 It is compiled twice: at once, quickly, and once it has run for a while, in another thread, so that
-it runs about twice as fast. Both compute the same, to the last bit. What is made well is kept on
-disk, and is there at once in the next process.
+it runs two or three times as fast. Both compute the same, to the last bit. Where most kernels are
+those of other programs, too, only these are made well, once for all; the rest follows if it runs
+for long. What is made well as a whole is kept on disk, and is there at once in the next process.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from micrograd.compiler.backends import Executable, checked_array, space_type, write_constants
 from micrograd.compiler.backends.llvm import objects
 from micrograd.compiler.backends.llvm.ir import Machine
-from micrograd.compiler.backends.llvm.kernels import TABLE, kernels
+from micrograd.compiler.backends.llvm.kernels import Divided, kernels, module_of
 from micrograd.compiler.backends.llvm.later import later
 from micrograd.compiler.backends.llvm.module import POOL
 from micrograd.compiler.backends.llvm.pool import functions, pool
@@ -33,6 +34,7 @@ QUICK, GOOD = 0, 1  # of 0 to 3; the text has all that the others would find
 # Better code is made, by another thread, when quick code has run for this part of the time that it
 # took to make: who waits for steps has them sooner, and the thread has a processor of its own.
 WORTH = 8
+LONG = 30  # times as long as it took to make, after which all is made well, not kernels alone
 
 
 def load(program: Program, dtype: Any, machine: Machine | None = None) -> LlvmExecutable:
@@ -72,10 +74,12 @@ class LlvmExecutable:
         self._key = _key(source.text)
         kept = objects.stored(self._key)
         self._code = quickly(source.text) if kept is None else Code(source.text, GOOD, kept)
-        self._left = (perf_counter() - start) / WORTH  # seconds to run before better code is made
+        self._seconds = perf_counter() - start
+        self._left = self._seconds / WORTH  # seconds to run before better code is made
         self._better: Code | None = None
         self._is_good = kept is not None  # whether there is no better code to be made
-        self._ready = self._is_good  # and the same of all that `step` runs
+        self._has_good_kernels = False  # those that others have, too
+        self._ready = self._is_good  # whether there is better code to be taken
         self.run: Callable[[], float] = self._run_quick
         self.step: Callable[[], float] = self._run_quick
         self._use(self._code)
@@ -123,22 +127,36 @@ class LlvmExecutable:
         left, self._left = self._left, self._left - (perf_counter() - start)
         if left >= 0 > self._left:
             later.call(self._improve)
+            self._left = LONG * self._seconds
         return loss
 
     def _improve(self) -> None:
         for part in (self._next, self):
             if part is not None and not part._is_good:
-                code = Code(part.source, GOOD)
-                part._better, part._is_good = code, True
-                if code.object is not None:
-                    objects.store(part._key, code.object)
+                part._make_better()
         self._ready = True
 
+    def _make_better(self) -> None:
+        divided = self._code.divided
+        if divided is not None and not self._has_good_kernels and kernels.are_shared(divided):
+            slow = kernels.to_improve(divided)
+            if slow:
+                kernels.improve(slow, engine_of(module_of(slow, divided.needs), GOOD))
+            self._has_good_kernels = True
+            return
+        code = Code(self.source, GOOD)
+        self._better, self._is_good = code, True
+        if code.object is not None:
+            objects.store(self._key, code.object)
+
     def _take_better(self) -> None:
+        self._ready = False
         for part in (self._next, self):
             if part is not None and part._better is not None:
                 part._use(part._better)
                 part._better = None
+        if not self._is_good or (self._next is not None and not self._next._is_good):
+            return
         run, step = self._code.run, self._code.step
         if self._threads > 1:
             run, step = partial(_together, run), partial(_together, step)
@@ -165,19 +183,12 @@ class Code:
     def __init__(self, text: str, optimisation: int, kept: bytes | None = None) -> None:
         self.object: bytes | None = None  # to be kept, if it was made now
         self.parts: list[Any] = []  # engines that have kernels of it
+        self.divided: Divided | None = None  # which these are
 
         def made(_: Any, content: bytes) -> None:
             self.object = content
 
-        module = llvm.parse_assembly(text)
-        machine = target().create_target_machine(
-            cpu=llvm.get_host_cpu_name(),
-            features=llvm.get_host_cpu_features().flatten(),
-            opt=optimisation,
-        )
-        self.engine = llvm.create_mcjit_compiler(module, machine)
-        self.engine.set_object_cache(made, lambda _: kept)
-        self.engine.finalize_object()
+        self.engine = engine_of(text, optimisation, made, lambda _: kept)
         table = self.engine.get_global_value_address("spaces")
         self.table = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
         function = ctypes.CFUNCTYPE(ctypes.c_double)
@@ -202,17 +213,33 @@ class Code:
             function.owner = self.engine, self.parts, things  # type: ignore[attr-defined]
 
 
+def engine_of(
+    text: str,
+    optimisation: int,
+    made: Callable[[Any, bytes], None] | None = None,
+    kept: Callable[[Any], bytes | None] | None = None,
+) -> Any:
+    """The engine that has a module as machine code; `made` takes it, `kept` may have it already."""
+    module = llvm.parse_assembly(text)
+    machine = target().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=optimisation,
+    )
+    engine = llvm.create_mcjit_compiler(module, machine)
+    if made is not None:
+        engine.set_object_cache(made, kept)
+    engine.finalize_object()
+    return engine
+
+
 def quickly(text: str) -> Code:
     """A module compiled quickly, without the kernels that others have, too."""
     divided = kernels.divided(text)
     code = Code(divided.text, QUICK)
-    found = kernels.linked(divided, code.engine)
-    if found is None:  # so many have come meanwhile, from another thread
+    if not kernels.link(code, divided):  # so many have come meanwhile, from another thread
         return Code(text, QUICK)
-    table = code.engine.get_global_value_address(TABLE)
-    for place, (address, _) in enumerate(found):
-        ctypes.c_void_p.from_address(table + 8 * place).value = address
-    code.parts = [engine for _, engine in found]
+    code.divided = divided
     return code
 
 

@@ -3,15 +3,20 @@
 Programs of one function for lists of other lengths differ, for the most part, in how often loops
 run and in where numbers lie. So these numbers become arguments of a kernel, and what is left of its
 text is what it is known by. What is compiled is a module without the kernels that are known, which
-calls all of them through a table of addresses.
+calls all of them through a table of addresses. A kernel that is made better later is put into the
+tables of all programs that have it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from threading import RLock
+from typing import Any, Protocol
+from weakref import WeakSet
 
 MOST_KERNELS = 4096  # that are known
 MOST_NUMBERS = 48  # that become arguments of one kernel
@@ -23,6 +28,7 @@ DEFINITION = re.compile(
 NUMBER = re.compile(
     r"(icmp ult i64 %\w+, |getelementptr \w+, ptr %[\w.]+, i64 |mul nsw i64 %\w+, )(\d+)$", re.M
 )
+NEEDED = re.compile(r"declare |attributes ")
 CALL = re.compile(r"^(.*)call (\w+) @(kernel\d+)\((.*)\)$", re.M)
 
 KernelText = tuple[str, str, str]  # of a kernel: what it returns, its parameters, its lines
@@ -38,13 +44,32 @@ class Divided:
     text: str
     kernels: list[KernelText]
     new: list[int]
+    needs: str  # the lines that declare and describe functions, which any module of kernels needs
+
+
+class Linked(Protocol):
+    """Code that calls kernels through its table."""
+
+    engine: Any
+    parts: list[Any]  # engines that have kernels of it
+
+
+@dataclass(slots=True, eq=False)
+class _Kernel:
+    """Where a kernel is, in which engine, and whether it was made well."""
+
+    address: int
+    engine: Any
+    good: bool = False
 
 
 class Kernels:
-    """Addresses of kernels, and the engines that they are in."""
+    """Addresses of kernels, the engines that they are in, and the code that calls them."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[KernelText, tuple[int, Any]] = OrderedDict()
+        self._known: OrderedDict[KernelText, _Kernel] = OrderedDict()
+        self._calls: WeakSet[Any] = WeakSet()  # code whose `divided` says which kernels it has
+        self._lock = RLock()
 
     def divided(self, text: str) -> Divided:
         """The module without the kernels that are known."""
@@ -63,16 +88,57 @@ class Kernels:
         new = [k for k, kernel in enumerate(kernels) if kernel not in self._known]
         written = [_definition(f"new{n}", kernels[k]) for n, k in enumerate(new)]
         table = f"@{TABLE} = global [{len(kernels)} x ptr] zeroinitializer\n"
-        return Divided("".join([table, *written, rest]), kernels, new)
+        needs = "".join(line + "\n" for line in rest.splitlines() if NEEDED.match(line))
+        return Divided("".join([table, *written, rest]), kernels, new, needs)
 
-    def linked(self, divided: Divided, engine: Any) -> list[tuple[int, Any]] | None:
-        """The address of each kernel, and what keeps it; None if one is forgotten."""
-        for n, k in enumerate(divided.new):
-            self._known[divided.kernels[k]] = engine.get_function_address(f"new{n}"), engine
+    def link(self, code: Linked, divided: Divided) -> bool:
+        """Give code the addresses of its kernels; False if one is forgotten."""
+        with self._lock:
+            for n, k in enumerate(divided.new):
+                address = code.engine.get_function_address(f"new{n}")
+                self._known[divided.kernels[k]] = _Kernel(address, code.engine)
+            whole = self._point(code, divided)
+            while len(self._known) > MOST_KERNELS:
+                self._known.popitem(last=False)
+            if whole:
+                self._calls.add(code)
+            return whole
+
+    def _point(self, code: Linked, divided: Divided) -> bool:
         found = [self._known.get(kernel) for kernel in divided.kernels]
-        while len(self._known) > MOST_KERNELS:
-            self._known.popitem(last=False)
-        return None if None in found else found  # type: ignore[return-value]
+        table = code.engine.get_global_value_address(TABLE)
+        for place, kernel in enumerate(found):
+            if kernel is not None:
+                ctypes.c_void_p.from_address(table + 8 * place).value = kernel.address
+                if kernel.engine is not code.engine and kernel.engine not in code.parts:
+                    code.parts.append(kernel.engine)
+        return None not in found
+
+    def are_shared(self, divided: Divided) -> bool:
+        """Whether most of these kernels' text is that of others, too."""
+        with self._lock:
+            others = [code.divided for code in self._calls if code.divided is not divided]
+        had = {kernel for other in others for kernel in other.kernels}
+        shared = sum(len(kernel[2]) for kernel in divided.kernels if kernel in had)
+        return 2 * shared > sum(len(kernel[2]) for kernel in divided.kernels)
+
+    def to_improve(self, divided: Divided) -> list[KernelText]:
+        """Those of its kernels that were made quickly."""
+        return [k for k in divided.kernels if k in self._known and not self._known[k].good]
+
+    def improve(self, improved: Sequence[KernelText], engine: Any) -> None:
+        """Let all code that has these kernels call those of an engine: `new0`, `new1` and so on."""
+        with self._lock:
+            for n, kernel in enumerate(improved):
+                address = engine.get_function_address(f"new{n}")
+                self._known[kernel] = _Kernel(address, engine, good=True)
+            for code in self._calls:
+                self._point(code, code.divided)
+
+
+def module_of(kernels: Sequence[KernelText], needs: str) -> str:
+    """A module of these kernels alone."""
+    return "".join([*(_definition(f"new{n}", k) for n, k in enumerate(kernels)), needs])
 
 
 kernels = Kernels()

@@ -1,0 +1,55 @@
+"""What is compared before each call, put so that one call of the core compares all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from micrograd.engine import packed, packed_array
+
+Watched = tuple[Any, ...]  # the arguments of `same_all`
+Triple = tuple[Any, str, Any]
+
+
+def watched(
+    lists: list[list[Any]],
+    entries: Sequence[tuple[Any, Any, Any]],
+    attributes: Sequence[Triple] = (),
+    arrays: Sequence[np.ndarray] = (),
+    sizes: Sequence[tuple[Any, int]] = (),
+) -> Watched:
+    """Lists, entries (dict, key, value), attributes (object, name, value), arrays and sizes.
+
+    `entries` may be of a class's dict, too; None is no entry, NotImplemented no attribute. Of
+    arrays only those that lie in one piece: see `in_one_piece`.
+
+    >>> from micrograd.engine import same_all
+    >>> rates = {"first": 0.5}
+    >>> before = watched([], [(rates, "first", rates["first"])])
+    >>> same_all(*before)
+    True
+    >>> rates["first"] = 0.25
+    >>> same_all(*before)
+    False
+    """
+    dicts, keys, values = _columns(entries)
+    objects, names, contents = _columns(attributes)
+    held = [_packed(x) for x in arrays]
+    containers, lengths = [x for x, _ in sizes], [n for _, n in sizes]
+    return (lists, packed(lists), dicts, keys, values, objects, names, contents,
+            list(arrays), held, containers, lengths)  # fmt: skip
+
+
+def in_one_piece(x: np.ndarray) -> bool:
+    """Whether the core can compare the contents of an array where they are."""
+    return type(x) is np.ndarray and bool(x.flags.c_contiguous) and _packed(x) is not None
+
+
+def _packed(x: np.ndarray) -> Any:
+    return packed_array(x, x.__array_interface__["data"][0], x.ndim, x.nbytes)
+
+
+def _columns(triples: Sequence[tuple[Any, Any, Any]]) -> tuple[list[Any], list[Any], list[Any]]:
+    return [x for x, _, _ in triples], [x for _, x, _ in triples], [x for _, _, x in triples]
