@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dis import opmap
 from functools import partial
 from random import Random
@@ -26,6 +26,11 @@ NUMBERS = (int, float, str, bytes, bool, complex, type(None))
 APART = (Optimizer, LRScheduler, Random, np.random.Generator)
 IS_OP, LOAD_CONST = opmap["IS_OP"], opmap["LOAD_CONST"]
 CALLED = ("forward", "__call__")
+# What is not run of an object that is there already, or not to compute.
+NOT_CALLED = frozenset(
+    f"__{name}__" for name in ("init", "new", "post_init", "repr", "str", "del", "reduce",
+                               "getstate", "setstate", "copy", "deepcopy", "init_subclass")
+)  # fmt: skip
 DYNAMIC = frozenset(["getattr", "hasattr", "get", "vars"])
 ROUNDS = 8  # of looking for code, and for what it names
 
@@ -167,21 +172,21 @@ class Named:
         """The attributes of an object that code names, and the code of its class that is named."""
         if isinstance(x, type):
             for cls in x.__mro__[:-1]:
-                yield from self._of_class(cls)
+                yield from self._of_class(cls, ())
             return
         held = getattr(x, "__dict__", {})
         if type(held) is not dict or _is_foreign(type(x)):
             return
         self.objects.append(x)
         for cls in type(x).__mro__[:-1]:
-            yield from self._of_class(cls)
+            yield from self._of_class(cls, NOT_CALLED)
         owner = text or type(x).__name__
         self.texts[id(held)] = f"{owner}."  # attributes
         inside = [(name, value) for name, value in held.items() if name in self.names]
         inside += [(n, getattr(x, n)) for n in self._slots_of(x) if hasattr(x, n)]
         yield from ((value, (name,), f"{owner}.{name}") for name, value in inside)
 
-    def _of_class(self, cls: type) -> Iterator[Reached]:
+    def _of_class(self, cls: type, apart: Collection[str]) -> Iterator[Reached]:
         """The attributes of a class that code names, and what its methods can name."""
         if cls.__module__.startswith("micrograd."):
             for name, attribute in vars(cls).items():
@@ -196,6 +201,7 @@ class Named:
         for name, attribute in vars(cls).items():
             inner = getattr(attribute, "fget", getattr(attribute, "__func__", attribute))
             by_operators = name.startswith("__") and isinstance(inner, FunctionType)
+            by_operators = by_operators and name not in apart
             if name in self.names or name == "forward" or by_operators:
                 yield inner, (name,), f"{cls.__name__}.{name}"
 
