@@ -58,7 +58,7 @@ class Decisions:
             return self._run(given, find, mode)
         except NumbersChanged as changed:
             known = () if self._around is None else self._around.places
-            self._start_with(Around([*known, *changed.places]))
+            self._start_with(Around([*known, *changed.places], self.programs.batch))
         except Exception:
             if self._around is None:
                 raise

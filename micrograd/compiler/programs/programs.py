@@ -59,7 +59,7 @@ class Programs:
     ) -> None:
         self._fn, self._leaves = fn, leaves
         self._optimizer = leaves.optimizer
-        self._batch, self._backend, self._dtype = batch, backend, dtype
+        self.batch, self._backend, self._dtype = batch, backend, dtype
         self._threads = threads
         self._rebuilds = Rebuilds(name_of(fn)) if rebuilds is None else rebuilds
         self._traces = Traces(fn, leaves.known, batch, self._rebuilds)
@@ -78,7 +78,7 @@ class Programs:
     def another(self) -> Programs:
         """Programs of the same function, for other decisions; what is trained is known to both."""
         made = Programs(
-            self._fn, self._leaves, self._batch, self._backend, self._dtype, self._threads,
+            self._fn, self._leaves, self.batch, self._backend, self._dtype, self._threads,
             self._rebuilds,
         )  # fmt: skip
         made._updates, made._traces.constant = self._updates, self.constant
@@ -96,9 +96,9 @@ class Programs:
     def look_around(self) -> None:
         """Raise NumbersChanged if nothing but numbers has changed around the function."""
         captured = None if self.newest is None else self.newest.traced.captured
-        if captured is None or self._batch or captured.same():
+        if captured is None or captured.same():
             return
-        changed = captured.changed_numbers()
+        changed = captured.changed_numbers(arrays=not self.batch)
         places = [place for place in changed if place.identity not in self.constant]
         if places:
             raise NumbersChanged(places)

@@ -11,6 +11,7 @@ import numpy as np
 from micrograd.compiler.programs.kept import keep
 from micrograd.compiler.programs.rebuilds import Rebuilds
 from micrograd.compiler.running.fallback import eager_value
+from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.given import copies
 from micrograd.compiler.trace.reachable import located
@@ -132,18 +133,22 @@ class Traces:
 
     def untried(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Arguments to trace for the integers among these that no trace has had."""
+        around = around_in(inputs)
         for group, numbers in traced.stand_ins.integers_in(inputs) if traced.tried else ():
             if not traced.tried[group].issuperset(numbers):
                 if not self._batch:
                     return [inputs]
-                return [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]
+                return [tuple(x if x is around else x[i : i + 1] for x in inputs)
+                        for i in range(len(inputs[0]))]  # fmt: skip
         return []
 
     def sample(self, inputs: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], CallShape]:
         """How many lanes there are (0: none), what is traced, and its shape."""
         if not self._batch:
             return 0, inputs, shape_of(inputs)
-        lanes, sample = first_samples(inputs)
+        around = around_in(inputs)
+        lanes, sample = first_samples(inputs if around is None else inputs[:-1])
+        sample = sample if around is None else (*sample, around)
         return lanes, sample, shape_of(sample)
 
     def _source(self) -> Traceable:

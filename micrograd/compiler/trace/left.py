@@ -20,6 +20,7 @@ from micrograd.compiler.trace.merging import Maybe
 from micrograd.compiler.trace.reads import Read
 from micrograd.engine import Value, home_of, move
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
+from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor
 
 TYPES = {FLOAT: float, INTEGER: int, TRUTH: bool}
@@ -56,8 +57,8 @@ class Left:
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a plain number, and one that is computed."""
-        return self.numbers.get(id(self.what)) is float
+        """Whether it is a plain number that is computed, or an array of such."""
+        return is_of_numbers(self.what, self.numbers)
 
     def values(self, known: Container[int]) -> list[Value]:
         """The Values in it that the function made."""
@@ -66,6 +67,12 @@ class Left:
     def put(self) -> None:
         """Put it there again."""
         self.place.put(_with_numbers(self.what, self.numbers) if self.numbers else self.what)
+
+
+def is_of_numbers(x: Any, numbers: Mapping[int, type]) -> bool:
+    """Whether something is a number of these, or an array of them: floats."""
+    items = list(x.flat) if isinstance(x, np.ndarray) else [x]
+    return bool(items) and all(numbers.get(id(item)) is float for item in items)
 
 
 def values_in(x: Any, depth: int = DEPTH) -> Iterator[Value]:
@@ -92,6 +99,10 @@ def _with_numbers(x: Any, numbers: Mapping[int, type]) -> Any:
         return numbers[id(x)](x.data) if id(x) in numbers else x
     if type(x) is list or type(x) is tuple:
         return type(x)(_with_numbers(item, numbers) for item in x)
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        items = [_with_numbers(item, numbers) for item in x.flat]
+        plain = all(type(item) in (float, int, bool) for item in items)
+        return (np.array(items) if plain else filled(x.shape, items)).reshape(x.shape)
     if type(x) is dict:
         return {key: _with_numbers(item, numbers) for key, item in x.items()}
     return x

@@ -12,6 +12,7 @@ from micrograd.compiler.trace.around import (
     NumberPlace,
     NumbersChanged,
     around_in,
+    is_float_array,
 )
 from micrograd.compiler.trace.assigned import (
     IN_BATCH,
@@ -25,10 +26,11 @@ from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
 from micrograd.compiler.trace.given import ArgumentChangedError, line_of_change
 from micrograd.compiler.trace.left import Left, values_in
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
+from micrograd.compiler.trace.refusing import UndecidedError
 from micrograd.compiler.trace.results import Outputs, outputs_of
 from micrograd.compiler.trace.stand_ins import StandIns, stand_ins
 from micrograd.compiler.trace.surroundings import Surroundings
-from micrograd.compiler.trace.tracer import LineTracer, Read, Tracer, UndecidedError
+from micrograd.compiler.trace.tracer import LineTracer, Tracer
 from micrograd.compiler.trace.watching import traced as run_traced
 from micrograd.engine import Value
 from micrograd.errors import CompileError
@@ -67,6 +69,10 @@ def _made(run: TracedRun) -> dict[int, int]:
 def _known(run: TracedRun) -> set[int]:
     """The Values that a run has made, and the numbers that it was given."""
     return {*run.tracer.inputs, *run.tracer.slots, *_made(run)}
+
+
+def _was_number(x: Any) -> bool:
+    return type(x) in SORTS or is_float_array(x)
 
 
 class TracedRuns:
@@ -175,7 +181,7 @@ class TracedRuns:
         if not put and not changed and not run.tracer.put:
             self.places = []
             return []
-        self._meet_state([x.place for x in put if x.is_number and type(x.before) in SORTS])
+        self._meet_state([x.place for x in put if x.is_number and _was_number(x.before)])
         for x, before in changed:
             if len(x) == len(before) <= MOST and {*map(type, before)} <= {*SORTS}:
                 self._meet_state([NumberPlace(x, k) for k in range(len(x))])
@@ -195,7 +201,7 @@ class TracedRuns:
         """Note where a function leaves something; see `NumbersChanged` if that is read now."""
         self.places = [x.place for x in left if not x.is_state]
         self._meet_state([x.place for x in left if x.is_number and not x.is_state
-                          and type(x.place.get()) in SORTS])  # fmt: skip
+                          and _was_number(x.place.get())])  # fmt: skip
 
     def _meet_state(self, places: list[NumberPlace]) -> None:
         """Raise NumbersChanged for numbers put where numbers are, if these may be inputs."""
@@ -213,9 +219,10 @@ class TracedRuns:
         around = around_in(run.made.arguments)
         for k, x in sorted(run.tracer.put.items()):
             assert around is not None
-            if not isinstance(x, Read) or id(x) not in known:
+            state = Left.made(around.places[k], x, is_state=True)
+            if not state.is_number or not known.issuperset(state.numbers):
                 raise UndecidedError(f"cannot be compiled: {NO_NUMBER}\n  at {name_of(self.fn)}")
-            left.append(Left.made(around.places[k], x, is_state=True))
+            left.append(state)
         found = {id(v): v for x in left for v in x.values(known)}
         kept = len(run.outputs.values) - run.outputs.left
         run.outputs.values[kept:] = found.values()

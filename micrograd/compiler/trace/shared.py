@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from micrograd.compiler.trace.reads import Read
 from micrograd.compiler.trace.refusing import current
 
@@ -45,7 +47,8 @@ for _name in METHODS:
 
 
 def share(stand_in: Any) -> Any:
-    """The same stand-in, which other threads may meet from now on."""
-    if type(stand_in) is Read:
-        stand_in.__class__ = Shared
-    return stand_in
+    """The same stand-in, or array of them, which other threads may meet from now on."""
+    for x in stand_in.flat if isinstance(stand_in, np.ndarray) else [stand_in]:
+        if type(x) is Read:
+            x.__class__ = Shared
+    return float(stand_in) if type(stand_in) is np.float64 else stand_in

@@ -6,16 +6,31 @@ dicts, contents of arrays. What the code in reach can name is noted, and compare
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from micrograd.compiler.trace.around import CELL, MOST, SORTS, Around, NumberPlace, Slot
+from micrograd.compiler.trace.around import (
+    CELL,
+    MOST,
+    SORTS,
+    Around,
+    NumberPlace,
+    Slot,
+    is_float_array,
+)
 from micrograd.compiler.trace.left import Left
-from micrograd.compiler.trace.named import NUMBERS, Entries, Named, asks_truths
+from micrograd.compiler.trace.named import Named, asks_truths
 from micrograd.compiler.trace.reachable import PACKAGE, filled, names_of
-from micrograd.compiler.trace.watched import in_one_piece, watched
+from micrograd.compiler.trace.watched import (
+    are_same,
+    content_of,
+    entries_are_same,
+    in_one_piece,
+    is_same,
+    kept_entries,
+    unchanged,
+    watched,
+)
 from micrograd.engine import same_all, same_entries
 from micrograd.nn.module import attributes_set
 
@@ -56,17 +71,17 @@ class Surroundings:
     )
 
     def __init__(self, fn: Callable[..., Any], around: Around | None = None) -> None:
-        found = Named(fn)
+        found = Named(fn) if around is None else around.arrays_apart(lambda: Named(fn))
         apart = around.identities if around is not None else set()
         lists = {place for place, key in apart if isinstance(key, int)}
         self._cells = [(c, x) for c, x in found.cells.values() if (id(c), CELL) not in apart]
         self._lists = [x for x in found.lists if id(x) not in lists]
         self._copies = [list(x) for x in self._lists]  # which keep alive what they hold
         self._entries, self._modules = (
-            _kept(found.entries(modules), lambda d, key, _: (id(d), key) not in apart)
+            kept_entries(found.entries(modules), lambda d, key, _: (id(d), key) not in apart)
             for modules in (False, True)
         )
-        self._arrays = [(x, _content(x)) for x in found.arrays]
+        self._arrays = [(x, content_of(x)) for x in found.arrays]
         self._sizes = [(x, len(x)) for x in [*found.dicts, *found.lists]
                        if isinstance(x, dict) or id(x) in lists]  # fmt: skip
         self._held = [(vars(x), len(vars(x))) for x in found.objects if hasattr(x, "__dict__")]
@@ -93,7 +108,7 @@ class Surroundings:
         entries = [(NumberPlace(d, key), value) for part in (self._entries, self._modules)
                    for d, key, value in zip(*part, strict=True)]  # fmt: skip
         for place, value in entries + self._variables():
-            if place.get() is not None and not _same(place.get(), value):
+            if place.get() is not None and not is_same(place.get(), value):
                 put.append(Left.of(place, value))
         known = {(id(left.where), left.key) for left in put}
         for d, size in self._sizes + self._held:
@@ -101,7 +116,7 @@ class Surroundings:
                 new = [NumberPlace(d, k) for k in list(d)[size:] if (id(d), k) not in known]
                 put += map(Left.of, new)
         held = [*zip(self._lists, self._copies, strict=True), *self._others]
-        return put, [(x, items) for x, items in held if not _equal(x, items)]
+        return put, [(x, items) for x, items in held if not are_same(x, items)]
 
     def drop_changed(self) -> None:
         """Leave out what has changed: called after the function has run, what it counts itself."""
@@ -111,16 +126,16 @@ class Surroundings:
             for cell, value in self._cells
             if filled(cell) and cell.cell_contents is value
         ]
-        kept = [k for k, x in enumerate(self._lists) if _equal(x, self._copies[k])]
+        kept = [k for k, x in enumerate(self._lists) if are_same(x, self._copies[k])]
         self._lists = [self._lists[k] for k in kept]
         self._copies = [list(self._lists[k]) for k in range(len(kept))]
-        self._entries, self._modules = _unchanged(self._entries), _unchanged(self._modules)
-        self._arrays = [(x, content) for x, content in self._arrays if _content(x) == content]
+        self._entries, self._modules = unchanged(self._entries), unchanged(self._modules)
+        self._arrays = [(x, content) for x, content in self._arrays if content_of(x) == content]
         self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
-        self._others = [(x, items) for x, items in self._others if _equal(list(x), items)]
-        self._slots = [(x, n, v) for x, n, v in self._slots if _same(getattr(x, n, None), v)]
-        self._classes = [(c, n, v) for c, n, v in self._classes if _same(vars(c).get(n), v)]
-        self._items = [(x, k, v) for x, k, v in self._items if len(x) > k and _same(x[k], v)]
+        self._others = [(x, items) for x, items in self._others if are_same(list(x), items)]
+        self._slots = [(x, n, v) for x, n, v in self._slots if is_same(getattr(x, n, None), v)]
+        self._classes = [(c, n, v) for c, n, v in self._classes if is_same(vars(c).get(n), v)]
+        self._items = [(x, k, v) for x, k, v in self._items if len(x) > k and is_same(x[k], v)]
         self._watch()
         self._set = attributes_set()
 
@@ -130,30 +145,40 @@ class Surroundings:
             return False
         if self._items and not self._same_items():
             return False
-        if self._scattered and not all(_content(x) == content for x, content in self._scattered):
+        if self._scattered and not all(content_of(x) == content for x, content in self._scattered):
             return False
         if not same_all(*self._watched) and not self._all_equal():
             return False
         return self._set == attributes_set() or self._same_modules()
 
-    def changed_numbers(self) -> list[NumberPlace]:
-        """Where other numbers are than there were; none if something else has changed, too."""
+    def changed_numbers(self, arrays: bool = True) -> list[NumberPlace]:
+        """Where other numbers are than there were; none if something else has changed, too.
+
+        With `arrays` also where arrays of floats are, whose contents are others.
+        """
+        were, renewed = {id(x): content for x, content in self._arrays}, set()
         found: list[NumberPlace] = []
         entries = [(NumberPlace(d, key), x) for part in (self._entries, self._modules)
                    for d, key, x in zip(*part, strict=True)]  # fmt: skip
         items = [(NumberPlace(x, k), before) for x, k, before in self._items]
         for place, before in (*self._variables(), *entries, *items):
             now = place.get()
-            if not _same(now, before):
+            if arrays and is_float_array(before) and id(before) in were:
+                if not is_float_array(now) or now.shape != before.shape:
+                    return []
+                if now is not before or content_of(now) != were[id(before)]:
+                    found.append(place)
+                    renewed.add(id(before))
+            elif not is_same(now, before):
                 if type(now) not in SORTS or type(before) not in SORTS:
                     return []
                 found.append(place)
         for x, copy in zip(self._lists, self._copies, strict=True):
-            if not _equal(x, copy):
+            if not are_same(x, copy):
                 if len(x) != len(copy) or {*map(type, x), *map(type, copy)} - {*SORTS}:
                     return []
                 found += [NumberPlace(x, k) for k in range(len(x))]
-        fixed = all(_content(x) == content for x, content in self._arrays)
+        fixed = all(content_of(x) == content for x, content in self._arrays if id(x) not in renewed)
         fixed = fixed and all(len(x) == n for x, n in self._sizes)
         fixed = fixed and self._same_others()
         return found if fixed and len(found) <= MOST else []
@@ -161,19 +186,19 @@ class Surroundings:
     def changes(self) -> list[str]:
         """What is no longer what it was, as code says it."""
         found = [self._text(c) for c, x in self._cells
-                 if not (filled(c) and _same(c.cell_contents, x))]  # fmt: skip
+                 if not (filled(c) and is_same(c.cell_contents, x))]  # fmt: skip
         for part in (self._entries, self._modules):
             found += [self._entry(d, key) for d, key, x in zip(*part, strict=True)
-                      if not _same(d.get(key), x)]  # fmt: skip
+                      if not is_same(d.get(key), x)]  # fmt: skip
         found += [f"{self._text(x)}[{k}]" for x, k, v in self._items
-                  if not (len(x) > k and _same(x[k], v))]  # fmt: skip
+                  if not (len(x) > k and is_same(x[k], v))]  # fmt: skip
         found += [f"{c.__name__}.{name}" for c, name, value in self._classes
-                  if not _same(vars(c).get(name), value)]  # fmt: skip
+                  if not is_same(vars(c).get(name), value)]  # fmt: skip
         found += [f"{self._text(x)}.{name}" for x, name, value in self._slots
-                  if not _same(getattr(x, name, None), value)]  # fmt: skip
+                  if not is_same(getattr(x, name, None), value)]  # fmt: skip
         held = [*zip(self._lists, self._copies, strict=True), *self._others]
-        found += [self._text(x) for x, items in held if not _equal(x, items)]
-        found += [self._text(x) for x, content in self._arrays if _content(x) != content]
+        found += [self._text(x) for x, items in held if not are_same(x, items)]
+        found += [self._text(x) for x, content in self._arrays if content_of(x) != content]
         found += [f"len({self._text(x)})" for x, n in self._sizes if len(x) != n]
         return list(dict.fromkeys(found))
 
@@ -193,16 +218,16 @@ class Surroundings:
             for d, key, value in zip(dicts, keys, values, strict=True):
                 if (id(d), key) in new and value is None:
                     d.pop(key, None)
-                elif key in d and not _same(d[key], value):
+                elif key in d and not is_same(d[key], value):
                     d[key] = value
         for d, size in self._sizes + self._held:
             for key in list(d)[size:] if isinstance(d, dict) else ():
                 del d[key]
         for x, copy in zip(self._lists, self._copies, strict=True):
-            if not _equal(x, copy):
+            if not are_same(x, copy):
                 x[:] = copy
         for place, value in self._variables():
-            if not _same(place.get(), value):
+            if not is_same(place.get(), value):
                 place.put(value)
 
     def _variables(self) -> list[tuple[NumberPlace, Any]]:
@@ -220,16 +245,16 @@ class Surroundings:
         return f"{owner}{key}" if attribute else f"{owner}[{key!r}]"
 
     def _same_others(self) -> bool:
-        return all(_equal(other, items) for other, items in self._others)
+        return all(are_same(other, items) for other, items in self._others)
 
     def _same_items(self) -> bool:
-        return all(len(x) > k and _same(x[k], value) for x, k, value in self._items)
+        return all(len(x) > k and is_same(x[k], value) for x, k, value in self._items)
 
     def _same_classes(self) -> bool:
-        return all(_same(vars(c).get(name), value) for c, name, value in self._classes)
+        return all(is_same(vars(c).get(name), value) for c, name, value in self._classes)
 
     def _same_modules(self) -> bool:
-        if not same_entries(*self._modules) and not _equal_entries(self._modules):
+        if not same_entries(*self._modules) and not entries_are_same(self._modules):
             return False
         self._set = attributes_set()
         return True
@@ -249,52 +274,17 @@ class Surroundings:
         """Whether nothing but numbers was replaced, by equal ones; those are then the ones."""
         if not all(filled(cell) and cell.cell_contents is x for cell, x in self._cells):
             return False
-        if not all(_same(getattr(x, name, None), value) for x, name, value in self._slots):
+        if not all(is_same(getattr(x, name, None), value) for x, name, value in self._slots):
             return False
-        if not all(_content(x) == content for x, content in self._arrays):
+        if not all(content_of(x) == content for x, content in self._arrays):
             return False
         if not all(len(x) == n for x, n in self._sizes) or not self._same_classes():
             return False
-        if not _equal_entries(self._entries):
+        if not entries_are_same(self._entries):
             return False
         for x, copy in zip(self._lists, self._copies, strict=True):
-            if not _equal(x, copy):
+            if not are_same(x, copy):
                 return False
             copy[:] = x
         self._watch()
         return True
-
-
-def _same(x: Any, y: Any) -> bool:
-    """Whether it is the same object, or an equal number of its type."""
-    if x is y:
-        return True
-    return type(x) is type(y) and isinstance(x, NUMBERS) and repr(x) == repr(y)
-
-
-def _equal(x: Collection[Any], copy: list[Any]) -> bool:
-    return len(x) == len(copy) and all(map(_same, x, copy))
-
-
-def _equal_entries(entries: Entries) -> bool:
-    dicts, keys, values = entries
-    for k, (d, key) in enumerate(zip(dicts, keys, strict=True)):
-        if not _same(d.get(key), values[k]):
-            return False
-        values[k] = d.get(key)
-    return True
-
-
-def _unchanged(entries: Entries) -> Entries:
-    return _kept(entries, lambda d, key, value: _same(d.get(key), value))
-
-
-def _kept(entries: Entries, wanted: Callable[[Any, Any, Any], bool]) -> Entries:
-    kept = [entry for entry in zip(*entries, strict=True) if wanted(*entry)]
-    dicts, keys, values = zip(*kept, strict=True) if kept else ((), (), ())
-    return list(dicts), list(keys), list(values)
-
-
-def _content(x: np.ndarray) -> tuple[Any, bytes]:
-    """Shape and bytes: of an array of objects, which objects."""
-    return x.shape, x.tobytes()

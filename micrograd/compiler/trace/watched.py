@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.named import NUMBERS, Entries
 from micrograd.engine import packed, packed_array
 
 Watched = tuple[Any, ...]  # the arguments of `same_all`
@@ -53,3 +54,42 @@ def _packed(x: np.ndarray) -> Any:
 
 def _columns(triples: Sequence[tuple[Any, Any, Any]]) -> tuple[list[Any], list[Any], list[Any]]:
     return [x for x, _, _ in triples], [x for _, x, _ in triples], [x for _, _, x in triples]
+
+
+def is_same(x: Any, y: Any) -> bool:
+    """Whether it is the same object, or an equal number of its type."""
+    if x is y:
+        return True
+    return type(x) is type(y) and isinstance(x, NUMBERS) and repr(x) == repr(y)
+
+
+def are_same(x: Collection[Any], copy: list[Any]) -> bool:
+    """Whether a container holds what it held, or equal numbers."""
+    return len(x) == len(copy) and all(map(is_same, x, copy))
+
+
+def entries_are_same(entries: Entries) -> bool:
+    """Whether dicts have these values, or equal numbers, which are then the ones."""
+    dicts, keys, values = entries
+    for k, (d, key) in enumerate(zip(dicts, keys, strict=True)):
+        if not is_same(d.get(key), values[k]):
+            return False
+        values[k] = d.get(key)
+    return True
+
+
+def unchanged(entries: Entries) -> Entries:
+    """The entries that are still so."""
+    return kept_entries(entries, lambda d, key, value: is_same(d.get(key), value))
+
+
+def kept_entries(entries: Entries, wanted: Callable[[Any, Any, Any], bool]) -> Entries:
+    """Those of which `wanted` is true."""
+    kept = [entry for entry in zip(*entries, strict=True) if wanted(*entry)]
+    dicts, keys, values = zip(*kept, strict=True) if kept else ((), (), ())
+    return list(dicts), list(keys), list(values)
+
+
+def content_of(x: np.ndarray) -> tuple[Any, bytes]:
+    """Shape and bytes: of an array of objects, which objects."""
+    return x.shape, x.tobytes()
