@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.reachable import leaves_of
-from micrograd.compiler.trace.recording import DETACHED, PARAMETERS, Recording
 from micrograd.compiler.trace.reads import Read
+from micrograd.compiler.trace.recording import DETACHED, PARAMETERS, Recording
 from micrograd.compiler.trace.refusing import refuse, undecided
 from micrograd.compiler.trace.tracer import Tracer
 from micrograd.engine import Value, as_operand, numbers_of
