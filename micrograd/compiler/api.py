@@ -78,7 +78,7 @@ def compile(  # noqa: A001
 
     Results agree with the eager ones to 1e-12 of the sum of absolute terms, because sums are
     reordered; a result that is not finite is computed again eagerly, unless it is so because
-    parameters are nan. `exact` keeps the order of the program, by running it as it is.
+    parameters or arguments are nan. `exact` keeps the order of the program, by running it as it is.
 
     What `fn` finds around it is part of a program: names in its closure and in globals, attributes
     of objects, entries of lists, dicts and sets, contents of arrays. When what its code can name

@@ -163,3 +163,40 @@ def test_aux_of_nan(backend: str) -> None:
     w.data = math.nan
     loss, aux = f(3.0)
     assert np.isnan([loss, aux["x"], aux["w"]]).all()
+
+
+@pytest.mark.parametrize("way", ["step", "call", "value_and_grad"])
+def test_arguments_that_are_nan(way: str, backend: str, eager_steps: list[Any]) -> None:
+    """Of one sample, one feature, a branch: losses, gradients and updates are the eager ones."""
+
+    def made() -> tuple[list[Value], Any]:
+        w = [Value(0.5 * k - 1) for k in range(6)]
+
+        def loss(xs: Any, scale: float) -> Value:
+            rows = [sum(a * b for a, b in zip(w, x, strict=False)).tanh() for x in xs]
+            kept = sum(max(r, w[3]) + where(r.data > 0, r, w[4]) for r in rows)
+            return kept * scale + w[5] ** 2
+
+        return w, loss
+
+    (ours, mine), (theirs, other) = made(), made()
+    sgds = [optim.SGD(w, lr=0.1, momentum=0.9) for w in (ours, theirs)]
+    f = micrograd.compile(mine, optimizer=sgds[0], backend=backend)
+    for k in range(8):
+        xs = [[0.1 * k, 1.0, -0.5], [1.0, -0.2, 0.3 * k], [0.5, 0.25, 1.0]]
+        if k in (3, 5):
+            xs[1][2] = math.nan
+        scale = math.nan if k == 6 else 1.0
+        found = f(xs, scale) if way == "call" else getattr(f, way)(xs, scale)
+        sgds[1].zero_grad()
+        loss = other(xs, scale)
+        loss.backward()
+        if way == "value_and_grad":
+            found, gradient = found
+            assert all(same(a, v.grad) for a, v in zip(gradient, theirs, strict=True)), k
+        if way == "step":
+            sgds[1].step()
+            assert all(same(p.grad, q.grad) for p, q in zip(ours, theirs, strict=True)), k
+        assert same(found, loss.data), k
+        assert all(same(p.data, q.data) for p, q in zip(ours, theirs, strict=True)), k
+    assert not eager_steps

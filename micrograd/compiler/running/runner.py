@@ -114,7 +114,7 @@ class Runner:
                 left.put()
 
     def is_lost(self) -> bool:
-        """Whether the last run is not finite because parameters are nan, and right all the same.
+        """Whether the last run is not finite because what went in is nan, and right all the same.
 
         What depends on a nan is nan in whatever order it is computed. Sums that overflow are not:
         nothing may be infinite, nor the numbers that went in be large. A lookup by a run-time
@@ -124,13 +124,13 @@ class Runner:
             return False
         if self._used is None:
             self._used = self.unit.places[np.array(met(self.traced.recording), np.int64)]
-        numbers = self.store.numbers[self._used]
-        lost = np.isnan(numbers)
-        if not lost.any() or not (np.abs(numbers[~lost]) < LARGE).all():
+        given = [x for space, x in self._taken.numbers.items() if space.role is not SpaceRole.IDS]
+        read = [self.store.numbers[self._used], *given]
+        lost = [np.isnan(x) for x in read]
+        if not any(x.any() for x in lost):
             return False
-        for space, array in self._taken.numbers.items():
-            if space.role is not SpaceRole.IDS and not (np.abs(array) < LARGE).all():
-                return False
+        if not all((np.abs(x[~nan]) < LARGE).all() for x, nan in zip(read, lost, strict=True)):
+            return False
         work, kept = self.executable.work, self.unit.program.checked
         checked = [work[first : first + size] for first, size in kept]
         if any(np.isinf(x).any() for x in [work[self.unit.outputs], *checked]):
