@@ -125,6 +125,22 @@ def test_a_rate_that_overshoots_and_a_better_one() -> None:
     assert best.loss_after == pytest.approx(0.0, abs=1e-20)
 
 
+def test_no_rate_is_better_uphill() -> None:
+    """Along a straight line upwards; a parabola would have its end at infinity."""
+
+    class Uphill(optim.SGD):
+        def direction(self, *given: Any) -> Any:
+            return -super().direction(*given)
+
+    model = nn.Linear(1, 1, bias=False)
+    model.load_state_dict({"weight": [[1.0]]})
+    uphill = Uphill(model.parameters(), lr=0.5)
+    found = diagnose(model, [[2.0]], [[0.0]], loss=nn.L1Loss(), optimizer=uphill)
+    (rate,) = found.findings
+    assert (rate.kind, rate.numbers["better"]) == ("overshoot", 0.0)
+    assert (found.loss, found.loss_after) == (2.0, 4.0)
+
+
 def test_a_loss_that_is_not_finite() -> None:
     model = network()
     model[0].weight.data = [[math.nan, 0.0]] * 4
