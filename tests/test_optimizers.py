@@ -86,6 +86,9 @@ SCHEDULES = {
     "ExponentialLR": {"gamma": 0.9},
     "CosineAnnealingLR": {"T_max": 7, "eta_min": 0.01},
     "LambdaLR": {"lr_lambda": lambda epoch: 1 / (1 + epoch)},
+    "MultiStepLR": {"milestones": [5, 2, 2], "gamma": 0.5},
+    "LinearLR": {"start_factor": 0.25, "end_factor": 0.75, "total_iters": 4},
+    "ConstantLR": {"factor": 0.5, "total_iters": 3},
 }
 
 
@@ -101,6 +104,36 @@ def test_schedules_are_torchs(name: str) -> None:
         theirs.step()
         mine.step()
         reference.step()
+    rates, state = mine.get_last_lr(), mine.state_dict()
+    mine.step(0)
+    assert mine.get_last_lr() != rates
+    mine.load_state_dict(state)
+    assert (mine.get_last_lr(), mine.last_epoch) == (rates, 7)
+
+
+PLATEAUS = [
+    {"patience": 1},
+    {"patience": 0, "factor": 0.5, "cooldown": 2},
+    {"mode": "max", "patience": 2, "threshold": 0.2},
+    {"mode": "max", "patience": 0, "threshold": 0.05, "threshold_mode": "abs"},
+    {"patience": 0, "threshold": 0.1, "threshold_mode": "abs", "min_lr": 0.02},
+    {"patience": 0, "factor": 0.5, "eps": 0.03},
+]
+
+
+@pytest.mark.parametrize("options", PLATEAUS, ids=str)
+def test_plateaus_are_torchs(options: dict[str, Any]) -> None:
+    drawn = np.random.default_rng(0)
+    for _ in range(10):
+        ours = optim.SGD([{"params": [Value(1.0)], "lr": 0.3}, {"params": [Value(2.0)]}], lr=0.1)
+        p, q = torch.zeros(1), torch.zeros(1)
+        theirs = torch.optim.SGD([{"params": [p], "lr": 0.3}, {"params": [q]}], lr=0.1)
+        mine = lr_scheduler.ReduceLROnPlateau(ours, **options)
+        reference = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options)
+        for measure in np.round(drawn.uniform(0.5, 1.5, 20), 1):
+            mine.step(Value(measure))
+            reference.step(measure)
+            assert mine.get_last_lr() == pytest.approx(reference.get_last_lr(), rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ["SGD", *GRID])
@@ -184,8 +217,17 @@ def test_bad_options_are_named(name: str, options: dict[str, Any]) -> None:
         getattr(optim, name)([Value(1.0)], **options)
 
 
-@pytest.mark.parametrize(("name", "options"), [("StepLR", {"step_size": 0}),
-                                                ("CosineAnnealingLR", {"T_max": 0})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("StepLR", {"step_size": 0}),
+        ("CosineAnnealingLR", {"T_max": 0}),
+        ("LinearLR", {"total_iters": 0}),
+        ("ReduceLROnPlateau", {"mode": "least"}),
+        ("ReduceLROnPlateau", {"threshold_mode": "per cent"}),
+        ("ReduceLROnPlateau", {"factor": 1.0}),
+    ],
+)
 def test_bad_schedules_are_named(name: str, options: dict[str, Any]) -> None:
     with pytest.raises(MicrogradError, match=next(iter(options))):
         getattr(lr_scheduler, name)(optim.SGD([Value(1.0)]), **options)

@@ -143,6 +143,10 @@ class LinearLR(LRScheduler):
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0,
         total_iters: int = 5,
     ) -> None:  # fmt: skip
+        if not isinstance(total_iters, int) or total_iters < 1:
+            raise ArgumentValueError(
+                f"total_iters must be a whole number from 1, got {total_iters!r}"
+            )
         self.start_factor, self.end_factor = start_factor, end_factor
         self.total_iters = total_iters
         super().__init__(optimizer)
