@@ -7,6 +7,7 @@ import os
 import tempfile
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 
 import hypothesis
 import pytest
@@ -40,19 +41,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
     seen: Counter[object] = Counter()
     for item in sorted(items, key=lambda item: zlib.crc32(item.nodeid.encode())):
-        mark = item.get_closest_marker("sampled")
-        if mark and not item.get_closest_marker("long"):
-            _sample(item, seen, *mark.args)
+        if item.get_closest_marker("long"):
+            continue
+        test = item.nodeid.partition("[")[0]
+        if mark := item.get_closest_marker("some"):
+            _keep(item, [test], seen, *mark.args)
+        elif mark := item.get_closest_marker("sampled"):
+            given = item.callspec.params  # type: ignore[attr-defined]
+            values = [(test, name, id(value)) for name, value in given.items()]
+            _keep(item, values, seen, *mark.args)
 
 
-def _sample(item: pytest.Item, seen: Counter[object], times: int = 1) -> None:
-    """Of a grid of cases, those stay in which a value of a parameter comes for the first times."""
-    test, given = item.nodeid.partition("[")[0], item.callspec.params  # type: ignore[attr-defined]
-    values = [(test, name, id(value)) for name, value in given.items()]
-    if all(seen[value] >= times for value in values):
+def _keep(item: pytest.Item, of: Iterable[object], seen: Counter[object], times: int = 1) -> None:
+    """Leave a case in every run if one of the things that it is of has not come so often yet."""
+    if all(seen[thing] >= times for thing in of):
         item.add_marker(pytest.mark.long)
     else:
-        seen.update(values)
+        seen.update(of)
 
 
 def pytest_collection_finish() -> None:

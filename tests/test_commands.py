@@ -40,6 +40,7 @@ def test_train_prints_losses_and_draws_them(tmp_path, capsys):
     ElementTree.parse(tmp_path / "loss_curve.svg")
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "rmsprop", "adam", "adamw"])
 def test_train_with_every_optimizer(optimizer, tmp_path, capsys):
     options = ["--optimizer", optimizer, "--lr", "0.01", "--activation", "tanh"]

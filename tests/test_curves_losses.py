@@ -95,6 +95,7 @@ def test_losses_that_cannot_be_drawn_leave_gaps(steps: bool) -> None:
     assert "(2 of 5 nan or beyond ±1e100: gap)" in legend_texts(linear)[0]
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize(
     "losses", [[1.0], [0.0], [math.nan] * 3, [2.0] * 4, [-1.0, -2.0], [1e300, 1e-300, 1e99, 1e-99]]
 )

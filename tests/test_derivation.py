@@ -33,6 +33,7 @@ def first_elements(step):
             yield record, ",".join("0" * record.before.ndim)
 
 
+@pytest.mark.some(9)
 @pytest.mark.parametrize("name", STEPS)
 def test_paths_add_up_to_the_gradient(name):
     step = STEPS[name]
@@ -50,6 +51,7 @@ def test_paths_add_up_to_the_gradient(name):
         balanced(d.latex)
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize("name", FEW)
 def test_layers_end_in_the_gradient(name):
     step = STEPS[name]

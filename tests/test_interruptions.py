@@ -118,6 +118,7 @@ def test_a_recorded_step_is_made_or_not(action: Any, most: int) -> None:
 
 
 # A folder whose `with` was interrupted at its end is removed by the collector, which says so.
+@pytest.mark.some(1)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 @some

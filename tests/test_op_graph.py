@@ -182,6 +182,7 @@ def graphs():
     yield step.tape, places(step.tape, {})
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("k", range(7))
 def test_every_node_is_in_one_block_and_blocks_make_no_cycle(k):
     tape, located = list(graphs())[k]
@@ -211,6 +212,7 @@ def operations_said(figure):
     return total, len(singles)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("make", [
     lambda: karpathy([16, 16, 1], 20), lambda: (loop(2000), None), lambda: (tangle(1500), None),
     lambda: recurrent(200),

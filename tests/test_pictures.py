@@ -47,6 +47,7 @@ def shown(label):
     return line if len(line) <= 100 else line[:99] + "…"
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize("label", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("draw", [viz.op_graph, viz.draw_dot])
 def test_any_label_draws_and_injects_nothing(draw, label):

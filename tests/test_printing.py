@@ -61,6 +61,7 @@ def assert_prints_as_torch(array: np.ndarray, requires_grad: bool = False) -> No
         assert repr(tensor(array, requires_grad=requires_grad)) == array_text(array, suffixes)
 
 
+@pytest.mark.some(12)
 @every_regime
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_small_arrays(regime: Regime, requires_grad: bool) -> None:

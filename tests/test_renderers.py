@@ -119,6 +119,7 @@ def test_texts_stay_in_their_boxes_in_chromium(pictures):
         assert outside(svg, boxes) == {}
 
 
+@pytest.mark.some(4)
 @pytest.mark.skipif(RSVG is None, reason="rsvg-convert is not installed")
 @pytest.mark.parametrize("font", SOME_FONTS)
 @each_view

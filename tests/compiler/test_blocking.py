@@ -168,6 +168,7 @@ def assert_same(given: Program, other: Program) -> None:
         np.testing.assert_allclose(spaces[WORK][part], expected[WORK][part], 1e-9, 1e-12)
 
 
+@pytest.mark.some(20)
 @pytest.mark.parametrize("seed", range(60))
 def test_blocks_are_the_program(seed: int) -> None:
     n = (17, 24, 31, 40, 53)[seed % 5]

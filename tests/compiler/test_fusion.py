@@ -47,6 +47,7 @@ def rows(fused: Program) -> list[list[str]]:
     ]
 
 
+@pytest.mark.some(14)
 @pytest.mark.parametrize("seed", range(200, 240))
 def test_a_fused_program_is_the_program(seed: int) -> None:
     given = random_program(seed, nests=10)

@@ -48,6 +48,7 @@ def assert_computed(g: Graph, scale: float = 1.0) -> Loops:
     return loops
 
 
+@pytest.mark.some(20)
 @pytest.mark.parametrize("seed", range(60))
 def test_random_graphs_are_computed(seed: int) -> None:
     rng = np.random.default_rng(seed)

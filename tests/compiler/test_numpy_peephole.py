@@ -187,6 +187,7 @@ def test_which_rows_are_masks_and_choices() -> None:
 # ---- all together ----------------------------------------------------------------------------
 
 
+@pytest.mark.some(20)
 @pytest.mark.parametrize("seed", range(400, 460))
 def test_random_programs_simplified(seed: int) -> None:
     program = random_program(seed, nests=10)

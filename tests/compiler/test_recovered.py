@@ -161,6 +161,7 @@ def test_all_parameters_at_once_are_theta():
     assert "W2ᵀ (16×16)" in text
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_every_recorded_operation_is_counted_once(name):
     f = called(name)
@@ -174,6 +175,7 @@ def test_every_recorded_operation_is_counted_once(name):
         made.add(op.result.name)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_the_explanation_fits_on_a_page(name):
     text = called(name, "step").explain()

@@ -42,6 +42,7 @@ def of_eager(fn: Callable[..., Any], parameters: list[Value], arguments: Any) ->
     return loss.data if isinstance(loss, Value) else float(loss), gradient, aux
 
 
+@pytest.mark.some(32)
 @pytest.mark.parametrize(
     ("fn", "given", "parameters"), PROGRAMS, ids=lambda x: getattr(x, "__name__", "")
 )

@@ -40,6 +40,7 @@ def check(fn: Any, parameters: Any, arguments: Any, to: str) -> None:
     assert np.isfinite(result[0] if isinstance(result, tuple) else result)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", QUICK)
 def test_workloads_in_numpy(name: str) -> None:
     workload = WORKLOADS[name]()
@@ -68,6 +69,7 @@ def stranger(name: str, to: str) -> None:
             p.data = x
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize("name", list(STRANGERS)[::3])
 def test_strangers_in_numpy(name: str) -> None:
     stranger(name, "numpy")
@@ -80,6 +82,7 @@ def test_strangers(name: str, to: str) -> None:
     stranger(name, to)
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_text_is_what_was_reviewed(name: str) -> None:
     to = PROGRAMS[name][1]

@@ -24,6 +24,7 @@ QUICK = ["kalman", "recurrent", "hidden_markov"]
 TURN = {"numpy": "for t in range(", "torch": "for t in range(", "jax": "jax.lax.scan(turn"}
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("name", RECURRENCES)
 def test_numpy_has_a_loop_and_one_back(name: str) -> None:
     f, inputs = recurrence(name)
