@@ -38,15 +38,20 @@ class Symbol:
     The operation is a sign, `NEGATION`, or the name of a function in C.
     """
 
-    __slots__ = ("name", "operands")
+    __slots__ = ("_text", "name", "operands")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, name: str, *operands: Any) -> None:
         self.name = name
         self.operands = [x if isinstance(x, Symbol) else float(x) for x in operands]
+        self._text = ""
 
     def __repr__(self) -> str:
         """What it is, written out: the same for what is computed alike."""
+        self._text = self._text or self._written()
+        return self._text
+
+    def _written(self) -> str:
         if len(self.operands) == 2 and not self.name.isidentifier():
             return f"({self.operands[0]!r} {self.name} {self.operands[1]!r})"
         return f"{self.name}({', '.join(map(repr, self.operands))})" if self.operands else self.name

@@ -221,11 +221,8 @@ def engine_of(
 ) -> Any:
     """The engine that has a module as machine code; `made` takes it, `kept` may have it already."""
     module = llvm.parse_assembly(text)
-    machine = target().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=optimisation,
-    )
+    cpu, features = host()
+    machine = target().create_target_machine(cpu=cpu, features=features, opt=optimisation)
     engine = llvm.create_mcjit_compiler(module, machine)
     if made is not None:
         engine.set_object_cache(made, kept)
@@ -245,9 +242,14 @@ def quickly(text: str) -> Code:
 
 def _key(text: str) -> str:
     """The name under which machine code is kept: it is of a program, a processor and a compiler."""
-    features = llvm.get_host_cpu_features().flatten()
     versions = llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info))
-    return objects.key_of(text, llvm.get_host_cpu_name(), features, *versions, str(GOOD))
+    return objects.key_of(text, *host(), *versions, str(GOOD))
+
+
+@cache
+def host() -> tuple[str, str]:
+    """The processor's name, and its features as LLVM writes them."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
 @cache
