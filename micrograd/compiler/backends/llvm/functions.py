@@ -10,7 +10,7 @@ import math
 import struct
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 
 from micrograd.compiler.backends.llvm.ir import FLOAT, Body, Precision
 from micrograd.compiler.backends.llvm.polynomials import exp_rest, fitted, log_rest, tanh_rest
@@ -20,18 +20,36 @@ TANH_LIMIT = 0.625  # below it tanh is a polynomial
 ELEMENTARY = ("exp", "log", "log1p", "tanh", "sigmoid", "sqrt", "fabs")  # methods below
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Constants:
-    """What the functions need to know of a precision; polynomials from the highest power down."""
+    """What the functions need to know of a precision; polynomials from the highest power down.
+
+    These, and how many coefficients they have, are worked out for a function when it is asked for.
+    """
 
     mantissa: int  # bits
     bias: int
     exp_limits: tuple[float, float]  # beyond these exp is 0, or inf
     ln2: tuple[float, float]  # so few bits of it that its multiples are exact, and the rest
     sqrt_half: int  # the bits of √½, the least mantissa, as a number
-    exp: tuple[float, ...]
-    log: tuple[float, ...]
-    tanh: tuple[float, ...]
+    counts: tuple[int, int, int]  # of coefficients
+
+    @cached_property
+    def exp(self) -> tuple[float, ...]:
+        """Of exp's rest, up to half of ln 2."""
+        half = math.log(2) / 2
+        return fitted(exp_rest, -half, half, self.counts[0])
+
+    @cached_property
+    def log(self) -> tuple[float, ...]:
+        """Of log's rest, of mantissas from √½ to √2."""
+        most = (math.sqrt(2) - 1) / (math.sqrt(2) + 1)
+        return fitted(log_rest, 0.0, most * most, self.counts[1])
+
+    @cached_property
+    def tanh(self) -> tuple[float, ...]:
+        """Of tanh's rest, up to its limit."""
+        return fitted(tanh_rest, 0.0, TANH_LIMIT**2, self.counts[2])
 
 
 @cache
@@ -40,17 +58,13 @@ def constants(precision: Precision) -> Constants:
     single = precision is FLOAT
     unit = 2.0**-9 if single else 2.0**-32
     few_bits = round(math.log(2) / unit) * unit
-    half = math.log(2) / 2
-    most = (math.sqrt(2) - 1) / (math.sqrt(2) + 1)
     return Constants(
         mantissa=23 if single else 52,
         bias=127 if single else 1023,
         exp_limits=(-104.0, 89.0) if single else (-746.0, 710.0),
         ln2=(few_bits, float(Decimal(2).ln() - Decimal(few_bits))),
         sqrt_half=int.from_bytes(struct.pack(">f" if single else ">d", math.sqrt(0.5))),
-        exp=fitted(exp_rest, -half, half, 5 if single else 10),
-        log=fitted(log_rest, 0.0, most * most, 4 if single else 7),
-        tanh=fitted(tanh_rest, 0.0, TANH_LIMIT**2, 5 if single else 11),
+        counts=(5, 4, 5) if single else (10, 7, 11),
     )
 
 
