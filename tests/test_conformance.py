@@ -76,6 +76,12 @@ def same_bits(a: list[float], b: list[float]) -> bool:
     return all(x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))
 
 
+def same_to_rounding(a: list[float], b: list[float]) -> bool:
+    """The same infinities and nans; numbers that are close."""
+    return all(x == y or (x != x and y != y) or math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12)
+               for x, y in zip(a, b, strict=True))  # fmt: skip
+
+
 def check(
     name: str, found: list[Any], exact: list[Any], scales: list[float], unit: float, program: Any
 ) -> None:
@@ -102,7 +108,11 @@ def test_5000_programs_agree(part: int) -> None:
 
 
 def wild(seed: int) -> None:
-    """With infinities, nans and numbers at the ends: eager is torch's, compiled is eager's."""
+    """With infinities, nans and numbers at the ends: eager is both cores', compiled is eager's.
+
+    To the bit, as it is then made eagerly; where a nan that goes in explains all of it, it is not,
+    and what is finite may be rounded in another order.
+    """
     program = drawn(seed, wild=True)
     if any(step.kind == "slope" for step in program.steps):
         program = replace(program, steps=tuple(
@@ -116,7 +126,8 @@ def wild(seed: int) -> None:
     for backend, each in EACH.items():
         if seed % each == 0:
             found = flat(implementations.compiled(program, backend))
-            assert same_bits(found, ours), f"{backend}: {found}, eagerly {ours}\n{program}"
+            same = same_to_rounding if any(map(math.isnan, program.leaves)) else same_bits
+            assert same(found, ours), f"{backend}: {found}, eagerly {ours}\n{program}"
 
 
 def test_wild_programs() -> None:
