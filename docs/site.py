@@ -72,6 +72,7 @@ DOCUMENTS = {
     "docs/conformance.md": ("conformance.md", "Errors of each operation"),
     "docs/mutants.md": ("mutants.md", "Do the tests notice when the code is wrong?"),
     "ARCHITECTURE.md": ("architecture.md", "Architecture"),
+    "docs/design.md": ("design.md", "Design"),
     "CONTRIBUTING.md": ("contributing.md", "Contributing"),
     "CHANGELOG.md": ("changes.md", "Changes"),
     "SECURITY.md": ("security.md", "Security"),

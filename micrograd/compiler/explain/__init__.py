@@ -1,1 +1,7 @@
-"""The arrays that were found, for people."""
+"""The arrays that were found, for people.
+
+The arrays that the passes up to `schedule` find in the value alone (`forward`), and what runs:
+nests say which recorded operations they stand for (`Program.recorded`); `f.source` has the line
+of each kernel where its code begins (`marked`); loops of sequences in the program's own names
+(`sequence`, `variables`).
+"""

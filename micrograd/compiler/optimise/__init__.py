@@ -1,1 +1,7 @@
-"""Programs to programs that do the same with fewer passes over memory."""
+"""Programs to programs that do the same with fewer passes over memory.
+
+Sums over turns added up in them (`added`), what turns need no longer overwritten (`turns`); nests
+merged, stores dropped (`fusion`); the sample axis block by block, so that a block stays in the
+first-level cache (`blocking`, `runs`, `scratch`), and in shares for several threads, each with
+sums of its own (`split`).
+"""

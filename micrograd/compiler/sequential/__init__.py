@@ -1,1 +1,9 @@
-"""Programs that are no arrays: in the order of the program, with a loop for what repeats."""
+"""Programs that are no arrays: in the order of the program, with a loop for what repeats.
+
+Programs without arrays, or whose arrays repeat themselves (`choice`): nodes in the order of the
+program, and back (`order`, `places`), as scalar statements (`scalars`). Turns of many statements
+(`turns`) are found first: what their inner loops make lies in `rows`, and long sums of it are
+reductions (`totals`). What else repeats (`repeats`) becomes loops (`loops`, `bodies`), long sums
+are added up in them (`sums`), and what is read elsewhere is stored (`needed`); what long sums of
+the rest read lies in rows (`listed`); all of it (`sequence`).
+"""

@@ -1,1 +1,6 @@
-"""What a step of an optimiser reads and writes."""
+"""What a step of an optimiser reads and writes.
+
+Which parameters a step updates (`touched`); what a rule keeps, as its `initial_state` declares
+(`rules`, `memory`); its `direction` traced on whole vectors (`update`): a program of its own
+(`program`), which follows that of the gradient and reads its work.
+"""
