@@ -24,10 +24,6 @@ class Slotted:
         self.mean = 0.25
 
 
-class Holder:
-    mean = 0.25  # of the class, until the first call
-
-
 def attribute(w: Value) -> tuple[Any, Callable[[], Any]]:
     kept = SimpleNamespace(mean=0.25)
 
@@ -110,7 +106,43 @@ def leaf(w: Value) -> tuple[Any, Callable[[], Any]]:
     return loss, lambda: [mean.data, count.data]
 
 
-KINDS = (attribute, entry, slot, variable, items, from_none, leaf)
+def counted(w: Value) -> tuple[Any, Callable[[], Any]]:
+    kept = {"mean": 0.0, "calls": 0.0, "scale": 1.0}
+
+    def loss(x: float) -> Value:
+        z = w * x
+        kept["calls"] += 1.0
+        kept["mean"] += (z.data - kept["mean"]) / kept["calls"]
+        kept["scale"] = 2.0
+        return (z - kept["mean"]) ** 2 * kept["scale"]
+
+    return loss, lambda: list(kept.values())
+
+
+def normalised(w: Value) -> tuple[Any, Callable[[], Any]]:
+    mean, square = [0.0], [1.0]
+
+    def loss(x: float) -> Value:
+        mean[0] = 0.9 * mean[0] + 0.1 * x
+        square[0] = 0.9 * square[0] + 0.1 * (x - mean[0]) ** 2
+        return (w * (x - mean[0]) / math.sqrt(square[0] + 1e-5) - 1) ** 2
+
+    return loss, lambda: [mean[0], square[0]]
+
+
+def largest(w: Value) -> tuple[Any, Callable[[], Any]]:
+    kept = SimpleNamespace(largest=0.0)
+
+    def loss(x: float) -> Value:
+        z = (w * x - 1) ** 2
+        if z.data > kept.largest:
+            kept.largest = z.data
+        return z / (1 + kept.largest)
+
+    return loss, lambda: kept.largest
+
+
+KINDS = (attribute, entry, slot, variable, items, from_none, leaf, counted, normalised, largest)
 
 
 def as_eager(kind: Any, way: str, backend: str, inputs: list[float]) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from micrograd import observers
 from micrograd.compiler.compilation import GRADIENT, STEP
@@ -25,6 +26,7 @@ from micrograd.compiler.trace.refusing import BRANCH, Missed, active
 from micrograd.errors import CompileError
 
 MOST_DECISIONS = 32  # programs of one shape that differ in decisions only
+MOST_TRIES = 16  # to find which numbers around a function can be inputs
 Inputs = tuple[object, ...]
 Find = Callable[[Programs, Inputs], Runner | None]
 
@@ -53,27 +55,30 @@ class Decisions:
 
     def run(self, inputs: Inputs, find: Find, mode: str) -> tuple[Runner | None, float]:
         """The program that `find` has for what it is given, and the loss; nan if there is none."""
-        given = self.given(inputs)
+        added: set[Any] = set()  # to what cannot be an input
         try:
-            return self._run(given, find, mode)
-        except NumbersChanged as changed:
-            known = () if self._around is None else self._around.places
-            self._start_with(Around([*known, *changed.places], self.programs.batch))
-        except Exception:
-            if self._around is None:
-                raise
-        try:
-            return self._run(self.given(inputs), find, mode)
-        except Exception:
-            around = self._around
-            if around is None:
-                raise
-        self._start_with(None)
-        self.programs.constant |= around.identities
-        try:
-            return self._run(inputs, find, mode)
+            for _ in range(MOST_TRIES):
+                given = self.given(inputs)
+                around = self._around
+                try:
+                    return self._run(given, find, mode)
+                except NumbersChanged as changed:
+                    known = () if around is None else around.places
+                    has_state = changed.are_state or (around is not None and around.has_state)
+                    places = [*known, *changed.places]
+                    self._start_with(Around(places, self.programs.batch, has_state))
+                except Exception:
+                    if around is None:
+                        raise
+                    self._start_with(None)
+                    added |= around.identities
+                    self.programs.constant |= around.identities
+            raise CompileError(
+                "cannot be compiled: other numbers are found around the function whenever it is "
+                "traced; pass them as arguments"
+            )
         except BaseException:  # it is not because of the numbers
-            self.programs.constant -= around.identities
+            self.programs.constant -= added
             raise
 
     def _start_with(self, around: Around | None) -> None:

@@ -73,8 +73,9 @@ class NumberPlace(NamedTuple):
 class NumbersChanged(Exception):  # noqa: N818  (a finding)
     """Nothing but numbers has changed around a function since it was traced."""
 
-    def __init__(self, places: list[NumberPlace]) -> None:
+    def __init__(self, places: list[NumberPlace], are_state: bool = False) -> None:
         self.places = places
+        self.are_state = are_state  # whether it is the function itself that changes them
 
 
 class Around:
@@ -89,7 +90,10 @@ class Around:
     (8.0, 0.5)
     """
 
-    def __init__(self, places: Sequence[NumberPlace], batch: bool = False) -> None:
+    def __init__(
+        self, places: Sequence[NumberPlace], batch: bool = False, has_state: bool = False
+    ) -> None:
+        self.has_state = has_state  # whether there are some that the function itself changes
         self.places = list({place.identity: place for place in places}.values())
         self.identities = {place.identity for place in self.places}
         self._batch = batch

@@ -56,6 +56,11 @@ class Left:
         return NumberPlace(self.where, self.key)
 
     @property
+    def may_be_state(self) -> bool:
+        """Whether a number in its place may be what the next call reads."""
+        return self.is_number or type(self.what) is float
+
+    @property
     def is_number(self) -> bool:
         """Whether it is a plain number that is computed, or an array of such."""
         return is_of_numbers(self.what, self.numbers)

@@ -25,6 +25,7 @@ from micrograd.compiler.trace.assigned import (
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
 from micrograd.compiler.trace.given import ArgumentChangedError, line_of_change
 from micrograd.compiler.trace.left import Left, values_in
+from micrograd.compiler.trace.reads import Read
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.trace.refusing import UndecidedError
 from micrograd.compiler.trace.results import Outputs, outputs_of
@@ -181,10 +182,12 @@ class TracedRuns:
         if not put and not changed and not run.tracer.put:
             self.places = []
             return []
-        self._meet_state([x.place for x in put if x.is_number and _was_number(x.before)])
+        state = [x.place for x in put if x.may_be_state and _was_number(x.before)]
         for x, before in changed:
-            if len(x) == len(before) <= MOST and {*map(type, before)} <= {*SORTS}:
-                self._meet_state([NumberPlace(x, k) for k in range(len(x))])
+            plain = isinstance(x, list) and {*map(type, before)} <= {*SORTS}
+            if plain and len(x) == len(before) <= MOST:
+                state += [NumberPlace(x, k) for k in range(len(x))]
+        self._meet_state(state)
         made, known = _made(run), _known(run)
         for x, before in changed:
             nodes = [made[id(v)] for v in values_in(list(x)) if id(v) in made]
@@ -200,7 +203,7 @@ class TracedRuns:
     def meet_left(self, left: Sequence[Left]) -> None:
         """Note where a function leaves something; see `NumbersChanged` if that is read now."""
         self.places = [x.place for x in left if not x.is_state]
-        self._meet_state([x.place for x in left if x.is_number and not x.is_state
+        self._meet_state([x.place for x in left if x.may_be_state and not x.is_state
                           and _was_number(x.place.get())])  # fmt: skip
 
     def _meet_state(self, places: list[NumberPlace]) -> None:
@@ -208,7 +211,7 @@ class TracedRuns:
         if self.constant is not None:
             places = [place for place in places if place.identity not in self.constant]
             if places:
-                raise NumbersChanged(places)
+                raise NumbersChanged(places, are_state=True)
 
     def _leave(self, run: TracedRun) -> list[Left]:
         """What a run has left where the first one left something."""
@@ -219,6 +222,10 @@ class TracedRuns:
         around = around_in(run.made.arguments)
         for k, x in sorted(run.tracer.put.items()):
             assert around is not None
+            if type(x) is float:  # as it is in every call
+                x = Read(x)
+                run.tracer.leaves.append(x)
+                known.add(id(x))
             state = Left.made(around.places[k], x, is_state=True)
             if not state.is_number or not known.issuperset(state.numbers):
                 raise UndecidedError(f"cannot be compiled: {NO_NUMBER}\n  at {name_of(self.fn)}")

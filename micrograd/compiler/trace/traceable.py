@@ -56,22 +56,23 @@ class Traceable:
 
         Raises a CompileError that names the user's line for what cannot be compiled.
         """
-        runs = self._runs
+        runs, around = self._runs, around_in(arguments)
+        may_decide = around is None or around.has_state  # other numbers that do are constants
         try:
             traced = self._trace(arguments)
             asks = traced.captured is not None and traced.captured.asks_types
-            if not (asks or around_in(arguments)) or runs.mean:
+            if not (asks or around is not None) or runs.mean:
                 return traced
             self._compare(traced, arguments)
             return traced
         except (UndecidedError, DifferentError) as error:
-            if around_in(arguments):
-                raise  # a number that decides something is a constant
+            if not may_decide:
+                raise
             first: CompileError = error
         except (CompileError, ArgumentValueError, NumbersChanged):
             raise
         except Exception as error:
-            if around_in(arguments) or eager_numbers(self.fn, arguments, []) is None:
+            if not may_decide or eager_numbers(self.fn, arguments, []) is None:
                 raise  # as it does eagerly
             first = _of_stand_ins(error)
         why = str(first)
