@@ -25,7 +25,6 @@ from micrograd.compiler.trace.assigned import (
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
 from micrograd.compiler.trace.given import ArgumentChangedError, line_of_change
 from micrograd.compiler.trace.left import Left, values_in
-from micrograd.compiler.trace.reads import Read
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
 from micrograd.compiler.trace.refusing import UndecidedError
 from micrograd.compiler.trace.results import Outputs, outputs_of
@@ -222,11 +221,15 @@ class TracedRuns:
         around = around_in(run.made.arguments)
         for k, x in sorted(run.tracer.put.items()):
             assert around is not None
+            place = around.places[k]
             if type(x) is float:  # as it is in every call
-                x = Read(x)
-                run.tracer.leaves.append(x)
-                known.add(id(x))
-            state = Left.made(around.places[k], x, is_state=True)
+                constant = Value(x)
+                run.tracer.leaves.append(constant)
+                known.add(id(constant))
+                numbers = {id(constant): float}
+                left.append(Left(place.where, place.key, constant, numbers, is_state=True))
+                continue
+            state = Left.made(place, x, is_state=True)
             if not state.is_number or not known.issuperset(state.numbers):
                 raise UndecidedError(f"cannot be compiled: {NO_NUMBER}\n  at {name_of(self.fn)}")
             left.append(state)
