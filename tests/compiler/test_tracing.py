@@ -144,7 +144,8 @@ def test_nan_is_the_largest_wherever_it_is() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda: setattr(A, "data", 1.0),
+        lambda: setattr(A * B, "data", 1.0),
+        lambda: setattr(A, "data", A * B),
         lambda: (A * B).backward(),
         lambda: setattr(A * B, "_backward", lambda: None),
     ],
@@ -152,6 +153,14 @@ def test_nan_is_the_largest_wherever_it_is() -> None:
 def test_what_changes_values_is_refused(change) -> None:
     with traced(), pytest.raises(CompileError):
         change()
+    assert A.data == 0.75
+
+
+def test_a_leaf_has_another_number_in_the_trace_only() -> None:
+    with traced() as tracer:
+        A.data = 2 * A.data
+        assert A.data._data == 1.5
+        assert [v for v, _ in tracer.assigned.values()] == [A]
     assert A.data == 0.75
 
 
