@@ -12,6 +12,8 @@ from test_sequences import bound, in_order, unit_of  # noqa: F401
 
 import micrograd
 from micrograd import Value
+from micrograd.compiler.backends.numpy import sequence
+from micrograd.compiler.backends.numpy.sequence_rows import in_arrays
 from micrograd.compiler.nest.sequence import TurnLoop
 
 pytest.importorskip("llvmlite")
@@ -90,6 +92,25 @@ def test_numbers_are_those_of_eager(rule: Any, ends: Any, in_order: None) -> Non
         assert_near(gradient, theirs)
     parts = unit_of(f).program.sequence
     assert ends is every or any(isinstance(part, TurnLoop) for part in parts)
+
+
+@pytest.mark.parametrize("rule", [diffused, of_two, weighted, by_sides])
+def test_numpy_takes_rows(
+    rule: Any,
+    in_order: None,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sequence, "MOSTLY", 0.0)  # however few they are
+    ps = [Value(0.5 + 0.003 * k) for k in range(CELLS)]
+    loss = stepped(rule, TURNS, some)
+    f = micrograd.compile(lambda xs: loss(ps, xs), parameters=ps, backend="numpy")
+    for scale in (0.1, -0.07):
+        given = [scale * (k % 5) for k in range(CELLS)]
+        value, gradient = f.value_and_grad(given)
+        expected, theirs = eager_value_and_grad(lambda xs: loss(ps, xs), ps, given)
+        assert_near(value, expected)
+        assert_near(gradient, theirs)
+    assert in_arrays(unit_of(f).program.sequence) > 0.1
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, *range(7, 13)])

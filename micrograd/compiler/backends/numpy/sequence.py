@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd.compiler.backends.numpy import sequence_rows as rows
+from micrograd.compiler.backends.numpy.rows import each
 from micrograd.compiler.codes import ROWS
 from micrograd.compiler.nest.ir import INDICES, Affine, Nest, Statement
 from micrograd.compiler.nest.sequence import LARGEST, Part, Scalars, TurnLoop
 from micrograd.ops import LARGER, OPS
 
+MOSTLY = 0.5  # of what is computed, in arrays: then NumPy computes them
 MOST_WRITTEN_OUT = 6  # terms of a sum that has a function of its own
 
 WORTH = 24  # runs after which statements are written out as Python's text
@@ -31,14 +34,21 @@ StatementCall = tuple[
 
 
 def runner(parts: Sequence[Part], work: NDArray[Any]) -> Callable[[], None]:
-    """What runs a sequence on work."""
-    steps = [_statements(part) if isinstance(part, Scalars) else _loop(part) for part in parts]
+    """What runs a sequence on work.
+
+    Numbers are a list meanwhile, which is quickest; where most are of arrays, they stay there.
+    """
+    in_place = work.dtype == np.float64 and rows.in_arrays(parts) > MOSTLY
+    steps = [_statements(part) if isinstance(part, Scalars)
+             else _loop(part, work if in_place else None) for part in parts]  # fmt: skip
+    cells = work.data  # a memoryview: its numbers are floats of Python
 
     def run() -> None:
-        numbers: Cells = work.tolist()
+        numbers: Any = cells if in_place else work.tolist()
         for step in steps:
             step(numbers)
-        work[:] = numbers
+        if not in_place:
+            work[:] = numbers
 
     return run
 
@@ -185,14 +195,17 @@ def _largest(numbers: Cells, *places: int) -> float:
 # ---- loops ---------------------------------------------------------------------------------------
 
 
-def _loop(part: Nest | TurnLoop) -> RunsPart:
-    """Nests as loops of Python."""
-    names: dict[str, Any] = {"inf": np.inf, "nan": np.nan}
+def _loop(part: Nest | TurnLoop, work: NDArray[Any] | None) -> RunsPart:
+    """Nests as loops of Python; arrays as calls of NumPy on work, if that is given."""
+    names: dict[str, Any] = {"inf": np.inf, "nan": np.nan, "np": np, "each": each}
     lines = ["def run(n):"]
     nests, depth = (part.nests, 1) if isinstance(part, TurnLoop) else ((part,), 0)
     if isinstance(part, TurnLoop):
         lines.append(f"    for {INDICES[0]} in range({part.count}):")
-    for nest in nests:
+    for nest in part.over_turns if isinstance(part, TurnLoop) else nests:
+        if work is not None and rows.is_array(nest):
+            lines += rows.lines(nest, depth, work, lambda x: _noted(names, x))
+            continue
         axes = list(enumerate(nest.extents))[depth:]
         if nest.reduce and not nest.first.accumulate:
             at = [axis for axis in axes if nest.first.out.strides[axis[0]]]
