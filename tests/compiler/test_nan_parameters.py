@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checks_of_compiled import eager_step
 
 import micrograd
 from micrograd import Value, maximum, optim, where
@@ -167,14 +168,14 @@ def test_aux_of_nan(backend: str) -> None:
 
 @pytest.mark.parametrize("way", ["step", "call", "value_and_grad"])
 def test_arguments_that_are_nan(way: str, backend: str, eager_steps: list[Any]) -> None:
-    """Of one sample, one feature, a branch: losses, gradients and updates are the eager ones."""
+    """Of one sample, one feature: losses, gradients and updates are the eager ones."""
 
     def made() -> tuple[list[Value], Any]:
         w = [Value(0.5 * k - 1) for k in range(6)]
 
         def loss(xs: Any, scale: float) -> Value:
             rows = [sum(a * b for a, b in zip(w, x, strict=False)).tanh() for x in xs]
-            kept = sum(max(r, w[3]) + where(r.data > 0, r, w[4]) for r in rows)
+            kept = sum(maximum(r, w[3]) + r.relu() * w[4] for r in rows)
             return kept * scale + w[5] ** 2
 
         return w, loss
@@ -200,3 +201,32 @@ def test_arguments_that_are_nan(way: str, backend: str, eager_steps: list[Any]) 
         assert same(found, loss.data), k
         assert all(same(p.data, q.data) for p, q in zip(ours, theirs, strict=True)), k
     assert not eager_steps
+
+
+@pytest.mark.parametrize("how", ["skipped", "replaced", "chosen"])
+def test_arguments_that_are_nan_and_are_not_used(how: str, backend: str) -> None:
+    """Missing values, as people leave them out."""
+
+    w, b = Value(0.8), Value(-0.3)
+
+    def loss(xs):
+        total = 0.0
+        for x in xs:
+            if how == "skipped":
+                if math.isnan(x):
+                    continue
+                total = total + (w * x - 1).tanh() ** 2
+            elif how == "replaced":
+                total = total + (w * (0.5 if x != x else x) - 1).tanh() ** 2
+            else:
+                total = total + where(math.isnan(x), 0.0, (w * x - 1).tanh() ** 2)
+        return total + b * b
+
+    def trained(step: Any) -> list[float]:
+        w.data, b.data = 0.8, -0.3
+        return [*(step([math.nan, 2.0, 0.5 * k, math.nan]) for k in range(6)), w.data, b.data]
+
+    sgd = optim.SGD([w, b], lr=0.1)
+    theirs = trained(lambda xs: eager_step(loss, sgd, xs))
+    f = micrograd.compile(loss, optimizer=sgd, backend=backend)
+    np.testing.assert_allclose(trained(f.step), theirs, 1e-12)

@@ -118,9 +118,10 @@ class Runner:
 
         What depends on a nan is nan in whatever order it is computed. Sums that overflow are not:
         nothing may be infinite, nor the numbers that went in be large. A lookup by a run-time
-        integer is a sum over its table, in which a nan would reach the other entries.
+        integer is a sum over its table, in which a nan would reach the other entries; a side that
+        is not taken, or whose nan nobody reads, may be what is not finite.
         """
-        if self.traced.recording.choices:
+        if self.traced.recording.choices or len(self.traced.recording.sides):
             return False
         if self._used is None:
             self._used = self.unit.places[np.array(met(self.traced.recording), np.int64)]
