@@ -15,7 +15,7 @@ from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.running.fallback import eager_gradient
 from micrograd.compiler.trace.around import around_in
 from micrograd.compiler.trace.assigned import undisturbed
-from micrograd.compiler.trace.reads import Index
+from micrograd.compiler.trace.reads import plain
 from micrograd.compiler.trace.stand_ins import refilled
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
@@ -145,12 +145,6 @@ def _arguments(traced: Traced, batch: bool, lanes: int) -> CallInputs:
 
 def _plain(x: Any) -> Any:
     """An argument with the numbers themselves in place of what stands for them."""
-
-    def number(v: Any, _: Any = None) -> Any:
-        if not isinstance(v, Value):  # of a Tensor
-            return v
-        return int(v.data) if isinstance(v, Index) else v.data
-
     if isinstance(x, np.ndarray) and x.dtype == object:
-        return np.array([number(v) for v in x.flat]).reshape(x.shape)
-    return refilled(x, number)
+        return np.array([plain(v) for v in x.flat]).reshape(x.shape)
+    return refilled(x, lambda v, _: plain(v))

@@ -13,6 +13,7 @@ from micrograd.engine import Value, make_leaf
 from micrograd.errors import ArgumentValueError, ShapeError
 from micrograd.functions import VALUES
 from micrograd.nn.losses import Loss, known_numbers
+from micrograd.tensors.chosen import entry_at
 from micrograd.tensors.elements import filled
 from micrograd.tensors.pointwise import number_of
 from micrograd.tensors.tensor import Tensor
@@ -216,14 +217,14 @@ class NLLLoss(Loss):
         """The loss of one sample."""
         if self._ignored(wanted):
             return make_leaf(0.0)
-        loss = -row[int(wanted)]
+        loss = -entry_at(row, wanted)
         return loss if self.weight is None else loss * self._weight(wanted)
 
     def _ignored(self, wanted: Any) -> bool:
         return number_of(wanted) == self.ignore_index
 
     def _weight(self, wanted: Any) -> Any:
-        return 1.0 if self.weight is None else self.weight._values.tolist()[int(wanted)]
+        return 1.0 if self.weight is None else entry_at(self.weight._values.tolist(), wanted)
 
     def reduced(self, losses: Tensor, target: Tensor) -> Tensor:
         """The losses, or their sum, or their mean over what counts."""
@@ -291,7 +292,7 @@ class CrossEntropyLoss(NLLLoss):
         if not whole:
             given = [p * (1.0 - part) + part / len(row) for p in wanted] if part else wanted
             return self._against(given, row, log_total)
-        loss = log_total - row[int(wanted)]
+        loss = log_total - entry_at(row, wanted)
         loss = loss if self.weight is None else loss * self._weight(wanted)
         if not part:
             return loss

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from micrograd.engine import Value
 from micrograd.errors import ArgumentIndexError, ArgumentTypeError, ArgumentValueError
 from micrograd.nn.module import Module
 from micrograd.nn.parameter import Parameter
+from micrograd.tensors.chosen import chosen
 from micrograd.tensors.dtypes import FLOAT
-from micrograd.tensors.elements import filled
 from micrograd.tensors.generator import DEFAULT
 from micrograd.tensors.tensor import Tensor, tensor
 
@@ -20,10 +22,11 @@ def embedding(indices: Any, weight: Tensor) -> Tensor:
     Raises an ArgumentIndexError for a row that there is not, an ArgumentTypeError for floats.
     """
     x = indices if isinstance(indices, Tensor) else tensor(indices)
-    rows = weight._values.tolist()
-    chosen = x._values.ravel().tolist()
-    known = [v.data for v in chosen]
-    if not any(isinstance(k, Value) for k in known):
+    rows = weight._values
+    known = [v.data for v in x._values.ravel().tolist()]
+    if any(isinstance(k, Value) for k in known):
+        values = chosen(rows, x)
+    else:
         if x._kind == FLOAT and any(not float(k).is_integer() for k in known):
             raise ArgumentTypeError("indices must be whole numbers: write x.long()")
         wrong = [k for k in known if not 0 <= k < len(rows)]
@@ -31,8 +34,7 @@ def embedding(indices: Any, weight: Tensor) -> Tensor:
             raise ArgumentIndexError(
                 f"index out of range: the table has rows 0 to {len(rows) - 1}, got {wrong[0]:g}"
             )
-    flat = [v for i in chosen for v in rows[int(i)]]
-    values = filled((*x.shape, *weight.shape[1:]), flat)
+        values = rows[np.array(known, int).reshape(x.shape)]
     return x._result(values, (weight,), "Embedding")
 
 

@@ -64,7 +64,8 @@ def cast(x: Tensor, kind: str) -> Tensor:
     if kind == x._kind:
         return x
     if observers.active:
-        made = [v if kind == FLOAT else _of_kind(v, kind) for v in x._values.flat]
+        same = kind == FLOAT or x._kind == TRUTH
+        made = [v if same else _of_kind(v, kind) for v in x._values.flat]
         return x._result(filled(x._values.shape, made), (), "ToCopy", kind)
     if kind == FLOAT or (kind == INTEGER and x._kind == TRUTH):
         result = x._result(x._values, (), "ToCopy", kind)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from micrograd import observers
-from micrograd.engine import Value, make_leaves, numbers_of
+from micrograd.engine import make_leaves, numbers_of
 from micrograd.errors import (
     ArgumentIndexError,
     ArgumentRuntimeError,
@@ -17,9 +17,12 @@ from micrograd.errors import (
     ShapeError,
 )
 from micrograd.observers import recording
+from micrograd.tensors.chosen import chosen, known
 from micrograd.tensors.dtypes import FLOAT, INTEGER, ORDER, TITLES
 from micrograd.tensors.elements import Objects, filled
 from micrograd.tensors.shapes import axis_of
+
+WHOLE = "index must hold whole numbers: write index.long()"
 
 if TYPE_CHECKING:
     from micrograd.tensors.tensor import Tensor
@@ -43,8 +46,10 @@ def _part(x: Tensor, part: Any) -> Any:
                 "an array that is an index must hold whole numbers or truth values, got floats: "
                 "write index.long()"
             )
-        array = part.numpy()
+        array = known(part)
         return int(array) if not array.ndim and part._kind == INTEGER else array
+    if observers.active and isinstance(part, np.ndarray | list):
+        return known(part)
     if isinstance(part, slice):
         return slice(*(_bound(x, n) for n in (part.start, part.stop, part.step)))
     if isinstance(part, list) and part and any(x._is_array(p) for p in part):
@@ -58,12 +63,11 @@ def _bound(x: Tensor, n: Any) -> Any:
 
 def getitem(x: Tensor, index: Any) -> Tensor:
     """The elements at an index: a number, a slice, None, an array of indices or of truth values."""
-    if x._is_array(index) and index._kind == INTEGER and index.numel() and x.ndim:
-        chosen = _chosen_at_run_time(x, index)
-        if chosen is not None:
-            return chosen
-    made, basic = numpy_index(x, index)
     try:
+        found = _at_run_time(x, index)
+        if found is not None:
+            return x._moved(found, "Index")
+        made, basic = numpy_index(x, index)
         if basic:
             op = "Slice" if isinstance(index, slice) else "Select"
             return x._viewed(lambda values: values[made], op)
@@ -72,15 +76,11 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         raise ArgumentIndexError(f"index for the shape {tuple(x.shape)}: {error}") from None
 
 
-def _chosen_at_run_time(x: Tensor, index: Tensor) -> Tensor | None:
-    """Rows that integers choose which a compiled program knows at run time only."""
-    first = index._values.flat[0]
-    if not isinstance(first.data, Value):
+def _at_run_time(x: Tensor, index: Any) -> Objects | None:
+    """The elements that a compiled program chooses; None for an index of known numbers."""
+    if not observers.active or type(index) is int or isinstance(index, slice):
         return None
-    rows = x._values.reshape(len(x), -1).tolist()
-    made = [rows[i] for i in index._values.ravel().tolist()]
-    flat = [v for row in made for v in row]
-    return x._moved(filled((*index.shape, *x.shape[1:]), flat), "Index")
+    return chosen(x._values, index, x._kind != FLOAT)
 
 
 def setitem(x: Tensor, index: Any, value: Any) -> None:
@@ -206,9 +206,13 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """Elements along an axis, for each place the one that the index there names."""
     k = axis_of(x, dim)
     places = list(np.indices(index.shape))
-    places[k] = _whole(index)
+    if index._kind != INTEGER:
+        raise ArgumentTypeError(WHOLE)
+    places[k] = index
     try:
-        return x._moved(x._values[tuple(places)], "Gather")
+        found = _at_run_time(x, tuple(places))
+        places[k] = _whole(index) if found is None else index
+        return x._moved(x._values[tuple(places)] if found is None else found, "Gather")
     except IndexError as error:
         raise ArgumentIndexError(f"gather from the shape {tuple(x.shape)}: {error}") from None
 
@@ -240,6 +244,5 @@ def nonzero(x: Tensor, as_tuple: bool = False) -> Any:
 
 def _whole(index: Any) -> Any:
     if index._kind != INTEGER:
-        raise ArgumentTypeError("index must hold whole numbers: write index.long()")
-    numbers = [int(v.data) for v in index._values.flat]  # those of a trace choose at run time
-    return np.array(numbers, int).reshape(index.shape)
+        raise ArgumentTypeError(WHOLE)
+    return known(index)

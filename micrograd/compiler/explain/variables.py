@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.reads import Index
+from micrograd.compiler.trace.reads import plain
 from micrograd.compiler.trace.stand_ins import refilled
 from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.traced import Traced
@@ -115,11 +115,5 @@ def variables(fn: Callable[..., Any], traced: Traced, arrays: bool = False) -> d
 def _plain(x: Any) -> Any:
     """An argument as it was given: numbers in place of what stands for them."""
     if isinstance(x, np.ndarray):
-        return np.array([_number(v, None) for v in x.ravel().tolist()]).reshape(x.shape)
-    return refilled(x, _number)
-
-
-def _number(x: Any, _: Any) -> Any:
-    if not isinstance(x, Value):
-        return x
-    return int(x._data) if isinstance(x, Index) else x._data
+        return np.array([plain(v) for v in x.ravel().tolist()]).reshape(x.shape)
+    return refilled(x, lambda v, _: plain(v))

@@ -18,14 +18,14 @@ from micrograd.compiler.trace.maybe import (
     there,
 )
 from micrograd.compiler.trace.merging import merged
-from micrograd.compiler.trace.reads import Index, Read, Truth, as_read, choose
-from micrograd.compiler.trace.refusing import current, decided
-from micrograd.engine import Value, as_operand
+from micrograd.compiler.trace.reads import MOST_ENTRIES, Read, Truth
+from micrograd.compiler.trace.refusing import current
+from micrograd.engine import Value
 from micrograd.functions import apply
+from micrograd.tensors.chosen import chosen
 from micrograd.tensors.tensor import Tensor
 
 LOOKUPS = [t.__getitem__ for t in (list, tuple, dict, np.ndarray, Tensor)]
-MOST_ENTRIES = 4096  # of a table that a computed number chooses from
 
 
 def item(x: Any, key: Any) -> Any:
@@ -36,6 +36,11 @@ def item(x: Any, key: Any) -> Any:
         for k in key:
             x = item(x, k)
         return x
+    if isinstance(key, Tensor) and not key.ndim:
+        key = key.item()
+    if current() is not None and type(x) is np.ndarray and not isinstance(key, Read):
+        found = chosen(x, key, x.dtype.kind in "iub")
+        return x[key] if found is None else found if found.ndim else found[()]
     if not isinstance(key, Read) or current() is None:
         return x[key]
     if getattr(type(x), "__getitem__", None) not in LOOKUPS:
@@ -52,11 +57,11 @@ def item(x: Any, key: Any) -> Any:
     entries = list(x._values if isinstance(x, Tensor) else x)
     if isinstance(entries[0], np.generic):
         entries = [number.item() for number in entries]
-    chosen = _picked(entries, key, here)
-    if chosen is None:
+    picked = _picked(entries, key)
+    if picked is None:
         return x[key]
-    rows = isinstance(x, Tensor) and isinstance(chosen, np.ndarray)
-    return Tensor(chosen) if rows else chosen
+    rows = isinstance(x, Tensor) and isinstance(picked, np.ndarray)
+    return Tensor(picked) if rows else picked
 
 
 def _uncertain_item(x: Any, key: Any) -> Any:
@@ -82,45 +87,24 @@ def _slot(key: Read) -> int | None:
     return None if tracer is None else tracer.slots.get(id(key))
 
 
-def _picked(entries: list[Any], key: Read, here: int) -> Any:
+def _picked(entries: list[Any], key: Read) -> Any:
     """The entry that the key chooses; None if the entries are not alike."""
     first = entries[0]
     if all(isinstance(x, Value | Real | np.bool_) for x in entries):
-        return _number(entries, key, here)
+        return key._entry(entries)
     if not all(type(x) is type(first) for x in entries):
         return None
     if isinstance(first, list | tuple) and len({len(x) for x in entries}) == 1:
-        parts = [_picked(list(column), key, here) for column in zip(*entries, strict=True)]
+        parts = [_picked(list(column), key) for column in zip(*entries, strict=True)]
         if any(part is None for part in parts):
             return None
         return first._make(parts) if hasattr(first, "_make") else type(first)(parts)
     if isinstance(first, np.ndarray) and len({x.shape for x in entries}) == 1:
         columns = zip(*[x.ravel().tolist() for x in entries], strict=True)
         made = np.empty(first.size, object)
-        made[:] = [_number(list(column), key, here) for column in columns]
+        made[:] = [key._entry(list(column)) for column in columns]
         return made.reshape(first.shape)
     return None
-
-
-def _number(entries: list[Any], key: Any, here: int) -> Any:
-    operands = tuple(as_operand(x) for x in entries)
-    numbers = all(isinstance(x, Read) or not isinstance(x, Value) for x in entries)
-    tracer = current()
-    assert tracer is not None
-    slot = _slot(key)
-    if slot is not None and here >= 0 and isinstance(key, Index):
-        tracer.require(key, len(entries))
-        picked = tracer.pick(operands, here, slot)
-        return as_read(picked) if numbers else picked
-    if here < 0:
-        decided(key < 0, True, "a number that chooses from a list is negative")
-        key = key + len(entries)
-    tracer.require(key, len(entries))
-    total: Any = None
-    for j, x in enumerate(operands):
-        one = choose(tracer.equals(key, j), x, as_operand(0.0))
-        total = one if total is None else total + one
-    return as_read(total) if numbers else total
 
 
 def _entry(x: dict[Any, Any], key: Read) -> Any:

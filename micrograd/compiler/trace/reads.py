@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from micrograd.compiler.trace.refusing import BRANCH, COUNTS, current, decided, refuse, undecided
-from micrograd.engine import Value, record
+from micrograd.engine import Value, as_operand, record
 from micrograd.functions import apply
 from micrograd.ops import BY_HAND, OPS
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
+
+MOST_ENTRIES = 4096  # of a table that a computed number chooses from
 
 # Rows that only a trace has: a number read from a node, the largest of several, and a select of
 # which only the side that is taken counts as reached by a backward pass.
@@ -58,6 +60,33 @@ class Read(Value):
     def conjugate(self) -> Read:
         """The number itself, for functions of NumPy that take complex ones."""
         return self
+
+    def _place(self, among_integers: bool) -> int | None:
+        """The entry of a table that it chooses, where other traces say what others would choose.
+
+        None where the trace has to say it, with `_entry`.
+        """
+        return None
+
+    def _entry(self, entries: Sequence[Any]) -> Any:
+        """The entry of a table of numbers that it chooses, recorded."""
+        here = int(self._data)
+        if self._data != here or not -len(entries) <= here < len(entries):
+            raise IndexError(f"index {self._data:g} is out of bounds for size {len(entries)}")
+        if len(entries) > MOST_ENTRIES:
+            undecided("a computed number chooses from a table that is too long")
+        key: Any = self
+        if here < 0:
+            decided(self < 0, True, "a number that chooses from a list is negative")
+            key = self + len(entries)
+        tracer = current()
+        assert tracer is not None
+        tracer.require(key, len(entries))
+        total: Any = None
+        for j, x in enumerate(map(as_operand, entries)):
+            one = choose(tracer.equals(key, j), x, as_operand(0.0))
+            total = one if total is None else total + one
+        return _as_numbers(total, entries)
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits is not None:
@@ -125,11 +154,37 @@ class Read(Value):
         return f"<traced number, here {self._data!r}>"
 
 
+class WholeNumber(Read):
+    """A whole number that others have chosen."""
+
+    __slots__ = ()
+    number_kind = INTEGER
+
+
 class Index(Read):
     """A run-time integer: also an index of lists."""
 
     __slots__ = ()
     number_kind = INTEGER
+
+    def _place(self, among_integers: bool) -> int | None:
+        tracer = current()
+        if tracer is None:
+            return int(self._data)
+        if tracer.guarding:
+            return None
+        if among_integers:
+            undecided("a run-time integer indexes whole numbers, which may choose in turn")
+        return int(self)
+
+    def _entry(self, entries: Sequence[Any]) -> Any:
+        tracer, here = current(), int(self._data)
+        slot = None if tracer is None else tracer.slots.get(id(self))
+        if tracer is None or slot is None or not 0 <= here < len(entries):
+            return Read._entry(self, entries)
+        tracer.require(self, len(entries))
+        picked = tracer.pick(tuple(map(as_operand, entries)), here, slot)
+        return _as_numbers(picked, entries)
 
     def _within(self, end: int) -> None:
         """The program is right only where this is one of 0 to end - 1."""
@@ -161,11 +216,26 @@ class Index(Read):
         return int(self._decided_to_be(int(self._data), "an integer is turned into text"))
 
 
+class Flag(Index):
+    """A run-time truth value, of an array of them."""
+
+    __slots__ = ()
+    number_kind = TRUTH
+
+
 class Truth(Read):
     """The answer of a comparison: 1.0 or 0.0 to the program."""
 
     __slots__ = ()
     number_kind = TRUTH
+
+
+def plain(x: Any) -> Any:
+    """The number that something stands for, of its sort."""
+    if not isinstance(x, Value):
+        return x
+    sort = bool if isinstance(x, Flag) else int if isinstance(x, Index) else float
+    return sort(x._data)
 
 
 def compared(name: str, a: Any, b: Any) -> Any:
@@ -182,6 +252,16 @@ def as_read(v: Any) -> Any:
     """A node that is a number to the program, with no derivative of its own."""
     if type(v) is Value:
         v.__class__ = Read
+    return v
+
+
+def _as_numbers(v: Any, entries: Sequence[Any]) -> Any:
+    """An entry of a table; one of numbers is a number."""
+    if any(isinstance(x, Value) and not isinstance(x, Read) for x in entries):
+        return v
+    v = as_read(v)
+    if type(v) is Read and all(isinstance(x, int | WholeNumber) for x in entries):
+        v.__class__ = WholeNumber
     return v
 
 
@@ -250,3 +330,4 @@ for _name, _operator in _NO_ROW.items():
     setattr(Read, f"__{_name}__", _no_row(_operator, _plain))
     setattr(Read, f"__r{_name}__", _no_row(_operator, lambda a, b, f=_plain: f(b, a), True))
 Read.__invert__ = _no_row("~", operator.invert)  # type: ignore[operator]
+Flag.__invert__ = lambda flag: compared("equal", flag, 0.0)  # type: ignore[operator]

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.given import Contents
-from micrograd.compiler.trace.reads import Index, Read
+from micrograd.compiler.trace.reads import Flag, Index, Read
 from micrograd.compiler.trace.structures import is_static, kind, parts, rebuilt, static
 from micrograd.compiler.trace.tracer import Tracer
-from micrograd.engine import Value, as_operand, floats_in
+from micrograd.engine import Value, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.tensors.dtypes import NUMPY
 from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor
 
@@ -42,7 +43,7 @@ def _shape(x: Any, name: str) -> Hashable:
                 f"{name} is an array that requires gradients; arguments are numbers, and what is "
                 "trained is met by itself"
             )
-        return "tensor", FLOAT, x.shape
+        return "tensor", x._kind, x.shape
     if is_static(x):
         return STATIC, static(x)
     if isinstance(x, Value):
@@ -119,7 +120,7 @@ def _plain_numbers(x: Any) -> list[Any] | None:
 def flat(x: Any, dtype: Any) -> np.ndarray:
     """The numbers of an argument, in one contiguous array."""
     if isinstance(x, Tensor):
-        return np.array([v._data for v in x._values.flat], dtype)
+        return flat(_numbers(x), dtype)
     if isinstance(x, np.ndarray):
         if x.dtype.kind in "iu" and x.itemsize == 8 and x.size and dtype != np.int64:
             _check_integers(x.min(), x.max())
@@ -150,6 +151,12 @@ def flat(x: Any, dtype: Any) -> np.ndarray:
     if dtype == np.int64:  # where there are floats, too, these are not read
         return np.nan_to_num(np.array(numbers, np.float64), posinf=0, neginf=0).astype(dtype)
     return np.array(numbers, dtype)
+
+
+def _numbers(x: Tensor) -> np.ndarray:
+    """The numbers of an array of Values, of their sort."""
+    numbers = np.array([v._data for v in x._values.flat], np.float64)
+    return numbers.astype(NUMPY[x._kind], copy=False).reshape(x.shape)
 
 
 def _check_integers(least: Any, most: Any) -> None:
@@ -212,7 +219,7 @@ def stand_ins(arguments: tuple[Any, ...], tracer: Tracer) -> StandIns:
 
 def _read(number: Any, group: IndexGroup, k: int, at: int, made: StandIns, tracer: Tracer) -> Read:
     """The stand-in for the number at that place of an argument; an integer has a group."""
-    sort = Read if group is None else Index
+    sort = Read if group is None else Flag if type(number) is bool else Index
     read = sort.__new__(sort)
     Value.__init__(read, float(number))
     tracer.inputs[id(read)] = len(made.values)
@@ -239,14 +246,15 @@ def refilled(
     arrays of objects.
     """
     if isinstance(x, np.ndarray | Tensor):
-        own = group if isinstance(x, np.ndarray) and x.dtype.kind != "f" else None
-        old = [v._data for v in x._values.flat] if isinstance(x, Tensor) else x.ravel().tolist()
-        numbers = [new(number, own) for number in old]
-        if not as_objects and isinstance(x, np.ndarray):
-            return np.array(numbers, x.dtype).reshape(x.shape)
-        if isinstance(x, Tensor):
-            return Tensor(filled(tuple(x.shape), [as_operand(v) for v in numbers]))
-        return filled(tuple(x.shape), numbers)
+        tensor = isinstance(x, Tensor)
+        old = _numbers(x) if tensor else x
+        own = group if old.dtype.kind != "f" else None
+        numbers = [new(number, own) for number in old.ravel().tolist()]
+        if not as_objects:
+            array = np.array(numbers, old.dtype).reshape(old.shape)
+            return x._of_numbers(array, x._kind) if tensor else array
+        objects = filled(tuple(old.shape), numbers)
+        return x._plain(objects, x._kind) if tensor else objects
     if is_static(x):
         return set(x) if type(x) is set else x
     inside = parts(x)
