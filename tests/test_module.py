@@ -311,3 +311,13 @@ def test_single_values_are_parameters_by_name() -> None:
         (float, 1.0), (float, 2.0), (float, 3.0),
     ]  # fmt: skip
     assert isinstance(neuron([Value(1.0), 1.0]), Value)
+
+
+def test_a_parameter_of_a_list_can_be_another() -> None:
+    held = nn.ParameterList([tensor([1.0]), tensor([2.0])])
+    held[0], held[-1] = tensor([5.0]), nn.Parameter(tensor([6.0]))
+    assert [p.item() for p in held] == [5.0, 6.0]
+    assert [name for name, _ in held.named_parameters()] == ["0", "1"]
+    assert all(isinstance(p, nn.Parameter) for p in held)
+    with pytest.raises(IndexError):
+        held[2] = tensor([7.0])

@@ -136,6 +136,33 @@ def test_plateaus_are_torchs(options: dict[str, Any]) -> None:
             assert mine.get_last_lr() == pytest.approx(reference.get_last_lr(), rel=1e-12)
 
 
+LATER = {
+    **{name: SCHEDULES[name] for name in ("StepLR", "ExponentialLR", "CosineAnnealingLR")},
+    "MultiStepLR": {"milestones": [1, 4], "gamma": 0.5},
+    "LinearLR": {"total_iters": 6},
+    "ConstantLR": {"total_iters": 4},
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_group_that_is_added_later_goes_on_from_its_rate_as_in_torch(name: str) -> None:
+    p, q = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    ours, theirs = optim.SGD([Value(1.0)], lr=0.3), torch.optim.SGD([p], lr=0.3)
+    mine = getattr(lr_scheduler, name)(ours, **LATER[name])
+    reference = getattr(torch.optim.lr_scheduler, name)(theirs, **LATER[name])
+    for k in range(6):
+        if k == 2:
+            ours.add_param_group({"params": [Value(2.0)], "lr": 0.05})
+            theirs.add_param_group({"params": [q], "lr": 0.05})
+            if name == "CosineAnnealingLR":  # torch asks for as many initial rates as groups
+                reference.base_lrs.append(0.05)
+        theirs.step()
+        mine.step()
+        reference.step()
+        rates = [group["lr"] for group in theirs.param_groups]
+        assert mine.get_last_lr() == pytest.approx(rates, rel=1e-9)
+
+
 @pytest.mark.parametrize("name", ["SGD", *GRID])
 def test_training_goes_on_from_a_state_dict_as_if_nothing_had_been(name: str) -> None:
     options = {"momentum": 0.9} if name == "SGD" else {}

@@ -191,6 +191,10 @@ class ParameterList(Module):
     def __getitem__(self, index: int) -> Any:
         return list(self)[index]
 
+    def __setitem__(self, index: int, value: Any) -> None:
+        made = value if isinstance(value, Parameter) else Parameter(value)
+        setattr(self, str(range(len(self))[index]), made)
+
     def extra_repr(self) -> str:
         """As in torch."""
         sort = "torch.float32" if get_default_dtype() is float32 else "torch.float64"

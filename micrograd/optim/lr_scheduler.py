@@ -36,7 +36,11 @@ class LRScheduler:
         raise NotImplementedError
 
     def step(self, epoch: int | None = None) -> None:
-        """Go on to the next epoch, or to the one given."""
+        """Go on to the next epoch, or to the one given.
+
+        A group that was added since goes on from the rate that it has.
+        """
+        self._meet(self.optimizer.param_groups[len(self.base_lrs) :])
         if epoch is not None:
             whole(lambda: self._set(epoch))
             return
@@ -60,6 +64,14 @@ class LRScheduler:
         self.last_epoch = epoch
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = self.rate(base, epoch)
+
+    def _meet(self, groups: Sequence[dict[str, Any]]) -> None:
+        """Take groups that were added since: the rate that each has is that of this epoch."""
+        for group in groups:
+            at_zero = self.rate(0.0, self.last_epoch)
+            factor = self.rate(1.0, self.last_epoch) - at_zero
+            lr = group["lr"]
+            self.base_lrs.append((lr - at_zero) / factor if factor else lr)
 
 
 class StepLR(LRScheduler):

@@ -22,7 +22,7 @@ def run_time_part(part: Any) -> Objects | None:
     """
     if isinstance(part, Value):
         traced = part.data
-        if not isinstance(traced, Value) or traced._place(False) is not None:  # type: ignore[attr-defined]
+        if not isinstance(traced, Value) or traced._place(False) is not None:
             return None
         return filled((), [traced])
     if isinstance(part, ArrayOfValues):

@@ -246,15 +246,14 @@ def refilled(
     arrays of objects.
     """
     if isinstance(x, np.ndarray | Tensor):
-        tensor = isinstance(x, Tensor)
-        old = _numbers(x) if tensor else x
+        old = _numbers(x) if isinstance(x, Tensor) else x
         own = group if old.dtype.kind != "f" else None
         numbers = [new(number, own) for number in old.ravel().tolist()]
-        if not as_objects:
-            array = np.array(numbers, old.dtype).reshape(old.shape)
-            return x._of_numbers(array, x._kind) if tensor else array
-        objects = filled(tuple(old.shape), numbers)
-        return x._plain(objects, x._kind) if tensor else objects
+        if as_objects:
+            made = filled(old.shape, numbers)
+            return Tensor._plain(made, x._kind) if isinstance(x, Tensor) else made
+        array = np.array(numbers, old.dtype).reshape(old.shape)
+        return x._of_numbers(array, x._kind) if isinstance(x, Tensor) else array
     if is_static(x):
         return set(x) if type(x) is set else x
     inside = parts(x)
