@@ -96,7 +96,7 @@ def check(f: Callable[[Net, Any], Any], arguments: list[Any], backend: str) -> N
 
 @pytest.mark.parametrize("name", OF_INDICES)
 def test_integer_tensors_are_numbers_of_a_call(name: str, backend: str) -> None:
-    check(OF_INDICES[name], [long(i) for i in indices(6)], backend)
+    check(OF_INDICES[name], [long(i) for i in indices(5)], backend)
 
 
 OF_ARRAYS = {
@@ -115,17 +115,16 @@ SORTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("sort", SORTS)
-@pytest.mark.parametrize("name", OF_ARRAYS)
+@pytest.mark.parametrize(("name", "sort"), [*zip(OF_ARRAYS, [*SORTS, *SORTS], strict=False)])
 def test_minibatches_of_arrays(name: str, sort: str, backend: str) -> None:
-    check(OF_ARRAYS[name], [SORTS[sort](i) for i in indices(6)], backend)
+    check(OF_ARRAYS[name], [SORTS[sort](i) for i in indices(5)], backend)
 
 
-@pytest.mark.parametrize("name", ["rows", "labels", "gather of places"])
-@pytest.mark.parametrize("sort", ["arrays", "lists", "small integers"])
+@pytest.mark.parametrize(
+    ("name", "sort"), [("rows", "lists"), ("labels", "arrays"), ("places of labels", "lists")]
+)
 def test_minibatches_by_other_indices(name: str, sort: str, backend: str) -> None:
-    f = OF_INDICES.get(name, lambda m, i: m.out(X[:SIZE])[torch.arange(SIZE), Y[i]].sum())
-    check(f, [SORTS[sort](i) for i in indices(6)], backend)
+    check(OF_INDICES[name], [SORTS[sort](i) for i in indices(5)], backend)
 
 
 def test_shuffled_minibatches() -> None:
@@ -147,7 +146,7 @@ TRUTHS = {
 
 @pytest.mark.parametrize("name", TRUTHS)
 def test_tensors_of_truth_values(name: str, backend: str) -> None:
-    check(TRUTHS[name], [torch.tensor((i % 2 == 0).tolist()) for i in indices(6)], backend)
+    check(TRUTHS[name], [torch.tensor((i % 2 == 0).tolist()) for i in indices(5)], backend)
 
 
 def test_truth_values_of_numpy(backend: str) -> None:
@@ -155,7 +154,7 @@ def test_truth_values_of_numpy(backend: str) -> None:
         t = torch.as_tensor(t)
         return torch.where(~t, m.table.weight[:SIZE, 0], m.out.bias[0]).sum()
 
-    check(f, [i % 2 == 0 for i in indices(6)], backend)
+    check(f, [i % 2 == 0 for i in indices(5)], backend)
 
 
 def test_an_index_that_there_is_not_is_an_error(backend: str) -> None:
