@@ -19,20 +19,22 @@ from micrograd.compiler.explain.naming import Given, given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
 from micrograd.compiler.explain.sequence import Passage, in_words, passages
-from micrograd.compiler.options import check_options, has_own_step, leaves_of, leaves_out
+from micrograd.compiler.options import check_options, has_own_step, leaves_of
 from micrograd.compiler.programs.decisions import Decisions
 from micrograd.compiler.programs.programs import Programs
 from micrograd.compiler.programs.trained import TrainedLeaves
 from micrograd.compiler.running.fallback import eager_gradient, eager_step, eager_value
 from micrograd.compiler.running.owed import owed
 from micrograd.compiler.running.runner import Runner, chosen, prepare
+from micrograd.compiler.trace.advice import advised
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.refusing import active, current, refuse
 from micrograd.compiler.trace.structures import ArgumentPlaces, Keywords
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
-from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
 from micrograd.optim.optimizer import Optimizer
+from micrograd.tensors.backward import hooked
 
 Result = TypeVar("Result", covariant=True)  # of a call: the loss, a float, or (loss, aux)
 
@@ -127,6 +129,7 @@ class Compiled(Generic[Result]):
     def value_and_grad(self, *inputs: Any, **keywords: Any) -> tuple[Result, Floats]:
         """The loss (or (loss, aux)) and the gradient, in the order of `parameters`."""
         self._check_outermost("value_and_grad")
+        self._check_hooks()
         if keywords:
             inputs = self._by_position(inputs, keywords)
         with self._lock:
@@ -141,6 +144,7 @@ class Compiled(Generic[Result]):
     def attempt(self, *inputs: Any, **keywords: Any) -> float:
         """The loss and one step; nan, and nothing has changed, where `step` would go on eagerly."""
         self._check_outermost("attempt")
+        self._check_hooks()
         if keywords:
             inputs = self._by_position(inputs, keywords)
         with self._lock:
@@ -161,6 +165,7 @@ class Compiled(Generic[Result]):
         with self._lock:
             result: Result
             runner = None
+            self._check_hooks()
             if not (active or observers.active):
                 runner = self._programs.again(STEP, self._decisions.given(inputs))
             if runner is None:
@@ -206,7 +211,7 @@ class Compiled(Generic[Result]):
         """The program of a step; None if this step has to be an eager one."""
         if self.optimizer is None:
             raise ArgumentValueError("step needs an optimizer: compile(fn, optimizer=…)")
-        if self._is_eager() or has_own_step(self.optimizer) or leaves_out(self.optimizer):
+        if self._is_eager() or has_own_step(self.optimizer):
             return None
         programs.look_around()
         runner = programs.ready(STEP, inputs)
@@ -226,6 +231,15 @@ class Compiled(Generic[Result]):
     def _check_outermost(self, method: str) -> None:
         if current() is not None:
             refuse(f"a traced function calls {method} of a compiled one; call the function itself")
+
+    def _check_hooks(self) -> None:
+        """Raise a CompileError if a hook waits for a gradient that is computed here."""
+        arrays = hooked()
+        trained = {id(v) for v in self._programs.parameters} if arrays else set()
+        if any(id(v) in trained for t in arrays for v in t._values.flat):
+            raise advised(CompileError(
+                "cannot be compiled: a hook of a parameter (register_hook) is to see its gradient"
+            ))  # fmt: skip
 
     # ---- what it is, and what was found ----------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
-from micrograd.optim.optimizer import Optimizer, is_frozen
+from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 from micrograd.tensors.tensor import Tensor
 
@@ -49,11 +49,6 @@ def has_own_step(optimizer: Optimizer) -> bool:
     """Whether a step of this optimiser is more than its `direction`."""
     sort = type(optimizer)
     return any(getattr(sort, n) is not getattr(Optimizer, n) for n in ("step", "updates", "apply"))
-
-
-def leaves_out(optimizer: Optimizer) -> bool:
-    """Whether there are parameters that a step does not change."""
-    return any(is_frozen(p) for group in optimizer.param_groups for p in group["params"])
 
 
 def leaves_of(parameters: Sequence[Any]) -> list[Value]:

@@ -128,6 +128,7 @@ class Module:
     def _hook(self, hook: Callable[..., Any], place: int) -> Handle:
         hooks: list[Any] = vars(self).setdefault("_forward_hooks", ([], []))[place]
         hooks.append(hook)
+        _changes[0] += 1
         return Handle(hooks, hook)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:

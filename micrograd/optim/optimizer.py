@@ -138,7 +138,7 @@ class Optimizer:
         plan = []
         for options in self.param_groups:
             for whole_of in wholes(options):
-                values = list(scalars(p for p in whole_of if not is_frozen(p)))
+                values = list(scalars(whole_of))
                 if not any(v._reached for v in values):
                     continue
                 rate = float(options["lr"])  # NumPy's floats would make all data NumPy's
@@ -236,13 +236,16 @@ def _no_parameters(given: Any, wanted: str) -> ArgumentTypeError:
 
 
 def wholes(options: ParamGroup) -> list[list[Any]]:
-    """The parameters of a group that are reached together: each alone, or with `dense` all."""
-    members: list[Any] = options["params"]
+    """The parameters of a group that are reached together: each alone, or with `dense` all.
+
+    Arrays that do not require gradients are left out: no step changes them.
+    """
+    members: list[Any] = [p for p in options["params"] if not is_frozen(p)]
     return [members] if options.get("dense") else [[p] for p in members]
 
 
 def is_frozen(p: Any) -> bool:
-    """Whether it is an array that does not require gradients, which no step changes."""
+    """Whether it is an array that does not require gradients."""
     return isinstance(p, Tensor) and not p.requires_grad
 
 

@@ -101,11 +101,16 @@ def backward(
             "backward(create_graph=True) is not here: use torch.autograd.grad(…, create_graph=True)"
         )
     root = root_of(x, gradient)
-    watched = [(t, gradients_of(t._values.ravel().tolist())) for t in list(_hooked) if t._hooks]
+    watched = [(t, gradients_of(t._values.ravel().tolist())) for t in hooked()]
     root.backward()
     for t, before in watched:
         if any(v._mark is root._mark for v in t._values.flat):
             _call_hooks(t, np.array(before))
+
+
+def hooked() -> list[Tensor]:
+    """The arrays that hooks wait for."""
+    return [t for t in list(_hooked) if t._hooks] if len(_hooked) else []
 
 
 def _call_hooks(t: Tensor, before: Any) -> None:

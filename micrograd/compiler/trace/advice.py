@@ -51,6 +51,8 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
      "Steps"),
     (("calls backward", "value_and_grad", "calls step"),
      "return the loss; `f.value_and_grad(…)` and `f.step(…)` differentiate it", "Steps"),
+    (("register_hook",),
+     "run it eagerly, `loss.backward()`, or let an optimiser's rule change gradients", "Steps"),
     (("hand-written",), "write it with the operations of Value, or as a row of the op table",
      "Steps"),
     (("before the call",), "compute the value inside the function, from leaves", "Steps"),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.reachable import PACKAGE, PLAIN, filled, is_plain, names_of
-from micrograd.compiler.trace.uses import BY_ANY_NAME, Spelled, Uses
+from micrograd.compiler.trace.uses import BY_ANY_NAME, Spelled, Uses, reads_by_any_name
 from micrograd.engine import Value
 from micrograd.nn.module import Module
 from micrograd.optim.lr_scheduler import LRScheduler
@@ -24,6 +24,7 @@ from micrograd.tensors.tensor import Tensor
 NUMBERS = (int, float, str, bytes, bool, complex, type(None))
 # What goes on by itself, or is asked elsewhere.
 APART = (Optimizer, LRScheduler, Random, np.random.Generator)
+BELONGS = (Module, Tensor, Value)  # to a module, whatever its name is: it may be iterated over
 IS_OP, LOAD_CONST = opmap["IS_OP"], opmap["LOAD_CONST"]
 CALLED = ("forward", "__call__")
 # What is not run of an object that is there already, or not to compute.
@@ -46,10 +47,14 @@ class Named:
         self.names: set[str] = {"training"}
         self.asked: set[str] = set()  # what `getattr` and the like may ask for
         self.codes: set[CodeType] = set()
+        self.by_any_name = False  # whether attributes are read by names that are made at run time
         for _ in range(ROUNDS):
             known = len(self.names), len(self.codes)
             own = [code for code in self.codes if not code.co_filename.startswith(PACKAGE)]
             asks = any(not BY_ANY_NAME.isdisjoint(names_of(code)) for code in own)
+            self.by_any_name = asks and any(
+                reads_by_any_name(code) for code in own if _is_in_users_file(code.co_filename)
+            )
             self._look(None if asks else Uses(self.codes))
             if known == (len(self.names), len(self.codes)):
                 return
@@ -177,12 +182,15 @@ class Named:
         held = getattr(x, "__dict__", {})
         if type(held) is not dict or _is_foreign(type(x)):
             return
+        if type(x).__module__.startswith("micrograd.compiler."):  # a compiled function: itself
+            yield getattr(x, "fn", None), None, text
+            return
         self.objects.append(x)
         for cls in type(x).__mro__[:-1]:
             yield from self._of_class(cls, NOT_CALLED)
         owner = text or type(x).__name__
         self.texts[id(held)] = f"{owner}."  # attributes
-        inside = [(name, value) for name, value in held.items() if name in self.names]
+        inside = [(name, held[name]) for name in self._held_by(x, held)]
         inside += [(n, getattr(x, n)) for n in self._slots_of(x) if hasattr(x, n)]
         yield from ((value, (name,), f"{owner}.{name}") for name, value in inside)
 
@@ -204,6 +212,14 @@ class Named:
             by_operators = by_operators and name not in apart
             if name in self.names or name == "forward" or by_operators:
                 yield inner, (name,), f"{cls.__name__}.{name}"
+
+    def _held_by(self, x: Any, held: dict[str, Any]) -> list[str]:
+        """The attributes of an object that code can read."""
+        ours = isinstance(x, Module) and type(x).__module__.startswith("micrograd.")
+        if ours or self.by_any_name or type(x).__module__ == "collections":
+            return list(held)
+        parts = BELONGS if isinstance(x, Module) else ()
+        return [n for n, value in held.items() if n in self.names or isinstance(value, parts)]
 
     def _slots_of(self, x: Any) -> list[str]:
         """The slots of an object that code names."""
@@ -237,7 +253,7 @@ class Named:
                 held = getattr(x, "__dict__", None)
                 if held is not None:
                     known = held.keys() | {"training"} | set(dir(type(x))) | self.asked
-                    for name in self.names & known:
+                    for name in dict.fromkeys([*self._held_by(x, held), *(self.names & known)]):
                         note(held, name)
         if not modules:
             for d in self.dicts:
@@ -256,14 +272,23 @@ def _is_foreign(cls: type) -> bool:
     """Whether a class is of the standard library, or of a library that has nothing to watch."""
     root = cls.__module__.partition(".")[0]
     known = sys.stdlib_module_names - {"__main__", "types", "argparse"}
+    if cls.__module__ == "collections":  # of a UserList and the like what they hold is watched
+        return False
     return root in known or root in ("numpy", "torch")
 
 
 def _is_users(module: ModuleType) -> bool:
     """Whether a module is neither installed nor ours."""
-    path = getattr(module, "__file__", None) or ""
-    apart = (PACKAGE, sys.prefix, sys.base_prefix)
-    return bool(path) and "site-packages" not in path and not path.startswith(apart)
+    path = getattr(module, "__file__", None)
+    if not path:  # one that was made by hand is the user's
+        return getattr(module, "__spec__", None) is None
+    return _is_in_users_file(path)
+
+
+def _is_in_users_file(path: str) -> bool:
+    return "site-packages" not in path and not path.startswith(
+        (PACKAGE, sys.prefix, sys.base_prefix, "<frozen")
+    )
 
 
 def asks_truths(code: CodeType) -> bool:

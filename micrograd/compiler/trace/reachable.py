@@ -106,6 +106,8 @@ def _inside(x: Any) -> list[Any]:
     if issubclass(sort, FunctionType | MethodType):
         return _roots(x)
     held = getattr(x, "__dict__", None)
+    if sort.__module__.startswith("micrograd.compiler."):  # a compiled function: the function
+        return [getattr(x, "fn", None)]
     return list(held.values()) if type(held) is dict else []
 
 

@@ -32,7 +32,7 @@ from micrograd.compiler.trace.watched import (
     watched,
 )
 from micrograd.engine import same_all, same_entries
-from micrograd.nn.module import attributes_set
+from micrograd.nn.module import Module, attributes_set
 
 TYPES = {"isinstance", "type", "issubclass"}
 
@@ -60,6 +60,7 @@ class Surroundings:
         "_lists",
         "_modules",
         "_others",
+        "_parts",
         "_scattered",
         "_set",
         "_sizes",
@@ -84,6 +85,7 @@ class Surroundings:
         self._arrays = [(x, content_of(x)) for x in found.arrays]
         self._sizes = [(x, len(x)) for x in [*found.dicts, *found.lists]
                        if isinstance(x, dict) or id(x) in lists]  # fmt: skip
+        self._parts = [(vars(x), len(vars(x))) for x in found.objects if isinstance(x, Module)]
         self._held = [(vars(x), len(vars(x))) for x in found.objects if hasattr(x, "__dict__")]
         self._others = [(x, list(x)) for x in found.others]
         self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()
@@ -132,6 +134,7 @@ class Surroundings:
         self._entries, self._modules = unchanged(self._entries), unchanged(self._modules)
         self._arrays = [(x, content) for x, content in self._arrays if content_of(x) == content]
         self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
+        self._parts = [(x, n) for x, n in self._parts if len(x) == n]
         self._others = [(x, items) for x, items in self._others if are_same(list(x), items)]
         self._slots = [(x, n, v) for x, n, v in self._slots if is_same(getattr(x, n, None), v)]
         self._classes = [(c, n, v) for c, n, v in self._classes if is_same(vars(c).get(n), v)]
@@ -179,7 +182,7 @@ class Surroundings:
                     return []
                 found += [NumberPlace(x, k) for k in range(len(x))]
         fixed = all(content_of(x) == content for x, content in self._arrays if id(x) not in renewed)
-        fixed = fixed and all(len(x) == n for x, n in self._sizes)
+        fixed = fixed and all(len(x) == n for x, n in self._sizes + self._parts)
         fixed = fixed and self._same_others()
         return found if fixed and len(found) <= MOST else []
 
@@ -199,7 +202,8 @@ class Surroundings:
         held = [*zip(self._lists, self._copies, strict=True), *self._others]
         found += [self._text(x) for x, items in held if not are_same(x, items)]
         found += [self._text(x) for x, content in self._arrays if content_of(x) != content]
-        found += [f"len({self._text(x)})" for x, n in self._sizes if len(x) != n]
+        sizes = self._sizes + self._parts
+        found += [f"len({self._text(x)})" for x, n in sizes if len(x) != n]
         return list(dict.fromkeys(found))
 
     def name_of(self, place: NumberPlace) -> str:
@@ -254,6 +258,8 @@ class Surroundings:
         return all(is_same(vars(c).get(name), value) for c, name, value in self._classes)
 
     def _same_modules(self) -> bool:
+        if any(len(x) != n for x, n in self._parts):
+            return False
         if not same_entries(*self._modules) and not entries_are_same(self._modules):
             return False
         self._set = attributes_set()

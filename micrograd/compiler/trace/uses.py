@@ -18,6 +18,8 @@ BY_ANY_NAME = frozenset(
      "attrgetter", "parameters", "named_parameters", "state_dict", "modules", "named_modules",
      "children", "named_children", "buffers", "named_buffers"]
 )  # fmt: skip
+# With these, all attributes: `getattr` with a name that is no constant, and what gives them all.
+OF_ALL = frozenset(["vars", "__dict__", "attrgetter", "eval", "exec"])
 MOST_CODES = 4096  # that are known
 Spelled = tuple[Any, ...]  # a name, and keys: ("config", "optimizer") is config["optimizer"]
 
@@ -100,6 +102,40 @@ class Uses:
 
     def _note(self, path: Spelled, constant: Instruction | None) -> None:
         self._keys.setdefault(path, {})[_constant(constant)] = None
+
+
+@lru_cache(MOST_CODES)
+def reads_by_any_name(code: CodeType) -> bool:
+    """Whether it reads attributes by names that are made at run time.
+
+    >>> reads_by_any_name((lambda x, k: getattr(x, f"layer{k}")).__code__)
+    True
+    >>> reads_by_any_name((lambda x: getattr(x, "rate", 0.5)).__code__)
+    False
+    """
+    if any(isinstance(x, CodeType) and reads_by_any_name(x) for x in code.co_consts):
+        return True
+    if not OF_ALL.isdisjoint(code.co_names):
+        return True
+    instructions = list(get_instructions(code))
+    asks = [k for k, i in enumerate(instructions)
+            if i.argval in ("getattr", "hasattr") and i.opname.startswith("LOAD_")]  # fmt: skip
+    return not all(_asks_by_constant(instructions[k + 1 :]) for k in asks)
+
+
+def _asks_by_constant(after: list[Instruction]) -> bool:
+    """Whether up to the call nothing is made: an object, its attributes, and constants."""
+    texts: list[str] = []
+    for i in after:
+        if i.opname in ("CALL", "CALL_FUNCTION", "PRECALL"):
+            return len(texts) > 0
+        if not i.opname.startswith(("LOAD_", "PUSH_NULL", "CACHE")):
+            return False
+        if isinstance(i.argval, tuple) and not texts:
+            return False
+        if i.opname == "LOAD_CONST" and isinstance(i.argval, str):
+            texts.append(i.argval)
+    return False
 
 
 @lru_cache(MOST_CODES)

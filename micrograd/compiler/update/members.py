@@ -10,14 +10,15 @@ from micrograd.tensors.tensor import Tensor
 
 
 class Members:
-    """The parameters of an optimiser's groups, as they were, and whether these are dense."""
+    """The parameters of an optimiser's groups, as they were: dense, frozen or not."""
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
         entries = [(group, key, group.get(key)) for group in groups for key in ("params", "dense")]
         lists: list[list[Any]] = [groups, *(group["params"] for group in groups)]
         self._alive = [list(members) for members in lists]  # so that no address is new
         tensors = [p for members in lists[1:] for p in members if isinstance(p, Tensor)]
-        attributes = [(p, "_values", p._values) for p in tensors]
+        attributes = [(p, name, getattr(p, name)) for p in tensors
+                      for name in ("_values", "requires_grad")]  # fmt: skip
         self._watched = watched(lists, entries, attributes)
         self._groups = groups
 

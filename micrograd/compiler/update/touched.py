@@ -64,8 +64,9 @@ def touched_by_step(
     used: list[Ids] = []
     members_of: dict[int, list[int]] = {}
     for group in trained:
-        members = np.array([place_of(v) for v in scalars(group["params"])], np.int64)
-        sizes = [sum(1 for _ in scalars(whole)) for whole in wholes(group)]
+        parts_of = [[place_of(v) for v in scalars(whole)] for whole in wholes(group)]
+        members = np.array([place for whole in parts_of for place in whole], np.int64)
+        sizes = [len(whole) for whole in parts_of]
         owner = np.repeat(np.arange(len(sizes)), sizes)
         met = np.flatnonzero(members < len(number))
         met = met[number[members[met]] >= 0]
