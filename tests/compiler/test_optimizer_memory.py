@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checks_of_compiled import eager_step
 
+import micrograd
 from micrograd import Value, optim
 from micrograd.compiler.store import Store, place_of
 from micrograd.compiler.update.memory import Memory
@@ -161,6 +163,30 @@ def test_state_that_was_there_is_taken_over() -> None:
     store.take(leaves)
     memory = Memory(optimizer, store)
     assert dict(memory) == {leaves[1]: state(7)}
+
+
+def test_what_is_added_to_an_optimiser_may_be_stepped_eagerly(backend: str) -> None:
+    def trained(compiled: bool) -> list[Any]:
+        w, b = Value(0.5), Value(0.2)
+        sgd = optim.SGD([w], lr=0.1, momentum=0.9)
+
+        def loss(x: float) -> Value:
+            return (w * x + b - 1) ** 2
+
+        step = micrograd.compile(loss, optimizer=sgd, backend=backend).step
+        step = step if compiled else lambda x: eager_step(loss, sgd, x)
+        for x in (1.0, 2.0):
+            step(x)
+        sgd.add_param_group({"params": [b], "momentum": 0.5})
+        eager_step(loss, sgd, 2.0)
+        step(1.0)
+        return [
+            w.data,
+            b.data,
+            *(float(s["momentum_buffer"][0]) for s in sgd.state_dict()["state"].values()),
+        ]
+
+    np.testing.assert_allclose(trained(True), trained(False), 1e-12)
 
 
 def test_values_of_elsewhere_are_not_remembered() -> None:

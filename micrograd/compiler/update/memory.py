@@ -283,6 +283,11 @@ class Memory(MutableMapping[Value, State]):
                 found.setdefault(place, {})[name] = number
         return {v: found[place_of(v)] for v in self._members() if place_of(v) in found}
 
+    def _is_trained(self, v: Value) -> bool:
+        """Whether it is one of the optimiser's, which may be new."""
+        groups = self.optimizer.param_groups
+        return any(x is v for group in groups for x in scalars(group["params"]))
+
     def _members(self) -> Iterator[Value]:
         for group in self.optimizer.param_groups:
             yield from (v for v in scalars(group["params"]) if store_of(v) is self.store)
@@ -296,7 +301,7 @@ class Memory(MutableMapping[Value, State]):
     __hash__ = object.__hash__
 
     def __setitem__(self, v: Value, state: State) -> None:
-        if store_of(v) is not self.store:
+        if store_of(v) is not self.store and not self._is_trained(v):
             raise KeyError(v)
         self.loosen()[v] = state
 
