@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import warnings
 from collections.abc import Callable
@@ -237,3 +238,49 @@ def test_a_few_changes_now_and_then_are_nobodys_concern() -> None:
             f(1.5)
             if k % 5 == 0:
                 STATE[f"new {k}"] = k
+
+
+def told(f: Callable[[Any], Any], given: Callable[[int], Any], calls: int = 60) -> str:
+    """What a function warns of that is called with these arguments, one after the other."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CompileWarning)
+        for k in range(calls):
+            f(given(k))
+            if caught:
+                break
+    assert len(caught) == 1
+    return str(caught[0].message)
+
+
+def test_flags_that_make_the_programs_are_named_not_what_changes_now_and_then() -> None:
+    draw = random.Random(1)
+
+    def loss(batch):
+        return sum(
+            (W * x - (0.0 if done else STATE["inner"]["rate"] * x)) ** 2 for x, done in batch
+        )
+
+    def given(k: int) -> list[Any]:
+        if k % 6 == 0:
+            STATE["inner"] = {"rate": k}
+        return [(1.0 + k, draw.random() < 0.2) for _ in range(6)]
+
+    text = told(micrograd.compile(loss), given, 120)
+    assert re.search(r"argument 0 holds (True|False) in a place, then (True|False)", text), text
+
+
+def test_decisions_that_make_the_programs_are_named_where_shapes_are_few() -> None:
+    draw = random.Random(2)
+
+    def loss(ids):
+        total = W * 0.0
+        for n in ids:
+            for j in range(n):
+                total = total + W * j
+        return total
+
+    f = micrograd.compile(loss)
+    text = told(f, lambda k: [draw.randrange(4) for _ in range(3 + k % 3)])
+    assert "24 ways that its decisions went" in text
+    assert "for j in range(n)" in text
+    assert "'Branches'" in text

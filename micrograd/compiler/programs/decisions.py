@@ -22,7 +22,7 @@ from micrograd.compiler.running.runner import Runner
 from micrograd.compiler.trace.advice import advised
 from micrograd.compiler.trace.around import Around, NumbersChanged
 from micrograd.compiler.trace.forms import Form
-from micrograd.compiler.trace.refusing import BRANCH, Missed, active
+from micrograd.compiler.trace.refusing import Missed, active
 from micrograd.errors import CompileError
 
 MOST_DECISIONS = 32  # programs of one shape that differ in decisions only
@@ -170,16 +170,13 @@ def _loss_of(runner: Runner, mode: str) -> float:
 
 def _too_many(programs: Programs, others: Sequence[Programs]) -> str:
     form = _form_of(programs)
-    sides = None if form is None else form.sides
-    found = [*(sides.decided_sites.values() if sides else ()), *(form.why if form else ())]
-    reason = found[0] if found else "branches depend on traced data"
+    reason = "branches depend on traced data"
     if form is not None:
         # Of the decisions, that at which most other programs part from this one.
-        parting = Counter(_first_other(form, _form_of(p)) for p in others)
+        forms = map(_form_of, others)
+        parting = Counter(-1 if other is None else form.parting(other) for other in forms)
         del parting[-1]
-        at = parting.most_common(1)[0][0] if parting else len(form.why)
-        if at < len(form.why) and not (sides and form.why[at].startswith(BRANCH)):
-            reason = form.why[at]
+        reason = form.reason(parting.most_common(1)[0][0] if parting else len(form.why))
     return (
         f"cannot be compiled: {reason}\n  and there are {MOST_DECISIONS} programs already, for "
         "the ways that the calls before went"
@@ -188,10 +185,3 @@ def _too_many(programs: Programs, others: Sequence[Programs]) -> str:
 
 def _form_of(programs: Programs) -> Form | None:
     return None if programs.newest is None else programs.newest.traced.form
-
-
-def _first_other(form: Form, other: Form | None) -> int:
-    """The first decision in which two forms of a function differ; -1 if there is none."""
-    mine, theirs = form.expected or [], (other.expected if other else None) or []
-    pairs = enumerate(zip(mine, theirs, strict=False))
-    return next((k for k, (x, y) in pairs if x != y), -1)

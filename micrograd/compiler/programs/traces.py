@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Traces:
         self._rebuilds = rebuilds
         self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._calls = Calls()
+        self._last: Traced | None = None  # that was made
         self._new: Traced | None = None  # traced in this call: not to be verified yet
         self.constant: set[Any] = set()  # places of numbers that cannot be inputs
 
@@ -64,6 +65,8 @@ class Traces:
             self._note_rebuild(shape, runs)
             with located(self._fn):
                 traced = uncollected(lambda: self._source().trace(sample))
+            self._rebuilds.note_form(shape, traced.form)
+            self._last = traced
             traced.calls = self._calls
             self._new = traced
             keep(self._kept, shape, traced)
@@ -71,11 +74,18 @@ class Traces:
 
     def _note_rebuild(self, shape: CallShape, runs: int) -> None:
         """Note that there will be one more program, and why."""
-        known = self._kept.get(shape)
+        known = self._kept.get(shape, [])
         captured = known[0].captured if known else None
-        changes = captured.changes() if captured else []
+        changes = captured.changes() if captured and not self._is_new_to(known) else []
         if changes or self._kept:
-            self._rebuilds.note(self, runs, changes, shape)
+            self._rebuilds.note(self, runs, changes, shape, bool(known))
+
+    def _is_new_to(self, known: Sequence[Traced]) -> bool:
+        """Whether all is as it was for the last trace, which was none of these."""
+        last = self._last
+        if last is None or last.captured is None or any(last is x for x in known):
+            return False
+        return last.captured.same()
 
     def _trace_of(self, shape: CallShape) -> Traced | None:
         """The trace for a shape with everything around the function as it is now."""

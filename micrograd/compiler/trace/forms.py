@@ -13,7 +13,14 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from micrograd.checks import user_line_of
-from micrograd.compiler.trace.refusing import Decision, Restart, UndecidedError, current, raises
+from micrograd.compiler.trace.refusing import (
+    BRANCH,
+    Decision,
+    Restart,
+    UndecidedError,
+    current,
+    raises,
+)
 from micrograd.compiler.trace.results import Outputs
 from micrograd.compiler.trace.sides import Sides
 from micrograd.compiler.trace.structures import called
@@ -61,6 +68,18 @@ class Form:
             raise
         self._left_in_a_side("a side of a branch on traced data is never left")
         return result
+
+    def parting(self, other: Form) -> int:
+        """The first decision in which this form goes another way; -1 if there is none."""
+        pairs = enumerate(zip(self.expected or [], other.expected or [], strict=False))
+        return next((k for k, (x, y) in pairs if x != y), -1)
+
+    def reason(self, at: int) -> str:
+        """Why there is that decision, and where."""
+        sites = list(self.sides.decided_sites.values()) if self.sides else []
+        if at < len(self.why) and not (sites and self.why[at].startswith(BRANCH)):
+            return self.why[at]
+        return next(iter([*sites, *self.why]), "branches depend on traced data")
 
     def _left_in_a_side(self, reason: str, error: Exception | None = None) -> None:
         tracer = current()
