@@ -18,6 +18,8 @@ from micrograd.tensors.elements import filled
 from micrograd.tensors.pointwise import number_of
 from micrograd.tensors.tensor import Tensor
 
+UNUSED = -100  # the class to ignore that nobody has asked for
+
 
 class _Probabilities(Loss):
     """A loss against probabilities; `weight` multiplies the loss of each element."""
@@ -149,7 +151,7 @@ class NLLLoss(Loss):
     operation = "NllLoss"
 
     def __init__(
-        self, weight: Any = None, reduction: str = "mean", ignore_index: int = -100, **older: Any
+        self, weight: Any = None, reduction: str = "mean", ignore_index: int = UNUSED, **older: Any
     ) -> None:
         if isinstance(weight, str):
             weight, reduction = None, weight
@@ -215,28 +217,43 @@ class NLLLoss(Loss):
 
     def of_sample(self, row: list[Value], wanted: Any, whole: bool) -> Any:
         """The loss of one sample."""
-        if self._ignored(wanted):
+        ignored = self._ignored(wanted)
+        if ignored is True:
             return make_leaf(0.0)
         loss = -entry_at(row, wanted)
-        return loss if self.weight is None else loss * self._weight(wanted)
+        return _unless(ignored, loss if self.weight is None else loss * self._weight(wanted))
 
-    def _ignored(self, wanted: Any) -> bool:
-        return number_of(wanted) == self.ignore_index
+    def _ignored(self, wanted: Any) -> Any:
+        """Whether a class does not count; a Value where that is known at run time only."""
+        number = number_of(wanted)
+        if number is None and self.ignore_index != UNUSED:
+            return VALUES.equal(wanted.data, float(self.ignore_index))
+        return number == self.ignore_index
 
     def _weight(self, wanted: Any) -> Any:
         return 1.0 if self.weight is None else entry_at(self.weight._values.tolist(), wanted)
 
     def reduced(self, losses: Tensor, target: Tensor) -> Tensor:
         """The losses, or their sum, or their mean over what counts."""
-        ignored = [y == self.ignore_index for y in known_numbers(target)]
-        if self.reduction != "mean" or (self.weight is None and not any(ignored)):
+        if self.reduction != "mean":
             return super().reduced(losses, target)
         if target.numel() != losses.numel():  # probabilities
-            return losses.sum() / float(losses.numel())
+            plain = self.weight is None
+            return super().reduced(losses, target) if plain else losses.sum() / losses.numel()
+        classes = target._values.ravel().tolist()
+        ignored = [self._ignored(y) for y in classes]
+        if self.weight is None and all(x is False for x in ignored):
+            return super().reduced(losses, target)
         weights = [
-            0.0 if self._ignored(y) else self._weight(y) for y in target._values.ravel().tolist()
+            0.0 if x is True else _unless(x, self._weight(y))
+            for x, y in zip(ignored, classes, strict=True)
         ]
         return losses.sum() / reduce(operator.add, weights)
+
+
+def _unless(ignored: Any, x: Any) -> Any:
+    """A number, or 0 where a sample turns out to be ignored at run time."""
+    return x if ignored is False else VALUES.select(ignored, 0.0, x)
 
 
 class ClassError(ArgumentValueError, IndexError):
@@ -263,7 +280,7 @@ class CrossEntropyLoss(NLLLoss):
     derivative = "(softmax(out) − [class = y])"
 
     def __init__(
-        self, weight: Any = None, reduction: str = "mean", ignore_index: int = -100,
+        self, weight: Any = None, reduction: str = "mean", ignore_index: int = UNUSED,
         label_smoothing: float = 0.0, **older: Any,
     ) -> None:  # fmt: skip
         super().__init__(weight, reduction, ignore_index, **older)
@@ -283,7 +300,8 @@ class CrossEntropyLoss(NLLLoss):
 
     def of_sample(self, logits: list[Value], wanted: Any, whole: bool) -> Any:
         """The loss of one sample."""
-        if whole and self._ignored(wanted):
+        ignored = whole and self._ignored(wanted)
+        if ignored is True:
             return make_leaf(0.0)
         largest = max(v.data for v in logits)
         row = [v - largest for v in logits]
@@ -295,9 +313,9 @@ class CrossEntropyLoss(NLLLoss):
         loss = log_total - entry_at(row, wanted)
         loss = loss if self.weight is None else loss * self._weight(wanted)
         if not part:
-            return loss
+            return _unless(ignored, loss)
         spread = self._against([part / len(row)] * len(row), row, log_total)
-        return loss * (1.0 - part) + spread
+        return _unless(ignored, loss * (1.0 - part) + spread)
 
     def _against(self, wanted: list[Any], row: list[Value], log_total: Value) -> Value:
         terms = [p * (log_total - v) for p, v in zip(wanted, row, strict=True)]

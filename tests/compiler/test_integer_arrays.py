@@ -127,6 +127,15 @@ def test_minibatches_by_other_indices(name: str, sort: str, backend: str) -> Non
     check(OF_INDICES[name], [SORTS[sort](i) for i in indices(5)], backend)
 
 
+@pytest.mark.parametrize("options", [{}, {"weight": torch.tensor([1.0, 2.0, 3.0])},
+                                     {"reduction": "sum"}, {"label_smoothing": 0.1}])  # fmt: skip
+def test_a_class_that_is_ignored(options: dict[str, Any], backend: str) -> None:
+    labels = [long(i % CLASSES) for i in indices(5)]
+    check(
+        lambda m, y: cross_entropy(m.out(X[:SIZE]), y, ignore_index=2, **options), labels, backend
+    )
+
+
 def test_shuffled_minibatches() -> None:
     torch.manual_seed(0)
     orders = [torch.randperm(ROWS) for _ in range(3)]
