@@ -123,7 +123,9 @@ class Compiled(Generic[Result]):
                 if runner is not None and (loss == loss or runner.is_lost()):
                     result = runner.result(runner.loss())
                     return result
-            result = eager_value(self.fn, inputs, self.batch)
+            result = self._programs.patience.instead(
+                lambda: eager_value(self.fn, inputs, self.batch)
+            )
             return result
 
     def value_and_grad(self, *inputs: Any, **keywords: Any) -> tuple[Result, Floats]:
@@ -139,7 +141,9 @@ class Compiled(Generic[Result]):
                     gradient = runner.gradient(self._programs.parameters)
                     return runner.result(runner.loss()), gradient
             self._decisions.run(inputs, _meet, GRADIENT)
-            return eager_gradient(self.fn, inputs, self.batch, self.parameters)
+            return self._programs.patience.instead(
+                lambda: eager_gradient(self.fn, inputs, self.batch, self.parameters)
+            )
 
     def attempt(self, *inputs: Any, **keywords: Any) -> float:
         """The loss and one step; nan, and nothing has changed, where `step` would go on eagerly."""
@@ -183,8 +187,11 @@ class Compiled(Generic[Result]):
                     owed.by(runner)
                 result = runner.result(loss) if runner.has_more else loss
             else:
-                assert self.optimizer is not None
-                result = eager_step(self.fn, inputs, self.batch, self.optimizer)
+                optimizer = self.optimizer
+                assert optimizer is not None
+                result = self._programs.patience.instead(
+                    lambda: eager_step(self.fn, inputs, self.batch, optimizer)
+                )
             return result
 
     def _is_eager(self) -> bool:
@@ -215,6 +222,8 @@ class Compiled(Generic[Result]):
             return None
         programs.look_around()
         runner = programs.ready(STEP, inputs)
+        if runner is None and programs.waits(STEP, inputs):
+            return None
         if runner is None and programs.starts_exactly(inputs):
             runner = programs.runner(STEP, inputs)
         return programs.keep(STEP, inputs, runner)
@@ -306,5 +315,6 @@ class Compiled(Generic[Result]):
 
 
 def _meet(programs: Programs, inputs: tuple[Any, ...]) -> None:
-    """Trace, so that parameters are known."""
-    programs.traced(inputs)
+    """Trace, so that parameters are known, if there will be a program for the arguments."""
+    if not programs.waits(GRADIENT, inputs):
+        programs.traced(inputs)

@@ -129,6 +129,8 @@ class Decisions:
         fresh = [p for p, knows in zip(others, known, strict=True) if not knows]
         if not fresh and len(self._all) >= MOST_DECISIONS:
             raise advised(CompileError(_too_many(before, others)))
+        if not fresh and before.waits_for_another_way(mode):
+            return None, math.nan
         programs = fresh[0] if fresh else before.another()
         found = _ran(programs, find, given, mode)
         if found is None:

@@ -15,6 +15,7 @@ from micrograd.compiler.compilation import GRADIENT, STEP, VALUE, Compilation, U
 from micrograd.compiler.nest.ir import PARAMETERS, STATE
 from micrograd.compiler.passes import compiled
 from micrograd.compiler.programs.kept import MOST_PROGRAMS, MOST_VARIANTS, keep
+from micrograd.compiler.programs.patience import ANOTHER_WAY, Patience
 from micrograd.compiler.programs.rebuilds import Rebuilds
 from micrograd.compiler.programs.traces import Traces
 from micrograd.compiler.programs.trained import TrainedLeaves
@@ -56,13 +57,15 @@ class Programs:
         dtype: str,
         threads: int = 1,
         rebuilds: Rebuilds | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._fn, self._leaves = fn, leaves
         self._optimizer = leaves.optimizer
         self.batch, self._backend, self._dtype = batch, backend, dtype
         self._threads = threads
         self._rebuilds = Rebuilds(name_of(fn)) if rebuilds is None else rebuilds
-        self._traces = Traces(fn, leaves.known, batch, self._rebuilds)
+        self.patience = Patience() if patience is None else patience
+        self._traces = Traces(fn, leaves.known, batch, self._rebuilds, self.patience)
         self._runners: OrderedDict[tuple[str, CallShape], list[Runner]] = OrderedDict()
         self._updates: OrderedDict[Any, Stepping] = OrderedDict()
         self._last: dict[str, Runner] = {}  # by mode, the program that ran last
@@ -79,7 +82,7 @@ class Programs:
         """Programs of the same function, for other decisions; what is trained is known to both."""
         made = Programs(
             self._fn, self._leaves, self.batch, self._backend, self._dtype, self._threads,
-            self._rebuilds,
+            self._rebuilds, self.patience,
         )  # fmt: skip
         made._updates, made._traces.constant = self._updates, self.constant
         return made
@@ -154,11 +157,30 @@ class Programs:
             runner.take(inputs, final=True)
         return self._chosen(runner, mode)
 
-    def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
-        """The program for these arguments, pointed at them."""
+    def waits(self, mode: str, inputs: tuple[Any, ...]) -> bool:
+        """Whether there is no program for these arguments, and it is too early for one."""
+        if not self._may_wait(mode) or self._traces.has(inputs):
+            return False
+        return self.patience.waits(shape_of(inputs))
+
+    def waits_for_another_way(self, mode: str) -> bool:
+        """Whether it is too early for a program that goes another way than those there are."""
+        return self._may_wait(mode) and self.patience.waits(ANOTHER_WAY)
+
+    def _may_wait(self, mode: str) -> bool:
+        """Whether the function itself does all that its program does."""
+        traced = None if self.newest is None else self.newest.traced
+        if traced is None or traced.left or traced.assigned:
+            return False
+        return mode is not GRADIENT or not self._leaves.are_met
+
+    def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
+        """The program for these arguments, pointed at them; None if it is too early for one."""
         runner = self.again(mode, inputs)
         if runner is None:
             self.look_around()
+            if self.waits(mode, inputs):
+                return None
             with located(self._fn):
                 runner = self.ready(mode, inputs) or uncollected(
                     lambda: self._checked_runner(mode, inputs)
@@ -227,8 +249,12 @@ class Programs:
             r, arguments, places, len(store.values), mode, groups, number_bytes, self._threads,
             safe=self._safe,
         )  # fmt: skip
-        unit = compiled(unit, self._backend)
-        return Runner(unit, traced, self._backend, self._dtype, store, members)
+
+        def build() -> Runner:
+            made = compiled(unit, self._backend)
+            return Runner(made, traced, self._backend, self._dtype, store, members)
+
+        return self.patience.building(build)
 
     def _still(self, runner: Runner, mode: str) -> bool:
         """Whether the program before an update is the right one still."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.programs.kept import keep
+from micrograd.compiler.programs.patience import Patience
 from micrograd.compiler.programs.rebuilds import Rebuilds
 from micrograd.compiler.running.fallback import eager_value
 from micrograd.compiler.trace.around import around_in
@@ -31,10 +32,10 @@ class Traces:
 
     def __init__(
         self, fn: Callable[..., Any], leaves: Callable[[], list[Value]], batch: bool,
-        rebuilds: Rebuilds,
+        rebuilds: Rebuilds, patience: Patience,
     ) -> None:  # fmt: skip
         self._fn, self._leaves, self._batch = fn, leaves, batch
-        self._rebuilds = rebuilds
+        self._rebuilds, self._patience = rebuilds, patience
         self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._calls = Calls()
         self._last: Traced | None = None  # that was made
@@ -44,6 +45,10 @@ class Traces:
     def knows(self, inputs: tuple[Any, ...]) -> bool:
         """Whether there is a trace for arguments of this shape."""
         return self.sample(inputs)[2] in self._kept
+
+    def has(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether there is a trace for arguments of this shape, with all around it as it is."""
+        return self._trace_of(self.sample(inputs)[2]) is not None
 
     def hold(self, inputs: tuple[Any, ...]) -> bool:
         """Whether the trace for these arguments is still right; if not, all are forgotten.
@@ -64,7 +69,9 @@ class Traces:
         if traced is None:
             self._note_rebuild(shape, runs)
             with located(self._fn):
-                traced = uncollected(lambda: self._source().trace(sample))
+                traced = uncollected(
+                    lambda: self._patience.tracing(lambda: self._source().trace(sample))
+                )
             self._rebuilds.note_form(shape, traced.form)
             self._last = traced
             traced.calls = self._calls
@@ -120,7 +127,7 @@ class Traces:
         for x in sample:
             flat(x, np.float64)  # which refuses what floats cannot hold
         with undisturbed(self._fn):
-            loss = eager_value(self._fn, copies(sample), batch=False)
+            loss = self._patience.alone(lambda: eager_value(self._fn, copies(sample), batch=False))
         loss = loss[0] if traced.outputs.has_aux else loss
         if not np.isclose(loss, traced.loss, rtol=1e-6, atol=1e-9, equal_nan=True):
             raise CompileError(

@@ -1,0 +1,157 @@
+"""Functions that would be compiled in nearly every call run as they are until it is worth it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from checks_of_compiled import assert_near, eager_step, eager_value_and_grad
+
+import micrograd
+from micrograd import Value, optim
+from micrograd.compiler.programs import patience
+from micrograd.compiler.programs.patience import ANOTHER_WAY, Patience
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def taking(self, seconds: float) -> Any:
+        def run() -> str:
+            self.now += seconds
+            return "done"
+
+        return run
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr(patience, "FREE", 2)
+    made = Clock()
+    monkeypatch.setattr(patience, "thread_time", made)
+    return made
+
+
+def test_a_program_is_made_once_running_without_it_has_cost_a_part_of_it(clock: Clock) -> None:
+    known = Patience()
+    for _ in range(2):
+        assert not known.waits("first shapes")
+        known.tracing(clock.taking(0.25))
+        known.building(clock.taking(0.75))
+    waited = 0
+    while known.waits("a shape"):
+        assert known.instead(clock.taking(0.015)) == "done"
+        waited += 1
+    # The last time it is the next call that would make it a fifth of a second.
+    assert waited == 13
+    assert known.waits("another shape")
+    known.instead(clock.taking(0.5))
+    assert not known.waits("large ones")  # where a run takes that long
+
+
+def test_programs_that_are_soon_made_do_not_wait(clock: Clock) -> None:
+    known = Patience()
+    for _ in range(2):
+        known.tracing(clock.taking(0.02))
+        known.building(clock.taking(0.03))
+    known.alone(clock.taking(0.01))  # forwards; back again it is more
+    assert not known.waits("a shape")
+
+
+def test_another_way_waits_anew_after_each_program(clock: Clock) -> None:
+    known = Patience()
+    for _ in range(3):
+        known.tracing(clock.taking(1.0))
+        known.building(clock.taking(0.0))
+        if known.waits(ANOTHER_WAY):
+            known.instead(clock.taking(0.19))
+            assert not known.waits(ANOTHER_WAY)
+
+
+# ---- compiled functions --------------------------------------------------------------------------
+
+W, B = Value(0.0), Value(0.0)
+
+
+def of_lengths(xs: list[float], ys: list[float]) -> Value:
+    total = B * 0.1
+    for x in xs:
+        total = (total + W * x).tanh()
+    return sum(((total - y) ** 2 for y in ys), B * B)
+
+
+def by_digits(xs: list[float], ys: list[float]) -> Value:
+    return sum((W * round(10 * x) - y) ** 2 for x, y in zip(xs, ys, strict=False)) + B * len(xs)
+
+
+SEEN: list[float] = []
+
+
+def beside_a_list(xs: list[float], ys: list[float]) -> Value:
+    return (W * sum(SEEN) * xs[0] - ys[0]) ** 2 + B * len(SEEN)
+
+
+@pytest.mark.parametrize("worth", [0.0, 1e9])  # nothing more is ever made, or all at once
+@pytest.mark.parametrize("loss", [of_lengths, by_digits, beside_a_list], ids=lambda f: f.__name__)
+def test_numbers_are_the_same_with_programs_and_without(
+    loss: Any, worth: float, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FREE", 2)
+    monkeypatch.setattr(patience, "WORTH", worth)
+
+    def trained(compiled: bool) -> tuple[list[float], int]:
+        W.data, B.data = 0.8, -0.3
+        SEEN[:] = [0.5]
+        rng = random.Random(3)
+        adam = optim.Adam([W, B], lr=0.05)
+        f = micrograd.compile(loss, optimizer=adam, backend=backend)
+        numbers: list[float] = []
+        for k in range(14):
+            given = [[rng.uniform(-1, 1) for _ in range(rng.randint(1, 5))] for _ in range(2)]
+            SEEN.append(0.1 * k)
+            if not compiled:
+                numbers.append(eager_step(loss, adam, *given))
+                continue
+            value, gradient = f.value_and_grad(*given)
+            expected, slopes = eager_value_and_grad(loss, [W, B], *given)
+            assert_near(value, expected)
+            assert_near(gradient, slopes)
+            assert f(*given) == pytest.approx(expected, rel=1e-12)
+            numbers.append(f.step(*given))
+        state = adam.state_dict()["state"]
+        numbers += [float(np.ravel(x)[0]) for s in state.values() for x in s.values()]
+        return [*numbers, W.data, B.data], len(f._decisions)
+
+    mine, programs = trained(True)
+    theirs, _ = trained(False)
+    np.testing.assert_allclose(mine, theirs, 1e-11)
+    assert programs <= 8 if worth == 0.0 else programs > 8
+
+
+def test_what_a_function_leaves_is_left_by_programs(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FREE", 1)
+    monkeypatch.setattr(patience, "WORTH", 0.0)
+    kept: dict[str, Any] = {"mean": 0.0}
+
+    def loss(xs: list[float]) -> Value:
+        kept["mean"] = 0.9 * kept["mean"] + 0.1 * sum(xs) / len(xs)
+        return (W * kept["mean"] - 1) ** 2 + sum(W * x for x in xs)
+
+    W.data = 0.5
+    f = micrograd.compile(loss, parameters=[W], backend=backend)
+    mean = 0.0
+    for k in range(1, 6):
+        xs = [0.5 * i for i in range(k)]
+        mean = 0.9 * mean + 0.1 * sum(xs) / len(xs)
+        assert f(xs) == pytest.approx((0.5 * mean - 1) ** 2 + 0.5 * sum(xs), rel=1e-12)
+        assert kept["mean"] == pytest.approx(mean, rel=1e-12)
