@@ -136,6 +136,14 @@ def test_a_class_that_is_ignored(options: dict[str, Any], backend: str) -> None:
     )
 
 
+@pytest.mark.parametrize("holder", [tuple, list])
+def test_tensors_in_containers(holder: Callable[[Any], Any], backend: str) -> None:
+    def f(m: Net, uv: Any) -> Any:
+        return (m.table(uv[0]) * m.table.weight[uv[1]]).sum()
+
+    check(f, [holder([long(i), long(i[::-1].copy())]) for i in indices(5)], backend)
+
+
 def test_shuffled_minibatches() -> None:
     torch.manual_seed(0)
     orders = [torch.randperm(ROWS) for _ in range(3)]

@@ -85,6 +85,8 @@ def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:
     floats = floats_in(x)
     if floats is not None:
         return FLOAT, floats[1]
+    if any(isinstance(item, Tensor) for item in x):
+        return None
     try:
         array = np.array(x)
     except ValueError:
