@@ -357,12 +357,17 @@ def test_recording_is_asked_of_this_thread() -> None:
 @pytest.mark.parametrize("core", [engine, python_core], ids=["engine", "Python"])
 def test_what_has_changed_since_it_was_packed(core: Any) -> None:
     one, other, array = object(), object(), np.zeros(2)
-    entries, cell = {"a": one}, CellType(one)
+    entries, cell, numbers, grows = {"a": one}, CellType(one), np.arange(3.0), [1]
     lists: list[list[Any]] = [[one, 2.0], [array]]
+    place = numbers.__array_interface__["data"][0]
+    held = core.packed_array(numbers, place, numbers.ndim, numbers.nbytes)
 
     def same(packed: Any, key: str = "a", value: Any = one, content: Any = one) -> bool:
         keys, values = [key], [value]
-        found: bool = core.same_all(lists, packed, [entries], keys, values, [cell], [content])
+        found: bool = core.same_all(
+            lists, packed, [entries], keys, values, [cell], ["cell_contents"], [content],
+            [numbers], [held], [grows], [1],
+        )  # fmt: skip
         assert core.same_entries([entries], keys, values) is (entries.get(key) is value)
         return found
 
@@ -379,9 +384,16 @@ def test_what_has_changed_since_it_was_packed(core: Any) -> None:
     lists[0][0] = other
     assert not same(before)
     lists[0][0] = one
+    numbers[1] = -1.0
+    assert not same(before)
+    numbers[1] = 1.0
+    grows.append(2)
+    assert not same(before)
+    grows.pop()
     assert same(before)
     del cell.cell_contents
     assert not same(before)
+    assert same(before, content=NotImplemented)
 
 
 # ---- nested lists ------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ CHANGING: list[tuple[Any, tuple[Any, ...], str]] = [
     (sorted_in_place, (np.array([3.0, 1.0, 2.0]),), "`xs`, an array given"),
     (reversed_in_place, ([3.0, 1.0],), "`xs`, a list given"),
     (without_the_first, ([3.0, 1.0],), "`xs`, a list given"),
-    (shuffled, ([3.0, 1.0, 2.0, 4.0],), "`xs`, a list given"),
+    (shuffled, ([*map(float, range(20))],), "`xs`, a list given"),
     (by_a_view, (np.array([[3.0], [1.0]]),), "`xs`, an array given"),
     (in_a_side, ([3.0, 1.0],), "`xs`, a list given"),
     (in_a_side, ([-3.0, 1.0],), "`xs`, a list given"),

@@ -155,11 +155,12 @@ class Named:
                 self.cells[id(cell)] = (cell, cell.cell_contents)
                 self.texts[id(cell)] = name
                 yield cell.cell_contents, (name,), name
-        if not any(space is f.__globals__ for space in self.spaces):
-            self.spaces.append(f.__globals__)
-        for name in names_of(f.__code__):
-            if name in f.__globals__:
-                yield f.__globals__[name], (name,), name
+        if _is_in_users_file(code.co_filename):  # what a library keeps is its own
+            if not any(space is f.__globals__ for space in self.spaces):
+                self.spaces.append(f.__globals__)
+            for name in names_of(code):
+                if name in f.__globals__:
+                    yield f.__globals__[name], (name,), name
         defaults = f.__defaults__ or ()
         last = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
         for name, value in (*zip(last, defaults, strict=True), *(f.__kwdefaults__ or {}).items()):
