@@ -47,7 +47,7 @@ def test_a_program_is_made_once_running_without_it_has_cost_a_part_of_it(clock: 
         known.tracing(clock.taking(0.25))
         known.building(clock.taking(0.75))
     waited = 0
-    while known.waits("a shape"):
+    while known.waits("a shape") and waited < 100:
         assert known.instead(clock.taking(0.015)) == "done"
         waited += 1
     # The last time it is the next call that would make it a fifth of a second.
