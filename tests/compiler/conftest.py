@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from micrograd.compiler import passes
-from micrograd.compiler.programs import patience
+from micrograd.compiler.programs import patience, programs
 
 passes.CHECK = True  # what each pass makes, in all tests
 patience.FREE = sys.maxsize  # programs are what is tested: none waits
@@ -35,3 +36,14 @@ def backend(request: pytest.FixtureRequest) -> str:
     if request.param == "llvm":
         pytest.importorskip("llvmlite")
     return str(request.param)
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """All that is compiled in a test."""
+    units: list[Any] = []
+    compiled = programs.compiled
+    monkeypatch.setattr(
+        programs, "compiled", lambda unit, b: (units.append(unit), compiled(unit, b))[1]
+    )
+    return units

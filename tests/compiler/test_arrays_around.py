@@ -10,20 +10,8 @@ import pytest
 
 import micrograd
 from micrograd import Value, optim
-from micrograd.compiler.programs import programs
 
 WEIGHTS = np.array([1.0, 2.0, 3.0])
-
-
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """All that is compiled in a test."""
-    units: list[Any] = []
-    compiled = programs.compiled
-    monkeypatch.setattr(
-        programs, "compiled", lambda unit, b: (units.append(unit), compiled(unit, b))[1]
-    )
-    return units
 
 
 def kinds() -> dict[str, tuple[Any, Any]]:

@@ -15,7 +15,6 @@ import pytest
 
 import micrograd
 from micrograd import Value, nn, optim
-from micrograd.compiler.programs import programs as cache
 
 TEMPERATURE = 1.0
 
@@ -50,17 +49,6 @@ class Scaled(nn.Module):
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "TEMPERATURE", 1.0)
-
-
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """All that is compiled in a test."""
-    units: list[Any] = []
-    compiled = cache.compiled
-    monkeypatch.setattr(
-        cache, "compiled", lambda unit, b: (units.append(unit), compiled(unit, b))[1]
-    )
-    return units
 
 
 def kinds() -> dict[str, tuple[Callable[[Any], Any], Callable[[float], Any]]]:
