@@ -15,7 +15,7 @@ import numpy as np
 import micrograd
 import viz
 from micrograd import Value, grad, gradcheck, nn, optim, record_step, tensor
-from micrograd.compiler.trace.reads import Read
+from micrograd.compiler.trace.numbers.reads import Read
 from micrograd.core import python_core
 from micrograd.ops import FLOATS, OPS
 

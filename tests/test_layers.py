@@ -28,6 +28,8 @@ ROOMS = [
     "micrograd.autograd", "micrograd.steps", "micrograd.reading",
     "micrograd.derivations", "micrograd.diagnosis",
     "micrograd.compiler", "micrograd.compiler.codes", "micrograd.compiler.store",
+    "micrograd.compiler.trace.numbers", "micrograd.compiler.trace.world",
+    "micrograd.compiler.trace.rewritten", "micrograd.compiler.trace.arguments",
     "micrograd.compiler.trace", "micrograd.compiler.graph", "micrograd.compiler.nest",
     "micrograd.compiler.arrays", "micrograd.compiler.sequential", "micrograd.compiler.optimise",
     "micrograd.compiler.update", "micrograd.compiler.backends",

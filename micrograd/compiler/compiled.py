@@ -26,10 +26,10 @@ from micrograd.compiler.programs.trained import TrainedLeaves
 from micrograd.compiler.running.fallback import eager_gradient, eager_step, eager_value
 from micrograd.compiler.running.owed import owed
 from micrograd.compiler.running.runner import Runner, chosen, prepare
-from micrograd.compiler.trace.advice import advised
+from micrograd.compiler.trace.arguments.structures import ArgumentPlaces, Keywords
 from micrograd.compiler.trace.eagerly import inside
-from micrograd.compiler.trace.refusing import active, current, refuse
-from micrograd.compiler.trace.structures import ArgumentPlaces, Keywords
+from micrograd.compiler.trace.numbers.advice import advised
+from micrograd.compiler.trace.numbers.refusing import active, current, refuse
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.stand_ins import refilled
+from micrograd.compiler.trace.arguments.stand_ins import refilled
 from micrograd.errors import CompileError
 from micrograd.exporting.subject import CallInputs, Subject
 from micrograd.exporting.written import Written

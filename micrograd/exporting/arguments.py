@@ -16,7 +16,7 @@ import numpy as np
 
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.explain.naming import shape_of_argument
-from micrograd.compiler.trace.structures import is_static, parts
+from micrograd.compiler.trace.arguments.structures import is_static, parts
 from micrograd.tensors.tensor import Tensor
 
 KeyPath = tuple[Any, ...]

@@ -13,11 +13,11 @@ from micrograd.compiler.compilation import Compilation
 from micrograd.compiler.compiled import Compiled
 from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.running.fallback import eager_gradient
-from micrograd.compiler.trace.around import around_in
+from micrograd.compiler.trace.arguments.stand_ins import refilled
 from micrograd.compiler.trace.assigned import undisturbed
-from micrograd.compiler.trace.reads import plain
-from micrograd.compiler.trace.stand_ins import refilled
+from micrograd.compiler.trace.numbers.reads import plain
 from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.trace.world.around import around_in
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, CompileError
 from micrograd.exporting.arguments import ArgumentPart, parts_of

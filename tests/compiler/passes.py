@@ -26,10 +26,10 @@ from micrograd.compiler.graph.normal_form import Leaves, normal_form
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import PARAMETERS, WORK, Program, Space, argument, integers
 from micrograd.compiler.passes import compiled as passed
+from micrograd.compiler.trace.arguments.stand_ins import StandIns, flat, stand_ins
+from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.compiler.trace.recording import Recording, record
-from micrograd.compiler.trace.stand_ins import StandIns, flat, stand_ins
 from micrograd.compiler.trace.traceable import Traceable
-from micrograd.compiler.trace.tracer import Tracer
 from micrograd.compiler.trace.watching import Watch
 
 ALONE = SampleAxis(0, {})  # no samples

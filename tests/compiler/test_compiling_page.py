@@ -13,7 +13,7 @@ import pytest
 from checks_of_compiled import assert_near
 
 import micrograd
-from micrograd.compiler.trace.advice import INSTEAD, PAGE
+from micrograd.compiler.trace.numbers.advice import INSTEAD, PAGE
 
 ROOT = Path(micrograd.__file__).parents[1]
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")

@@ -18,20 +18,21 @@ from micrograd import Value, nn, no_grad, observers, optim, tensor
 from micrograd.compiler.programs import programs
 from micrograd.compiler.running import runner
 from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.trace import refusing as tracing
 from micrograd.compiler.trace.eagerly import inside
-from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.numbers import refusing as tracing
+from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.compiler.trace.watching import traced
 from micrograd.compiler.update.memory import Memory
 from micrograd.data import DataLoader
 
 # Where anything is changed that outlasts a call; the passes make new arrays from others.
 STATEFUL = [
-    "interrupts", "observers", "compiler/trace/watching", "compiler/trace/tracer",
+    "interrupts", "observers", "compiler/trace/watching", "compiler/trace/numbers/tracer",
     "compiler/trace/runs", "compiler/trace/traceable", "compiler/trace/trials",
-    "compiler/trace/traced", "compiler/trace/surroundings", "compiler/trace/reachable",
-    "compiler/trace/left", "compiler/trace/around", "compiler/programs/decisions", "compiler/store",
-    "compiler/trace/given", "compiler/trace/shared", "compiler/update/members",
+    "compiler/trace/traced", "compiler/trace/world/surroundings", "compiler/trace/world/reachable",
+    "compiler/trace/world/left", "compiler/trace/world/around", "compiler/programs/decisions",
+    "compiler/store", "compiler/trace/arguments/given", "compiler/trace/numbers/shared",
+    "compiler/update/members",
     "compiler/update/memory", "compiler/programs/programs", "compiler/programs/traces",
     "compiler/programs/trained", "compiler/programs/guesses", "compiler/running/taking",
     "compiler/running/runner", "compiler/running/stepping",
@@ -131,7 +132,7 @@ def test_a_number_around_that_has_changed() -> None:
     f.step(3.0)
     before = w.data
     space.k = 0.75
-    modules = "compiler/trace/around", "compiler/programs/decisions", "observers"
+    modules = "compiler/trace/world/around", "compiler/programs/decisions", "observers"
     found = positions(lambda: f.step(2.0), *modules)
     after, expected = w.data, later(space, w, f)
     assert len(found) > 50

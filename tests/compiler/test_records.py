@@ -12,7 +12,7 @@ import pytest
 
 import micrograd
 from micrograd import Value
-from micrograd.compiler.trace.flattening import flattener
+from micrograd.compiler.trace.arguments.flattening import flattener
 from micrograd.errors import ArgumentTypeError
 
 W = Value(0.5)

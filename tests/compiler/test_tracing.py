@@ -13,9 +13,9 @@ from checkers import evaluate
 from passes import recorded, traced, watched
 
 from micrograd import CompileError, Value
-from micrograd.compiler.trace.reads import DETACH, LARGEST, Index, Read, Truth
-from micrograd.compiler.trace.refusing import current
-from micrograd.compiler.trace.tracer import LineTracer, Tracer, make_twin, random_states
+from micrograd.compiler.trace.numbers.reads import DETACH, LARGEST, Index, Read, Truth
+from micrograd.compiler.trace.numbers.refusing import current
+from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer, make_twin, random_states
 from micrograd.compiler.trace.watching import largest, smallest
 from micrograd.core.scalar import Scalar
 from micrograd.observers import no_grad

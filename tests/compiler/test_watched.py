@@ -11,8 +11,8 @@ import pytest
 
 import micrograd
 from micrograd import Value
-from micrograd.compiler.trace.surroundings import Surroundings
-from micrograd.compiler.trace.watched import in_one_piece, watched
+from micrograd.compiler.trace.world.surroundings import Surroundings
+from micrograd.compiler.trace.world.watched import in_one_piece, watched
 from micrograd.engine import same_all
 
 

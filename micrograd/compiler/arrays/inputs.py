@@ -15,7 +15,7 @@ from micrograd.compiler.codes import Ids, distinct
 from micrograd.compiler.graph.graph import INPUT
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.nest.ir import Affine, Space, argument, integers
-from micrograd.compiler.trace.stand_ins import StandIns
+from micrograd.compiler.trace.arguments.stand_ins import StandIns
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import Ids, distinct
-from micrograd.compiler.trace.around import around_in
+from micrograd.compiler.trace.world.around import around_in
 from micrograd.engine import Value
 from micrograd.tensors.tensor import Tensor
 

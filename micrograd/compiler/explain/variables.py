@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.reads import plain
-from micrograd.compiler.trace.stand_ins import refilled
+from micrograd.compiler.trace.arguments.stand_ins import refilled
+from micrograd.compiler.trace.numbers.reads import plain
+from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.traced import Traced
-from micrograd.compiler.trace.tracer import Tracer
 from micrograd.engine import Value
 from micrograd.errors import MicrogradError
 from micrograd.tensors.tensor import Tensor

@@ -19,10 +19,10 @@ from micrograd.compiler.programs.guesses import Guesses
 from micrograd.compiler.programs.programs import Programs
 from micrograd.compiler.running.owed import owed
 from micrograd.compiler.running.runner import Runner
-from micrograd.compiler.trace.advice import advised
-from micrograd.compiler.trace.around import Around, NumbersChanged
 from micrograd.compiler.trace.forms import Form
-from micrograd.compiler.trace.refusing import Missed, active
+from micrograd.compiler.trace.numbers.advice import advised
+from micrograd.compiler.trace.numbers.refusing import Missed, active
+from micrograd.compiler.trace.world.around import Around, NumbersChanged
 from micrograd.errors import CompileError
 
 MOST_DECISIONS = 32  # programs of one shape that differ in decisions only

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from micrograd.compiler.trace.flattening import Flattener, flattener
+from micrograd.compiler.trace.arguments.flattening import Flattener, flattener
 
 Kept = TypeVar("Kept")
 MOST = 4096  # arguments that are known; then it begins anew

@@ -22,12 +22,12 @@ from micrograd.compiler.programs.trained import TrainedLeaves
 from micrograd.compiler.running.runner import Runner, load
 from micrograd.compiler.running.stepping import Stepping
 from micrograd.compiler.store import place_of
-from micrograd.compiler.trace.around import NumbersChanged
+from micrograd.compiler.trace.arguments.stand_ins import CallShape, shape_of
 from micrograd.compiler.trace.forms import name_of
-from micrograd.compiler.trace.reachable import located
 from micrograd.compiler.trace.recording import by_use
-from micrograd.compiler.trace.stand_ins import CallShape, shape_of
 from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.trace.world.around import NumbersChanged
+from micrograd.compiler.trace.world.reachable import located
 from micrograd.compiler.update.members import Members
 from micrograd.engine import Value
 from micrograd.interrupts import uncollected

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import Any
 
 from micrograd.checks import is_library
+from micrograd.compiler.trace.arguments.stand_ins import STATIC, CallShape
 from micrograd.compiler.trace.forms import Form
-from micrograd.compiler.trace.stand_ins import STATIC, CallShape
 from micrograd.errors import CompileWarning
 
 IN_A_ROW = 8  # programs that were made anew because something around the function had changed

@@ -12,13 +12,13 @@ from micrograd.compiler.programs.kept import keep
 from micrograd.compiler.programs.patience import Patience
 from micrograd.compiler.programs.rebuilds import Rebuilds
 from micrograd.compiler.running.fallback import eager_value
-from micrograd.compiler.trace.around import around_in
+from micrograd.compiler.trace.arguments.given import copies
+from micrograd.compiler.trace.arguments.stand_ins import CallShape, first_samples, flat, shape_of
 from micrograd.compiler.trace.assigned import undisturbed
-from micrograd.compiler.trace.given import copies
-from micrograd.compiler.trace.reachable import located
-from micrograd.compiler.trace.stand_ins import CallShape, first_samples, flat, shape_of
 from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.traced import Calls, Traced
+from micrograd.compiler.trace.world.around import around_in
+from micrograd.compiler.trace.world.reachable import located
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 from micrograd.interrupts import uncollected

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.store import place_of, store_of
+from micrograd.compiler.trace.arguments.results import Outputs, outputs_of, sequence
+from micrograd.compiler.trace.arguments.stand_ins import first_samples
+from micrograd.compiler.trace.arguments.structures import called
 from micrograd.compiler.trace.eagerly import eagerly
-from micrograd.compiler.trace.results import Outputs, outputs_of, sequence
-from micrograd.compiler.trace.stand_ins import first_samples
-from micrograd.compiler.trace.structures import called
 from micrograd.core.walk import topological_order
 from micrograd.engine import Value
 from micrograd.functions import apply

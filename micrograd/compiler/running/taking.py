@@ -12,10 +12,10 @@ import numpy as np
 
 from micrograd.compiler.backends import Executable, space_type
 from micrograd.compiler.nest.ir import Space, SpaceRole
-from micrograd.compiler.trace.around import around_in
-from micrograd.compiler.trace.flattening import Flattener, flattener
-from micrograd.compiler.trace.stand_ins import MOST_INTEGER, containers, flat
+from micrograd.compiler.trace.arguments.flattening import Flattener, flattener
+from micrograd.compiler.trace.arguments.stand_ins import MOST_INTEGER, containers, flat
 from micrograd.compiler.trace.traced import Traced
+from micrograd.compiler.trace.world.around import around_in
 from micrograd.engine import floats_in
 
 Plan = tuple[Space, tuple[int, ...], str, np.ndarray]  # of an argument; see `refill`

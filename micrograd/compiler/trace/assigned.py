@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.reachable import leaves_of
-from micrograd.compiler.trace.reads import Read
+from micrograd.compiler.trace.numbers.reads import Read
+from micrograd.compiler.trace.numbers.refusing import refuse, undecided
+from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.compiler.trace.recording import DETACHED, PARAMETERS, Recording
-from micrograd.compiler.trace.refusing import refuse, undecided
-from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.world.reachable import leaves_of
 from micrograd.engine import Value, as_operand, numbers_of
 
 TRAINED = "the program sets `.data`; a step is the optimiser's to make"

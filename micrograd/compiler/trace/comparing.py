@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.arguments.given import copies
+from micrograd.compiler.trace.arguments.results import outputs_of
+from micrograd.compiler.trace.arguments.stand_ins import IndexGroup, refilled
+from micrograd.compiler.trace.arguments.structures import called
 from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.eagerly import eagerly
-from micrograd.compiler.trace.given import copies
-from micrograd.compiler.trace.results import outputs_of
-from micrograd.compiler.trace.stand_ins import IndexGroup, refilled
-from micrograd.compiler.trace.structures import called
 from micrograd.engine import Value
 from micrograd.gradients import grad
 

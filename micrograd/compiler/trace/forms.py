@@ -13,7 +13,9 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from micrograd.checks import user_line_of
-from micrograd.compiler.trace.refusing import (
+from micrograd.compiler.trace.arguments.results import Outputs
+from micrograd.compiler.trace.arguments.structures import called
+from micrograd.compiler.trace.numbers.refusing import (
     BRANCH,
     Decision,
     Restart,
@@ -21,10 +23,8 @@ from micrograd.compiler.trace.refusing import (
     current,
     raises,
 )
-from micrograd.compiler.trace.results import Outputs
-from micrograd.compiler.trace.sides import Sides
-from micrograd.compiler.trace.structures import called
-from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.numbers.tracer import Tracer
+from micrograd.compiler.trace.rewritten.sides import Sides
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
 from micrograd.functions import apply

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import Ids, distinct
+from micrograd.compiler.trace.arguments.stand_ins import refilled
 from micrograd.compiler.trace.differences import Divergence, check_same_operations
 from micrograd.compiler.trace.recording import (
     CHOICES,
@@ -24,7 +25,6 @@ from micrograd.compiler.trace.recording import (
     Recording,
     by_value,
 )
-from micrograd.compiler.trace.stand_ins import refilled
 
 MOST_COVERED = 1024  # the length of tables of which entries that are new are sought
 MOST_TRACES = 12

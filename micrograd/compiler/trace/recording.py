@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.codes import NONE, ROW_INDEX, ROWS, among
-from micrograd.compiler.trace.left import is_left
-from micrograd.compiler.trace.reads import DETACH, LARGEST, PICK, SIDES, Read
-from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.numbers.reads import DETACH, LARGEST, PICK, SIDES, Read
+from micrograd.compiler.trace.numbers.tracer import Tracer
+from micrograd.compiler.trace.world.left import is_left
 from micrograd.engine import Value, as_arrays
 from micrograd.ops import BY_HAND, OPS
 

@@ -6,14 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from micrograd.compiler.trace.around import (
-    MOST,
-    SORTS,
-    NumberPlace,
-    NumbersChanged,
-    around_in,
-    is_float_array,
-)
+from micrograd.compiler.trace.arguments.given import ArgumentChangedError, line_of_change
+from micrograd.compiler.trace.arguments.results import Outputs, outputs_of
+from micrograd.compiler.trace.arguments.stand_ins import StandIns, stand_ins
 from micrograd.compiler.trace.assigned import (
     IN_BATCH,
     OTHERS,
@@ -23,15 +18,20 @@ from micrograd.compiler.trace.assigned import (
     used_as_operand,
 )
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
-from micrograd.compiler.trace.given import ArgumentChangedError, line_of_change
-from micrograd.compiler.trace.left import Left, values_in
+from micrograd.compiler.trace.numbers.refusing import UndecidedError
+from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer
 from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
-from micrograd.compiler.trace.refusing import UndecidedError
-from micrograd.compiler.trace.results import Outputs, outputs_of
-from micrograd.compiler.trace.stand_ins import StandIns, stand_ins
-from micrograd.compiler.trace.surroundings import Surroundings
-from micrograd.compiler.trace.tracer import LineTracer, Tracer
 from micrograd.compiler.trace.watching import traced as run_traced
+from micrograd.compiler.trace.world.around import (
+    MOST,
+    SORTS,
+    NumberPlace,
+    NumbersChanged,
+    around_in,
+    is_float_array,
+)
+from micrograd.compiler.trace.world.left import Left, values_in
+from micrograd.compiler.trace.world.surroundings import Surroundings
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 

@@ -9,18 +9,18 @@ from typing import Any, NoReturn
 import numpy as np
 
 from micrograd.checks import user_line_of
-from micrograd.compiler.trace.around import NumbersChanged, around_in
+from micrograd.compiler.trace.arguments.given import ArgumentChangedError
 from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.forms import name_of, other_forms
-from micrograd.compiler.trace.given import ArgumentChangedError
-from micrograd.compiler.trace.reachable import generators_of, leaves_of
-from micrograd.compiler.trace.refusing import Missed, UndecidedError
+from micrograd.compiler.trace.numbers.refusing import Missed, UndecidedError
+from micrograd.compiler.trace.numbers.tracer import Tracer, random_states
 from micrograd.compiler.trace.runs import TracedRun, TracedRuns
-from micrograd.compiler.trace.surroundings import Surroundings
 from micrograd.compiler.trace.traced import Traced
-from micrograd.compiler.trace.tracer import Tracer, random_states
 from micrograd.compiler.trace.trials import with_choices
+from micrograd.compiler.trace.world.around import NumbersChanged, around_in
+from micrograd.compiler.trace.world.reachable import generators_of, leaves_of
+from micrograd.compiler.trace.world.surroundings import Surroundings
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError
 from micrograd.gradients import grad

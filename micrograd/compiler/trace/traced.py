@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from micrograd.compiler.trace.arguments.results import Outputs
+from micrograd.compiler.trace.arguments.stand_ins import IndexGroup, StandIns
 from micrograd.compiler.trace.forms import Form, name_of
 from micrograd.compiler.trace.integers import (
     Choices,
@@ -15,11 +17,9 @@ from micrograd.compiler.trace.integers import (
     with_integers,
     with_untried,
 )
-from micrograd.compiler.trace.left import Left
 from micrograd.compiler.trace.recording import Recording
-from micrograd.compiler.trace.results import Outputs
-from micrograd.compiler.trace.stand_ins import IndexGroup, StandIns
-from micrograd.compiler.trace.surroundings import Surroundings
+from micrograd.compiler.trace.world.left import Left
+from micrograd.compiler.trace.world.surroundings import Surroundings
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import Ids, Mask, among, distinct
+from micrograd.compiler.trace.arguments.stand_ins import IndexGroup
 from micrograd.compiler.trace.differences import Divergence
 from micrograd.compiler.trace.integers import limit, more_integers, solve, with_integers
-from micrograd.compiler.trace.reachable import lengths_of
+from micrograd.compiler.trace.numbers.refusing import UndecidedError
 from micrograd.compiler.trace.recording import Recording
-from micrograd.compiler.trace.refusing import UndecidedError
 from micrograd.compiler.trace.runs import TracedRun, TracedRuns
-from micrograd.compiler.trace.stand_ins import IndexGroup
 from micrograd.compiler.trace.traced import ANY, Traced
+from micrograd.compiler.trace.world.reachable import lengths_of
 
 
 def with_choices(

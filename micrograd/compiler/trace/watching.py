@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from micrograd import observers
 from micrograd.compiler.trace.assigned import assign
-from micrograd.compiler.trace.maybe import MISSING, extreme
-from micrograd.compiler.trace.merging import Maybe
-from micrograd.compiler.trace.reads import LARGEST, Read, as_read
-from micrograd.compiler.trace.refusing import active, current, refuse
-from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.numbers.maybe import MISSING, extreme
+from micrograd.compiler.trace.numbers.merging import Maybe
+from micrograd.compiler.trace.numbers.reads import LARGEST, Read, as_read
+from micrograd.compiler.trace.numbers.refusing import active, current, refuse
+from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.core.scalar import Scalar
 from micrograd.engine import Value, as_operand, record
 from micrograd.interrupts import locked, restored

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from micrograd.compiler.trace.watched import watched
+from micrograd.compiler.trace.world.watched import watched
 from micrograd.engine import same_all
 from micrograd.tensors.tensor import Tensor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from micrograd.compiler.trace.stand_ins import IndexGroup
+from micrograd.compiler.trace.arguments.stand_ins import IndexGroup
 from micrograd.compiler.trace.traced import ANY, Traced
 from micrograd.errors import CompileError
 from micrograd.exporting.c.interface import CArgument

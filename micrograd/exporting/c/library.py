@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.stand_ins import flat
+from micrograd.compiler.trace.arguments.stand_ins import flat
 from micrograd.errors import CompileError
 from micrograd.exporting.c.interface import CArgument
 from micrograd.exporting.c.source import CSource

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import Ids
-from micrograd.compiler.trace.stand_ins import refilled
+from micrograd.compiler.trace.arguments.stand_ins import refilled
 from micrograd.errors import CompileError
 from micrograd.exporting.c.arrays import NamedPart
 from micrograd.exporting.c.integers import allowed

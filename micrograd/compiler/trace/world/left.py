@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.around import NumberPlace
-from micrograd.compiler.trace.merging import Maybe
-from micrograd.compiler.trace.reads import Read
+from micrograd.compiler.trace.numbers.merging import Maybe
+from micrograd.compiler.trace.numbers.reads import Read
+from micrograd.compiler.trace.world.around import NumberPlace
 from micrograd.engine import Value, home_of, move
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 from micrograd.tensors.elements import filled

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.advice import advised
+from micrograd.compiler.trace.numbers.advice import advised
 from micrograd.engine import PLAIN as VALUES
 from micrograd.engine import Value
 from micrograd.errors import CompileError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from micrograd.checks import user_line
-from micrograd.compiler.trace.maybe import (
+from micrograd.compiler.trace.numbers.maybe import (
     MISSING,
     certain,
     counted,
@@ -27,8 +27,8 @@ from micrograd.compiler.trace.maybe import (
     there,
     total,
 )
-from micrograd.compiler.trace.merging import Maybe, conjunction, merged
-from micrograd.compiler.trace.numeric import (
+from micrograd.compiler.trace.numbers.merging import Maybe, conjunction, merged
+from micrograd.compiler.trace.numbers.numeric import (
     NO_ROWS,
     OF_MATH,
     OF_SEVERAL,
@@ -38,12 +38,12 @@ from micrograd.compiler.trace.numeric import (
     of_two,
     where_of,
 )
-from micrograd.compiler.trace.reads import Index, Read, Truth
-from micrograd.compiler.trace.refusing import current, undecided
+from micrograd.compiler.trace.numbers.reads import Index, Read, Truth
+from micrograd.compiler.trace.numbers.refusing import current, undecided
 from micrograd.engine import Value
 
 if TYPE_CHECKING:
-    from micrograd.compiler.trace.sides import Sides
+    from micrograd.compiler.trace.rewritten.sides import Sides
 
 MOST_SORTED = 64  # numbers
 

@@ -8,17 +8,17 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.compiler.trace.branches import held, outermost
-from micrograd.compiler.trace.indexing import item
-from micrograd.compiler.trace.maybe import certain
-from micrograd.compiler.trace.merging import (
+from micrograd.compiler.trace.numbers.indexing import item
+from micrograd.compiler.trace.numbers.maybe import certain
+from micrograd.compiler.trace.numbers.merging import (
     Maybe,
     Unset,
     merged,
 )
-from micrograd.compiler.trace.reads import Read
-from micrograd.compiler.trace.refusing import current, raises, undecided
-from micrograd.compiler.trace.tracer import Side
+from micrograd.compiler.trace.numbers.reads import Read
+from micrograd.compiler.trace.numbers.refusing import current, raises, undecided
+from micrograd.compiler.trace.numbers.tracer import Side
+from micrograd.compiler.trace.rewritten.branches import held, outermost
 from micrograd.errors import CompileError
 
 AUGMENTED = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.reads import Read
-from micrograd.compiler.trace.refusing import current
+from micrograd.compiler.trace.numbers.reads import Read
+from micrograd.compiler.trace.numbers.refusing import current
 
 BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow")
 METHODS = (

@@ -17,8 +17,16 @@ from typing import Any
 import numpy as np
 
 from micrograd.checks import user_line
-from micrograd.compiler.trace.reads import DETACH, PICK, Index, Read, Truth, as_read, compared
-from micrograd.compiler.trace.refusing import Decision, Missed
+from micrograd.compiler.trace.numbers.reads import (
+    DETACH,
+    PICK,
+    Index,
+    Read,
+    Truth,
+    as_read,
+    compared,
+)
+from micrograd.compiler.trace.numbers.refusing import Decision, Missed
 from micrograd.core.copies import copied
 from micrograd.engine import Value, record
 from micrograd.errors import CompileError

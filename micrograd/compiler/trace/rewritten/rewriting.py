@@ -13,8 +13,14 @@ from collections.abc import Iterable
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-from micrograd.compiler.trace.expressions import Expressions, arguments, own, thunk, without_slices
-from micrograd.compiler.trace.lowering import (
+from micrograd.compiler.trace.rewritten.expressions import (
+    Expressions,
+    arguments,
+    own,
+    thunk,
+    without_slices,
+)
+from micrograd.compiler.trace.rewritten.lowering import (
     HELPER,
     asked,
     assign,
@@ -22,7 +28,7 @@ from micrograd.compiler.trace.lowering import (
     lowered,
     name,
 )
-from micrograd.compiler.trace.source import FunctionNode, NoSource, tree_of
+from micrograd.compiler.trace.rewritten.source import FunctionNode, NoSource, tree_of
 
 BASE = f"{HELPER}base"  # how many sides are around a generator
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp

@@ -12,7 +12,18 @@ from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
-from micrograd.compiler.trace.branches import (
+from micrograd.compiler.trace.numbers.maybe import an_uncertain, that, there
+from micrograd.compiler.trace.numbers.merging import (
+    NOTHING,
+    Maybe,
+    conjunction,
+    merged,
+    negated,
+)
+from micrograd.compiler.trace.numbers.reads import Read, Truth
+from micrograd.compiler.trace.numbers.refusing import current, undecided
+from micrograd.compiler.trace.numbers.tracer import Side, Tracer
+from micrograd.compiler.trace.rewritten.branches import (
     PLAIN,
     PlainBranch,
     TracedBranch,
@@ -23,21 +34,10 @@ from micrograd.compiler.trace.branches import (
     tested_truth,
     truth,
 )
-from micrograd.compiler.trace.calling import Callables
-from micrograd.compiler.trace.effects import Effects
-from micrograd.compiler.trace.maybe import an_uncertain, that, there
-from micrograd.compiler.trace.merging import (
-    NOTHING,
-    Maybe,
-    conjunction,
-    merged,
-    negated,
-)
-from micrograd.compiler.trace.reads import Read, Truth
-from micrograd.compiler.trace.refusing import current, undecided
-from micrograd.compiler.trace.rewriting import rewritten
-from micrograd.compiler.trace.source import NoSource
-from micrograd.compiler.trace.tracer import Side, Tracer
+from micrograd.compiler.trace.rewritten.calling import Callables
+from micrograd.compiler.trace.rewritten.effects import Effects
+from micrograd.compiler.trace.rewritten.rewriting import rewritten
+from micrograd.compiler.trace.rewritten.source import NoSource
 
 
 class Sides(Effects):

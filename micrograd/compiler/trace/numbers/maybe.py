@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
-from micrograd.compiler.trace.merging import Maybe, conjunction, merged, negated
-from micrograd.compiler.trace.reads import Truth, as_read
-from micrograd.compiler.trace.refusing import current
+from micrograd.compiler.trace.numbers.merging import Maybe, conjunction, merged, negated
+from micrograd.compiler.trace.numbers.reads import Truth, as_read
+from micrograd.compiler.trace.numbers.refusing import current
 
 MISSING = object()
 MOST_LOOKED_AT = 1000  # elements, for the first that is there

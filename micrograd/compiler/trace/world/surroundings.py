@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from micrograd.compiler.trace.around import (
+from micrograd.compiler.trace.world.around import (
     CELL,
     MOST,
     SORTS,
@@ -18,10 +18,10 @@ from micrograd.compiler.trace.around import (
     Slot,
     is_float_array,
 )
-from micrograd.compiler.trace.left import Left
-from micrograd.compiler.trace.named import Named, asks_truths
-from micrograd.compiler.trace.reachable import PACKAGE, filled, names_of
-from micrograd.compiler.trace.watched import (
+from micrograd.compiler.trace.world.left import Left
+from micrograd.compiler.trace.world.named import Named, asks_truths
+from micrograd.compiler.trace.world.reachable import PACKAGE, filled, names_of
+from micrograd.compiler.trace.world.watched import (
     are_same,
     content_of,
     entries_are_same,

@@ -11,7 +11,7 @@ from micrograd.engine import Value
 from micrograd.errors import CompileError
 
 if TYPE_CHECKING:
-    from micrograd.compiler.trace.tracer import Tracer
+    from micrograd.compiler.trace.numbers.tracer import Tracer
 
 BRANCH = "a branch depends on traced data, and could go the other way in the next run"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.given import Contents
-from micrograd.compiler.trace.reads import Flag, Index, Read
-from micrograd.compiler.trace.structures import is_static, kind, parts, rebuilt, static
-from micrograd.compiler.trace.tracer import Tracer
+from micrograd.compiler.trace.arguments.given import Contents
+from micrograd.compiler.trace.arguments.structures import is_static, kind, parts, rebuilt, static
+from micrograd.compiler.trace.numbers.reads import Flag, Index, Read
+from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.engine import Value, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.tensors.dtypes import NUMPY

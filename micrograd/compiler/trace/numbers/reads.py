@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.refusing import BRANCH, COUNTS, current, decided, refuse, undecided
+from micrograd.compiler.trace.numbers.refusing import (
+    BRANCH,
+    COUNTS,
+    current,
+    decided,
+    refuse,
+    undecided,
+)
 from micrograd.engine import Value, as_operand, record
 from micrograd.functions import apply
 from micrograd.ops import BY_HAND, OPS

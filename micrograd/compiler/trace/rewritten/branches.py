@@ -7,17 +7,17 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.compiler.trace.indexing import contained
-from micrograd.compiler.trace.maybe import an_uncertain, some
-from micrograd.compiler.trace.merging import (
+from micrograd.compiler.trace.numbers.indexing import contained
+from micrograd.compiler.trace.numbers.maybe import an_uncertain, some
+from micrograd.compiler.trace.numbers.merging import (
     Maybe,
     Unset,
     merged,
     negated,
 )
-from micrograd.compiler.trace.reads import Read, Truth
-from micrograd.compiler.trace.refusing import current, undecided
-from micrograd.compiler.trace.tracer import Side, Tracer
+from micrograd.compiler.trace.numbers.reads import Read, Truth
+from micrograd.compiler.trace.numbers.refusing import current, undecided
+from micrograd.compiler.trace.numbers.tracer import Side, Tracer
 
 COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
     "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge,

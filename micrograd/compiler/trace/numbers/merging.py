@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from micrograd.compiler.trace.reads import Read, Truth, as_read, choose
-from micrograd.compiler.trace.refusing import Restart, current, undecided
+from micrograd.compiler.trace.numbers.reads import Read, Truth, as_read, choose
+from micrograd.compiler.trace.numbers.refusing import Restart, current, undecided
 from micrograd.engine import Value, as_operand
 from micrograd.functions import apply
 from micrograd.tensors.tensor import Tensor

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from micrograd.checks import is_library, line_at
-from micrograd.compiler.trace.around import Around
-from micrograd.compiler.trace.structures import Keywords, parts
+from micrograd.compiler.trace.arguments.structures import Keywords, parts
+from micrograd.compiler.trace.world.around import Around
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 from micrograd.interrupts import restored

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.named import NUMBERS, Entries
+from micrograd.compiler.trace.world.named import NUMBERS, Entries
 from micrograd.engine import packed, packed_array
 
 Watched = tuple[Any, ...]  # the arguments of `same_all`

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.maybe import (
+from micrograd.compiler.trace.numbers.maybe import (
     an_uncertain,
     certain,
     element,
@@ -17,9 +17,9 @@ from micrograd.compiler.trace.maybe import (
     that,
     there,
 )
-from micrograd.compiler.trace.merging import merged
-from micrograd.compiler.trace.reads import MOST_ENTRIES, Read, Truth
-from micrograd.compiler.trace.refusing import current
+from micrograd.compiler.trace.numbers.merging import merged
+from micrograd.compiler.trace.numbers.reads import MOST_ENTRIES, Read, Truth
+from micrograd.compiler.trace.numbers.refusing import current
 from micrograd.engine import Value
 from micrograd.functions import apply
 from micrograd.tensors.chosen import chosen

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
-from micrograd.compiler.trace.lowering import HELPER, Scopes, asked, name
+from micrograd.compiler.trace.rewritten.lowering import HELPER, Scopes, asked, name
 
 BOUND_TO_FRAME = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.merging import Unset
-from micrograd.compiler.trace.reads import Index, Truth
+from micrograd.compiler.trace.numbers.merging import Unset
+from micrograd.compiler.trace.numbers.reads import Index, Truth
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
 from micrograd.tensors.tensor import Tensor

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.around import Around, around_in
-from micrograd.compiler.trace.refusing import current
-from micrograd.compiler.trace.shared import share
+from micrograd.compiler.trace.numbers.refusing import current
+from micrograd.compiler.trace.numbers.shared import share
+from micrograd.compiler.trace.world.around import Around, around_in
 from micrograd.errors import ArgumentTypeError
 
 # Of these a program holds what was given: there is a program for each.

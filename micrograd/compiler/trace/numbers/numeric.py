@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.maybe import chosen, either, length, product, required, total
-from micrograd.compiler.trace.merging import Maybe
-from micrograd.compiler.trace.reads import Read, as_read
-from micrograd.compiler.trace.refusing import undecided
+from micrograd.compiler.trace.numbers.maybe import chosen, either, length, product, required, total
+from micrograd.compiler.trace.numbers.merging import Maybe
+from micrograd.compiler.trace.numbers.reads import Read, as_read
+from micrograd.compiler.trace.numbers.refusing import undecided
 from micrograd.engine import Value
 from micrograd.functions import apply
 from micrograd.tensors.choice import where

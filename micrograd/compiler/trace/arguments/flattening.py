@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from micrograd.compiler.trace.stand_ins import MOST_FIELDS, MOST_INTEGER, IndexGroup
-from micrograd.compiler.trace.structures import Keywords, is_static
+from micrograd.compiler.trace.arguments.stand_ins import MOST_FIELDS, MOST_INTEGER, IndexGroup
+from micrograd.compiler.trace.arguments.structures import Keywords, is_static
 
 MOST_NUMBERS = 512  # of one argument
 FlatNumbers = tuple[list[Any], list[int]]  # all of them, and with 0 for those that are no integers

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from micrograd.compiler.trace.builtin import BuiltIns
-from micrograd.compiler.trace.reachable import PACKAGE
-from micrograd.compiler.trace.refusing import current, undecided
+from micrograd.compiler.trace.numbers.refusing import current, undecided
+from micrograd.compiler.trace.rewritten.builtin import BuiltIns
+from micrograd.compiler.trace.world.reachable import PACKAGE
 from micrograd.nn.module import Module
 
 if TYPE_CHECKING:
-    from micrograd.compiler.trace.sides import Sides
+    from micrograd.compiler.trace.rewritten.sides import Sides
 
 LIBRARIES = (PACKAGE, sys.prefix, sys.base_prefix, "<frozen", "<__array_function__")
 HARMLESS = {
