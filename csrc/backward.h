@@ -33,31 +33,44 @@ static Unfinished *unfinished(Stack *stack, Value *v) {
     return &stack->at[stack->count++];
 }
 
+/* A walk: its number, and a list for what leaves had before it, or NULL. */
+typedef struct { unsigned long long mark; PyObject *noted; } Walk;
+
+/* Note a leaf, unless it is a plain number, with its gradient and mark; its gradient becomes 0. */
+static void note_leaf(Value *x, PyObject *noted) {
+    if (x->kind == NUMBER) return;
+    PyObject *mark = get_mark(x, NULL);
+    PyObject *found = mark ? Py_BuildValue("OdN", x, x->grad, mark) : NULL;
+    if (found && PyList_Append(noted, found) == 0) x->grad = 0.0;
+    Py_XDECREF(found);
+}
+
 /* Whether the walk goes down to x now: an operation where it has not been. */
-static inline int enters(Value *x, unsigned long long mark) {
-    if (x->mark == mark) return 0;
-    x->mark = mark;
+static inline int enters(Value *x, Walk walk) {
+    if (x->mark == walk.mark) return 0;
+    if (UNLIKELY(walk.noted != NULL) && is_leaf(x)) note_leaf(x, walk.noted);
+    x->mark = walk.mark;
     return !is_leaf(x);
 }
 
 /* The next input of v to go down to; NULL if v is done, or with an error set. */
-static inline Value *next_input(Value *v, unsigned long long mark, Stack *stack) {
+static inline Value *next_input(Value *v, Walk walk, Stack *stack) {
     switch (v->kind) {
     case ONE: case ONE_STATIC:
-        return enters(v->a, mark) ? v->a : NULL;
+        return enters(v->a, walk) ? v->a : NULL;
     case TWO:
-        if (enters(v->a, mark)) return v->a;
-        return enters(v->b, mark) ? v->b : NULL;
+        if (enters(v->a, walk)) return v->a;
+        return enters(v->b, walk) ? v->b : NULL;
     case THREE:
-        if (enters(v->a, mark)) return v->a;
-        if (enters(v->rest->b, mark)) return v->rest->b;
-        return enters(v->rest->c, mark) ? v->rest->c : NULL;
+        if (enters(v->a, walk)) return v->a;
+        if (enters(v->rest->b, walk)) return v->rest->b;
+        return enters(v->rest->c, walk) ? v->rest->c : NULL;
     }
     Unfinished *u = unfinished(stack, v);
     if (!u) return NULL;
     for (Py_ssize_t count = PyTuple_Size(u->inputs); u->next < count;) {
         Value *x = (Value *)PyTuple_GetItem(u->inputs, u->next++);
-        if (enters(x, mark)) return x;
+        if (enters(x, walk)) return x;
     }
     stack->count--;
     Py_DECREF(u->inputs);
@@ -67,14 +80,13 @@ static inline Value *next_input(Value *v, unsigned long long mark, Stack *stack)
 static unsigned long long passes = 1; /* 1 is the mark of what was reached by hand */
 
 /* The operations that root was computed from, inputs first, with their gradients set to 0. */
-static int prepare(Value *root, List *order) {
-    const unsigned long long mark = ++passes;
+static int prepare(Value *root, List *order, PyObject *noted) {
+    const Walk walk = {++passes, noted};
     List above = {0};
     Stack stack = {0};
     int well = 1;
-    root->mark = mark;
-    for (Value *v = is_leaf(root) ? NULL : root; v;) {
-        Value *next = next_input(v, mark, &stack);
+    for (Value *v = enters(root, walk) ? root : NULL; v;) {
+        Value *next = next_input(v, walk, &stack);
         if (next) {
             next->grad = 0.0;
             if (!(well = push(&above, v))) break;
@@ -87,7 +99,7 @@ static int prepare(Value *root, List *order) {
     while (stack.count) Py_DECREF(stack.at[--stack.count].inputs);
     PyMem_Free(above.at);
     PyMem_Free(stack.at);
-    return well;
+    return well && !(noted && PyErr_Occurred());
 }
 
 /* Adds a node's share to the gradients of its inputs; 0 if that is for Python to do. */
@@ -119,11 +131,10 @@ static int pull_held(List *order, int watched) {
     return well;
 }
 
-static PyObject *node_backward(PyObject *self, PyObject *unused) {
+static PyObject *pass_back(Value *root, PyObject *noted) {
     if (owed && !pay()) return NULL;
-    Value *root = (Value *)self;
     List order = {0};
-    int well = prepare(root, &order);
+    int well = prepare(root, &order, noted);
     if (well && is_leaf(root)) root->grad += 1.0;
     else if (well) {
         root->grad = 1.0;
@@ -138,4 +149,15 @@ static PyObject *node_backward(PyObject *self, PyObject *unused) {
     feclearexcept(FE_ALL_EXCEPT);
     PyMem_Free(order.at);
     return well ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyObject *node_backward(PyObject *self, PyObject *unused) {
+    return pass_back((Value *)self, NULL);
+}
+
+/* backward_from(root, noted) */
+static PyObject *function_backward_from(PyObject *module, PyObject *args) {
+    PyObject *root, *noted;
+    if (!PyArg_ParseTuple(args, "O!O!", value_type, &root, &PyList_Type, &noted)) return NULL;
+    return pass_back((Value *)root, noted);
 }

@@ -91,7 +91,7 @@ static PyMethodDef functions[] = {
     FUNCTION(as_operand, METH_O), FUNCTION(make_leaf, METH_O), FUNCTION(make_leaves, METH_O),
     FUNCTION(record, METH_VARARGS), FUNCTION(compute, METH_VARARGS),
     FUNCTION(weighted_sum, METH_VARARGS), FUNCTION(zero_gradients, METH_O),
-    FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
+    FUNCTION(backward_from, METH_VARARGS), FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
     FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
     FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O),
     FUNCTION(packed_array, METH_VARARGS),

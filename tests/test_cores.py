@@ -29,6 +29,7 @@ from micrograd.ops import BY_HAND, OPS, Op
 
 native = pytest.mark.skipif(engine.CORE != "native", reason=engine.WHY_PYTHON or "native")
 
+CORES = [python_core, engine]
 EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -3.0, 1 / 3, 20.0, 20.5, 710.0, -750.0, 1e300, -1e300,
          5e-324, -5e-324, 2.3e-308, math.inf, -math.inf, math.nan]  # fmt: skip
 N_RANDOM = 300
@@ -470,3 +471,23 @@ def test_edges_of_nodes_that_there_are_not() -> None:
             engine.longest_paths(*edges, 3)
     with pytest.raises(ValueError, match="contiguous"):
         engine.longest_paths(one[::-1], one, 4)
+
+
+@pytest.mark.parametrize("core", CORES, ids=lambda core: core.__name__)
+def test_a_backward_pass_notes_what_its_leaves_had_before(core: Any) -> None:
+    a, b, c = core.make_leaves([2.0, -3.0, 0.5])
+    (a * 5).backward()
+    mark = a._mark
+    noted: list[Any] = []
+    y = core.weighted_sum([a, b], [b, a], (a * 2.5).tanh() + a)
+    core.backward_from(y, noted)
+    assert [(x is a, x is b, gradient, before) for x, gradient, before in noted] in (
+        [(True, False, 5.0, mark), (False, True, 0.0, None)],
+        [(False, True, 0.0, None), (True, False, 5.0, mark)],
+    )
+    expected = -6.0 + 1 + 2.5 * (1 - math.tanh(5.0) ** 2), 4.0
+    assert (a.grad, b.grad) == (pytest.approx(expected[0]), expected[1])
+    assert (c.grad, c._mark) == (0.0, None)
+    noted.clear()
+    core.backward_from(c, noted)
+    assert (noted, c.grad) == ([(c, 0.0, None)], 1.0)

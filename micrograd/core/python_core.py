@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from micrograd import observers
 from micrograd.core.notes import More
 from micrograd.core.scalar import Scalar, as_number
-from micrograd.core.walk import prepare_backward
+from micrograd.core.walk import prepare_backward, topological_order
 from micrograd.ops import FLOATS, OPS, Op
 
 Unary = Callable[["Value"], "Value"]
@@ -277,6 +277,17 @@ def zero_gradients(values: Iterable[Value]) -> None:
     for v in values:
         v._grad = 0.0
         v._mark = None
+
+
+def backward_from(root: Value, noted: list[tuple[Value, float, Any]]) -> None:
+    """`backward` from gradients of 0.
+
+    To `noted` come all leaves, but no plain numbers, with the gradients and marks that they had.
+    """
+    leaves = [v for v in topological_order(root) if v._row is None and v._static is None]
+    noted += [(v, v._grad, v._mark) for v in leaves]
+    zero_gradients(leaves)
+    root.backward()
 
 
 def numbers_of(values: Iterable[Value]) -> list[float]:

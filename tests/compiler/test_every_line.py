@@ -204,7 +204,7 @@ def test_a_memory_that_settles_and_moves() -> None:
         store = Store()
         store.take(leaves)
         memory = Memory(optim.Adam(leaves), store)
-        memory.write({leaves[0]: {"step": 2.0, "exp_avg": 0.5, "exp_avg_sq": 0.25}})
+        memory.update({leaves[0]: {"step": 2.0, "exp_avg": 0.5, "exp_avg_sq": 0.25}})
         return memory, leaves
 
     def change(memory: Memory) -> None:

@@ -128,7 +128,7 @@ def state(k: float) -> dict[str, float]:
 def test_what_is_written_is_read_before_and_after_settling() -> None:
     memory, leaves = made()
     memory[leaves[0]] = state(3)
-    memory.write({leaves[1]: state(3)})
+    memory.update({leaves[1]: state(3)})
     for _ in range(2):
         assert memory[leaves[0]] == state(3)
         assert list(memory) == leaves[:2]
@@ -146,7 +146,7 @@ def test_what_is_written_is_read_before_and_after_settling() -> None:
 
 def test_forgotten_state_starts_anew() -> None:
     memory, leaves = made()
-    memory.write({v: state(4) for v in leaves})
+    memory.update({v: state(4) for v in leaves})
     memory.settle()
     del memory[leaves[1]]
     memory.settle()
@@ -212,7 +212,7 @@ def test_other_steps_are_other_cohorts() -> None:
     memory, leaves = made(4)
     assert memory.cohorts == 1
     before = memory.version
-    memory.write({leaves[0]: state(2), leaves[1]: state(5), leaves[2]: state(2)})
+    memory.update({leaves[0]: state(2), leaves[1]: state(5), leaves[2]: state(2)})
     memory.settle()
     assert memory.cohorts == 3
     assert memory.cohort[0] == memory.cohort[2]
@@ -223,7 +223,7 @@ def test_other_steps_are_other_cohorts() -> None:
 
 def test_splits_keep_what_is_remembered() -> None:
     memory, leaves = made(5)
-    memory.write({v: state(3) for v in leaves})
+    memory.update({v: state(3) for v in leaves})
     memory.settle()
     before = dict(memory)
     memory.split(np.array([0, 1, 1]), np.array([0, 2, 3]))
@@ -276,7 +276,7 @@ def test_options_are_followed() -> None:
 
 def test_a_store_that_grows() -> None:
     memory, leaves = made(3)
-    memory.write({v: state(4) for v in leaves})
+    memory.update({v: state(4) for v in leaves})
     memory.settle()
     new = [Value(9.0) for _ in range(7)]
     memory.optimizer.add_param_group({"params": new, "lr": 0.25})
@@ -292,7 +292,7 @@ def test_a_store_that_grows() -> None:
 @pytest.mark.parametrize("groups", [7, 8, 9])
 def test_more_groups_move_nothing_out_of_place(groups: int) -> None:
     memory, leaves = made(2)
-    memory.write({v: state(k + 2) for k, v in enumerate(leaves)})
+    memory.update({v: state(k + 2) for k, v in enumerate(leaves)})
     memory.settle()
     for k in range(1, groups):
         memory.optimizer.add_param_group({"params": [Value(1.0)], "lr": 0.5 + k})

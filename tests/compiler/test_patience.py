@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_a_program_is_made_once_running_without_it_has_cost_a_part_of_it(clock: 
     known = Patience()
     for _ in range(2):
         assert not known.waits("first shapes")
-        known.tracing(clock.taking(0.25))
+        known.tracing("a shape", clock.taking(0.25))
         known.building(clock.taking(0.75))
     waited = 0
     while known.waits("a shape") and waited < 100:
@@ -60,7 +61,7 @@ def test_a_program_is_made_once_running_without_it_has_cost_a_part_of_it(clock: 
 def test_programs_that_are_soon_made_do_not_wait(clock: Clock) -> None:
     known = Patience()
     for _ in range(2):
-        known.tracing(clock.taking(0.02))
+        known.tracing("a shape", clock.taking(0.02))
         known.building(clock.taking(0.03))
     known.alone(clock.taking(0.01))  # forwards; back again it is more
     assert not known.waits("a shape")
@@ -69,8 +70,9 @@ def test_programs_that_are_soon_made_do_not_wait(clock: Clock) -> None:
 def test_another_way_waits_anew_after_each_program(clock: Clock) -> None:
     known = Patience()
     for _ in range(3):
-        known.tracing(clock.taking(1.0))
+        known.tracing("a shape", clock.taking(1.0))
         known.building(clock.taking(0.0))
+        known.runs += 10
         if known.waits(ANOTHER_WAY):
             known.instead(clock.taking(0.19))
             assert not known.waits(ANOTHER_WAY)
@@ -136,22 +138,86 @@ def test_numbers_are_the_same_with_programs_and_without(
     assert programs <= 8 if worth == 0.0 else programs > 8
 
 
-def test_what_a_function_leaves_is_left_by_programs(
-    backend: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("worth", [0.0, 1e9])
+def test_what_a_function_leaves_is_left_with_programs_and_without(
+    worth: float, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "FREE", 1)
-    monkeypatch.setattr(patience, "WORTH", 0.0)
-    kept: dict[str, Any] = {"mean": 0.0}
+    monkeypatch.setattr(patience, "WORTH", worth)
+
+    def trained(compiled: bool) -> list[Any]:
+        kept = SimpleNamespace(mean=0.0, mode="a", out=None, seen=None)
+        running = Value(0.25)  # as the statistics of a norm: not trained
+
+        def loss(xs: list[float]) -> Value:
+            hidden = [(W * x).tanh() for x in xs]
+            kept.out, kept.seen = hidden, hidden[0].data
+            kept.mean = 0.9 * kept.mean + 0.1 * sum(xs) / len(xs)
+            if kept.mode == "aaa":
+                kept.once = hidden[-1] + B
+            z = sum(hidden) - running.data
+            running.data = 0.5 * running.data + 0.5 * hidden[0].data
+            return (z * kept.mean - len(kept.mode)) ** 2 + B * B
+
+        W.data, B.data = 0.5, -0.25
+        adam = optim.Adam([W, B], lr=0.05)
+        f = micrograd.compile(loss, optimizer=adam, backend=backend)
+        found: list[Any] = []
+        for k in range(1, 13):
+            xs = [0.5 * i - 0.3 * (k % 3) for i in range(1 + k % 2)]
+            for call in range(3):
+                if call < 2:
+                    found.append(f(xs) if compiled else loss(xs).data)
+                else:
+                    found.append(f.step(xs) if compiled else eager_step(loss, adam, xs))
+                found += [kept.mean, kept.seen, running.data, running.grad, W.data]
+                found += [v.data for v in kept.out]
+                found.append(kept.once.data if hasattr(kept, "once") else 99.0)
+            kept.mode += "a" if k % 4 else ""
+        found.append(len(f._decisions))
+        return found
+
+    *mine, programs = trained(True)
+    *theirs, _ = trained(False)
+    assert mine == pytest.approx(theirs, rel=1e-10, abs=1e-14)
+    assert programs == 2 if worth == 0.0 else programs > 8
+
+
+def test_what_changes_at_every_call_waits_for_longer_each_time(clock: Clock) -> None:
+    known = Patience()
+    for _ in range(2):
+        known.tracing("a shape", clock.taking(1.0))
+    waited = []
+    for _ in range(7):
+        waited.append(0)
+        while known.waits("a shape"):
+            known.instead(clock.taking(0.125))
+            waited[-1] += 1
+        known.tracing("a shape", clock.taking(1.0))
+        known.runs += 2  # and it is not used again
+    assert waited == [1, 3, 6, 12, 25, 31, 31]
+    known.runs += 100  # this one is
+    known.tracing("a shape", clock.taking(1.0))
+    while known.waits("a shape"):
+        known.instead(clock.taking(0.125))
+        waited[-1] += 1
+    assert waited[-1] == 32
+
+
+def test_a_config_entry_that_changes_at_every_call_is_not_compiled_at_each(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FREE", 2)
+    config: dict[str, Any] = {"step": 0}
 
     def loss(xs: list[float]) -> Value:
-        kept["mean"] = 0.9 * kept["mean"] + 0.1 * sum(xs) / len(xs)
-        return (W * kept["mean"] - 1) ** 2 + sum(W * x for x in xs)
+        config["out"] = hidden = [W * x for x in xs]
+        return sum(hidden) * [0.5, 0.25, 0.125][config["step"] % 3] + B * config["step"]
 
-    W.data = 0.5
-    f = micrograd.compile(loss, parameters=[W], backend=backend)
-    mean = 0.0
-    for k in range(1, 6):
-        xs = [0.5 * i for i in range(k)]
-        mean = 0.9 * mean + 0.1 * sum(xs) / len(xs)
-        assert f(xs) == pytest.approx((0.5 * mean - 1) ** 2 + 0.5 * sum(xs), rel=1e-12)
-        assert kept["mean"] == pytest.approx(mean, rel=1e-12)
+    W.data, B.data = 0.5, 0.25
+    f = micrograd.compile(loss, parameters=[W, B], backend=backend)
+    for k in range(60):
+        config["step"] = k
+        assert f([1.0, 2.0]) == pytest.approx(1.5 * [0.5, 0.25, 0.125][k % 3] + 0.25 * k)
+        assert [v.data for v in config["out"]] == [0.5, 1.0]
+    assert len(f._decisions) < 20

@@ -70,7 +70,6 @@ class Programs:
         self._updates: OrderedDict[Any, Stepping] = OrderedDict()
         self._last: dict[str, Runner] = {}  # by mode, the program that ran last
         self._like: dict[Any, list[Runner]] = {}  # by mode and lengths, those that ran last
-        self._runs = 0
         self._safe = False  # whether sides that are not taken are kept from being infinite
         self.newest: Runner | None = None  # of the program that ran last
         self.mode = VALUE  # and how
@@ -117,7 +116,7 @@ class Programs:
 
     def traced(self, inputs: tuple[Any, ...]) -> Traced:
         """The trace for arguments of this shape."""
-        traced = self._traces.of(inputs, self._runs)
+        traced = self._traces.of(inputs, self.patience.runs)
         self._leaves.meet(traced)
         return traced
 
@@ -139,9 +138,7 @@ class Programs:
 
     def _chosen(self, runner: Runner, mode: str) -> Runner:
         self.newest, self.mode = runner, mode
-        self._runs += 1
-        if runner.traced.left:
-            runner.leave()
+        self.patience.runs += 1
         return runner
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
@@ -161,7 +158,7 @@ class Programs:
         """Whether there is no program for these arguments, and it is too early for one."""
         if not self._may_wait(mode) or self._traces.has(inputs):
             return False
-        return self.patience.waits(shape_of(inputs))
+        return self.patience.waits(self._traces.sample(inputs)[2])
 
     def waits_for_another_way(self, mode: str) -> bool:
         """Whether it is too early for a program that goes another way than those there are."""
@@ -169,10 +166,7 @@ class Programs:
 
     def _may_wait(self, mode: str) -> bool:
         """Whether the function itself does all that its program does."""
-        traced = None if self.newest is None else self.newest.traced
-        if traced is None or traced.left or traced.assigned:
-            return False
-        return mode is not GRADIENT or not self._leaves.are_met
+        return self.newest is not None and (mode is not GRADIENT or not self._leaves.are_met)
 
     def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program for these arguments, pointed at them; None if it is too early for one."""

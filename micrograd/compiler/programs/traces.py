@@ -70,7 +70,7 @@ class Traces:
             self._note_rebuild(shape, runs)
             with located(self._fn):
                 traced = uncollected(
-                    lambda: self._patience.tracing(lambda: self._source().trace(sample))
+                    lambda: self._patience.tracing(shape, lambda: self._source().trace(sample))
                 )
             self._rebuilds.note_form(shape, traced.form)
             self._last = traced

@@ -11,16 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.store import place_of, store_of
 from micrograd.compiler.trace.arguments.results import Outputs, outputs_of, sequence
 from micrograd.compiler.trace.arguments.stand_ins import first_samples
 from micrograd.compiler.trace.arguments.structures import called
 from micrograd.compiler.trace.eagerly import eagerly
-from micrograd.core.walk import topological_order
-from micrograd.engine import Value
+from micrograd.engine import Value, backward_from, zero_gradients
 from micrograd.functions import apply
-from micrograd.gradients import grad
-from micrograd.interrupts import restored, whole
+from micrograd.interrupts import restored
 from micrograd.optim.optimizer import Optimizer, Update
 from micrograd.optim.state import scalars
 
@@ -36,25 +33,39 @@ def eager_value(fn: Function, inputs: tuple[Any, ...], batch: bool) -> Any:
 def eager_gradient(
     fn: Function, inputs: tuple[Any, ...], batch: bool, parameters: Sequence[Value]
 ) -> tuple[Any, np.ndarray]:
-    """The loss (or (loss, aux)) and the gradient."""
+    """The loss (or (loss, aux)) and the gradient; all gradients are left as they were."""
     loss, result = _run(fn, inputs, batch)
-    return result(loss.data), np.array([g.data for g in grad(loss, list(parameters))])
+    noted: list[Gradient] = []
+
+    def computed() -> np.ndarray:
+        backward_from(loss, noted)
+        found = {id(v): v.grad for v, *_ in noted}
+        return np.array([found.get(id(v), 0.0) for v in parameters])
+
+    return result(loss.data), restored(computed, lambda: _put(noted))
 
 
 def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Optimizer) -> Any:
     """The loss (or (loss, aux)) and one update; other gradients are left as they were."""
     loss, result = _run(fn, inputs, batch)
     leaves = [v for group in optimizer.param_groups for v in scalars(group["params"])]
-    kept = [(v, v.grad, v._mark) for v in (*topological_order(loss), *leaves)]
+    kept: list[Gradient] = [(v, v.grad, v._mark) for v in leaves]
+    noted: list[Gradient] = []
+    done: list[list[Update]] = []
 
-    def computed() -> tuple[list[Update], list[Gradient]]:
-        for v in leaves:
-            v.zero_grad()
-        loss.backward()
-        return optimizer.updates(), [(v, v.grad, v._mark) for v in leaves]
+    def computed() -> list[Update]:
+        zero_gradients(leaves)
+        backward_from(loss, noted)
+        updates = optimizer.updates()
+        trained = {id(v) for v in leaves}
+        _put([x for x in noted if id(x[0]) not in trained])
+        done.append(updates)
+        return updates
 
-    updates, gradients = restored(computed, lambda: _put(kept))
-    _apply(optimizer, updates, gradients)
+    def put_back() -> None:
+        _put([] if done else noted + kept)
+
+    optimizer.apply(restored(computed, put_back))
     return result(loss.data)
 
 
@@ -64,25 +75,6 @@ Gradient = tuple[Value, float, Any]  # whose, the number, and the mark of who wa
 def _put(gradients: list[Gradient]) -> None:
     for v, gradient, mark in gradients:
         v.grad, v._mark = gradient, mark
-
-
-def _apply(optimizer: Optimizer, updates: list[Update], gradients: list[Gradient]) -> None:
-    """Carry out an update so that an interruption finds all of it done or nothing."""
-    stored = [u for u in updates if store_of(u.value) is not None]
-    store = store_of(stored[0].value) if stored else None
-    if store is None or len(stored) < len(updates):
-        optimizer.apply(updates)
-        whole(lambda: _put(gradients))
-        return
-    places, new = [place_of(u.value) for u in updates], [u.new for u in updates]
-    states = {u.value: u.state for u in updates if u.state}
-
-    def write() -> None:
-        store.numbers[places] = new
-        optimizer.state.update(states)
-        _put(gradients)
-
-    whole(write)
 
 
 def _run(

@@ -47,9 +47,7 @@ class Runner:
         self.executable = load(unit.program, backend, dtype)
         self.backend_milliseconds = 1e3 * (perf_counter() - start)
         self.has_aux = traced.outputs.has_aux
-        # What it leaves as plain numbers, which are put when they are known.
-        self._numbers = [left for left in traced.left if left.numbers]
-        self.has_more = self.has_aux or bool(self._numbers or traced.assigned)  # than a loss
+        self.has_more = self.has_aux or bool(traced.left or traced.assigned)  # than a loss
         self._outputs = unit.outputs[: len(unit.outputs) - len(traced.assigned)]
         self._set_from = unit.outputs[len(self._outputs) :]  # in work: numbers for leaves,
         self._set_to = np.array([place_of(v) for v in traced.assigned], np.int64)  # at these places
@@ -104,14 +102,13 @@ class Runner:
         chosen = self.executable.work[first : first + len(touched.flags)][touched.flag] != 0
         return np.concatenate([touched.used, touched.chosen[chosen]])
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """Let what the function leaves behind be the numbers of this program."""
         values = self.traced.outputs.values
         places = self._outputs[len(self._outputs) - len(values) :].tolist()
         Work(self.executable.work).hold(values, places)
         for left in self.traced.left:
-            if not left.numbers:
-                left.put()
+            left.put()
 
     def is_lost(self) -> bool:
         """Whether the last run is not finite because what went in is nan, and right all the same.
@@ -171,8 +168,8 @@ class Runner:
         """The loss, with aux if the function has one; what the function sets is set now."""
         if len(self._set_to):
             self.store.numbers[self._set_to] = self.executable.work[self._set_from]
-        for left in self._numbers:
-            left.put()
+        if self.traced.left:
+            self._leave()
         if not self.has_aux:
             return loss
         numbers = self.executable.work[self._outputs].tolist()

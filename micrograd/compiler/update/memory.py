@@ -7,7 +7,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -305,9 +305,15 @@ class Memory(MutableMapping[Value, State]):
             raise KeyError(v)
         self.loosen()[v] = state
 
-    def write(self, states: dict[Value, State]) -> None:
+    def update(self, states: Mapping[Value, State]) -> None:  # type: ignore[override]
         """Write several at once: an interruption finds all written or none."""
-        self.loosen().update(states)
+        if states:
+            groups = self.optimizer.param_groups
+            trained = {x for group in groups for x in scalars(group["params"])}
+            for v in states.keys() - trained:
+                if store_of(v) is not self.store:
+                    raise KeyError(v)
+            self.loosen().update(states)
 
     def __delitem__(self, v: Value) -> None:
         del self.loosen()[v]
