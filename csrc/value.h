@@ -65,11 +65,12 @@ static PyObject *owed;            /* writes gradients of Values in stores; NULL:
 
 #include "rows.h"
 
-/* Writes what is owed, where that may be of a Value; 0 with an error set. */
+/* Writes what is owed, where that may be of a Value; 0 with an error set, and it is owed still. */
 static int pay(void) {
     PyObject *write = owed;
     owed = NULL;
     PyObject *done = PyObject_CallNoArgs(write);
+    if (!done && !owed) owed = Py_NewRef(write);
     Py_DECREF(write);
     Py_XDECREF(done);
     return done != NULL;

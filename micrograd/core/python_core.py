@@ -523,7 +523,12 @@ def owe(write: Callable[[], object]) -> None:
 
 def _pay() -> None:
     if _owed:
-        _owed.pop()()
+        write = _owed[0]
+        try:
+            _owed.pop()()
+        except BaseException:  # interrupted: it is owed still
+            owe(write)
+            raise
 
 
 def home_of(v: Value) -> tuple[Any, int] | None:

@@ -17,6 +17,7 @@ import micrograd
 from micrograd import Value, nn, no_grad, observers, optim, tensor
 from micrograd.compiler.programs import programs
 from micrograd.compiler.running import runner
+from micrograd.compiler.running.owed import owed
 from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.numbers import refusing as tracing
@@ -62,6 +63,10 @@ class Trainer:
     def numbers(self) -> list[Any]:
         return [v.data for v in self.leaves]
 
+    def gradients(self) -> list[float]:
+        assert all(v._mark is not None for v in self.leaves)
+        return [v.grad for v in self.leaves]
+
 
 def assert_nothing_left_behind(trainer: Trainer) -> None:
     assert [owner.__dict__[name] for owner, name in WATCHED] == UNWATCHED
@@ -80,6 +85,7 @@ def sweep(backend: str, first: int, found: list[Position]) -> None:
     for k in range(first + 3):
         straight.step(k)
         expected.append(straight.numbers())
+    gradients = straight.gradients()
     for position in found:
         trainer = Trainer(backend, warm=first)
         assert interrupted_at(lambda t=trainer: t.step(first), position), position
@@ -89,6 +95,7 @@ def sweep(backend: str, first: int, found: list[Position]) -> None:
             np.testing.assert_array_equal(trainer.numbers(), expected[k], str(position))
             trainer.step(k)
         np.testing.assert_array_equal(trainer.numbers(), expected[-1], str(position))
+        np.testing.assert_array_equal(trainer.gradients(), gradients, str(position))
 
 
 @pytest.mark.parametrize("first", [0, 1, 2, 3])
@@ -109,9 +116,33 @@ def test_steps(first: int, backend: str, monkeypatch: pytest.MonkeyPatch) -> Non
     once(programs, "compiled")
     once(runner, "load")
     Trainer(backend, warm=max(2, first + 1))
+    owed.write()  # else the next one would, and none of those after it
     trainer = Trainer(backend, warm=first)
     found = positions(lambda: trainer.step(first), *STATEFUL)
     sweep(backend, first, found[:: len(found) // SOME + 1])
+
+
+def test_gradients_that_are_read(backend: str) -> None:
+    """They are written when one is read: read again after an interruption, they are there."""
+
+    straight = Trainer(backend, warm=3)
+    modules = "compiler/running/owed", "compiler/running/runner", "compiler/store"
+    found = positions(straight.gradients, *modules)
+    expected = straight.gradients()
+    assert len(found) > 20
+    assert any(expected)
+    for position in found:
+        trainer = Trainer(backend, warm=3)
+        assert interrupted_at(trainer.gradients, position), position
+        assert trainer.gradients() == expected, position
+
+
+def test_gradients_that_are_noted(backend: str) -> None:
+    """What is interrupted as it notes them leaves the steps after it with theirs."""
+    trainer = Trainer(backend, warm=1)
+    found = positions(lambda: trainer.step(1), "compiler/running/owed")
+    assert len(found) > 2
+    sweep(backend, 1, found)
 
 
 def test_a_number_around_that_has_changed() -> None:

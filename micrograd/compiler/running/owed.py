@@ -20,16 +20,17 @@ class Owed:
 
     def by(self, runner: Runner) -> None:
         """A step of this program was made."""
-        self._by[runner.store] = self.now = runner
         runner.owes = True
         self._owe(self.write)
+        self._by[runner.store] = runner
+        self.now = runner  # the last: a step that is interrupted here is noted again by the next
 
     def write(self) -> None:
-        """Write the gradients of the last steps into their parameters."""
+        """Write the gradients of the last steps into their parameters; this may be done again."""
         self.now = None
         for runner in [*self._by.values()]:
-            runner.owes = False
             runner.write_gradients()
+            runner.owes = False
         self._by.clear()
 
 
