@@ -17,8 +17,8 @@ from micrograd.gradients import grad
 from micrograd.observers import Observer
 from micrograd.ops import BY_HAND, OPS
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-_LIBRARY = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "viz") + os.sep)
+PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARY = (PACKAGE, os.path.join(os.path.dirname(os.path.dirname(PACKAGE)), "viz") + os.sep)
 _NUMPY = os.path.dirname(np.__file__) + os.sep
 _FROZEN = "<frozen "  # modules of Python that have no file
 _PYTHON = os.path.dirname(os.__file__) + os.sep
@@ -106,6 +106,8 @@ class detect_anomaly(Observer):  # noqa: N801  (the name torch users know)
     ...     print(str(error).splitlines()[0])
     log(0.0) is -inf
     """
+
+    follows = False
 
     def made(self, node: Value) -> None:
         """Check the result of an operation, and remember the line that asked for it."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from micrograd.checks import PACKAGE
 from micrograd.compiler.trace.numbers.refusing import current, undecided
 from micrograd.compiler.trace.rewritten.builtin import BuiltIns
-from micrograd.compiler.trace.world.reachable import PACKAGE
 from micrograd.nn.module import Module
 
 if TYPE_CHECKING:

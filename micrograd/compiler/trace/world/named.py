@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.trace.world.reachable import PACKAGE, PLAIN, filled, is_plain, names_of
+from micrograd.checks import PACKAGE
+from micrograd.compiler.trace.world.reachable import PLAIN, filled, is_plain, names_of
 from micrograd.compiler.trace.world.uses import BY_ANY_NAME, Spelled, Uses, reads_by_any_name
 from micrograd.engine import Value
 from micrograd.nn.module import Module

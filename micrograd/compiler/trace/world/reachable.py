@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import linecache
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from pathlib import Path
 from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from micrograd.checks import PACKAGE
 from micrograd.compiler.trace.numbers.advice import advised
 from micrograd.engine import PLAIN as VALUES
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 from micrograd.tensors.tensor import Tensor
 
-PACKAGE = str(Path(__file__).parents[2]) + os.sep
 PLAIN = frozenset([int, float, str, bytes, bool, complex, type(None)])  # types that hold nothing
 HOLD_NOTHING = PLAIN.union(VALUES)
 

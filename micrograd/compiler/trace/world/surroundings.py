@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from micrograd.checks import PACKAGE
 from micrograd.compiler.trace.world.around import (
     CELL,
     MOST,
@@ -20,7 +21,7 @@ from micrograd.compiler.trace.world.around import (
 )
 from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.named import Named, asks_truths
-from micrograd.compiler.trace.world.reachable import PACKAGE, filled, names_of
+from micrograd.compiler.trace.world.reachable import filled, names_of
 from micrograd.compiler.trace.world.watched import (
     are_same,
     content_of,
