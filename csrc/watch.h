@@ -161,6 +161,19 @@ static int sizes_are(PyObject *containers, PyObject *sizes) {
     return 1;
 }
 
+/* same_call(given, held, watched): whether two tuples hold the same objects, and `same_all(*watched)` */
+static PyObject *function_same_all(PyObject *module, PyObject *args);
+static PyObject *function_same_call(PyObject *module, PyObject *args) {
+    PyObject *given, *held, *watched;
+    if (!PyArg_ParseTuple(args, "O!O!O!", &PyTuple_Type, &given, &PyTuple_Type, &held,
+                          &PyTuple_Type, &watched)) return NULL;
+    const Py_ssize_t n = PyTuple_Size(held);
+    if (PyTuple_Size(given) != n) return Py_NewRef(Py_False);
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (PyTuple_GetItem(given, i) != PyTuple_GetItem(held, i)) return Py_NewRef(Py_False);
+    return function_same_all(module, watched);
+}
+
 /* same_all(lists, packed, dicts, keys, values, objects, names, contents, arrays, packed,
             containers, sizes): all in one go */
 static PyObject *function_same_all(PyObject *module, PyObject *args) {

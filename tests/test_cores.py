@@ -491,3 +491,26 @@ def test_a_backward_pass_notes_what_its_leaves_had_before(core: Any) -> None:
     noted.clear()
     core.backward_from(c, noted)
     assert (noted, c.grad) == ([(c, 0.0, None)], 1.0)
+
+
+@pytest.mark.parametrize("core", CORES, ids=lambda core: core.__name__)
+def test_the_same_call(core: Any) -> None:
+    numbers, d = np.array([1.0, 2.0]), {"k": 2}
+    address = numbers.__array_interface__["data"][0]
+    for size in (0, numbers.nbytes):  # a shape alone, and what is in it
+        held = core.packed_array(numbers, address, 1, size)
+        before = [], core.packed([]), [d], ["k"], [2], [], [], [], [numbers], [held], [], []
+        given = numbers, d
+        assert core.same_call((numbers, d), given, before)
+        assert not core.same_call((numbers,), given, before)
+        assert not core.same_call((numbers.copy(), d), given, before)
+        numbers[0] += 1
+        assert core.same_call(given, given, before) == (size == 0)
+        numbers[0] -= 1
+        numbers.shape = 2, 1
+        assert not core.same_call(given, given, before)
+        numbers.shape = 2
+        d["k"] = 3
+        assert not core.same_call(given, given, before)
+        d["k"] = 2
+        assert core.same_call(given, given, before)

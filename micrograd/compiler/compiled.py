@@ -20,7 +20,7 @@ from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
 from micrograd.compiler.explain.sequence import Passage, in_words, passages
 from micrograd.compiler.options import check_options, has_own_step, leaves_of
-from micrograd.compiler.programs.decisions import Decisions
+from micrograd.compiler.programs.decisions import Decisions, loss_of
 from micrograd.compiler.programs.programs import Programs
 from micrograd.compiler.programs.trained import TrainedLeaves
 from micrograd.compiler.running.fallback import eager_gradient, eager_step, eager_value
@@ -167,32 +167,40 @@ class Compiled(Generic[Result]):
         if keywords:
             inputs = self._by_position(inputs, keywords)
         with self._lock:
-            result: Result
-            runner = None
             self._check_hooks()
+            runner = None
             if not (active or observers.active):
                 runner = self._programs.again(STEP, self._decisions.given(inputs))
-            if runner is None:
-                self._check_outermost("step")
             loss: Any = math.nan if runner is None else runner.executable.step()
-            if loss != loss and (runner is None or runner.missed() or runner.may_be_safer):
-                runner, loss = self._stepped(inputs)
-            if loss != loss and runner is not None and runner.is_lost():
-                runner.update()
-                loss = runner.loss()
-            elif loss != loss:
-                runner = None
-            if runner is not None:
-                if owed.now is not runner:
-                    owed.by(runner)
-                result = runner.result(loss) if runner.has_more else loss
-            else:
-                optimizer = self.optimizer
-                assert optimizer is not None
-                result = self._programs.patience.instead(
-                    lambda: eager_step(self.fn, inputs, self.batch, optimizer)
-                )
+            if runner is None or loss != loss:
+                return self._step_otherwise(inputs, runner)
+            return self._stepped_by(runner, loss)
+
+    def _step_otherwise(self, inputs: tuple[Any, ...], runner: Runner | None) -> Result:
+        """A step that is not made by the program that ran last, or comes to what is not finite."""
+        loss = math.nan
+        if runner is None:
+            self._check_outermost("step")
+        if runner is None or runner.missed() or runner.may_be_safer:
+            runner, loss = self._stepped(inputs)
+        if loss != loss and runner is not None and runner.is_lost():
+            runner.update()
+            loss = runner.loss()
+        elif loss != loss:
+            optimizer = self.optimizer
+            assert optimizer is not None
+            run = functools.partial(eager_step, self.fn, inputs, self.batch, optimizer)
+            result: Result = self._programs.patience.instead(run)
             return result
+        assert runner is not None
+        return self._stepped_by(runner, loss)
+
+    def _stepped_by(self, runner: Runner, loss: Any) -> Result:
+        """The result of a step of this program, whose gradients are not written yet."""
+        if owed.now is not runner:
+            owed.by(runner)
+        result: Result = runner.result(loss) if runner.has_more else loss
+        return result
 
     def _is_eager(self) -> bool:
         """Whether every operation is run by itself: in program order, or looked at one by one."""
@@ -206,6 +214,10 @@ class Compiled(Generic[Result]):
 
     def _run(self, mode: str, inputs: tuple[Any, ...]) -> tuple[Runner | None, float]:
         """The program for these arguments, and the loss."""
+        runner = self._programs.again(mode, self._decisions.given(inputs))
+        loss = math.nan if runner is None else loss_of(runner, mode)
+        if loss == loss:
+            return runner, loss
         return self._decisions.run(
             inputs, lambda programs, given: programs.runner(mode, given), mode
         )
@@ -244,7 +256,9 @@ class Compiled(Generic[Result]):
     def _check_hooks(self) -> None:
         """Raise a CompileError if a hook waits for a gradient that is computed here."""
         arrays = hooked()
-        trained = {id(v) for v in self._programs.parameters} if arrays else set()
+        if not arrays:
+            return
+        trained = {id(v) for v in self._programs.parameters}
         if any(id(v) in trained for t in arrays for v in t._values.flat):
             raise advised(CompileError(
                 "cannot be compiled: a hook of a parameter (register_hook) is to see its gradient"

@@ -428,8 +428,8 @@ def same_entries(dicts: list[dict[str, Any]], keys: list[Any], values: list[Any]
 
 
 def packed_array(x: Any, address: int, axes: int, size: int) -> Any:
-    """What an array holds, to be compared with what it holds later."""
-    return x.shape, x.strides, x.tobytes()
+    """What an array holds, to be compared with what it holds later; of size 0: its shape alone."""
+    return x.shape, x.strides, x.tobytes() if size else b""
 
 
 def same_all(
@@ -440,12 +440,18 @@ def same_all(
     """All in one go; and attributes of objects, of which NotImplemented is none, and sizes."""
     if [*map(len, containers)] != sizes:
         return False
-    if any((x.shape, x.strides, x.tobytes()) != y for x, y in zip(arrays, packed_before)):  # noqa: B905
-        return False
+    for x, (shape, strides, held) in zip(arrays, packed_before):  # noqa: B905
+        if (x.shape, x.strides) != (shape, strides) or (held and x.tobytes() != held):
+            return False
     for x, name, content in zip(objects, names, contents):  # noqa: B905
         if _attribute(x, name) is not content:
             return False
     return _same_lists(lists, before) and same_entries(dicts, keys, values)
+
+
+def same_call(given: tuple[Any, ...], held: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
+    """Whether two tuples hold the same objects, and `same_all` of what was packed before."""
+    return len(given) == len(held) and all(map(is_, given, held)) and same_all(*before)
 
 
 def _attribute(x: Any, name: str) -> Any:

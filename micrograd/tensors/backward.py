@@ -16,7 +16,7 @@ from micrograd.tensors.dtypes import FLOAT
 if TYPE_CHECKING:
     from micrograd.tensors.tensor import Tensor
 
-_hooked: weakref.WeakSet[Tensor] = weakref.WeakSet()
+_hooked: list[weakref.ref[Tensor]] = []
 
 
 class GradFn:
@@ -61,7 +61,8 @@ def register_hook(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Handle:
     if x._hooks is None:
         x._hooks = []
     x._hooks.append(hook)
-    _hooked.add(x)
+    if not any(t() is x for t in _hooked):
+        _hooked.append(weakref.ref(x, _hooked.remove))
     return Handle(x._hooks, hook)
 
 
@@ -110,7 +111,10 @@ def backward(
 
 def hooked() -> list[Tensor]:
     """The arrays that hooks wait for."""
-    return [t for t in list(_hooked) if t._hooks] if len(_hooked) else []
+    if not _hooked:
+        return []
+    alive = [t() for t in list(_hooked)]
+    return [t for t in alive if t is not None and t._hooks]
 
 
 def _call_hooks(t: Tensor, before: Any) -> None:

@@ -108,7 +108,7 @@ class Decisions:
         for programs in [*first, *(p for p in self._all if p is not likely)]:
             runner = programs.again(mode, given)
             if runner is not None:
-                loss = _loss_of(runner, mode)
+                loss = loss_of(runner, mode)
                 if loss == loss:
                     self._use(programs)
                     return runner, loss
@@ -153,7 +153,7 @@ def _ran(
         return None
     if runner is None:
         return None, math.nan
-    loss = _loss_of(runner, mode)
+    loss = loss_of(runner, mode)
     if loss == loss:
         return runner, loss
     if runner.missed():
@@ -161,7 +161,7 @@ def _ran(
     return _ran(programs, find, given, mode) if programs.make_safe(runner) else (runner, loss)
 
 
-def _loss_of(runner: Runner, mode: str) -> float:
+def loss_of(runner: Runner, mode: str) -> float:
     """The loss of a run, after which a step has been made; nan if there may be none."""
     if mode is STEP:
         return runner.executable.step()

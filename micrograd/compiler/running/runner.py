@@ -19,8 +19,9 @@ from micrograd.compiler.store import Store, place_of, store_of
 from micrograd.compiler.trace.recording import met
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.left import Work
+from micrograd.compiler.trace.world.watched import Watched, together, watched
 from micrograd.compiler.update.members import Members
-from micrograd.engine import Value
+from micrograd.engine import Value, same_all
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
 
@@ -52,7 +53,8 @@ class Runner:
         self._set_from = unit.outputs[len(self._outputs) :]  # in work: numbers for leaves,
         self._set_to = np.array([place_of(v) for v in traced.assigned], np.int64)  # at these places
         assert traced.captured is not None
-        self._same = traced.captured.same
+        self._captured = traced.captured
+        self._tickets: dict[str, Watched] = {}  # by mode, all that was as it is for the last run
         self.store, self._version = store, store.version
         self._members = members  # of an optimiser, if it is known what its steps update
         self.stepping: Stepping | None = None
@@ -67,12 +69,36 @@ class Runner:
 
     def fits(self, mode: str) -> bool:
         """Whether parameters, state, options and captured numbers are where and what they were."""
-        if not self._same() or self.store.version != self._version:
+        ticket = self._tickets.get(mode)
+        if ticket is None or not same_all(*ticket):
+            if not self._is_in_place(mode):
+                return False
+            self._note(mode)
+        elif not self._captured.same_modules():
             return False
+        return mode is not STEP or (self.stepping is not None and self.stepping.has_options())
+
+    def _is_in_place(self, mode: str) -> bool:
+        if not self._captured.same() or self.store.version != self._version:
+            return False
+        step = self.stepping
         if mode is not STEP:
             return True
-        step = self.stepping
-        return step is not None and step.fits() and self.trains(step.unit.memory.optimizer)
+        return step is not None and step.is_in_place() and self.trains(step.unit.memory.optimizer)
+
+    def _note(self, mode: str) -> None:
+        """Let all that `_is_in_place` has found be compared in one go the next time."""
+        around = self._captured.watched
+        if around is None:
+            return
+        attributes: list[Any] = [(self.store, "version", self.store.version)]
+        parts = [around]
+        if mode is STEP and self.stepping is not None and self._members is not None:
+            parts.append(self._members.watched)
+            optimizer = self.stepping.unit.memory.optimizer
+            attributes += [(optimizer, "param_groups", optimizer.param_groups)]
+            attributes += self.stepping.attributes
+        self._tickets[mode] = together(*parts, watched([], [], attributes))
 
     def trains(self, optimizer: Optimizer) -> bool:
         """Whether it knows which parameters a step of that optimiser updates."""
@@ -83,6 +109,7 @@ class Runner:
         if stepping.executable is not None:
             self.executable.follow(stepping.executable, self.unit.gradients)
         self.stepping = stepping
+        self._tickets.clear()
 
     def write_gradients(self) -> None:
         """Give each parameter that steps update the gradient of the last one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from micrograd.compiler.backends import Executable
 from micrograd.compiler.compilation import UpdateCompilation
 
@@ -17,20 +19,17 @@ class Stepping:
         self.milliseconds = milliseconds
         self._memory = memory = unit.memory
         self._version = memory.version
-        self._settled = 0
+        self.attributes: list[tuple[Any, str, Any]] = []  # which have not changed since
         self._remember()
 
-    def fits(self) -> bool:
-        """Whether state and options are where and what they were."""
+    def has_options(self) -> bool:
+        """Whether options are what they were; new learning rates are taken over."""
         memory = self._memory
-        optimizer = memory.optimizer
-        return (
-            optimizer.state is memory
-            and memory.loose is None
-            and memory.settled == self._settled
-            and memory.version == self._version
-            and (optimizer.param_groups == memory.taken or memory.takes_rates())
-        )
+        return memory.optimizer.param_groups == memory.taken or memory.takes_rates()
+
+    def is_in_place(self) -> bool:
+        """Whether the state is where and what it was."""
+        return all(getattr(x, name) is value for x, name, value in self.attributes)
 
     def follow(self) -> bool:
         """Take over new learning rates and state; False if something else has changed, too."""
@@ -48,4 +47,7 @@ class Stepping:
         """Note that the next steps are made with the state that there is."""
         memory = self._memory
         memory.note_steps(self.unit.touched.used)
-        self._settled = memory.settled
+        self.attributes = [(memory.optimizer, "state", memory), (memory, "loose", None)]
+        self.attributes += [
+            (memory, name, getattr(memory, name)) for name in ("settled", "version")
+        ]

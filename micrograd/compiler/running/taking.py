@@ -16,7 +16,8 @@ from micrograd.compiler.trace.arguments.flattening import Flattener, flattener
 from micrograd.compiler.trace.arguments.stand_ins import MOST_INTEGER, containers, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.around import around_in
-from micrograd.engine import floats_in
+from micrograd.compiler.trace.world.watched import Watched, in_one_piece, watched
+from micrograd.engine import floats_in, same_call
 
 Plan = tuple[Space, tuple[int, ...], str, np.ndarray]  # of an argument; see `refill`
 
@@ -40,24 +41,12 @@ class TakenArguments:
         self._records: list[Record] = []
         self._count = 0
         self._held: tuple[Any, ...] | None = None  # arguments that need not be looked at again
-        self._shapes: list[tuple[np.ndarray, tuple[int, ...]]] = []  # of those that are arrays
-        self._watched: list[tuple[np.ndarray, bytes]] = []  # integers, and what they were
+        self._watched: Watched = ()  # shapes of arrays among them, and integers
 
     def holds(self, inputs: tuple[Any, ...]) -> bool:
         """Whether these are the arguments of the last run, whose contents are read again."""
         held = self._held
-        if held is None or len(held) != len(inputs):
-            return False
-        for x, y in zip(inputs, held):  # noqa: B905  (equally long; this runs in every step)
-            if x is not y:
-                return False
-        for array, shape in self._shapes:
-            if array.shape != shape:
-                return False
-        for integers, before in self._watched:  # noqa: SIM110  (a generator takes twice as long)
-            if integers.tobytes() != before:
-                return False
-        return True
+        return held is not None and same_call(inputs, held, self._watched)
 
     def refill(self, inputs: tuple[Any, ...]) -> bool:
         """Take other numbers in the structure of the last ones; False if they are anything else."""
@@ -84,7 +73,6 @@ class TakenArguments:
             return False
         for space, array in new:
             self._point(space, array)
-        self._shapes = []
         return True
 
     def _refill_records(self, inputs: tuple[Any, ...]) -> bool:
@@ -101,7 +89,8 @@ class TakenArguments:
         """Run on these arguments; `final` if the program is not to be checked again."""
         self._held = None
         repeatable = final and not any(isinstance(x, list | tuple) for x in inputs)
-        self._watched, plan = [], list[Plan]()
+        plan = list[Plan]()
+        integers: list[np.ndarray] = []
         for space, k, dtype in self._spaces:
             x = inputs[k]
             array = flat(x, dtype)
@@ -112,14 +101,15 @@ class TakenArguments:
             elif not isinstance(x, float | int | bool):
                 repeatable = False
             if space.role is SpaceRole.IDS and isinstance(x, np.ndarray):
-                self._watched.append((x, x.tobytes()))
+                integers.append(x)
             plan.append((space, np.shape(x) if isinstance(x, np.ndarray) else (), "", array))
         self._plan, self._records = None, []
         if final:
             self._plan, self._records = _planned(inputs, plan, self._traced.tried)
         self._count = len(inputs)
-        self._held = inputs if repeatable else None
-        self._shapes = [(x, x.shape) for x in inputs if isinstance(x, np.ndarray)]
+        arrays = [x for x in inputs if isinstance(x, np.ndarray)]
+        if repeatable and all(map(in_one_piece, arrays)):
+            self._held, self._watched = inputs, watched([], [], arrays=integers, shapes=arrays)
 
     def _point(self, space: Space, array: np.ndarray) -> None:
         self._executable.point(space, array)

@@ -19,9 +19,9 @@ class Members:
         tensors = [p for members in lists[1:] for p in members if isinstance(p, Tensor)]
         attributes = [(p, name, getattr(p, name)) for p in tensors
                       for name in ("_values", "requires_grad")]  # fmt: skip
-        self._watched = watched(lists, entries, attributes)
+        self.watched = watched(lists, entries, attributes)
         self._groups = groups
 
     def same(self, groups: list[dict[str, Any]]) -> bool:
         """Whether each group has the parameters that it had."""
-        return groups is self._groups and same_all(*self._watched)
+        return groups is self._groups and same_all(*self.watched)

@@ -147,18 +147,20 @@ class Memory(MutableMapping[Value, State]):
 
     def takes_rates(self) -> bool:
         """Whether nothing but learning rates has changed; those of now are then taken over."""
-        groups = self.optimizer.param_groups
-        if len(groups) != len(self.taken):
+        groups, taken = self.optimizer.param_groups, self.taken
+        if len(groups) != len(taken):
             return False
-        taken = [{**before, "lr": group.get("lr")}
-                 for group, before in zip(groups, self.taken, strict=True)]  # fmt: skip
-        if taken != groups:
-            return False
-        self._take_rates(taken)
+        for k, group in enumerate(groups):
+            if group != taken[k]:
+                now = {**taken[k], "lr": group.get("lr")}
+                if now != group:
+                    return False
+                self.numbers[self.rate_address(k)] = now["lr"]
+                taken[k] = now  # after the number, whatever interrupts
         return True
 
-    def _take_rates(self, taken: list[dict[str, Any]] | None = None) -> None:
-        self.taken = taken or [dict(group) for group in self.optimizer.param_groups]
+    def _take_rates(self) -> None:
+        self.taken = [dict(group) for group in self.optimizer.param_groups]
         for k, group in enumerate(self.taken):
             self.numbers[self.rate_address(k)] = group["lr"]
 

@@ -23,6 +23,7 @@ from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.named import Named, asks_truths
 from micrograd.compiler.trace.world.reachable import filled, names_of
 from micrograd.compiler.trace.world.watched import (
+    Watched,
     are_same,
     content_of,
     entries_are_same,
@@ -153,6 +154,16 @@ class Surroundings:
             return False
         if not same_all(*self._watched) and not self._all_equal():
             return False
+        return self.same_modules()
+
+    @property
+    def watched(self) -> Watched | None:
+        """What `same` compares, modules apart, for one call of `same_all`; None: it is not all."""
+        more = self._others or self._items or self._scattered
+        return None if more else self._watched
+
+    def same_modules(self) -> bool:
+        """Whether attributes of modules are what they were."""
         return self._set == attributes_set() or self._same_modules()
 
     def changed_numbers(self, arrays: bool = True) -> list[NumberPlace]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,11 @@ def watched(
     attributes: Sequence[Triple] = (),
     arrays: Sequence[np.ndarray] = (),
     sizes: Sequence[tuple[Any, int]] = (),
+    shapes: Sequence[np.ndarray] = (),
 ) -> Watched:
     """Lists, entries (dict, key, value), attributes (object, name, value), arrays and sizes.
+
+    Of the arrays in `shapes` only these, not what is in them.
 
     `entries` may be of a class's dict, too; None is no entry, NotImplemented no attribute. Of
     arrays only those that lie in one piece: see `in_one_piece`.
@@ -37,10 +42,15 @@ def watched(
     """
     dicts, keys, values = _columns(entries)
     objects, names, contents = _columns(attributes)
-    held = [_packed(x) for x in arrays]
+    held = [*map(_packed, arrays), *(_packed(x, 0) for x in shapes)]
     containers, lengths = [x for x, _ in sizes], [n for _, n in sizes]
     return (lists, packed(lists), dicts, keys, values, objects, names, contents,
-            list(arrays), held, containers, lengths)  # fmt: skip
+            [*arrays, *shapes], held, containers, lengths)  # fmt: skip
+
+
+def together(*parts: Watched) -> Watched:
+    """All of them, compared in one go."""
+    return tuple(reduce(add, columns) for columns in zip(*parts, strict=True))
 
 
 def in_one_piece(x: np.ndarray) -> bool:
@@ -48,8 +58,9 @@ def in_one_piece(x: np.ndarray) -> bool:
     return type(x) is np.ndarray and bool(x.flags.c_contiguous) and _packed(x) is not None
 
 
-def _packed(x: np.ndarray) -> Any:
-    return packed_array(x, x.__array_interface__["data"][0], x.ndim, x.nbytes)
+def _packed(x: np.ndarray, size: int | None = None) -> Any:
+    address = x.__array_interface__["data"][0]
+    return packed_array(x, address, x.ndim, x.nbytes if size is None else size)
 
 
 def _columns(triples: Sequence[tuple[Any, Any, Any]]) -> tuple[list[Any], list[Any], list[Any]]:
