@@ -127,6 +127,30 @@ def test_cross_entropy_is_torchs(reduction: str, n: int, classes: int) -> None:
     assert repr(loss) == repr(twin)
 
 
+OPTIONS: list[dict[str, Any]] = [
+    {"label_smoothing": 0.1},
+    {"label_smoothing": 1.0},
+    {"weight": [0.5, 2.0, 0.0, 1.5]},
+    {"weight": [0.5, 2.0, 0.0, 1.5], "label_smoothing": 0.25},
+    {"ignore_index": 2},
+    {"ignore_index": 2, "weight": [0.5, 2.0, 7.0, 1.5], "label_smoothing": 0.25},
+]
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options))
+def test_cross_entropy_with_options_is_torchs(reduction: str, options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    output = rng.normal(0, 5, (6, 4))
+    theirs = {k: torch.tensor(x) if k == "weight" else x for k, x in options.items()}
+    loss = nn.CrossEntropyLoss(reduction=reduction, **options)
+    twin = torch.nn.CrossEntropyLoss(reduction=reduction, **theirs).double()
+    probabilities = rng.dirichlet([1.0] * 4, 6), True
+    targets = [(np.array([0, 1, 3, 2, 2, 1]), False)]
+    for target, has_gradient in [*targets, *([] if "ignore_index" in options else [probabilities])]:
+        compare(loss, twin, output, target, has_gradient)
+
+
 @pytest.mark.parametrize(
     "row",
     [

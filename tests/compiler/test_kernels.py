@@ -9,6 +9,7 @@ import pytest
 from passes import (
     ALONE,
     anywhere,
+    compiled,
     grouped,
     laid_out,
     largest_nodes,
@@ -24,6 +25,7 @@ from micrograd.compiler.codes import NONE
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM, Graph, evaluate
 from micrograd.compiler.nest.ir import PARAMETERS, TERM, WORK, Affine, Nest, argument
+from micrograd.compiler.nest.ir import Counter as Index
 from micrograd.compiler.nest.spans import listed
 
 
@@ -232,3 +234,16 @@ def test_sums_are_sums() -> None:
     total = builder.block_of_sums(1)
     builder.add_terms(np.repeat(total, 2), x, NONE, 1.0)
     assert evaluate(builder.graph())[total] == 2.0
+
+
+def test_rows_of_choices_are_made_where_they_are_read() -> None:
+    """Each is 1 at its index: one nest writes all of them, and nothing copies them."""
+    rows = [[Value(float(4 * i + j)) for j in range(4)] for i in range(6)]
+
+    def squares(ids: list[int]) -> Value:
+        return sum((e * e for i in ids for e in rows[i]), Value(0.0))
+
+    built, _ = compiled(squares, [v for row in rows for v in row], [3, 0, 2])
+    hot = [nest for nest in built.program.nests
+           if any(isinstance(x, Index) for x in nest.first.inputs)]  # fmt: skip
+    assert [nest.extents for nest in hot] == [(3, 6)]

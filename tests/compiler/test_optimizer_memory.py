@@ -362,3 +362,25 @@ def test_a_first_step_that_is_another_is_known() -> None:
     assert memory.starts_exactly([first])
     assert not memory.starts_exactly([first, second])
     assert Memory(optim.Adam([first, second]), store).starts_exactly([first, second])
+
+
+def test_functions_that_share_an_optimiser_remember_what_each_steps(backend: str) -> None:
+    """State that was forgotten comes again with the steps of each, whichever takes that over."""
+    a, b = Value(1.0), Value(2.0)
+    sgd = optim.SGD([a, b], lr=0.1, momentum=0.9)
+    f, g = (
+        micrograd.compile(lambda x, w=w: (w * x) ** 2, optimizer=sgd, backend=backend)
+        for w in (a, b)
+    )
+    for _ in range(3):
+        f.step(1.0)
+        g.step(1.0)
+    assert set(sgd.state) == {a, b}
+    sgd.state.clear()
+    for step, stepped in ((f, {a}), (g, {a, b}), (f, {a, b})):
+        step.step(1.0)
+        assert set(sgd.state) == stepped
+    sgd.state.clear()
+    f.step(1.0)
+    g.step(1.0)
+    assert set(sgd.state) == {a, b}  # nothing was read between the two

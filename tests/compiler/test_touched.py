@@ -135,10 +135,20 @@ def detached(w: list[Value]) -> Callable[..., Value]:
     return f
 
 
+def in_two_tables(w: list[Value]) -> Callable[..., Value]:
+    """One parameter is in two tables, in each of which two entries are looked up."""
+
+    def f(i: int, j: int, k: int, n: int, x: float) -> Value:
+        a, b = [w[0] * x, w[1], w[2] + x], [w[0] + x, w[3], w[4] * x]
+        return (a[i] * a[j] + b[k] * b[n] - 1.0) ** 2
+
+    return f
+
+
 PROGRAMS: list[tuple[Program, tuple[int, ...]]] = [
     (of_results, (3,)), (nested, (2, 3)), (same_index_twice, (2,)), (unused_choice, (2, 2)),
     (deep_before_the_table, (3,)), (chain, (2, 2, 3)), (lookup_and_results, (6, 3)),
-    (detached, (2,)),
+    (detached, (2,)), (in_two_tables, (3, 3, 3, 3)),
 ]  # fmt: skip
 
 

@@ -86,6 +86,8 @@ def test_what_keeps_its_promises_passes() -> None:
         (rows(10, "add", [0, 2, 3], WORK, [30, 11, 40]), "reads what it writes"),
         (rows(10, "add", [0, 2, 3], WORK, [30, 31, 40], WORK, [30, 31]), "starts do not rise"),
         (replace(ROWS, reduce=None), "rows of something"),
+        (replace(ROWS, body=ROWS.body * 2), "rows of something"),
+        (changed(ROWS, inputs=(*ROWS.first.inputs, at(0, 1))), "rows of something"),
         (rows(10, "max", [0, 2, 3], WORK, [30, 31, 40], accumulate=True), "a maximum of products"),
         (taken(10, argument(0), [10]), "10 to 10 of input0"),
         (replace(GATHER, extents=(4,)), "3 addresses for"),
