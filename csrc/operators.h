@@ -20,10 +20,10 @@ static inline PyObject *record_two(int row, double data, Value *a, Value *b) {
 
 static PyObject *other_operand(PyObject *x) {
     if (PyObject_TypeCheck(x, value_type)) return Py_NewRef(x);
-    int is_real = PyObject_IsInstance(x, real);
+    int is_real = PyLong_CheckExact(x) ? 1 : PyObject_IsInstance(x, real);
     if (is_real < 0) return NULL;
     if (!is_real) return Py_NewRef(Py_NotImplemented);
-    PyObject *number = PyObject_CallFunction(as_number, "Os", x, "operand");
+    PyObject *number = as_float(x, "operand");
     return number ? (PyObject *)new_operand(number) : NULL;
 }
 

@@ -90,10 +90,18 @@ static void set_number(Value *v, double x) {
     else v->data = x;
 }
 
+/* What `as_number` makes of a number that is no float. */
+static PyObject *as_float(PyObject *x, const char *name) {
+    PyObject *found = PyLong_CheckExact(x) ? PyNumber_Float(x) : NULL;
+    if (found) return found;
+    PyErr_Clear(); /* an integer that is too large is infinite */
+    return PyObject_CallFunction(as_number, "Os", x, name);
+}
+
 /* The double of a float, or of what `as_number` makes of it; 0 with an error set. */
 static int to_double(PyObject *x, const char *name, double *d) {
     if (PyFloat_CheckExact(x)) { *d = PyFloat_AsDouble(x); return 1; }
-    PyObject *converted = PyObject_CallFunction(as_number, "Os", x, name);
+    PyObject *converted = as_float(x, name);
     if (!converted) return 0;
     *d = PyFloat_AsDouble(converted);
     Py_DECREF(converted);

@@ -3,8 +3,8 @@
 Arguments whose lengths are other ones in nearly every call would be compiled in nearly every call;
 so would a function around which a list grows, or that goes another way for each argument. So after
 the first few programs the function itself is run where there is none, until that has taken
-noticeable time beside what a program takes to be made. A program that hardly ran before the next
-one was wanted was not worth it: then the next one waits for twice as long.
+noticeable time beside what a program takes to be made. Where one for the same shape hardly ran
+before something around the function changed, the next one waits for twice as long.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TypeVar
 T = TypeVar("T")
 FREE = 4  # programs that are made at once
 WORTH = 5  # one more is made once calls without it have taken this part of what making it takes
-LEAST_WORTH = 0.25  # that part after programs that were not used
-FEW = 3  # runs of programs after one was made, if it was not used
+FEW = 3  # runs of programs after one was made, if that was in vain
+MOST_IN_VAIN = 4  # times; then one does not wait for longer any more
 ANOTHER_WAY = "another way"  # what waits where a branch goes a way that no program goes
 MOST_SHAPES = 4096  # whose time is known; then that of the oldest is forgotten
 AND_BACK = 3  # a gradient takes so many times what the function takes, or less
@@ -29,8 +29,8 @@ class Patience:
 
     def __init__(self) -> None:
         self.runs = 0  # of programs
-        self._traced = self._runs_before = 0
-        self._worth = float(WORTH)
+        self._traced = 0
+        self._made: dict[Hashable, tuple[int, int]] = {}  # how often in vain, and after which run
         self._tracing = self._building = 0.0  # seconds, of the last program
         self._running = 0.0  # seconds, of the last run without a program
         self._shape: Hashable = None  # of the arguments that wait
@@ -39,16 +39,19 @@ class Patience:
     def waits(self, shape: Hashable) -> bool:
         """Whether the function itself is run for arguments of this shape, or `ANOTHER_WAY`."""
         spent = self._spent.get(shape, 0.0) + self._running
-        waits = self._traced >= FREE and self._worth * spent < self._tracing + self._building
+        worth = WORTH / 2 ** self._made.get(shape, (0, 0))[0]
+        waits = self._traced >= FREE and worth * spent < self._tracing + self._building
         self._shape = shape if waits else None
         return waits
 
     def tracing(self, shape: Hashable, trace: Callable[[], T]) -> T:
         """A new trace for arguments of this shape, its time noted."""
         traced, self._tracing = _timed(trace)
-        used = self._traced < FREE or self.runs - self._runs_before > FEW
-        self._worth = WORTH if used else max(self._worth / 2, min(WORTH, LEAST_WORTH))
-        self._runs_before = self.runs
+        times, before = self._made.pop(shape, (-1, self.runs))
+        if len(self._made) >= MOST_SHAPES:
+            self._made.clear()
+        in_vain = 0 if self.runs - before > FEW else min(times + 1, MOST_IN_VAIN)
+        self._made[shape] = in_vain, self.runs
         self._traced += 1
         self._spent.pop(ANOTHER_WAY, None)
         self._spent.pop(shape, None)

@@ -21,6 +21,8 @@ from micrograd.tensors.tensor import Tensor
 
 PLAIN = frozenset([int, float, str, bytes, bool, complex, type(None)])  # types that hold nothing
 HOLD_NOTHING = PLAIN.union(VALUES)
+SIMPLE = (type, str, bytes, int, float, ModuleType)  # classes of what is not looked into
+GENERATORS = (Random, np.random.Generator)
 
 
 def leaves_of(fn: Callable[..., Any]) -> list[Value]:
@@ -63,7 +65,7 @@ def located(fn: Callable[..., Any]) -> Iterator[None]:
 def generators_of(fn: Callable[..., Any]) -> list[Any]:
     """The random generators in reach, of Python and of NumPy."""
     reach = _in_reach(fn, values=False)
-    return [x for x in reach if isinstance(x, Random | np.random.Generator)]
+    return [x for x in reach if isinstance(x, GENERATORS)]
 
 
 def _in_reach(
@@ -77,7 +79,7 @@ def _in_reach(
     stack: list[Any] = list(reversed(_roots(fn)))
     while stack:
         x = stack.pop()
-        if id(x) in seen or issubclass(type(x), type | str | bytes | int | float | ModuleType):
+        if id(x) in seen or issubclass(type(x), SIMPLE):
             continue
         seen.add(id(x))
         yield x
