@@ -11,6 +11,7 @@ from micrograd.compiler.codes import ROWS, Ids, Mask
 from micrograd.compiler.nest.ir import TERM, TOGETHER, WORK, Affine, Listed, Nest, Statement
 from micrograd.compiler.nest.sequence import LARGEST, Scalars, largest_of
 from micrograd.compiler.sequential.loops import LoopOperand, Rolled, columns, operands
+from micrograd.compiler.sequential.soonest import soonest_first
 from micrograd.ops import OPS
 
 
@@ -24,7 +25,7 @@ def nest_of(part: Scalars, loop: Rolled, same: Ids, kept: Mask) -> Nest:
         own = part.out[loop.start : loop.start + loop.period].tolist()
         outs = [Affine(WORK, base, (loop.period,)) for base in own]
         body = even_body(part, loop, operands(columns(part, loop, same)), outs, kept)
-    return Nest((loop.turns,), (*body, *loop.sums), ordered=True)
+    return soonest_first(Nest((loop.turns,), (*body, *loop.sums), ordered=True))
 
 
 def even_body(

@@ -67,13 +67,13 @@ double net_loss(const double *parameters, const double *ys)
 
     /* 55 steps, one after the other */
     for (int i = 0; i < 55; i++) {
-        steps[13 * i + 13] = steps[13 * i] + q2 - steps[13 * i + 4] * steps[13 * i + 8];
+        steps[13 * i + 13] = q2 + steps[13 * i] - steps[13 * i + 4] * steps[13 * i + 8];
         steps[13 * i + 14] = steps[13 * i + 4] - steps[13 * i + 4] * steps[13 * i + 7];
-        steps[13 * i + 15] = steps[13 * i + 2] + steps[13 * i + 12] + steps[13 * i + 6] * steps[13 * i + 7];
-        const double v1 = steps[13 * i + 13] + q1 + steps[13 * i + 3] - steps[13 * i + 3] * steps[13 * i + 7];
-        steps[13 * i + 16] = v1 + 2.0 * steps[13 * i + 14];
+        steps[13 * i + 15] = steps[13 * i + 2] + steps[13 * i + 6] * steps[13 * i + 7] + steps[13 * i + 12];
+        const double v1 = q1 + steps[13 * i + 3] - steps[13 * i + 3] * steps[13 * i + 7] + 2.0 * steps[13 * i + 14];
+        steps[13 * i + 16] = v1 + steps[13 * i + 13];
         steps[13 * i + 17] = steps[13 * i + 14] + steps[13 * i + 13];
-        steps[13 * i + 18] = steps[13 * i + 16] + r_2;
+        steps[13 * i + 18] = r_2 + steps[13 * i + 16];
         steps[13 * i + 19] = ys_2[i + 3] - steps[13 * i + 15];
         steps[13 * i + 20] = steps[13 * i + 16] / steps[13 * i + 18];
         steps[13 * i + 21] = steps[13 * i + 17] / steps[13 * i + 18];
@@ -175,13 +175,13 @@ double net_gradient(const double *parameters, const double *ys, double *gradient
 
     /* 55 steps, one after the other */
     for (int i = 0; i < 55; i++) {
-        steps[13 * i + 13] = steps[13 * i] + q2 - steps[13 * i + 4] * steps[13 * i + 8];
+        steps[13 * i + 13] = q2 + steps[13 * i] - steps[13 * i + 4] * steps[13 * i + 8];
         steps[13 * i + 14] = steps[13 * i + 4] - steps[13 * i + 4] * steps[13 * i + 7];
-        steps[13 * i + 15] = steps[13 * i + 2] + steps[13 * i + 12] + steps[13 * i + 6] * steps[13 * i + 7];
-        const double v1 = steps[13 * i + 13] + q1 + steps[13 * i + 3] - steps[13 * i + 3] * steps[13 * i + 7];
-        steps[13 * i + 16] = v1 + 2.0 * steps[13 * i + 14];
+        steps[13 * i + 15] = steps[13 * i + 2] + steps[13 * i + 6] * steps[13 * i + 7] + steps[13 * i + 12];
+        const double v1 = q1 + steps[13 * i + 3] - steps[13 * i + 3] * steps[13 * i + 7] + 2.0 * steps[13 * i + 14];
+        steps[13 * i + 16] = v1 + steps[13 * i + 13];
         steps[13 * i + 17] = steps[13 * i + 14] + steps[13 * i + 13];
-        steps[13 * i + 18] = steps[13 * i + 16] + r_2;
+        steps[13 * i + 18] = r_2 + steps[13 * i + 16];
         steps[13 * i + 19] = ys_2[i + 3] - steps[13 * i + 15];
         steps[13 * i + 20] = steps[13 * i + 16] / steps[13 * i + 18];
         steps[13 * i + 21] = steps[13 * i + 17] / steps[13 * i + 18];
@@ -255,26 +255,26 @@ double net_gradient(const double *parameters, const double *ys, double *gradient
         steps_2[20 * i + 7] = steps_2[20 * i + 5] * steps_2[20 * i + 6];
         steps_2[20 * i + 8] = dll;
         steps_2[20 * i + 9] = steps[-13 * i + 721] * steps_2[20 * i + 4] - steps[-13 * i + 719] * steps_2[20 * i + 3];
-        const double v1 = -steps[-13 * i + 719] * steps_2[20 * i + 2] + steps[-13 * i + 721] * steps_2[20 * i + 1];
-        steps_2[20 * i + 10] = v1 - steps[-13 * i + 718] * steps_2[20 * i];
-        const double v2 = 2.0 * steps[-13 * i + 721] * steps_2[20 * i + 7] + steps[-13 * i + 723] * steps_2[20 * i + 4];
-        steps_2[20 * i + 11] = v2 + steps[-13 * i + 722] * steps_2[20 * i + 1];
+        const double v1 = steps[-13 * i + 721] * steps_2[20 * i + 1] - steps[-13 * i + 718] * steps_2[20 * i];
+        steps_2[20 * i + 10] = v1 - steps[-13 * i + 719] * steps_2[20 * i + 2];
+        const double v2 = 2.0 * steps[-13 * i + 721] * steps_2[20 * i + 7] + steps[-13 * i + 722] * steps_2[20 * i + 1];
+        steps_2[20 * i + 11] = v2 + steps[-13 * i + 723] * steps_2[20 * i + 4];
         steps_2[20 * i + 12] = -steps_2[20 * i + 10];
         steps_2[20 * i + 13] = -steps_2[20 * i + 9];
         steps_2[20 * i + 14] = -steps_2[20 * i + 5];
         steps_2[20 * i + 15] = steps[-13 * i + 722] * steps_2[20 * i + 6];
         steps_2[20 * i + 16] = steps[-13 * i + 723] * steps_2[20 * i + 6];
         steps_2[20 * i + 17] = steps[-13 * i + 726] * steps_2[20 * i + 6];
-        const double v3 = steps_2[20 * i + 12] * steps_2[20 * i + 15] + steps_2[20 * i + 13] * steps_2[20 * i + 16];
-        steps_2[20 * i + 18] = v3 + steps_2[20 * i + 14] * steps_2[20 * i + 17] + steps_2[20 * i + 6] * steps_2[20 * i + 8];
-        const double v4 = steps_2[20 * i + 2] + steps_2[20 * i + 6] * steps_2[20 * i + 9] - steps[-13 * i + 723] * steps_2[20 * i + 3];
-        steps_2[20 * i + 19] = v4 - steps[-13 * i + 722] * steps_2[20 * i + 2];
-        const double v5 = steps_2[20 * i + 18] + steps_2[20 * i] + steps_2[20 * i + 6] * steps_2[20 * i + 10];
-        steps_2[20 * i + 20] = v5 - steps[-13 * i + 722] * steps_2[20 * i];
-        steps_2[20 * i + 21] = -steps_2[20 * i + 11] + steps_2[20 * i + 1];
+        const double v3 = steps_2[20 * i + 6] * steps_2[20 * i + 8] + steps_2[20 * i + 14] * steps_2[20 * i + 17];
+        steps_2[20 * i + 18] = v3 + steps_2[20 * i + 13] * steps_2[20 * i + 16] + steps_2[20 * i + 12] * steps_2[20 * i + 15];
+        const double v4 = -steps[-13 * i + 723] * steps_2[20 * i + 3] + steps_2[20 * i + 2] - steps[-13 * i + 722] * steps_2[20 * i + 2];
+        steps_2[20 * i + 19] = v4 + steps_2[20 * i + 6] * steps_2[20 * i + 9];
+        const double v5 = steps_2[20 * i] - steps[-13 * i + 722] * steps_2[20 * i] + steps_2[20 * i + 6] * steps_2[20 * i + 10];
+        steps_2[20 * i + 20] = v5 + steps_2[20 * i + 18];
+        steps_2[20 * i + 21] = steps_2[20 * i + 1] - steps_2[20 * i + 11];
         steps_2[20 * i + 22] = steps_2[20 * i + 19] + 2.0 * steps_2[20 * i + 20];
-        steps_2[20 * i + 23] = steps_2[20 * i + 20] + steps_2[20 * i + 19] + steps_2[20 * i + 3];
-        steps_2[20 * i + 24] = steps_2[20 * i + 21] + steps_2[20 * i + 4];
+        steps_2[20 * i + 23] = steps_2[20 * i + 3] + steps_2[20 * i + 19] + steps_2[20 * i + 20];
+        steps_2[20 * i + 24] = steps_2[20 * i + 4] + steps_2[20 * i + 21];
         w_32 += steps_2[20 * i + 18];
         w_33 += steps_2[20 * i + 23];
         w_34 += steps_2[20 * i + 20];

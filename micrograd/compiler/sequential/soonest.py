@@ -1,0 +1,65 @@
+"""The terms of sums in loops in the order in which their factors are there.
+
+A turn waits for the turn before along a chain of instructions. What comes last of a sum is added
+last: so the chain has one addition of it and not all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from typing import NamedTuple
+
+from micrograd.compiler.nest.ir import Affine, Nest, Statement
+from micrograd.ops import OPS
+
+ADD, MULTIPLY, FUNCTION = 3, 4, 40  # cycles until a result is there
+LONGER = {"div": 13, "sqrt": 18}
+TURNS = 3  # that are gone through, until it has settled what comes last
+
+
+class _Part(NamedTuple):
+    """A statement, the results that it reads, of this turn or the one before, and its cycles."""
+
+    statement: Statement
+    now: list[int]
+    before: list[int]
+    cycles: int
+
+
+def soonest_first(nest: Nest) -> Nest:
+    """The same loop, with sums that begin with what is there first."""
+    groups = [list(group) for _, group in groupby(nest.body, lambda s: s.out)]
+    made = {group[0].out: k for k, group in enumerate(groups)}
+    last = {replace(x, base=x.base - x.strides[0]): k for x, k in made.items() if x.strides[0]}
+    sums = [[_part(s, made, last) for s in group] for group in groups]
+    before = done = [0] * len(sums)
+    for _ in range(TURNS):
+        done = [0] * len(sums)
+        for k, parts in enumerate(sums):
+            times = [max([0, *(done[j] for j in part.now), *(before[j] for j in part.before)])
+                     for part in parts]  # fmt: skip
+            if len(parts) > 1 and all(part.statement.is_term for part in parts):
+                order = sorted(range(len(parts)), key=times.__getitem__)
+                parts[:], times = [parts[i] for i in order], [times[i] for i in order]
+            time = 0
+            for part, start in zip(parts, times, strict=True):
+                time = max(time, start) + part.cycles
+            done[k] = time
+        before = done
+    body = [
+        replace(part.statement, accumulate=k > 0) if len(parts) > 1 and part.statement.is_term
+        else part.statement
+        for parts in sums for k, part in enumerate(parts)
+    ]  # fmt: skip
+    return replace(nest, body=tuple(body))
+
+
+def _part(s: Statement, made: dict[Affine, int], last: dict[Affine, int]) -> _Part:
+    moving = [x for x in s.inputs if isinstance(x, Affine)]
+    now, before = ([of[x] for x in moving if x in of] for of in (made, last))
+    if s.is_term:
+        cycles = MULTIPLY if len(s.inputs) == 2 else ADD
+    else:
+        cycles = LONGER.get(s.row, ADD if OPS[s.row].exact else FUNCTION)
+    return _Part(s, now, before, cycles)
