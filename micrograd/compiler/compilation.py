@@ -52,6 +52,7 @@ class Compilation:
     trained: Sequence[ParamGroup] = ()  # the groups of an optimiser
     number_bytes: int = 8
     threads: int = 1  # that the samples are split among
+    wide_ends: bool = True  # whether what is wide before and after a sequence is arrays
     # For each recorded operation 0, or what it is part of: then it stays as it was recorded, and
     # is in no group with one of another number.
     apart: Ids | None = None

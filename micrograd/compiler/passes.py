@@ -131,7 +131,7 @@ def _schedule(unit: Compilation) -> None:
     if unit.kinds.outputs is not None:
         pinned[unit.leaves.outputs] = pinned.max(initial=0) + 1 + unit.kinds.outputs
     roots = np.concatenate([unit.leaves.outputs, unit.flags])
-    otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free)
+    otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free, unit.wide_ends)
     may_be_none = not unit.lanes and unit.apart is None
     try:
         unit.groups, unit.of = schedule(
@@ -144,8 +144,8 @@ def _schedule(unit: Compilation) -> None:
 def _layout(unit: Compilation) -> None:
     """Addresses."""
     if unit.sequence is not None:
-        unit.groups, unit.layout = unit.sequence.groups, unit.sequence.layout
         unit.sequence.build()
+        unit.groups, unit.layout = unit.sequence.groups, unit.sequence.layout
         return
     unit.layout = lay_out(unit.graph, unit.groups, _homes(unit), unit.free, 0)
 
@@ -156,6 +156,7 @@ def _nests(unit: Compilation) -> None:
     unit.loops = loops = Loops(layout.top, layout.lanes_top, unit.arguments.batch)
     if unit.sequence is not None:
         read_leaves(groups, layout, unit.leaves, unit.places, unit.arguments, loops)
+        unit.sequence.add_arrays(loops)
     else:
         read_arguments(groups, layout, unit.leaves, unit.arguments, loops)
         loops_of(unit.graph, groups, unit.of, layout, loops)
@@ -176,7 +177,7 @@ def _program(unit: Compilation) -> None:
     kept = (*checked, flags, *((int(a), 1) for a in outputs))
     parts: tuple[Part, ...] = ()
     if unit.sequence is not None:
-        parts, kept = unit.sequence.parts, (*kept, unit.sequence.leaves)
+        parts, kept = unit.sequence.parts, (*kept, *unit.sequence.kept)
     unit.program = Program(
         tuple(placed(nest, base) for nest in loops.all), work, sizes, int(outputs[0]), checked,
         kept, origins=loops.origins, sequence=parts,

@@ -50,6 +50,12 @@ class Loops:
         self.origins: list[Ids] = []
         self._origin = frozenset[int]()  # of the nests that follow
         self._batch = batch
+        self._gathered: dict[tuple[Space, bytes], Addresses] = {}
+
+    def go_on(self, top: int) -> None:
+        """Go on with nests that run later, and with free work from there on."""
+        self.free[WORK] = top
+        self._gathered.clear()
 
     def _add(self, nest: Nest) -> None:
         self.all.append(replace(nest, origin=self._origin))
@@ -110,9 +116,13 @@ class Loops:
         """The same numbers, one after the other; `lanes` if an argument's are one a lane."""
         space, index = place
         to = LANES if lanes or space is LANES else WORK
+        key = space, index.tobytes()
+        if to is WORK and key in self._gathered:
+            return self._gathered[key]
         base = self.room(to, len(index))
         if to is WORK:
             self._add(gather(Affine(WORK, base, (1,)), Listed(space, index)))
+            self._gathered[key] = to, base + np.arange(len(index))
         else:
             source, width = self._batch.listed(space, index).index, self._batch.width
             # Each node's lanes end in padding: then there is one gather a node.

@@ -128,7 +128,7 @@ def schedule(
         raise NoArrays
     uses = len(g.node) + int((g.args >= 0).sum())
     found = _Widths(level, g.kind, uses, otherwise) if otherwise else None
-    groups = _Groups(g, level, lanes)
+    groups = Groups(g, level, lanes)
     for kind in (PARAMETER, INPUT, CONSTANT):
         for where in distinct(home[g.kind == kind]).tolist():
             for lane in (False, True):
@@ -198,7 +198,7 @@ def _by_level(nodes: Ids, level: NDArray[np.int32]) -> dict[int, Ids]:
     return dict(zip(depths.tolist(), np.split(order, starts[1:]), strict=True))
 
 
-class _Groups:
+class Groups:
     """Groups as they are found; what their nodes read is written down when all are known."""
 
     def __init__(self, g: Graph, level: NDArray[np.int32], lanes: Mask) -> None:
@@ -211,6 +211,7 @@ class _Groups:
         self._unfinished: list[Callable[[], None]] = []
 
     def add(self, group: Group) -> None:
+        """Note a group, which is then that of its nodes."""
         self.of[group.nodes] = len(self.all)
         group.lanes = bool(self.lanes[group.nodes[0]])
         group.level = int(self.level[group.nodes[0]])
@@ -317,7 +318,7 @@ class _Groups:
             self.known[group.nodes] = group.constant
 
 
-def _split_leaves(groups: _Groups, g: Graph) -> None:
+def _split_leaves(groups: Groups, g: Graph) -> None:
     """Leaves without a place are laid out by whoever uses them first: a group for each of these."""
     splits = [q for q in groups.all if q.kind in (INPUT, CONSTANT) and q.home == 0]
     free = np.zeros(len(g), bool)

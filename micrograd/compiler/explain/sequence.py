@@ -54,11 +54,14 @@ def in_words(
     inside = turns + sum(loop.period * loop.turns for loop in sequence.loops)
     alone = len(sequence.order) - inside
     arrays = sum(run.in_arrays for run in sequence.turns)
-    kinds = "" if arrays else ": there are no arrays in them"
+    ends = sequence.in_wide_ends
+    kinds = "" if arrays or ends else ": there are no arrays in them"
     among = f", {arrays:,} of which are in arrays" if arrays else ""
     count = len(sequence.loops) + len(sequence.turns)
     lines = [
         f"{report.nodes:,} scalar operations, one after the other{kinds}",
+        *[f"-> {ends:,} operations and derivatives in arrays, before all others or after them"]
+        * (ends > 0),
         f"-> {count:,} loops, of {inside:,} operations and derivatives{among}, and "
         f"{alone:,} that are in no loop ({report.backend})",
         "",

@@ -125,16 +125,17 @@ def spans(start: Ids, count: Ids) -> Ids:
 def users_of(g: Graph, seed: Mask, through: Mask) -> Mask:
     """The seeds, and the nodes that are computed from them along nodes in `through`."""
     users, used = edges(g)
-    return _found(used, users, seed, through)
+    return reachable(used, users, seed, through)
 
 
 def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
     """The seeds, and the nodes that they are computed from along nodes in `through`."""
     users, used = edges(g)
-    return _found(users, used, seed, through)
+    return reachable(users, used, seed, through)
 
 
-def _found(source: Ids, to: Ids, seed: Mask, through: Mask) -> Mask:
+def reachable(source: Ids, to: Ids, seed: Mask, through: Mask) -> Mask:
+    """The seeds, and what edges lead to from them along nodes in `through`."""
     found = engine.reachable(source, to, seed.tobytes(), through.tobytes())
     return np.frombuffer(bytearray(found), bool)
 

@@ -126,6 +126,18 @@ def written(part: Part) -> Iterator[Ids]:
             yield addresses(s.out, nest.extents)
 
 
+def read_by(part: Part) -> Iterator[Ids]:
+    """The addresses that a part reads."""
+    if isinstance(part, Scalars):
+        yield from (part.u, part.v, part.args.ravel())
+        return
+    for nest in part.over_turns if isinstance(part, TurnLoop) else (part,):
+        for s in nest.body:
+            for x in s.inputs:
+                plain = s.starts is None
+                yield addresses(x, nest.extents).ravel() if plain else np.asarray(x.index)
+
+
 def addresses(x: Affine | Listed, extents: tuple[int, ...]) -> Ids:
     """What an operand is at each index; what is listed, of the last axis."""
     if isinstance(x, Listed):

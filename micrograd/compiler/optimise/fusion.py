@@ -6,7 +6,9 @@ for every address of every space, so that the time it takes grows with what the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from micrograd.compiler.nest.ir import (
     elementwise,
     size_of,
 )
+from micrograd.compiler.nest.sequence import Part, read_by
 from micrograd.compiler.nest.spans import Span, reads, span, writes
 from micrograd.compiler.nest.touches import Touches, latest, view
 from micrograd.ops import OPS
@@ -33,11 +36,34 @@ FEW = 16  # numbers of a nest that is done as early as it can be: others wait fo
 
 def fuse(program: Program) -> Program:
     """The same program with fewer nests, which leave out stores that nothing reads."""
+    return replace(program, nests=_fused(program), sequence=tuple(_fused_parts(program)))
+
+
+def _fused_parts(program: Program) -> Iterator[Part]:
+    """The parts of a sequence, arrays that follow each other as nests of their own."""
+    parts = program.sequence
+    for is_array, run in groupby(enumerate(parts), lambda x: _is_array(x[1])):
+        places, several = zip(*run, strict=True)
+        if not is_array or len(several) == 1:
+            yield from several
+            continue
+        read = np.zeros(len(program.work) + 1, bool)  # also by operands that are none
+        for at in (at for k, part in enumerate(parts) if k not in places for at in read_by(part)):
+            read[at] = True
+        kept = *program.kept, *((at, 1) for at in np.flatnonzero(read[:-1]).tolist())
+        yield from _fused(replace(program, nests=several, sequence=(), kept=kept))
+
+
+def _is_array(part: Part) -> bool:
+    return isinstance(part, Nest) and not part.ordered
+
+
+def _fused(program: Program) -> tuple[Nest, ...]:
     fusion = _Fusion(program)
     for nest in _small_ones_early(program):
         fusion.add(nest)
     fusion.move_cheap_statements()
-    return replace(program, nests=fusion.nests())
+    return fusion.nests()
 
 
 def _small_ones_early(program: Program) -> list[Nest]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Listed, Nest, Program, Statement
-from micrograd.compiler.nest.sequence import Part, Scalars, TurnLoop, addresses
+from micrograd.compiler.nest.sequence import Part, TurnLoop, addresses, read_by
 from micrograd.compiler.nest.spans import span
 
 ALIGN = 8  # rows begin at multiples of it
@@ -28,7 +28,7 @@ def overwriting(program: Program) -> Program:
     for k, part in enumerate(parts):
         turn = None
         if isinstance(part, TurnLoop):
-            others = chain.from_iterable(map(_read, parts[:k] + parts[k + 1 :]))
+            others = chain.from_iterable(map(read_by, parts[:k] + parts[k + 1 :]))
             after = (base + np.arange(length) for base, length in program.read_after)
             turn = _Turn.of(part, np.concatenate([*others, *after]))
         if turn is None:
@@ -268,18 +268,6 @@ def _meet(a: _OfTurn, b: _OfTurn) -> bool:
 
 def _is_same(a: _OfTurn, b: _OfTurn) -> bool:
     return len(a.offsets) == len(b.offsets) and bool((a.offsets == b.offsets).all())
-
-
-def _read(part: Part) -> Iterator[Ids]:
-    """The addresses that a part reads."""
-    if isinstance(part, Scalars):
-        yield from (part.u, part.v, part.args.ravel())
-        return
-    for nest in part.over_turns if isinstance(part, TurnLoop) else (part,):
-        for s in nest.body:
-            for x in s.inputs:
-                plain = s.starts is None
-                yield addresses(x, nest.extents).ravel() if plain else np.asarray(x.index)
 
 
 def _copies(to: Ids, source: Ids) -> Iterator[Nest]:

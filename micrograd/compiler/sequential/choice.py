@@ -22,13 +22,14 @@ class InOrder:
     pins: Ids
     roots: Ids
     top: int  # where work is free
+    wide_ends: bool  # whether what is wide before and after all others is arrays
 
     @cached_property
     def sequence(self) -> InSequence:
         """The graph in the order of its program, with places and turns."""
         leaf = self.graph.kind <= CONSTANT
         order = program_order(self.graph, self.rank, leaf)
-        found = InSequence(self.graph, order, self.pins, self.roots)
+        found = InSequence(self.graph, order, self.pins, self.roots, self.wide_ends)
         found.place(self.top)
         return found
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from micrograd.compiler.arrays.layout import ALIGN, Layout
+from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group
+from micrograd.compiler.arrays.schedule import operands as read_by_group
 from micrograd.compiler.codes import NONE, Ids, Mask
 from micrograd.compiler.graph.graph import CONSTANT, Graph
-from micrograd.compiler.nest.ir import Nest, Range
-from micrograd.compiler.nest.sequence import Part, Scalars, copies
+from micrograd.compiler.nest.ir import WORK, Nest, Range
+from micrograd.compiler.nest.sequence import Part, Scalars, copies, read_by
+from micrograd.compiler.sequential.apart import Apart, apart
 from micrograd.compiler.sequential.bodies import nest_of
 from micrograd.compiler.sequential.listed import InRows, in_rows, reading_rows
 from micrograd.compiler.sequential.loops import Rolled, TurnOf, find_loops
 from micrograd.compiler.sequential.needed import needed
-from micrograd.compiler.sequential.places import lay_out_in_order
+from micrograd.compiler.sequential.places import lay_out_in_order, place_arrays
 from micrograd.compiler.sequential.repeats import forms, sets
 from micrograd.compiler.sequential.rows import lie_in_rows
 from micrograd.compiler.sequential.scalars import scalars_of
@@ -41,36 +44,72 @@ class InSequence:
     order: Ids
     pins: Ids  # where the adjoints of parameters must be
     roots: Ids  # nodes that are read when all has run
+    wide_ends: bool  # whether what is wide before and after all others is arrays
     groups: list[Group] = field(init=False)  # leaves by kind
     layout: Layout = field(init=False)
     loops: list[Rolled] = field(default_factory=list)
     turns: list[TurnRun] = field(default_factory=list)
     leaves: Range = (0, 0)  # in work
+    kept: list[Range] = field(default_factory=list)  # what the parts read, in work
     parts: tuple[Part, ...] = ()
     _whole: Scalars = field(init=False)
     _same: Ids = field(init=False)  # of each address the first equal constant
     _first: int = 0  # the address of the first statement
     _moved: Mask = field(init=False)  # statements whose results lie in rows
     _regions: list[Rolled] = field(default_factory=list)  # whose results lie in rows
+    _arrays: Apart = field(
+        default_factory=lambda: Apart([], [])
+    )  # before all others, and after them
 
     def place(self, top: int) -> None:
         """Give places from `top` on to leaves and to what is computed; find turns."""
+        self._lay_out(top)
+        self._find_turns()
+
+    def _set_apart(self) -> None:
+        """Take what is better in arrays, before all others or after them, out of the order."""
+        g, whole = self.graph, self._whole
+        self.loops = _loops(whole, self._first, self._same, self._moved)
+        if not self.wide_ends:
+            return
+        forms_of, alone = np.zeros(len(g), np.int64), np.zeros(len(g), bool)
+        forms_of[self.order] = np.unique(forms(whole), return_inverse=True)[1]
+        turns = TurnOf.of(self.loops, len(whole))
+        alone[self.order] = (turns.loop < 0) & (np.diff(whole.first) <= LONG)
+        self._arrays = apart(g, forms_of, alone)
+        among = np.zeros(len(g), bool)
+        for group in (*self._arrays.before, *self._arrays.after):
+            among[group.nodes] = True
+        if among.any():
+            self.order = self.order[~among[self.order]]
+            self._lay_out(self.leaves[0])
+            self._moved = np.zeros(len(self._whole), bool)
+            self.loops = _loops(self._whole, self._first, self._same, self._moved)
+
+    def _lay_out(self, top: int) -> None:
         g = self.graph
-        self.groups, self.layout = lay_out_in_order(g, self.order, top)
+        self.groups, self.layout, self.leaves = lay_out_in_order(
+            g, self.order, top, self._arrays.before, self.pins
+        )
         address = self.layout.address
         self._first = int(address[self.order[0]]) if len(self.order) else self.layout.top
-        self.leaves = top, self._first - top
         self._same = _equal_constants(g, address, self.layout.top)
         self._whole = scalars_of(g, self.order, address)
-        self._find_turns()
 
     @property
     def in_arrays(self) -> float:
         """The part of what is computed that is in arrays, in turns."""
         return sum(turns.in_arrays for turns in self.turns) / max(len(self.order), 1)
 
+    @property
+    def in_wide_ends(self) -> int:
+        """How many nodes are in arrays before all others, or after them."""
+        return sum(len(group.nodes) for groups in self._arrays for group in groups)
+
     def build(self) -> None:
         """The parts; what they need besides has places after all others."""
+        if not self.turns:
+            self._set_apart()
         g, address, first, whole = self.graph, self.layout.address, self._first, self._whole
         long = np.array([n for n in long_sums(whole) if not self._moved[n]], np.int64)
         added, done = totals(whole, first, self._regions, long, self.layout.top)
@@ -78,11 +117,15 @@ class InSequence:
         whole = with_sums(whole, done, [(n, self.layout.top + k) for k, n in enumerate(cells)])
         self.layout.top += -(-len(cells) // ALIGN) * ALIGN
         same = np.append(self._same, np.arange(len(self._same), self.layout.top))
-        self.loops = _loops(whole, first, same, self._moved)
+        if self.turns:
+            self.loops = _loops(whole, first, same, self._moved)
         turns, rest = add_up(whole, first, self.loops, self.layout.top)
         sums = sum(len(loop.sums) for loop in self.loops)
         roots = np.concatenate([self.roots, np.flatnonzero(self.pins >= 0)])
+        after = [x.ravel() for group in self._arrays.after for x in read_by_group(group)]
+        roots = np.concatenate([roots, *after])
         roots = address[roots[g.kind[roots] > CONSTANT]] - first
+        roots = roots[(roots >= 0) & (roots < len(whole))]
         kept = needed(whole, first, self.loops, turns, same, roots)
         nests: list[tuple[int, int, Part]] = [
             (x.start, x.end, nest_of(whole, x, same, k))
@@ -103,10 +146,32 @@ class InSequence:
             nests = [(start, end, reading_rows(x, rows.places)) for start, end, x in nests]
         parts: list[Part] = [copies(zeros, np.full(sums, NONE), 0.0)] if sums else []
         parts += _in_order(nests, rows.part if rows else moved, rows)
-        pinned = np.flatnonzero(self.pins >= 0)
-        left = pinned[address[pinned] != self.pins[pinned]]
-        parts += [copies(self.pins[left], address[left])] if len(left) else []
         self.parts = tuple(parts)
+
+    def add_arrays(self, loops: Loops) -> None:
+        """Add the nests of arrays, those that come after all others as parts."""
+        g, layout, of = self.graph, self.layout, np.zeros(len(self.graph), np.int64)
+        loops_of(g, self.groups, of, layout, loops)
+        layout.top, start, count = loops.free[WORK], len(loops.all), len(self.groups)
+        place_arrays(g, self._arrays.after, layout, self.pins)
+        self.groups += self._arrays.after
+        loops.go_on(layout.top)
+        rest = replace(layout, nodes=layout.nodes[count:], space=layout.space[count:])
+        loops_of(g, self.groups[count:], of, rest, loops)
+        parts: list[Part] = [*loops.all[start:]]
+        del loops.all[start:]
+        pinned = np.flatnonzero(self.pins >= 0)
+        left = pinned[layout.address[pinned] != self.pins[pinned]]
+        parts += [copies(self.pins[left], layout.address[left])] if len(left) else []
+        self.parts += tuple(parts)
+        self.kept = [self.leaves]
+        read = np.zeros(loops.free[WORK], bool)
+        for at in (at for part in self.parts for at in read_by(part)):
+            read[at[at >= 0]] = True
+        for group in self._arrays.before:
+            at = np.sort(layout.address[group.nodes])
+            if read[at].any():
+                self.kept.append((int(at[0]), int(at[-1] - at[0]) + 1))
 
     def _find_turns(self) -> None:
         """Find turns, and let what they make lie in rows."""
@@ -135,7 +200,8 @@ class InSequence:
         address = self.layout.address
         pinned = np.flatnonzero(self.pins >= 0)
         at = address[pinned] - self._first
-        pinned, at = pinned[at >= 0], at[at >= 0]
+        inside = (at >= 0) & (at < len(rest))
+        pinned, at = pinned[inside], at[inside]
         free = (turns.loop[at] < 0) & ~self._moved[at]
         pinned = pinned[free]
         to = np.arange(self.layout.top)

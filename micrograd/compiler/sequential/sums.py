@@ -83,6 +83,8 @@ def _classes(part: Scalars, base: int, turns: TurnOf, n: int) -> Iterator[tuple[
     made = (last >= base) & (last < base + len(part))
     own = np.where(made, last - base, 0)
     inside = made & (turns.loop[own] >= 0)
+    if not inside.any():
+        return
     t, own, other = t[inside], own[inside], other[inside]
     known = np.where(other >= base, other - base, 0)
     sort = np.where(other < 0, -2, np.where(other < base, -1, turns.slot[known]))

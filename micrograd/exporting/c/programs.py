@@ -74,7 +74,7 @@ def exported(
     for mode, groups in ((VALUE, []), (GRADIENT, trained)):
         arguments = Arguments.of(traced.stand_ins, lanes)
         size = np.dtype(function.dtype).itemsize
-        unit = Compilation(others, arguments, places, len(own), mode, groups, size)
+        unit = Compilation(others, arguments, places, len(own), mode, groups, size, wide_ends=False)
         unit = compiled(unit)
         unit.program = without_padding(fuse(unit.program))
         units.append(unit)

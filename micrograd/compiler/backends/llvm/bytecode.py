@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from micrograd.compiler.backends.llvm.combined import combined
 from micrograd.compiler.backends.llvm.ir import DOUBLE, Precision
-from micrograd.compiler.backends.llvm.products import ProductLists, ProductRuns, lists_of, runs_of
+from micrograd.compiler.backends.llvm.products import (
+    MOST_LATE,
+    ProductLists,
+    ProductRuns,
+    lists_of,
+    runs_of,
+)
 from micrograd.compiler.codes import NONE, Floats, Ids, Mask, among
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TOGETHER
@@ -57,6 +63,7 @@ class ProductsForm(NamedTuple):
     along: bool
     goes_on: bool  # from what is at hand
     stores: bool
+    late: int = 0  # products that are added after all others, the last one last
 
 
 PlainForm = SumForm | RowForm | ProductsForm
@@ -145,12 +152,20 @@ class Encoder:
         begins = np.concatenate([[True], n[1:] != n[:-1]])[: len(n)]
         ends = np.concatenate([n[1:] != n[:-1], [True]])[-len(n) :] if len(n) else begins
         goes_on = ~begins | (part.first[n + 1] > part.first[n]) | among(n, listed)
-        words = [part.out[n], runs.length, runs.u, runs.v]
-        number = _number_words(runs.c, self._precision)
-        columns = [(np.full(len(n), k), w) for k, w in enumerate([*map(_words, words), *number], 1)]
+        words = [*map(_words, (part.out[n], runs.length, runs.u, runs.v)),
+                 *_number_words(runs.c, self._precision)]  # fmt: skip
+        late = ends * (runs.late[:, :, 0] >= 0).sum(1)
+        columns = [(np.full(len(n), k), w) for k, w in enumerate(words, 1)]
         width = np.full(len(n), 1 + len(columns))
-        return _Piece(n, part.first[n + 1] + n, 2 * goes_on + ends, columns, width,
-                      lambda key, _: ProductsForm(True, key > 1, key % 2 == 1))  # fmt: skip
+        for k in range(MOST_LATE):
+            here = late > k
+            columns += [(np.where(here, width + j, NONE), _words(runs.late[:, k, j]))
+                        for j in range(2)]  # fmt: skip
+            width = width + 2 * here
+        return _Piece(
+            n, part.first[n + 1] + n, 4 * late + 2 * goes_on + ends, columns, width,
+            lambda key, _: ProductsForm(True, key % 4 > 1, key % 2 == 1, key // 4),
+        )  # fmt: skip
 
     def _listed(self, part: Scalars, lists: ProductLists, later: Ids) -> _Piece:
         n = lists.statement

@@ -24,6 +24,7 @@ from micrograd.compiler.backends.llvm.bytecode import (
 )
 from micrograd.compiler.backends.llvm.functions import Instructions, Number, ScalarInstructions
 from micrograd.compiler.backends.llvm.ir import Body
+from micrograd.compiler.backends.llvm.products import RUN
 from micrograd.compiler.backends.llvm.rows import computed
 from micrograd.compiler.codes import ROWS
 from micrograd.compiler.nest.ir import TOGETHER
@@ -87,7 +88,10 @@ class Opcode:
             half = len(totals) // 2
             totals = [m.fadd(a, b) for a, b in zip(totals[:half], totals[half:], strict=True)]
         self._at, self._words = body.moved(begin, count, 2 * TOGETHER, "i32"), 0
-        return self._with(totals[0], c, form, out)
+        result = self._scaled(totals[0], c, form)
+        if form.stores:
+            self._store(result, out)
+        return result
 
     def _run(self, form: ProductsForm, along: bool) -> str:
         """Products two vectors at a time, of which the last may not be full.
@@ -96,44 +100,46 @@ class Opcode:
         """
         body, lanes = self._body, self._body.lanes
         out, count, u, v, c = *(self._word() for _ in range(4)), self._constant()
-        vectors = Instructions(body, lanes)
+        late = [(self._factor(IN_MEMORY), self._factor(IN_MEMORY)) for _ in range(form.late)]
+        lanes = min(lanes, RUN)
+        vectors, starts = Instructions(body, lanes), range(0, RUN, lanes)
         begin = self._place(u), self._place(v)
-        size = 2 * lanes
-        trips = body.value(f"udiv i64 {body.value(f'add i64 {count}, {size - 1}')}, {size}")
+        whole = body.value(f"udiv i64 {count}, {RUN}")
 
         def step(k: str, totals: list[str]) -> list[str]:
-            done = body.value(f"mul i64 {k}, {size}")
-            left = body.value(f"sub i64 {count}, {done}")
-            at = [body.moved(x, done, 1) for x in begin]
+            at = [body.moved(x, k, RUN) for x in begin]
             found = []
-            for j, total in enumerate(totals):
-                here = body.first_lanes(left, lanes, j * lanes)
-                a, b = (body.load_lanes(body.moved(x, str(j * lanes), 1), here, lanes) for x in at)
+            for j, total in zip(starts, totals, strict=True):
+                a, b = (body.load(x, j, 1, lanes, lanes) for x in at)
                 found.append(vectors.fma(a, b, total))
             return found
 
-        totals = body.repeat(trips, lanes, [body.constant(0.0, lanes)] * 2, step)
-        total = vectors.fadd(*totals)
+        totals = body.repeat(whole, lanes, [body.constant(0.0, lanes) for _ in starts], step)
+        end = [body.moved(x, whole, RUN) for x in begin]
+        left = body.value(f"urem i64 {count}, {RUN}")
+        for k, j in enumerate(starts):
+            here = body.first_lanes(left, lanes, j)
+            a, b = (body.load_lanes(body.moved(x, str(j), 1), here, lanes) for x in end)
+            totals[k] = vectors.fma(a, b, totals[k])
+        total = totals[0] if len(totals) == 1 else vectors.fadd(*totals)
         if not self._lanes and not (along and not form.stores):
-            return self._with(vectors.sum(total), c, form, out)
-        total = vectors.fmul(total, body.spread(c, lanes))
-        added = vectors.fadd(self._lanes, total) if self._lanes else total
-        if along and not form.stores:
-            self._lanes = added
-            return self._last if form.goes_on else self._m.text(0.0)
-        self._lanes = ""
-        result = self._m.fadd(self._last, vectors.sum(added))
+            result = self._scaled(vectors.sum(total), c, form)
+        else:
+            total = vectors.fmul(total, body.spread(c, lanes))
+            self._lanes = vectors.fadd(self._lanes, total) if self._lanes else total
+            if along and not form.stores:
+                return self._last if form.goes_on else self._m.text(0.0)
+            result = self._m.fadd(self._last, vectors.sum(self._lanes))
+            self._lanes = ""
+        for x, y in reversed(late):
+            result = self._m.fma(x, self._m.fmul(y, c), result)
         if form.stores:
             self._store(result, out)
         return result
 
-    def _with(self, total: str, c: str, form: ProductsForm, out: str) -> str:
+    def _scaled(self, total: str, c: str, form: ProductsForm) -> str:
         """A sum of products times its coefficient, added to what it goes on from."""
-        m = self._m
-        result = m.fma(total, c, self._last) if form.goes_on else m.fmul(total, c)
-        if form.stores:
-            self._store(result, out)
-        return result
+        return self._m.fma(total, c, self._last) if form.goes_on else self._m.fmul(total, c)
 
     def _at_word(self, at: str, offset: int) -> str:
         """The number whose address is there."""

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micrograd.compiler.codes import Floats, Ids, Mask
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TOGETHER
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
 
 LISTED = 4  # products of a sum that has them in a list
 RUN = 2 * TOGETHER  # products that follow each other in memory, to be added up by vectors
+NEAR = 16  # statements: a vector that has a number of one so near has to wait for it
+MOST_LATE = 2  # products of a sum that are so added one by one, after all others
 
 
 class ProductLists(NamedTuple):
@@ -33,12 +35,15 @@ class ProductRuns(NamedTuple):
     u: Ids  # the first
     v: Ids
     c: Floats
+    late: Ids  # (runs, MOST_LATE, 2): factors of what is added after the last of a sum, or NONE
 
 
 def runs_of(part: Scalars) -> tuple[Scalars, ProductRuns]:
     """The statements without runs of products, and these."""
     owner = part.owner
     product = (part.u >= 0) & (part.v >= 0) & (part.row[owner] == TOTAL)
+    place = _late(part, product)
+    product &= place < 0
     along = np.ones(len(owner), bool)  # whether a term goes on with what the one before began
     along[:1] = False
     along[1:] = (np.diff(owner) == 0) & product[1:] & product[:-1] & (part.c[1:] == part.c[:-1])
@@ -48,8 +53,34 @@ def runs_of(part: Scalars) -> tuple[Scalars, ProductRuns]:
     first, count = first[count >= RUN], count[count >= RUN]
     taken = np.zeros(len(owner), bool)
     taken[spans(first, count)] = True
-    return _without(part, taken), ProductRuns(owner[first], count, part.u[first], part.v[first],
-                                        part.c[first])  # fmt: skip
+    n = owner[first]
+    last = np.full(len(part), NONE)  # the last run of each statement
+    last[n] = np.arange(len(n))
+    late = np.full((len(n), MOST_LATE, 2), NONE)
+    own = np.flatnonzero((place >= 0) & (last[owner] >= 0))
+    own = own[part.c[own] == part.c[first[last[owner[own]]]]]
+    late[last[owner[own]], place[own]] = np.stack([part.u, part.v], 1)[own]
+    taken[own] = True
+    one = late[:, 0, 0] < 0
+    late[one] = late[one, ::-1]
+    runs = ProductRuns(n, count, part.u[first], part.v[first], part.c[first], late)
+    return _without(part, taken), runs
+
+
+def _late(part: Scalars, product: Mask) -> Ids:
+    """Of each product that reads what a statement just before made its place among these."""
+    top = max(int(x.max(initial=-1)) for x in (part.out, part.u, part.v)) + 1
+    made = np.full(top, -NEAR - 1)
+    made[part.out] = np.arange(len(part))
+    owner, place = part.owner, np.full(len(part.u), NONE)
+    when = np.where(product, np.maximum(made[part.u], made[part.v]), NONE)
+    near = np.flatnonzero(product & (when >= owner - NEAR) & (when < owner))
+    near = near[np.lexsort((-when[near], owner[near]))]
+    begin = np.concatenate([[True], np.diff(owner[near]) != 0])[: len(near)]
+    number = np.arange(len(near)) - np.flatnonzero(begin)[np.cumsum(begin) - 1]
+    few = number < MOST_LATE
+    place[near[few]] = number[few]
+    return place
 
 
 def _without(part: Scalars, taken: Mask) -> Scalars:

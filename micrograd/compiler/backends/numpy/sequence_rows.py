@@ -19,7 +19,8 @@ SHORT = 24  # numbers of a row: fewer are as quick one by one
 def is_array(nest: Nest) -> bool:
     """Whether a nest, over all turns if it is in some, is one of rows."""
     plain = not nest.ordered and nest.starts is None and nest.is_plain
-    return plain and nest.extents[-1] >= SHORT and not (nest.reduce and len(nest.body) > 1)
+    long = nest.extents[-1:] >= (SHORT,)
+    return plain and long and not (nest.reduce and len(nest.body) > 1)
 
 
 def in_arrays(parts: Sequence[Part]) -> float:
