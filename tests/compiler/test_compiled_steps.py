@@ -227,3 +227,18 @@ def test_batches_of_changing_size_train_as_their_mean_does(backend: str) -> None
         expected = eager_step(theirs.loss, reference, x[:size], y[:size])
         assert found == pytest.approx(expected, rel=1e-10)
     assert_same_parameters(mine.parameters, theirs.parameters)
+
+
+def test_gradients_of_a_step_outlast_a_gradient_that_is_asked_for(backend: str) -> None:
+    """They are written when they are read: what has run since then is not taken for the step."""
+    a, b = Value(1.0), Value(2.0)
+    sgd = optim.SGD([a, b], lr=0.1)
+    f = micrograd.compile(lambda x: (a * x - b) ** 2, optimizer=sgd, backend=backend)
+    for x in (1.0, 2.0, 3.0):
+        f.step(x)
+        before = [v.data for v in (a, b)]
+        f.step(5.0)
+        slope = 2 * (before[0] * 5.0 - before[1])
+        f.value_and_grad(100.0)
+        f(-100.0)
+        assert [v.grad for v in (a, b)] == pytest.approx([5.0 * slope, -slope], rel=1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from programs_to_compile import network, numbers_of, table, values
 
 import micrograd
 from micrograd import Value, grad, optim
+from micrograd.compiler.programs.kept import MOST_PROGRAMS, MOST_VARIANTS, keep
 
 W, B = Value(0.0), Value(0.0)
 X, Y = np.array(table(random.Random(59), 6, 2)), np.array([1.0, -1.0, 1.0, 1.0, -1.0, -1.0])
@@ -171,6 +173,20 @@ def test_many_shapes_one_after_the_other(backend: str) -> None:
     for n in [*range(40, 60), *range(59, 40, -3)]:
         W.data, B.data = 1 / n, 0.7
         assert_same_result(f, loss, [W, B], [0.5 - 0.01 * k for k in range(n)])
+
+
+def test_as_many_programs_are_kept_as_it_says() -> None:
+    """Of more keys the one that was made longest ago goes, of a key the last few stay."""
+    programs: OrderedDict[int, list[int]] = OrderedDict()
+    for k in range(MOST_PROGRAMS):
+        keep(programs, k, k)
+    assert list(programs) == list(range(MOST_PROGRAMS))
+    for k in range(MOST_VARIANTS + 2):
+        keep(programs, 0, -k)
+    assert programs[0] == [-k for k in range(MOST_VARIANTS + 1, 1, -1)]
+    keep(programs, -1, 7)
+    assert len(programs) == MOST_PROGRAMS
+    assert next(iter(programs)) == 1
 
 
 def test_nested_and_ragged_shapes_are_told_apart(backend: str) -> None:

@@ -231,6 +231,12 @@ def is_true(x):
     return x[1] if (x[0] > 0) is True else x[2]
 
 
+def members(x):
+    y = x[0] if x[0] > 0 else 0.0
+    first = x[1] if 0.0 in [y, 4.0] else x[2]
+    return first + (x[3] if 4.0 in [y, 4.0] else x[4])
+
+
 def the_same_object(x):
     best = x[0] if x[0] > x[1] else x[1]
     return x[2] if best is x[0] else x[3]
@@ -280,8 +286,8 @@ FORMS: dict[str, Callable[..., Any]] = {
         a_list_that_grows, a_generator, an_error_that_is_caught, nonlocal_name,
         index_after_a_break, for_with_else, while_with_else, loops_in_loops,
         an_iterator_that_is_shared, names_in_expressions, swaps, sorted_in_place, order, starred,
-        count_and_divide, matched, is_true, the_same_object, types, with_a_context, unbound,
-        recursion, text_as_state, names["no_source"],
+        count_and_divide, matched, is_true, members, the_same_object, types, with_a_context,
+        unbound, recursion, text_as_state, names["no_source"],
     )
 }  # fmt: skip
 FORMS |= {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import itertools
+import math
 import random
 import threading
 from contextlib import suppress
@@ -13,6 +15,8 @@ from checkers import evaluate
 from passes import recorded, traced, watched
 
 from micrograd import CompileError, Value
+from micrograd.compiler.trace.assigned import undisturbed
+from micrograd.compiler.trace.differences import Divergence, check_same
 from micrograd.compiler.trace.numbers.reads import DETACH, LARGEST, Index, Read, Truth
 from micrograd.compiler.trace.numbers.refusing import current
 from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer, make_twin, random_states
@@ -240,3 +244,28 @@ def test_drawing_random_numbers_is_noticed() -> None:
     assert random_states() != middle
     random.setstate(kept)
     np.random.set_state(kept_numpy)
+
+
+@pytest.mark.parametrize(
+    ("before", "inside"), list(itertools.permutations([0.5, 2.0, math.nan], 2))
+)
+def test_numbers_that_a_trial_sets_are_put_back(before: float, inside: float) -> None:
+    mean = Value(before)
+
+    def f() -> None:
+        mean.data = inside
+
+    with undisturbed(f):
+        f()
+        assert mean.data == pytest.approx(inside, nan_ok=True)
+    assert mean.data == pytest.approx(before, nan_ok=True)
+
+
+def test_a_run_that_does_more_differs_after_the_last_operation_of_both() -> None:
+    short, _ = recorded(lambda x: A * x, 2.0)
+    long, _ = recorded(lambda x: (A * x).exp(), 2.0)
+    for one, other in ((short, long), (long, short)):
+        with pytest.raises(Divergence) as error:
+            check_same(one, other)
+        assert error.value.node == len(short) - 1
+    check_same(long, long)
