@@ -125,3 +125,23 @@ def test_counts_are_named_once() -> None:
     assert "entries['seen']" in text
     assert "mask" not in text
     assert warning.filename == __file__
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_what_is_left_in_some_calls_stays_in_others(decided: bool, backend: str) -> None:
+    w, kept = Value(0.5), {"hit": None, "count": 1.0}
+
+    def loss(x: float) -> Value:
+        y = w * x
+        if round(3 * x) % 2 if decided else x > 0:
+            kept["hit"] = y * 2
+        return (y - 1) ** 2
+
+    f = micrograd.compile(loss, parameters=[w], backend=backend)
+    expected = None
+    for k in range(9):
+        x = [1.9, -0.4, 4.0, 2.4, -1.4, -3.9, 0.9, 3.8, -3.7][k]
+        f(x)
+        if round(3 * x) % 2 if decided else x > 0:
+            expected = x
+        assert (None if kept["hit"] is None else kept["hit"].data) == pytest.approx(expected)

@@ -64,6 +64,7 @@ class Runner:
         self._taken = taken = TakenArguments(self.executable, read, traced, dtype)
         self.holds, self.refill, self.take = taken.holds, taken.refill, taken.take
         self._used: np.ndarray | None = None  # places of the parameters that it reads
+        self._left: np.ndarray | None = None  # numbers of what the function has left
         self._leaves: Sequence[Value] = ()  # whose derivatives were asked for,
         self._derivatives = np.zeros(0, np.int64)  # and where these are in work
 
@@ -132,8 +133,11 @@ class Runner:
     def _leave(self) -> None:
         """Let what the function leaves behind be the numbers of this program."""
         values = self.traced.outputs.values
-        places = self._outputs[len(self._outputs) - len(values) :].tolist()
-        Work(self.executable.work).hold(values, places)
+        places = self._outputs[len(self._outputs) - len(values) :]
+        if self._left is None:
+            self._left = np.zeros(len(values), self.executable.work.dtype)
+        self._left[:] = self.executable.work[places]  # which a run for nothing may change
+        Work(self._left).hold(values)
         for left in self.traced.left:
             left.put()
 

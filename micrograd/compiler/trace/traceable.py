@@ -211,18 +211,20 @@ class Traceable:
         self._compare_run(runs.run(arguments), known, arguments)
         if form.sides is None or form.sides.unbounded:
             return
-        expected = form.expected
-        for other in others(arguments, len(traced.recording)):
-            theirs = eager_numbers(self.fn, other, known)
-            if theirs is None:
-                continue
-            form.expected = None
-            try:
-                self._compare_run(runs.run(other), known, other, theirs)
-            except (UndecidedError, Missed):
-                continue  # there will be another program
-            finally:
-                form.expected = expected
+        expected, before = form.expected, Surroundings(self.fn, around_in(arguments))
+        try:
+            for other in others(arguments, len(traced.recording)):
+                theirs = eager_numbers(self.fn, other, known)
+                if theirs is None:
+                    continue
+                form.expected = None
+                try:
+                    self._compare_run(runs.run(other), known, other, theirs)
+                except (UndecidedError, Missed):
+                    continue  # there will be another program
+        finally:
+            form.expected = expected
+            before.put_back()  # what the function has left there is of no call
 
     def _compare_run(
         self, run: TracedRun, known: Sequence[Value], arguments: tuple[Any, ...],

@@ -114,14 +114,14 @@ def _with_numbers(x: Any, numbers: Mapping[int, type]) -> Any:
 
 
 class Work:
-    """The numbers of a program that has run, as the home of what it leaves behind."""
+    """Numbers of a program that has run, as the home of what it leaves behind."""
 
-    def __init__(self, work: np.ndarray) -> None:
-        self.view = work.data
+    def __init__(self, numbers: np.ndarray) -> None:
+        self.view = numbers.data
 
-    def hold(self, values: Sequence[Value], places: Sequence[int]) -> None:
-        """Let these be leaves whose numbers are at these places, now and after each run."""
-        for v, place in zip(values, places, strict=True):
+    def hold(self, values: Sequence[Value]) -> None:
+        """Let these be leaves with these numbers, now and after each run."""
+        for place, v in enumerate(values):
             if not is_left(v):
                 v.__class__ = Value
                 v._become(None, (), None, None)
