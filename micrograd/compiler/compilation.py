@@ -67,6 +67,7 @@ class Compilation:
     selects: Ids = field(default_factory=lambda: np.zeros(0, np.int64))  # selects of operands
     adjoints: Ids = field(init=False)  # of the parameters
     rank: Ids = field(init=False)  # of nodes, in the order of the program
+    shortest: int = 0  # numbers of an array that pays in turns
     sequence: InSequence | None = None  # of a program in which there are no arrays
     groups: list[Group] = field(init=False)
     of: Ids = field(init=False)  # the group of each node

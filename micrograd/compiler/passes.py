@@ -20,6 +20,7 @@ from micrograd.compiler.arrays.layout import Homes, lay_out, write_constants
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import NoArrays, live, schedule
 from micrograd.compiler.backends.numpy import simplified
+from micrograd.compiler.backends.numpy.sequence_rows import SHORT
 from micrograd.compiler.codes import NONE
 from micrograd.compiler.compilation import FIRST, VALUE, Compilation, UpdateCompilation
 from micrograd.compiler.graph import graph as G  # noqa: N812
@@ -61,7 +62,9 @@ U = TypeVar("U", Compilation, UpdateCompilation)
 
 def compiled(unit: U, backend: str = "") -> U:
     """The unit after all passes; without a back end, the program is as these find it."""
-    passes: tuple[Pass, ...] = PASSES if isinstance(unit, Compilation) else OF_UPDATES
+    passes: tuple[Pass, ...] = OF_UPDATES
+    if isinstance(unit, Compilation):
+        passes, unit.shortest = PASSES, SHORT if backend == "numpy" else 0
     for step in (*passes, *OF_BACKENDS[backend]):
         start = perf_counter()
         step.run(unit)
@@ -131,7 +134,8 @@ def _schedule(unit: Compilation) -> None:
     if unit.kinds.outputs is not None:
         pinned[unit.leaves.outputs] = pinned.max(initial=0) + 1 + unit.kinds.outputs
     roots = np.concatenate([unit.leaves.outputs, unit.flags])
-    otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free, unit.wide_ends)
+    ends, shortest = unit.wide_ends, unit.shortest
+    otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free, ends, shortest)
     may_be_none = not unit.lanes and unit.apart is None
     try:
         unit.groups, unit.of = schedule(

@@ -279,6 +279,24 @@ def recurrent(steps: int = 70) -> Program:
     return Program(loss, numbers, ([rng.gauss(0, 1) for _ in range(steps)],))
 
 
+def gated(steps: int = 26, units: int = 6) -> Program:
+    """A recurrent network whose units have a gate: the turns are of arrays."""
+
+    def loss(p: Any, xs: Any) -> Any:
+        rows = [p[k : k + units + 2] for k in range(0, 2 * units * (units + 2), units + 2)]
+        h, total = [0.0] * units, 0.0
+        for x in xs:
+            z = [r[0] * x + r[1] + sum(w * v for w, v in zip(r[2:], h, strict=True)) for r in rows]
+            gates = [v.sigmoid() for v in z[:units]]
+            h = [g * v.tanh() + (1 - g) * o for g, v, o in zip(gates, z[units:], h, strict=True)]
+            total = total + (h[0] - x) ** 2
+        return total / len(xs)
+
+    rng = random.Random(11)
+    numbers = [rng.gauss(0, 0.5) for _ in range(2 * units * (units + 2))]
+    return Program(loss, numbers, ([rng.gauss(0, 1) for _ in range(steps)],))
+
+
 def rod() -> Program:
     """One of many cells, whose steps of time are a loop of arrays."""
     return heat(14, 70)
@@ -289,5 +307,6 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "lotka_volterra": lotka_volterra, "cholesky": cholesky, "edit_distance": edit_distance,
     "alignment": alignment, "heat": heat, "ring": lambda: heat(ring=True), "bodies": bodies,
     "tree": tree, "dag": dag, "chain": chain, "recurrent": recurrent, "rod": rod,
+    "gated": gated,
     "large_ring": lambda: heat(70, 66, ring=True),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from checks_of_compiled import assert_near, eager_value_and_grad
-from sequential_programs import heat
+from sequential_programs import gated, heat
 from test_sequences import bound, in_order, unit_of  # noqa: F401
 
 import micrograd
@@ -135,3 +135,18 @@ def test_one_row_a_turn_has_a_place_of_its_own(in_order: None) -> None:  # noqa:
     assert sum(n for out, n in dict(made).items() if out.strides[0]) <= CELLS
     assert all(s.out.strides[0] == 0 for nest in back.nests for s in nest.body)
     assert any(nest.first.accumulate for nest in back.nests)
+
+
+@pytest.mark.parametrize("units", [5, 9])
+def test_turns_of_recurrent_networks_are_arrays(units: int) -> None:
+    program = gated(30, units)
+    ps, loss = bound(program)
+    f = micrograd.compile(loss, parameters=ps)
+    value, gradient = f.value_and_grad(*program.arguments)
+    expected, theirs = eager_value_and_grad(loss, ps, *program.arguments)
+    assert_near(value, expected)
+    assert_near(gradient, theirs)
+    turns = [x for x in unit_of(f).program.sequence if isinstance(x, TurnLoop)]
+    assert len(turns) == 2
+    wide = [n for x in turns for n in x.nests if n.extents[1] % units == 0 and not n.ordered]
+    assert sum(len(n.body) for n in wide) > 4 * units

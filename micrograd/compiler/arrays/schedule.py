@@ -33,6 +33,7 @@ from micrograd.compiler.graph.graph import (
 Hashes = NDArray[np.uint64]
 
 FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
+DEEP = 192  # levels: of fewer it is not asked whether they are turns of arrays
 FEW_MEMBERS = 4  # of a group on average: fewer are no arrays
 NARROW = 48  # uses of a level on average: fewer are no groups that are arrays
 MOST_GROUPS = 20_000
@@ -104,7 +105,7 @@ class Otherwise(Protocol):
         """Whether there are many levels that use little; asked before many narrow ones."""
         ...
 
-    def has_turns(self) -> bool:
+    def has_turns(self, levels: int) -> bool:
         """Whether most of it repeats itself, as arrays; asked of many levels."""
         ...
 
@@ -170,7 +171,8 @@ class _Widths:
         self._until = np.cumsum(np.bincount(level[kind > CONSTANT]))  # nodes, up to each level
         self._depth, self._groups = 0, FEW_GROUPS // 2  # where it was looked at last
         count = len(self._until)
-        if count > FEW_GROUPS and (uses < NARROW * count or otherwise.has_turns()):
+        narrow = count > FEW_GROUPS and uses < NARROW * count
+        if narrow or (count > DEEP and otherwise.has_turns(count)):
             raise NoArrays
 
     def check(self, depth: int, groups: int) -> None:

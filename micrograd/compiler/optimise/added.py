@@ -27,8 +27,10 @@ def added_in_turns(program: Program) -> Program:
     for k, part in enumerate(program.sequence):
         for at in written(part):
             maker[at] = k
+    regions = {k: _region(part) for k, part in enumerate(program.sequence)
+               if isinstance(part, TurnLoop)}  # fmt: skip
     for k, part in enumerate(program.sequence):
-        along = _along_turns(part, program.sequence, maker)
+        along = _along_turns(part, program.sequence, maker, regions)
         if along is None:
             continue
         *before, loop = now[along.loop]
@@ -36,6 +38,13 @@ def added_in_turns(program: Program) -> Program:
         now[along.loop] = [*before, along.start, TurnLoop(loop.count, (*loop.nests, along.nest))]
         now[k] = list(along.rest)
     return replace(program, sequence=tuple(part for parts in now for part in parts))
+
+
+class _Region(NamedTuple):
+    """What the turns of a loop write, but for sums: where it begins, and how long a turn is."""
+
+    first: int
+    period: int
 
 
 class _Along(NamedTuple):
@@ -47,7 +56,9 @@ class _Along(NamedTuple):
     rest: list[Nest]  # terms that are of no turn
 
 
-def _along_turns(part: Part, parts: tuple[Part, ...], maker: Ids) -> _Along | None:
+def _along_turns(
+    part: Part, parts: tuple[Part, ...], maker: Ids, regions: dict[int, _Region]
+) -> _Along | None:
     """A sum of rows, in which each turn of a loop makes a term, as what each turn adds."""
     if not isinstance(part, Nest) or part.reduce != "add" or len(part.extents) != 3:
         return None
@@ -55,12 +66,13 @@ def _along_turns(part: Part, parts: tuple[Part, ...], maker: Ids) -> _Along | No
     if len(part.body) > 1 or part.extents[1] > 1 or term.accumulate or any(term.out.strides[1:]):
         return None
     at = [addresses(x, part.extents)[:, 0] for x in term.inputs]
-    k = max(int(maker[x].max()) for x in at)
+    last = np.maximum.reduce([maker[x] for x in at])
+    k = int(np.bincount(last.ravel() + 1).argmax()) - 1
     loop = parts[k] if k >= 0 else None
     if not isinstance(loop, TurnLoop):
         return None
-    turn = np.maximum.reduce([_turns(x, loop, maker == k) for x in at])
-    own = np.flatnonzero((turn == turn[0]).all(0) & (turn[0] >= 0))
+    turn = np.maximum.reduce([_turns(x, regions[k], maker == k) for x in at])
+    own = np.flatnonzero(((turn == turn[0]) & (last == k)).all(0) & (turn[0] >= 0))
     if len(own) < LEAST or len(own) != loop.count or (turn[:, own] != turn[0, own]).any():
         return None
     way = int(turn[0, own[1]] - turn[0, own[0]])
@@ -72,7 +84,7 @@ def _along_turns(part: Part, parts: tuple[Part, ...], maker: Ids) -> _Along | No
         along, over = x.strides[0], x.strides[2]
         return Affine(x.space, x.base + first * over, (way * over, along))
 
-    out = Affine(term.out.space, term.out.base, (0, term.out.strides[0]))
+    out = Affine(term.out.space, term.out.base, (0, term.out.strides[0] if rows > 1 else 0))
     added = replace(term, out=out, inputs=tuple(map(moving, term.inputs)), accumulate=True)
     nothing = Statement(TERM, replace(out, strides=out.strides[1:]), (), None, 0.0)
     ends = ((0, int(own[0])), (int(own[-1]) + 1, count))
@@ -80,13 +92,15 @@ def _along_turns(part: Part, parts: tuple[Part, ...], maker: Ids) -> _Along | No
     return _Along(k, Nest((rows,), (nothing,)), Nest((1, rows), (added,)), left)
 
 
-def _turns(at: Ids, loop: TurnLoop, made: Mask) -> Ids:
+def _region(loop: TurnLoop) -> _Region:
+    moving = [(s.out, nest) for nest in loop.nests for s in nest.body if s.out.strides[0]]
+    first = min(span(out, nest.extents).low for out, nest in moving)
+    return _Region(first, moving[0][0].strides[0])
+
+
+def _turns(at: Ids, region: _Region, made: Mask) -> Ids:
     """In which turn of a loop each address is written; NONE for others."""
-    outs = [s.out for nest in loop.nests for s in nest.body if s.out.strides[0]]
-    period = outs[0].strides[0]
-    first = min(span(s.out, nest.extents).low for nest in loop.nests for s in nest.body
-                if s.out.strides[0])  # fmt: skip
-    return np.where(made[at], (at - first) // period, NONE)
+    return np.where(made[at], (at - region.first) // region.period, NONE)
 
 
 def _piece(nest: Nest, start: int, end: int) -> Nest:

@@ -7,7 +7,7 @@ comes before and after the turns finds it where it was: it is copied.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby, pairwise
 from typing import NamedTuple
 
@@ -65,6 +65,7 @@ class _Turn:
     at: Ids  # the place of each offset that is overwritten
     before: Ids  # and where what the turn before made is then
     top: int = 0
+    readers: Ids = field(init=False)  # how many operands read each offset
 
     @staticmethod
     def of(loop: TurnLoop, outside: Ids) -> _Turn | None:
@@ -162,6 +163,7 @@ class _Turn:
         handed = carried[self.before[carried] >= 0]
         nests = [replace(_in_turns(x), extents=(1, *x.extents))
                  for x in _copies(self.before[handed], self.at[handed])]  # fmt: skip
+        self.readers = self._count_readers()
         nests += [self._changed(nest) for nest in self.loop.nests]
         yield TurnLoop(self.loop.count, tuple(nests))
         end = self.first + self.period * (self.loop.count - 1) + self.left
@@ -175,6 +177,17 @@ class _Turn:
                 if row is not None and row.turn:
                     read[row.offsets] = True
         return np.flatnonzero(read & (self.array >= 0))
+
+    def _count_readers(self) -> Ids:
+        """How many nests' operands read each offset, or what others read of the last turn."""
+        readers = np.zeros(self.period, np.int64)
+        readers[self.left] = 1
+        for nest in self.loop.nests:
+            for x in _inputs(nest):
+                row = self._row(x, nest)
+                if row is not None:
+                    readers[row.offsets] += 1
+        return readers
 
     def _changed(self, nest: Nest) -> Nest:
         def moved(x: Affine | Listed) -> Affine | Listed:
@@ -200,14 +213,7 @@ class _Turn:
         assert own is not None
         if not len(own.offsets) or self.array[own.offsets[0]] < 0:
             return True
-        if np.isin(own.offsets, self.left).any():
-            return True
-        for other in self.loop.nests:
-            for x in (x for s in other.body for x in s.inputs):
-                row = self._row(x, other)
-                if row is not None and _meet(row, own) and not (other is nest and x == out):
-                    return True
-        return False
+        return bool((self.readers[own.offsets] - (out in _inputs(nest))).any())
 
 
 def _own_first(nest: Nest, period: int) -> Nest:
@@ -250,6 +256,11 @@ def _reads_of(nest: Nest, other: Nest) -> bool:
     return not every or any(span(x, nest.extents).meets(y) for x in plain for y in made)
 
 
+def _inputs(nest: Nest) -> set[Affine | Listed]:
+    """The operands that a nest reads, each once."""
+    return {x for s in nest.body for x in s.inputs}
+
+
 def _operands(nest: Nest) -> Iterator[Affine | Listed]:
     for s in nest.body:
         yield s.out
@@ -263,7 +274,7 @@ def _ends(x: Affine, extents: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _meet(a: _OfTurn, b: _OfTurn) -> bool:
-    return bool(np.isin(a.offsets, b.offsets).any())
+    return not set(a.offsets.tolist()).isdisjoint(b.offsets.tolist())
 
 
 def _is_same(a: _OfTurn, b: _OfTurn) -> bool:

@@ -10,7 +10,9 @@ from micrograd.compiler.graph.graph import CONSTANT, Graph
 from micrograd.compiler.sequential.order import is_narrow, program_order
 from micrograd.compiler.sequential.sequence import InSequence
 
-MOSTLY = 0.6  # of what is computed, in arrays in turns: then it is taken in turns
+WIDER = 5  # nodes of a level on average, as a multiple of arrays' lengths
+MOSTLY = 0.5  # of what is computed, in arrays in turns: then it is taken in turns
+MOSTLY_LONG = 0.6  # where short ones do not count
 
 
 @dataclass(eq=False)
@@ -23,6 +25,7 @@ class InOrder:
     roots: Ids
     top: int  # where work is free
     wide_ends: bool  # whether what is wide before and after all others is arrays
+    shortest: int = 0  # numbers of an array that pays
 
     @cached_property
     def sequence(self) -> InSequence:
@@ -37,6 +40,12 @@ class InOrder:
         """Whether there are many levels that use little."""
         return is_narrow(self.graph, self.rank, self.graph.kind <= CONSTANT)
 
-    def has_turns(self) -> bool:
-        """Whether most of it repeats itself, as arrays."""
-        return self.sequence.in_arrays > MOSTLY
+    def has_turns(self, levels: int) -> bool:
+        """Whether most of it repeats itself, as arrays that are not much shorter than a level."""
+        found = [(turns.count * x.period, x.turns) for turns in self.sequence.turns
+                 for x in turns.arrays if x.turns >= self.shortest]  # fmt: skip
+        runs = sum(times for times, _ in found)
+        made = sum(times * length for times, length in found)
+        nodes = len(self.sequence.order)
+        least = MOSTLY_LONG if self.shortest else MOSTLY
+        return made > least * nodes and nodes * runs <= WIDER * levels * made

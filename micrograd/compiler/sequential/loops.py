@@ -41,16 +41,18 @@ class Rolled:
 
 
 def find_loops(
-    part: Scalars, signs: Signatures, free: Mask, same: Ids, ragged: bool, least: int = 0
-) -> list[Rolled]:
+    part: Scalars, signs: Signatures, free: Mask, same: Ids, ragged: bool, least: int = 0,
+    exact: Signatures | None = None, turns: int = LEAST,
+) -> list[Rolled]:  # fmt: skip
     """Loops among the free statements, which are then not free.
 
     `same` has an address for equal constants. Ragged ones have sums of unequal length, which
-    `signs` leave open. None is of less than `least` statements.
+    `signs` leave open. None is of less than `least` statements, or `turns`; `exact` is that of
+    `repeats`.
     """
     loops = []
-    for run in repeats(signs, free) if free.sum() > LEAST else ():
-        for loop in _pieces(part, run, ragged, same):
+    for run in repeats(signs, free, exact, turns) if free.sum() > turns else ():
+        for loop in _pieces(part, run, ragged, same, turns):
             if loop.period * loop.turns < least:
                 continue
             loops.append(loop)
@@ -58,7 +60,9 @@ def find_loops(
     return loops
 
 
-def _pieces(part: Scalars, run: Repetition, ragged: bool, same: Ids) -> Iterator[Rolled]:
+def _pieces(
+    part: Scalars, run: Repetition, ragged: bool, same: Ids, least: int
+) -> Iterator[Rolled]:
     """A run as one loop, or as several in which operands move evenly."""
     start, period, turns = run
     if ragged:
@@ -74,7 +78,7 @@ def _pieces(part: Scalars, run: Repetition, ragged: bool, same: Ids) -> Iterator
         inside = moved[1 : turns - 2]
         even = (inside == inside[:1]).all(0)
         used = (columns(part, Rolled(start, period, 1), same) >= 0).any(0)
-        if turns - 2 >= LEAST and (~even & used).sum() <= LISTS * used.sum():
+        if turns - 2 >= least and (~even & used).sum() <= LISTS * used.sum():
             ends = (moved[[0, -1]] == inside[0])[:, even].all(1).tolist()  # they may be even, too
             first, left_out = 1 - ends[0], 2 - sum(ends)
             yield Rolled(start + first * period, period, turns - left_out)
@@ -82,7 +86,7 @@ def _pieces(part: Scalars, run: Repetition, ragged: bool, same: Ids) -> Iterator
     done = 0
     for first, end in spans:
         first = max(first, done)
-        if end - first + 1 >= LEAST:
+        if end - first + 1 >= least:
             yield Rolled(start + first * period, period, end - first + 1)
             done = end + 1
 

@@ -16,7 +16,9 @@ from micrograd.compiler.codes import Floats, Ids, Mask
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
 
 LEAST = 8  # turns of a loop: fewer do not pay for making it
+LEAST_INNER = 4  # of a loop in turns
 MOST_PERIOD = 128  # statements of a body: more are no faster, and take LLVM longer
+LEAST_PERIOD = 8  # statements of a turn that may have loops in it
 GRAM = 4  # statements in a row whose repetition says what periods there may be
 CANDIDATES = 40
 LONG_CANDIDATES = 6
@@ -53,24 +55,53 @@ def per_turn(step: Scalars) -> Signatures:
     return mixed(_summed(step, moves) + of_args)
 
 
-def repeats(given: NDArray[Any], free: Mask) -> list[Repetition]:
-    """Runs of free statements that repeat, those that cover most first chosen; in order."""
+def reading(body: Scalars, step: Scalars, signs: Signatures, period: int) -> Signatures:
+    """Of each statement of a turn what it does, and those of this turn and the last that it reads.
+
+    Those are read that move by the period from turn to turn.
+    """
+    first = int(body.out.min())
+    of = np.zeros(period, np.uint64)
+    of[body.out - first] = signs
+
+    def read(x: Ids, moves: Ids) -> Signatures:
+        return np.where((x >= 0) & (moves == period), of[(x - first) % period], np.uint64(0))
+
+    number = np.arange(len(body.u)) - body.first[body.owner]
+    factors = read(body.u, step.u) + np.uint64(3) * read(body.v, step.v)
+    places = np.array([1, 3, 5], np.uint64)
+    of_args = (read(body.args, step.args) * places).sum(1)
+    return mixed(signs + _summed(body, mixed(factors + mixed(number))) + mixed(of_args))
+
+
+def repeats(
+    given: NDArray[Any], free: Mask, exact: Signatures | None = None, least: int = LEAST
+) -> list[Repetition]:
+    """Runs of free statements that repeat, those that cover most first chosen; in order.
+
+    Where a run may begin earlier or later, most that is `exact` repeats.
+    """
     signs = _different(given, free)
     distances, times = _distances(signs)
     possible = distances <= MOST_PERIOD
     distances, times = distances[possible], times[possible]
     often = np.argsort(-times, kind="stable")[:CANDIDATES]
-    return _runs(signs, sorted(distances[often].tolist()), free)
+    return _runs(signs, sorted(distances[often].tolist()), free, exact, least)
 
 
-def long_repeats(given: NDArray[Any], free: Mask) -> list[Repetition]:
-    """The same for periods that are longer: those of which single statements tell."""
-    signs = _different(given, free)
-    distances, times = _distances(signs)
-    possible = (distances > MOST_PERIOD) & (times >= LEAST - 1)
-    distances, times = distances[possible], times[possible]
-    most = np.argsort(-times * distances, kind="stable")[:LONG_CANDIDATES]
-    return _runs(signs, sorted(distances[most].tolist()), free)
+def long_repeats(signs: Signatures, exact: Signatures, free: Mask) -> list[Repetition]:
+    """The same for periods of turns, longer ones: those of which single statements tell.
+
+    What is `exact` says where turns are in what is alike all along.
+    """
+    signs, exact = _different(signs, free), _different(exact, free)
+    periods: set[int] = set()
+    for distances, times in (_distances(signs), _distances(exact)):
+        possible = (distances >= LEAST_PERIOD) & (times >= LEAST - 1)
+        distances, times = distances[possible], times[possible]
+        most = np.argsort(-times * distances, kind="stable")[:LONG_CANDIDATES]
+        periods.update(distances[most].tolist())
+    return _runs(signs, sorted(periods), free)
 
 
 def _different(given: NDArray[Any], free: Mask) -> Signatures:
@@ -80,14 +111,23 @@ def _different(given: NDArray[Any], free: Mask) -> Signatures:
     return signs
 
 
-def _runs(signs: Signatures, periods: list[int], free: Mask) -> list[Repetition]:
+def _runs(
+    signs: Signatures, periods: list[int], free: Mask, exact: Signatures | None = None,
+    least: int = LEAST,
+) -> list[Repetition]:  # fmt: skip
     found: list[Repetition] = []
     for period in periods:
         ends = np.flatnonzero(signs[period:] != signs[:-period])
         ends = np.concatenate([[-1], ends, [len(signs) - period]])
-        for k in np.flatnonzero(np.diff(ends) > (LEAST - 1) * period).tolist():
+        for k in np.flatnonzero(np.diff(ends) > (least - 1) * period).tolist():
             start, end = int(ends[k]) + 1, int(ends[k + 1])
-            found.append((start, period, (end - start) // period + 1))
+            turns, slack = (end - start) // period + 1, (end - start) % period
+            if exact is not None and slack:
+                same = np.cumsum(exact[start + period : end + period] == exact[start:end])
+                length = (turns - 1) * period
+                whole = same[length - 1 : length + slack] - np.r_[0, same[:slack]]
+                start += int(whole.argmax())
+            found.append((start, period, turns))
     chosen, free = [], free.copy()
     for start, period, turns in sorted(found, key=lambda run: (-run[1] * run[2], run[1])):
         if free[start : start + period * turns].all():

@@ -9,8 +9,7 @@ import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.sequential.loops import Rolled, plain_columns
-from micrograd.compiler.sequential.repeats import repeats
-from micrograd.compiler.sequential.turns import MOST_ALONE, TurnRun, first_row
+from micrograd.compiler.sequential.turns import TurnRun, first_row
 
 
 def lie_in_rows(found: list[TurnRun], base: int, top: int) -> Ids:
@@ -31,7 +30,7 @@ def _in_rows(turns: TurnRun, first: int) -> list[int]:
     """The statements of a turn, in rows: each followed by what is made, or read, after it."""
     after, before = np.full(turns.period, NONE), np.full(turns.period, NONE)
     turned = 0
-    for start, period, count in repeats(turns.signs, np.diff(turns.body.first) <= MOST_ALONE):
+    for start, period, count in turns.repetitions:
         loop = Rolled(start, period, count)
         made = start + np.arange(period * count).reshape(count, period)
         read, step = plain_columns(turns.body, loop), first_row(turns.step, loop)

@@ -16,14 +16,15 @@ from micrograd.compiler.nest.ir import WORK, Nest, Range
 from micrograd.compiler.nest.sequence import Part, Scalars, copies, read_by
 from micrograd.compiler.sequential.apart import Apart, apart
 from micrograd.compiler.sequential.bodies import nest_of
+from micrograd.compiler.sequential.leaves import LeafRows
 from micrograd.compiler.sequential.listed import InRows, in_rows, reading_rows
 from micrograd.compiler.sequential.loops import Rolled, TurnOf, find_loops
 from micrograd.compiler.sequential.needed import needed
 from micrograd.compiler.sequential.places import lay_out_in_order, place_arrays
-from micrograd.compiler.sequential.repeats import forms, sets
+from micrograd.compiler.sequential.repeats import LEAST, forms, sets
 from micrograd.compiler.sequential.rows import lie_in_rows
 from micrograd.compiler.sequential.scalars import scalars_of
-from micrograd.compiler.sequential.sums import LONG, add_up, is_added_up, long_sums, with_sums
+from micrograd.compiler.sequential.sums import LONG, add_up, added_up, long_sums, with_sums
 from micrograd.compiler.sequential.totals import totals
 from micrograd.compiler.sequential.turns import (
     TurnRun,
@@ -97,11 +98,6 @@ class InSequence:
         self._whole = scalars_of(g, self.order, address)
 
     @property
-    def in_arrays(self) -> float:
-        """The part of what is computed that is in arrays, in turns."""
-        return sum(turns.in_arrays for turns in self.turns) / max(len(self.order), 1)
-
-    @property
     def in_wide_ends(self) -> int:
         """How many nodes are in arrays before all others, or after them."""
         return sum(len(group.nodes) for groups in self._arrays for group in groups)
@@ -111,15 +107,22 @@ class InSequence:
         if not self.turns:
             self._set_apart()
         g, address, first, whole = self.graph, self.layout.address, self._first, self._whole
-        long = np.array([n for n in long_sums(whole) if not self._moved[n]], np.int64)
+        long = long_sums(whole, LEAST)
+        long = long[~self._moved[long]]
         added, done = totals(whole, first, self._regions, long, self.layout.top)
         cells = np.concatenate([x.sums for x in added]).tolist() if added else []
         whole = with_sums(whole, done, [(n, self.layout.top + k) for k, n in enumerate(cells)])
         self.layout.top += -(-len(cells) // ALIGN) * ALIGN
+        leaves = LeafRows(self.layout.top)
+        in_turns: list[tuple[int, int, Part]] = [
+            (x.start, x.end, loop_of(x, leaves)) for x in self.turns
+        ]
+        in_turns += [(0, 0, nest) for nest in leaves.copies]
+        self.layout.top = -(-leaves.top // ALIGN) * ALIGN
         same = np.append(self._same, np.arange(len(self._same), self.layout.top))
         if self.turns:
             self.loops = _loops(whole, first, same, self._moved)
-        turns, rest = add_up(whole, first, self.loops, self.layout.top)
+        turns, rest = add_up(whole, first, self.loops, self._moved, self.layout.top)
         sums = sum(len(loop.sums) for loop in self.loops)
         roots = np.concatenate([self.roots, np.flatnonzero(self.pins >= 0)])
         after = [x.ravel() for group in self._arrays.after for x in read_by_group(group)]
@@ -131,7 +134,7 @@ class InSequence:
             (x.start, x.end, nest_of(whole, x, same, k))
             for x, k in zip(self.loops, kept, strict=True)
         ]
-        nests += [(x.start, x.end, loop_of(x)) for x in self.turns]
+        nests += in_turns
         nests += left_over(whole, self._moved, self.turns)
         nests += [(x.after, x.after, x.nest) for x in added]
         moved = self._pinned(rest, turns)
@@ -177,7 +180,7 @@ class InSequence:
         """Find turns, and let what they make lie in rows."""
         whole, first = self._whole, self._first
         self._moved = np.zeros(len(whole), bool)
-        found = find_turns(whole, first, self._same, np.diff(whole.first) <= LONG)
+        found = find_turns(whole, first, self._same)
         while found:
             places = lie_in_rows(found, first, self.layout.top)
             moved = whole.at(places)
@@ -234,7 +237,9 @@ def _loops(part: Scalars, base: int, same: Ids, moved: Mask) -> list[Rolled]:
     loops = find_loops(part, forms(part), free, same, ragged=False, least=LEAST_STATEMENTS)
     free |= long
     turns = TurnOf.of(loops, len(part))
-    free[[n for n in long_sums(part) if is_added_up(part, base, loops, turns, n)]] = False
+    if loops:
+        sums = long_sums(part)
+        free[added_up(part, base, loops, turns, sums[~moved[sums]])] = False
     loops += find_loops(part, sets(part), free, same, ragged=True)
     return sorted(loops, key=lambda loop: loop.start)
 

@@ -7,31 +7,36 @@ from collections.abc import Iterator
 import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Statement
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
 from micrograd.compiler.sequential.loops import Rolled, TurnOf, operands
+from micrograd.compiler.sequential.repeats import LEAST
 
 LONG = 32  # terms of a sum that it pays to look at
 MOST_TRIMMED = 4  # turns that a loop gives up for its sums
 
 
-def add_up(part: Scalars, base: int, loops: list[Rolled], free: int) -> tuple[TurnOf, Scalars]:
-    """Let loops add up sums at addresses from `free` on.
+def add_up(
+    part: Scalars, base: int, loops: list[Rolled], moved: Mask, free: int
+) -> tuple[TurnOf, Scalars]:
+    """Let loops add up sums at addresses from `free` on, none that has `moved`.
 
     Returns the turns, and the statements with what is left of their terms.
     Loops are cut to the turns that their sums span.
     """
     turns = TurnOf.of(loops, len(part))
-    long = [n for n in long_sums(part) if turns.loop[n] < 0]
+    if not loops:
+        return turns, part
+    long = long_sums(part)
+    long = long[(turns.loop[long] < 0) & ~moved[long]]
     _trim(part, base, loops, turns, long)
     turns = TurnOf.of(loops, len(part))
     done = np.zeros(len(part.u), bool)
     added: list[tuple[int, int]] = []
-    for n in long:
-        for k, terms in _classes(part, base, turns, n):
-            loop = loops[k]
-            if len(terms) != loop.turns:
-                continue
+    for n, k, terms in _classes(part, base, turns, long):
+        loop = loops[k]
+        if len(terms) == loop.turns:
             factors = [x for x in _factors(part, terms) if x[0] >= 0]
             inputs = tuple(operands(np.stack(factors, 1)))
             out, c = Affine(WORK, free, (0,)), float(part.c[terms[0]])
@@ -42,16 +47,32 @@ def add_up(part: Scalars, base: int, loops: list[Rolled], free: int) -> tuple[Tu
     return turns, with_sums(part, done, added)
 
 
-def long_sums(part: Scalars) -> list[int]:
+def long_sums(part: Scalars, least: int = LONG) -> Ids:
     """The statements that are sums of many terms."""
-    return np.flatnonzero((np.diff(part.first) > LONG) & (part.row == TOTAL)).tolist()
+    return np.flatnonzero((np.diff(part.first) > least) & (part.row == TOTAL))
 
 
-def is_added_up(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, n: int) -> bool:
-    """Whether most of a sum can be added up in loops."""
-    found = (len(terms) for k, terms in _classes(part, base, turns, n)
-             if len(terms) >= loops[k].turns - MOST_TRIMMED)  # fmt: skip
-    return bool(2 * sum(found) > part.first[n + 1] - part.first[n])
+def far_sums(part: Scalars, base: int) -> Mask:
+    """Long sums of what many turns have made: of what is further apart than a turn is long."""
+    far = np.zeros(len(part), bool)
+    long = np.flatnonzero(np.diff(part.first) > LEAST)
+    if len(long):
+        start, end = part.first[long], part.first[long + 1] - 1
+        at = np.stack([start, end], 1).ravel()
+        at = np.append(at, len(part.u) - 1)
+        made = part.u >= base
+        low = np.minimum.reduceat(np.where(made, part.u, np.iinfo(np.int64).max), at)[:-1:2]
+        high = np.maximum.reduceat(np.where(made, part.u, NONE), at)[:-1:2]
+        far[long] = high - low > len(part) // LEAST
+    return far
+
+
+def added_up(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, long: Ids) -> Ids:
+    """The long sums of which most can be added up in loops."""
+    found = np.zeros(len(part), np.int64)
+    for n, k, terms in _classes(part, base, turns, long):
+        found[n] += len(terms) if len(terms) >= loops[k].turns - MOST_TRIMMED else 0
+    return long[2 * found[long] > np.diff(part.first)[long]]
 
 
 def _factors(part: Scalars, terms: Ids) -> tuple[Ids, Ids]:
@@ -60,44 +81,45 @@ def _factors(part: Scalars, terms: Ids) -> tuple[Ids, Ids]:
     return np.maximum(u, v), np.minimum(u, v)
 
 
-def _trim(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, long: list[int]) -> None:
-    spans: dict[int, tuple[int, int]] = {}
-    for n in long:
-        for k, terms in _classes(part, base, turns, n):
-            own = _factors(part, terms)[0] - base
-            first, last = spans.get(k, (0, loops[k].turns - 1))
-            if len(terms) >= loops[k].turns - MOST_TRIMMED:
-                when = turns.turn[own]
-                spans[k] = max(first, int(when[0])), min(last, int(when[-1]))
-    for k, (first, last) in spans.items():
+def _trim(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, long: Ids) -> None:
+    common: dict[int, tuple[int, int]] = {}
+    for _, k, terms in _classes(part, base, turns, long):
+        own = _factors(part, terms)[0] - base
+        first, last = common.get(k, (0, loops[k].turns - 1))
+        if len(terms) >= loops[k].turns - MOST_TRIMMED:
+            when = turns.turn[own]
+            common[k] = max(first, int(when[0])), min(last, int(when[-1]))
+    for k, (first, last) in common.items():
         loop = loops[k]
         if last - first + 1 >= max(loop.turns - MOST_TRIMMED, 1):
             loop.start += first * loop.period
             loop.turns = last - first + 1
 
 
-def _classes(part: Scalars, base: int, turns: TurnOf, n: int) -> Iterator[tuple[int, Ids]]:
-    """(loop, terms in the order of turns): those alike of a sum, one for each turn in a row."""
-    t = np.arange(part.first[n], part.first[n + 1])
+def _classes(part: Scalars, base: int, turns: TurnOf, long: Ids) -> Iterator[tuple[int, int, Ids]]:
+    """(sum, loop, terms in the order of turns): those alike, one for each turn in a row."""
+    count = part.first[long + 1] - part.first[long]
+    t, n = spans(part.first[long], count), np.repeat(long, count)
     last, other = _factors(part, t)
     made = (last >= base) & (last < base + len(part))
     own = np.where(made, last - base, 0)
     inside = made & (turns.loop[own] >= 0)
     if not inside.any():
         return
-    t, own, other = t[inside], own[inside], other[inside]
+    t, n, own, other = t[inside], n[inside], own[inside], other[inside]
     known = np.where(other >= base, other - base, 0)
     sort = np.where(other < 0, -2, np.where(other < base, -1, turns.slot[known]))
     of = np.where(other >= base, turns.loop[known], NONE)
-    keys = [of, sort, part.c[t].view(np.int64), turns.slot[own], turns.loop[own]]
+    keys = [of, sort, part.c[t].view(np.int64), turns.slot[own], turns.loop[own], n]
     order = np.lexsort((other, turns.turn[own], *keys))
-    changes = np.zeros(len(t), bool)
-    for key in keys:
-        changes[1:] |= np.diff(key[order]) != 0
-    for terms in np.split(order, np.flatnonzero(changes)):
-        when = turns.turn[own[terms]]
-        if len(terms) > 1 and (np.diff(when) == 1).all():
-            yield int(turns.loop[own[terms[0]]]), t[terms]
+    new = np.ones(len(t), bool)
+    new[1:] = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
+    group, start = np.cumsum(new) - 1, np.flatnonzero(new)
+    size, whole = np.diff(start, append=len(t)), np.ones(len(start), bool)
+    whole[group[1:][~new[1:] & (np.diff(turns.turn[own[order]]) != 1)]] = False
+    for k in np.flatnonzero(whole & (size > 1)).tolist():
+        terms = order[start[k] : start[k] + size[k]]
+        yield int(n[terms[0]]), int(turns.loop[own[terms[0]]]), t[terms]
 
 
 def with_sums(part: Scalars, done: Mask, added: list[tuple[int, int]]) -> Scalars:

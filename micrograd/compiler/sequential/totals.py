@@ -115,12 +115,20 @@ def _merged(pieces: _Pieces) -> _Pieces:
                    [terms[k] for k in first])  # fmt: skip
 
 
-def _even(pieces: _Pieces, same_sum: bool) -> Iterator[Ids]:
-    """Pieces of one shape whose first factors lie evenly: of one sum, or each of another."""
+def _even(pieces: _Pieces, same_sum: bool) -> list[Ids]:
+    """Pieces of one shape whose first factors lie evenly: of one sum, or each of another.
+
+    Of a matrix it is the rows, or the columns, whichever are fewer.
+    """
     if not len(pieces.n):
-        return
+        return []
+    u, v = pieces.at.T
+    return min((list(_runs(pieces, same_sum, by)) for by in ((v, u), (u, v))), key=len)
+
+
+def _runs(pieces: _Pieces, same_sum: bool, by: tuple[Ids, Ids]) -> Iterator[Ids]:
     keys = [*pieces.shape.T, pieces.after, *([pieces.n] if same_sum else [])]
-    order = np.lexsort((pieces.at[:, 1], pieces.at[:, 0], *keys))
+    order = np.lexsort((*by, *keys))
     keyed = np.stack([key[order] for key in keys])
     apart = np.r_[True, (keyed[:, 1:] != keyed[:, :-1]).any(0)]
     at, n = pieces.at[order], pieces.n[order]

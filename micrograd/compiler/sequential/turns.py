@@ -7,7 +7,6 @@ statement makes lies in a row. What is left is worked out number by number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -18,8 +17,8 @@ from micrograd.compiler.codes import Ids, Mask
 from micrograd.compiler.nest.axes import mapped
 from micrograd.compiler.nest.ir import WORK, Affine, Listed, Nest, Space, SpaceRole
 from micrograd.compiler.nest.sequence import Scalars, TurnLoop
-from micrograd.compiler.nest.spans import span
 from micrograd.compiler.sequential.bodies import even_body
+from micrograd.compiler.sequential.leaves import LeafRows, as_array
 from micrograd.compiler.sequential.loops import (
     LoopOperand,
     Rolled,
@@ -30,11 +29,17 @@ from micrograd.compiler.sequential.loops import (
 )
 from micrograd.compiler.sequential.repeats import (
     LEAST,
+    LEAST_INNER,
+    MOST_PERIOD,
+    Repetition,
     Signatures,
     forms,
     long_repeats,
     per_turn,
+    reading,
+    repeats,
 )
+from micrograd.compiler.sequential.sums import far_sums
 
 MOST_PHASES = 8  # that are tried
 MOST_ALONE = 1024  # terms of a turn that are in no loop: LLVM takes long for them
@@ -50,6 +55,7 @@ class TurnRun:
     start: int
     period: int
     count: int
+    base: int  # leaves are below this address
     body: Scalars  # the first turn
     step: Scalars
     inner: list[Rolled] = field(default_factory=list)  # of the body
@@ -68,68 +74,119 @@ class TurnRun:
     @property
     def in_arrays(self) -> int:
         """How many of its statements are in arrays."""
-        return self.count * sum(x.period * x.turns for x in self.inner if _is_array(self, x))
+        return self.count * sum(x.period * x.turns for x in self.arrays)
+
+    @property
+    def arrays(self) -> list[Rolled]:
+        """The inner loops that are arrays."""
+        return [x for x in self.inner if _is_array(self, x)]
 
     @property
     def signs(self) -> Signatures:
         """Of each statement what it does, and how what it reads moves from turn to turn."""
         return mixed(forms(self.body) + per_turn(self.step))
 
+    @property
+    def exact(self) -> Signatures:
+        """The same, and what the statements do that it reads."""
+        return reading(self.body, self.step, self.signs, self.period)
 
-def find_turns(part: Scalars, base: int, same: Ids, free: Mask) -> list[TurnRun]:
-    """Turns of free statements, as yet without loops; addresses start at `base`."""
-    found, free = [], free.copy()
-    for start, period, count in long_repeats(forms(part), free):
-        for run in _even_runs(part, Rolled(start, period, count), same):
-            turns = _turns(part, run, same)
-            if not _reads_a_fixed_turn(turns, base):
-                turns.alike = Rolled(start, period, count)
+    @property
+    def repetitions(self) -> list[Repetition]:
+        """Where a turn repeats itself."""
+        return repeats(self.signs, np.diff(self.body.first) <= MOST_ALONE, self.exact, LEAST_INNER)
+
+
+def find_turns(part: Scalars, base: int, same: Ids) -> list[TurnRun]:
+    """Turns, as yet without loops; addresses start at `base`."""
+    found, signs = [], forms(part)
+    exact = mixed(signs + per_turn(_back(part, base)))
+    for repetition in long_repeats(signs, exact, ~far_sums(part, base)):
+        whole = Rolled(*repetition)
+        runs = _even_runs(part, whole, same) if _may_have_loops(whole, signs) else []
+        for run in runs:
+            turns, alike = _turns(part, run, same), whole if len(runs) == 1 else run
+            cut = _begins_within(turns) if run.turns > LEAST else 0
+            if cut:
+                run, alike = (Rolled(x.start + cut, x.period, x.turns - 1) for x in (run, alike))
+                turns = _turns(part, run, same)
+            if _needs_the_last(turns) and not _reads_a_fixed_turn(turns, base):
+                turns.alike = alike
                 found.append(turns)
-                free[start : start + period * count] = False
-                break
     return sorted(found, key=lambda turns: turns.start)
+
+
+def _may_have_loops(run: Rolled, signs: Signatures) -> bool:
+    """Whether short turns repeat themselves: others are bodies of loops."""
+    twice = signs[run.start : run.start + 2 * run.period]
+    free = np.ones(len(twice), bool)
+    return run.period > MOST_PERIOD or bool(repeats(twice, free, least=LEAST_INNER))
+
+
+def _back(part: Scalars, base: int) -> Scalars:
+    """How far back statements read what was made a turn ago or less."""
+    own, most = base + np.arange(len(part)), len(part) // LEAST
+
+    def back(x: Ids, user: Ids) -> Ids:
+        return np.where((x >= base) & (user - x < most), user - x, 0)
+
+    user = own[part.owner]
+    args = back(part.args, own[:, None])
+    return replace(part, u=back(part.u, user), v=back(part.v, user), args=args)
 
 
 def with_loops(found: list[TurnRun], part: Scalars, base: int, same: Ids) -> list[TurnRun]:
     """Those that still move by the same steps where the statements lie now, and pay."""
     kept = []
     for old in found:
-        for run in _even_runs(part, old.region, same):
+        runs = _even_runs(part, old.region, same)
+        for run in sorted(runs, key=lambda run: -run.turns)[:1]:
             turns = _with_loops(part, run, same)
             alone = np.ones(turns.period, bool)
             for loop in turns.inner:
                 alone[loop.start : loop.end] = False
             terms = np.diff(turns.body.first) + (turns.body.row >= 0)
-            few = terms[alone].sum() <= MOST_ALONE
-            if few and not _reads_a_fixed_turn(turns, base):
+            pays = terms[alone].sum() <= MOST_ALONE
+            if turns.period <= MOST_PERIOD:  # it is the body of a loop otherwise
+                pays &= 2 * turns.in_arrays > turns.period * turns.count
+            if pays and not _reads_a_fixed_turn(turns, base):
                 kept.append(turns)
     return kept
 
 
-def _even_runs(part: Scalars, run: Rolled, same: Ids) -> Iterator[Rolled]:
-    """The longest piece in which all operands move by the same steps from turn to turn."""
+def _even_runs(part: Scalars, run: Rolled, same: Ids) -> list[Rolled]:
+    """The pieces in which all operands move by the same steps from turn to turn."""
     moved = np.diff(columns(part, run, same), axis=0)
     breaks = np.flatnonzero((moved[1:] != moved[:-1]).any(1)) + 1
     edges = [0, *breaks.tolist(), len(moved)]
-    first, end = max(pairwise(edges), key=lambda span: span[1] - span[0])
-    if end - first + 1 >= LEAST:
-        yield Rolled(run.start + first * run.period, run.period, end - first + 1)
+    found: list[Rolled] = []
+    done = 0
+    for first, end in pairwise(edges):
+        first = max(first, done)
+        if end - first + 1 >= LEAST:
+            found.append(Rolled(run.start + first * run.period, run.period, end - first + 1))
+            done = end + 1
+    return found
 
 
 def _with_loops(part: Scalars, run: Rolled, same: Ids) -> TurnRun:
-    """The run and its loops, from where the first of these starts."""
     turns = _turns(part, run, same)
     turns.inner = _inner_loops(turns, len(same))
-    if turns.inner and not turns.inner[0].start and run.turns > LEAST:
-        cut = turns.inner[0].end  # it may have begun within a loop
-        turns = _turns(part, Rolled(run.start + cut, run.period, run.turns - 1), same)
-        turns.inner = _inner_loops(turns, len(same))
     return turns
+
+
+def _begins_within(turns: TurnRun) -> int:
+    """Where the loop ends in which a turn begins and the one before it ends; 0: in none."""
+    twice = np.tile(turns.exact, 2)
+    found = repeats(twice, np.ones(len(twice), bool))
+    n = turns.period
+    return next((at + p * count - n for at, p, count in found if at < n < at + p * count), 0)
 
 
 def _inner_loops(turns: TurnRun, addresses: int) -> list[Rolled]:
     free = np.diff(turns.body.first) <= MOST_ALONE
-    found = find_loops(turns.body, turns.signs, free, np.arange(addresses), ragged=False)
+    same = np.arange(addresses)
+    found = find_loops(turns.body, turns.signs, free, same, False, 0, turns.exact, LEAST_INNER)
     even = [loop for loop in found if _makes_evenly(turns, loop)]
     return [_in_phase(turns, loop) for loop in sorted(even, key=lambda loop: loop.start)]
 
@@ -141,7 +198,7 @@ def _makes_evenly(turns: TurnRun, loop: Rolled) -> bool:
 
 def _in_phase(turns: TurnRun, loop: Rolled) -> Rolled:
     """The loop from that statement of its body on from which it is one of arrays, if any."""
-    for phase in range(min(loop.period, MOST_PHASES) if loop.turns > LEAST else 0):
+    for phase in range(min(loop.period, MOST_PHASES) if loop.turns > LEAST_INNER else 0):
         moved = Rolled(loop.start + phase, loop.period, loop.turns - (phase > 0))
         if _is_array(turns, moved):
             return moved
@@ -153,20 +210,27 @@ def _is_array(turns: TurnRun, loop: Rolled) -> bool:
 
 
 def _inner(turns: TurnRun, loop: Rolled) -> Nest:
-    return _as_array(_moving(turns, loop, operands(plain_columns(turns.body, loop))))
+    return as_array(_moving(turns, loop, operands(plain_columns(turns.body, loop))), turns.base)
 
 
 def _turns(part: Scalars, run: Rolled, same: Ids) -> TurnRun:
     found = columns(part, run, same)
     body = part.part(run.start, run.start + run.period)
     at, step = (_with_operands(body, x) for x in (found[0], found[1] - found[0]))
-    return TurnRun(run.start, run.period, run.turns, at, step)
+    return TurnRun(run.start, run.period, run.turns, int(part.out.min()), at, step)
 
 
 def _with_operands(body: Scalars, row: Ids) -> Scalars:
     width = len(body.u)
     args = row[2 * width :].reshape(-1, 3)
     return replace(body, u=row[:width], v=row[width : 2 * width], args=args)
+
+
+def _needs_the_last(turns: TurnRun) -> bool:
+    """Whether a turn needs what the one before it made: others are better done together."""
+    body, step, first = turns.body, turns.step, int(turns.body.out[0])
+    pairs = ((body.u, step.u), (body.v, step.v), (body.args, step.args))
+    return any(((x < first) & (moves == turns.period)).any() for x, moves in pairs)
 
 
 def _reads_a_fixed_turn(turns: TurnRun, base: int) -> bool:
@@ -192,7 +256,8 @@ def left_over(part: Scalars, moved: Mask, found: list[TurnRun]) -> list[tuple[in
         body = part.part(start, end)
         still = (np.zeros_like(x) for x in (body.args, body.u, body.v))
         args, u, v = still
-        alone = TurnRun(start, end - start, 1, body, replace(body, args=args, u=u, v=v))
+        step = replace(body, args=args, u=u, v=v)
+        alone = TurnRun(start, end - start, 1, int(part.out.min()), body, step)
         for loop in _inner_loops(alone, int(part.out.max()) + 1):
             nest = _of_last_axis(_inner(alone, loop))
             nests.append((start + loop.start, start + loop.end, nest))
@@ -209,13 +274,13 @@ def _of_last_axis(nest: Nest) -> Nest:
 # ---- nests ---------------------------------------------------------------------------------------
 
 
-def loop_of(turns: TurnRun) -> TurnLoop:
+def loop_of(turns: TurnRun, rows: LeafRows) -> TurnLoop:
     """The turns as a part of a sequence."""
     nests, done = [], 0
     for loop in turns.inner:
         if loop.start > done:
             nests.append(_alone(turns, done, loop.start))
-        nests.append(_inner(turns, loop))
+        nests.append(rows.read_by(_inner(turns, loop)))
         done = loop.end
     if turns.period > done:
         nests.append(_alone(turns, done, turns.period))
@@ -256,24 +321,3 @@ def first_row(step: Scalars, loop: Rolled) -> Ids:
     i, j = step.first[loop.start], step.first[loop.start + loop.period]
     args = step.args[loop.start : loop.start + loop.period]
     return np.concatenate([step.u[i:j], step.v[i:j], args.ravel()])
-
-
-def _as_array(nest: Nest) -> Nest:
-    """The nest as one of arrays if no index needs what another makes, and vectors are rows."""
-    every = [x for s in nest.body for x in (s.out, *s.inputs)]
-    if not all(isinstance(x, Affine) for x in every):
-        return nest
-    along = {x.strides[1] for x in every}
-    if not along <= {0, 1} and not along <= {0, -1}:
-        return nest
-    made = [(s.out, span(s.out, nest.extents)) for s in nest.body]
-    if any(x != out and span(x, nest.extents).meets(where) for x in every for out, where in made):
-        return nest
-    last = nest.extents[1] - 1
-
-    def turned(x: Affine) -> Affine:
-        turn, s = x.strides
-        return Affine(x.space, x.base + last * s, (turn, -s)) if s < 0 else x
-
-    body = [replace(s, out=turned(s.out), inputs=tuple(map(turned, s.inputs))) for s in nest.body]
-    return Nest(nest.extents, tuple(body))

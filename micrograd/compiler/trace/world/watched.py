@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import reduce
-from operator import add
+from operator import add, is_
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def is_same(x: Any, y: Any) -> bool:
 
 def are_same(x: Collection[Any], copy: list[Any]) -> bool:
     """Whether a container holds what it held, or equal numbers."""
-    return len(x) == len(copy) and all(map(is_same, x, copy))
+    return len(x) == len(copy) and (all(map(is_, x, copy)) or all(map(is_same, x, copy)))
 
 
 def entries_are_same(entries: Entries) -> bool:
