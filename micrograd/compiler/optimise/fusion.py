@@ -47,10 +47,12 @@ def _fused_parts(program: Program) -> Iterator[Part]:
         if not is_array or len(several) == 1:
             yield from several
             continue
-        read = np.zeros(len(program.work) + 1, bool)  # also by operands that are none
+        read = np.zeros(len(program.work) + 2, np.int8)  # also by operands that are none
         for at in (at for k, part in enumerate(parts) if k not in places for at in read_by(part)):
-            read[at] = True
-        kept = *program.kept, *((at, 1) for at in np.flatnonzero(read[:-1]).tolist())
+            read[at + 1] = 1
+        read[0] = 0
+        edges = np.flatnonzero(np.diff(read)).reshape(-1, 2)
+        kept = *program.kept, *((first, end - first) for first, end in edges.tolist())
         yield from _fused(replace(program, nests=several, sequence=(), kept=kept))
 
 

@@ -74,7 +74,7 @@ class InSequence:
         if not self.wide_ends:
             return
         forms_of, alone = np.zeros(len(g), np.int64), np.zeros(len(g), bool)
-        forms_of[self.order] = np.unique(forms(whole), return_inverse=True)[1]
+        forms_of[self.order] = forms(whole).view(np.int64)
         turns = TurnOf.of(self.loops, len(whole))
         alone[self.order] = (turns.loop < 0) & (np.diff(whole.first) <= LONG)
         self._arrays = apart(g, forms_of, alone)
@@ -168,6 +168,8 @@ class InSequence:
         parts += [copies(self.pins[left], layout.address[left])] if len(left) else []
         self.parts += tuple(parts)
         self.kept = [self.leaves]
+        if not self._arrays.before:
+            return
         read = np.zeros(loops.free[WORK], bool)
         for at in (at for part in self.parts for at in read_by(part)):
             read[at[at >= 0]] = True

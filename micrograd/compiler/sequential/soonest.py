@@ -31,7 +31,8 @@ def soonest_first(nest: Nest) -> Nest:
     """The same loop, with sums that begin with what is there first."""
     groups = [list(group) for _, group in groupby(nest.body, lambda s: s.out)]
     made = {group[0].out: k for k, group in enumerate(groups)}
-    last = {replace(x, base=x.base - x.strides[0]): k for x, k in made.items() if x.strides[0]}
+    last = {Affine(x.space, x.base - x.strides[0], x.strides): k
+            for x, k in made.items() if x.strides[0]}  # fmt: skip
     sums = [[_part(s, made, last) for s in group] for group in groups]
     before = done = [0] * len(sums)
     for _ in range(TURNS):
@@ -48,9 +49,9 @@ def soonest_first(nest: Nest) -> Nest:
             done[k] = time
         before = done
     body = [
-        replace(part.statement, accumulate=k > 0) if len(parts) > 1 and part.statement.is_term
-        else part.statement
-        for parts in sums for k, part in enumerate(parts)
+        replace(s, accumulate=k > 0)
+        if len(parts) > 1 and s.is_term and s.accumulate != (k > 0) else s
+        for parts in sums for k, (s, *_) in enumerate(parts)
     ]  # fmt: skip
     return replace(nest, body=tuple(body))
 
