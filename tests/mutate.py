@@ -1,76 +1,62 @@
 """Change the code in small ways, and see whether a test notices: `make mutate`.
 
-A mutant is the checkout with one operator, number or pair of operands changed in one module. The
-tests of that module run on it, those of a compiler's pass followed by those of whole programs. What
-no test notices is printed: a test is missing, or the change makes no difference; then
-`docs/mutants.md` may name it, with a reason. `--write` puts the table of a run into that page.
-The seed says which mutants are tried; with names, only those of these rooms or modules:
+A mutant is the checkout with one operator, number or pair of operands changed in one module. First
+all tests run once, as they are, and what lines each comes along at is noted (`reached.py`). Those
+that come along at the changed line run on the mutant: quick ones of the files that are about that
+module, then the other ones, until one fails. What no test notices is printed: a test is missing, or
+the change makes no difference; then `docs/mutants.md` may name it, with a reason. `--write` puts
+the table of a run into that page. The seed says which mutants are tried; with names, only those of
+these rooms or modules; with a folder, the run can be gone on with:
 
-    python tests/mutate.py core optim/sgd compiler/graph --each 6 --seed 0 --jobs 2
+    python tests/mutate.py core optim/sgd compiler/graph --each 6 --seed 0 --folder build/mutants
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import llvmlite.binding  # noqa: F401  (before the forks, once for all mutants)
 import numpy  # noqa: F401  (all of these are what tests import)
 import pytest
 import torch  # noqa: F401
 from mutants import MICROGRAD, Mutant, chosen
+from reached import Reached, Test, Watch
+from warm import Warm, collected, in_child
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "mutants.md"
-COPIED = ("micrograd", "viz", "csrc", "tests", "examples", "docs", "setup.cfg", "conftest.py")
-SECONDS = 200  # for the tests of one mutant: who does not end is found
+COPIED = ("micrograd", "viz", "csrc", "tests", "examples", "docs", "setup.cfg", "conftest.py",
+          "README.md", "LICENSE", "setup.py", "pyproject.toml")  # fmt: skip
 MADE = re.compile(r"(?<=<!-- made by make mutate -->\n).*(?=<!-- end -->)", re.DOTALL)
 
-# Rooms and modules, and the tests of each, those that end soonest first; the first that fits.
-TESTS = {
-    "ops": ("ops", "engine", "equations", "random_programs", "conformance"),
-    "core/python_core": ("engine", "backward", "karpathy", "memory", "compiler/never_stale",
-                         "compiler/around_compiled", "compiler/inputs", "compiler/store"),
-    "core/native_core": ("cores",),
-    "core": ("engine", "backward", "karpathy", "checks", "memory", "parameters"),
-    "engine": ("engine", "cores"),
-    "observers": ("checks", "gradients", "record_steps"),
-    "gradients": ("gradients", "checks", "conformance"),
-    "checks": ("checks", "gradients"),
-    "optim/lr_scheduler": ("optim", "optimizers"),
-    "optim": ("optim", "optimizers", "optimizer_equations", "parameters"),
-    "nn/losses": ("losses", "nn", "step"),
-    "nn/classification": ("losses", "nn"),
-    "training/saving": ("saving",),
-    "training/files": ("saving", "interruptions"),
-    "diagnosis/findings": ("diagnose",),
-    "compiler/graph": ("graph", "normal", "gradient", "schedule", "safe_sides", "quotients"),
-    "compiler/arrays": ("schedule", "layout", "kernels", "lanes", "inputs"),
-    "compiler/sequential": ("sequences", "rows_of_sums", "recovered"),
-    "compiler/nest": ("verify", "fusion", "blocking", "sequences"),
-    "compiler/optimise": ("fusion", "blocking", "threads"),
-    "compiler/update": ("touched", "optimizer_memory"),
-    "compiler/backends/numpy": ("numpy_calls", "numpy_peephole", "backends"),
-    "compiler/backends/llvm": ("vector_functions", "backends", "packing", "shared_kernels",
-                               "objects", "better_code", "threads", "sequences"),
-}  # fmt: skip
-WHOLE_PROGRAMS = ("compiled_steps", "compiled_random", "compiled_optimizers", "choices", "lanes")
+ROOMS = (
+    "ops", "symbolic", "core", "engine", "observers", "interrupts", "gradients", "checks", "optim",
+    "nn/losses", "nn/classification", "training/saving", "training/files", "diagnosis/findings",
+    *("compiler/" + room for room in (
+        "trace", "graph", "arrays", "sequential", "nest", "optimise", "update", "backends/numpy",
+        "backends/llvm", "backends/recipes", "running", "programs", "passes", "store", "codes",
+        "compiled", "options",
+    )),
+)  # fmt: skip
+ENGINE = ("engine", "backward", "gradients", "memory", "arrays", "checks", "karpathy")
+FILES = (*ENGINE, "ops", "cores", "conformance", "call_sequences", "fit", "losses", "nn", "module",
+         "optim", "optimizers", "optimizer_equations", "parameters", "random_programs", "saving",
+         "interruptions", "diagnose", "equations", "record_steps")  # fmt: skip
+PURE = ("ops", "core/", "engine", "observers", "checks", "gradients")  # over the core in Python too
 
 
 def modules(names: Sequence[str]) -> list[str]:
-    """The modules of rooms, in the order of `TESTS`, each once."""
+    """The modules of rooms, in the order of `ROOMS`, each once."""
     found: dict[str, None] = {}
     for name in names:
         path = MICROGRAD / name
@@ -80,88 +66,151 @@ def modules(names: Sequence[str]) -> list[str]:
     return [module for module in found if not module.endswith("__init__")]
 
 
-def own_tests(module: str) -> list[str]:
-    """The files with the tests of a module."""
-    room = next(name for name in TESTS if f"{module}/".startswith(f"{name}/"))
-    inside = "compiler/" if room.startswith("compiler/") else ""
-    names = ((inside + name).rpartition("/") for name in TESTS[room])
-    return [f"tests/{folder}{slash}test_{name}.py" for folder, slash, name in names]
+def arguments(pure: bool) -> list[str]:
+    """The tests that run once, as they are."""
+    files = [f"tests/test_{name}.py" for name in (ENGINE if pure else FILES)]
+    return [*OPTIONS, *files, *([] if pure else ["micrograd", "tests/compiler"])]
 
 
 # ---- tests on them -----------------------------------------------------------------------------
 
+OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:nbmake", "-m", "not long",
+           "--override-ini=addopts=--doctest-modules",
+           "-W", "ignore::coverage.exceptions.CoverageWarning"]  # fmt: skip
+
 
 @dataclass
-class Worker:
-    """A copy of the checkout in which mutants live, one after the other."""
+class Picked:
+    """A plugin: these tests and no others, in this order."""
+
+    order: dict[str, int]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        picked = [item for item in items if item.nodeid in self.order]
+        items[:] = sorted(picked, key=lambda item: self.order[item.nodeid])
+
+
+def prepared(folder: Path) -> Path:
+    """A copy of the checkout in a folder, beside what tests reach there; both may be there."""
+    copy = folder / "checkout"
+    if not copy.exists():
+        for part in COPIED:
+            source, target = ROOT / part, copy / part
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, target)
+    for pure in (False, True):
+        path = folder / f"{pure}.reached"
+        if not path.with_suffix(".json").exists() and not in_child(
+            lambda path=path, pure=pure: at_home(copy, pure, Watch(path, copy).run), 36_000
+        ):
+            sys.exit("the tests do not run: run make test first")
+    return copy
+
+
+def at_home(copy: Path, pure: bool, run: Callable[[list[str]], int]) -> int:
+    """Run this with the tests of a core, in the copy."""
+    os.chdir(copy)
+    sys.path[:0] = [str(copy), str(copy / "tests")]
+    os.environ |= {"PYTHONPATH": str(copy), **({"MICROGRAD_PURE": "1"} if pure else {})}
+    return run(arguments(pure))
+
+
+@dataclass
+class Run:
+    """A copy of the checkout, in which mutants live."""
 
     copy: Path
+    jobs: int
 
-    def notices(self, mutant: Mutant) -> bool:
-        """Whether a test fails on a mutant, or does not end."""
-        path = self.copy / "micrograd" / f"{mutant.module}.py"
-        source = path.read_text(encoding="utf-8")
-        path.write_text(mutant.of(source), encoding="utf-8")
-        own = [str(path), *own_tests(mutant.module)]
-        pure = not mutant.module.startswith("compiler/")
-        try:
-            if self.fails(own, pure):
-                return True
-            if mutant.module.startswith(
-                ("core/", "observers")
-            ):  # with the other core there to compare with
-                return self.fails(["tests/test_cores.py"], pure=False)
-            return not pure and self.fails(
-                [f"tests/compiler/test_{name}.py" for name in WHOLE_PROGRAMS], pure=False
+    def __post_init__(self) -> None:
+        folder = self.copy.parent
+        self.reached = [Reached(folder / f"{pure}.reached", pure) for pure in (False, True)]
+        self.path = folder / "found.txt"
+        self.path.touch()
+
+    def left(self, mutants: Sequence[Mutant]) -> list[Mutant]:
+        """Those that no test has noticed yet, without those that make no difference."""
+        done = equivalent() | set(self.path.read_text(encoding="utf-8").splitlines())
+        return [mutant for mutant in mutants if str(mutant) not in done]
+
+    def note(self, mutant: Mutant) -> None:
+        print(f"found: {mutant}", flush=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{mutant}\n")
+
+    def file(self, mutant: Mutant) -> Path:
+        return self.copy / "micrograd" / f"{mutant.module}.py"
+
+    def turns(self, mutant: Mutant, pure: bool) -> list[list[Test]]:
+        """What may notice, quick ones first."""
+        source, reached = self.file(mutant).read_text(encoding="utf-8"), self.reached[pure]
+        lines = range(mutant.start[0], mutant.end[0] + 1)
+        return reached.turns(mutant.module, reached.at(mutant.module, lines, source))
+
+    def warm(self, mutants: Sequence[Mutant], pure: bool) -> None:
+        """Try all of them in a process that has imported everything once."""
+        turns = {mutant: self.turns(mutant, pure) for mutant in mutants}
+
+        def one(warm: Warm, mutant: Mutant) -> bool:
+            path = self.file(mutant)
+            old = path.read_text(encoding="utf-8")
+            return any(
+                warm.fails(path, old, mutant.of(old), [test.node for test in tests], limit(tests))
+                for tests in turns[mutant]
             )
+
+        def work(warm: Warm) -> None:
+            for k in range(self.jobs):
+                if os.fork():
+                    continue
+                for mutant in mutants[k :: self.jobs]:
+                    if one(warm, mutant):
+                        self.note(mutant)
+                    else:
+                        print(f"not yet: {mutant}", flush=True)
+                os._exit(0)
+            for _ in range(self.jobs):
+                os.wait()
+
+        if not os.fork():
+            at_home(self.copy, pure, lambda tests: collected(tests, Warm(self.copy, work)))
+            os._exit(0)
+        os.wait()
+
+    def afresh(self, mutant: Mutant) -> None:
+        """Try one with everything imported anew, which changes tables and constants, too."""
+        path = self.file(mutant)
+        source, before = path.read_text(encoding="utf-8"), path.stat()
+        path.write_text(mutant.of(source), encoding="utf-8")
+        try:
+            pure = mutant.module.startswith(PURE)
+            turns = [tests for core in range(1 + pure) for tests in self.turns(mutant, bool(core))]
+            if any(map(self._fails, turns)):
+                self.note(mutant)
         finally:
             path.write_text(source, encoding="utf-8")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as its bytecode says
 
-    def fails(self, tests: list[str], pure: bool, seconds: int = SECONDS) -> bool:
-        """Run tests in a child, which has what takes long to import already."""
-        child = os.fork()
-        if not child:
-            try:
-                _run(self.copy, tests, pure, seconds)
-            finally:
-                os._exit(1)
-        return os.waitpid(child, 0)[1] != 0
+    def _fails(self, tests: list[Test]) -> bool:
+        if not tests:
+            return False
+        picked = Picked({test.node: k for k, test in enumerate(tests)})
+        files = dict.fromkeys(test.file for test in tests)
 
+        def run(_: list[str]) -> int:
+            sys.dont_write_bytecode = True
+            code = int(pytest.main([*OPTIONS, "-x", *files], plugins=[picked]))
+            return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else code
 
-def _run(copy: Path, tests: list[str], pure: bool, seconds: int) -> NoReturn:
-    os.setsid()
-    signal.alarm(seconds)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    os.chdir(copy)
-    sys.path.insert(0, str(copy))
-    sys.dont_write_bytecode = True
-    os.environ |= {"PYTHONPATH": str(copy), **({"MICROGRAD_PURE": "1"} if pure else {})}
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbmake", "-m", "not long"]
-    os._exit(int(pytest.main([*options, "--override-ini=addopts=--doctest-modules", *tests])))
+        return not in_child(lambda: at_home(self.copy, tests[0].pure, run), limit(tests))
 
 
-_worker: Worker
-
-
-def _start(folder: str) -> None:
-    global _worker
-    _worker = Worker(Path(tempfile.mkdtemp(dir=folder)))
-    for part in COPIED:
-        source, target = ROOT / part, _worker.copy / part
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-
-
-def _notices(mutant: Mutant) -> tuple[Mutant, bool]:
-    return mutant, _worker.notices(mutant)
-
-
-def _fails_as_it_is(tests: list[str]) -> bool:
-    return _worker.fails(tests, pure="/compiler/" not in tests[0], seconds=3600)
+def limit(tests: Sequence[Test]) -> float:
+    """Seconds after which tests are taken not to end."""
+    return 60 + 10 * sum(test.seconds for test in tests)
 
 
 # ---- the report --------------------------------------------------------------------------------
@@ -200,40 +249,37 @@ def report(results: dict[Mutant, bool], options: argparse.Namespace) -> str:
     return "\n".join([*lines, ""])
 
 
+def tried(mutants: Sequence[Mutant], folder: Path, jobs: int) -> dict[Mutant, bool]:
+    """Which of them tests notice; what is in the folder of an earlier run is not tried again."""
+    run = Run(prepared(folder), jobs)
+    if left := run.left(mutants):
+        run.warm(left, pure=False)
+    if left := [m for m in run.left(mutants) if m.module.startswith(PURE)]:
+        run.warm(left, pure=True)
+    for mutant in run.left(mutants):
+        run.afresh(mutant)
+    alive = {*run.left(mutants)}
+    known = equivalent()
+    return {m: m not in alive and str(m) not in known for m in mutants}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Do the tests notice when the code is wrong?")
-    parser.add_argument("names", nargs="*", default=list(TESTS), help="rooms or modules: optim/sgd")
-    parser.add_argument("--each", type=int, default=4, help="mutants of each module and seed")
+    parser.add_argument("names", nargs="*", default=ROOMS, help="rooms or modules: optim/sgd")
+    parser.add_argument("--each", type=int, default=1, help="mutants of each module and seed")
     parser.add_argument("--seed", type=int, nargs="*", default=[0], dest="seeds")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--write", action="store_true", help="the table into docs/mutants.md")
-    parser.add_argument("--found", type=Path, help="a file of those found before: not tried again")
+    parser.add_argument("--folder", type=Path, help="where a run is that is gone on with")
     options = parser.parse_args()
     mutants = dict.fromkeys(
         m for name in modules(options.names) for seed in options.seeds
         for m in chosen(name, options.each, seed)
     )  # fmt: skip
-    before, known = set(), equivalent()
-    if options.found:
-        options.found.touch()
-        before = set(options.found.read_text(encoding="utf-8").splitlines())
-    results = {m: str(m) in before for m in mutants}
-    left = [m for m, found in results.items() if not found and str(m) not in known]
-    context = multiprocessing.get_context("fork")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        context.Pool(options.jobs, _start, [folder]) as pool,
-    ):
-        files = sorted({test for m in left for test in own_tests(m.module)})
-        halves = [[t for t in files if ("/compiler/" in t) == own] for own in (False, True)]
-        if any(pool.map(_fails_as_it_is, filter(None, halves))):
-            sys.exit("tests fail as it is: run make test first")
-        for mutant, found in pool.imap_unordered(_notices, left):
-            print(f"{'found' if found else 'NOT FOUND'}: {mutant}", flush=True)
-            results[mutant] = found
-            if found and options.found:
-                with options.found.open("a", encoding="utf-8") as file:
-                    file.write(f"{mutant}\n")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        results = tried(list(mutants), folder.resolve(), options.jobs)
     text = report(results, options)
     print(text)
     if options.write:

@@ -312,6 +312,10 @@ def test_samples_of_unequal_number_in_a_batch(backend: str) -> None:
         {"dtype": "int8"},
         {"parameters": [1.0]},
         {"optimizer": 0.1},
+        {"threads": True},
+        {"threads": 2.0},
+        {"threads": "2"},
+        {"threads": 0},
     ],
     ids=str,
 )

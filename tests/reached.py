@@ -1,0 +1,141 @@
+"""Which tests come along at a line of the package, and how long each of them takes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PER_FILE = 2.0  # seconds of a file's tests before those of the next one
+NEAR = 3  # files that are tried first
+ENOUGH = 8.0  # seconds of tests, as they were measured, that a mutant has to survive
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test by its node id, with the core in Python or as it is, and its seconds."""
+
+    node: str
+    pure: bool
+    seconds: float
+
+    @property
+    def file(self) -> str:
+        return self.node.partition("::")[0]
+
+
+class Watch:
+    """A plugin: what each test reaches, in the file of a `Reached`."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        from coverage import Coverage  # the extra `trust`
+
+        self.coverage = Coverage(str(path), config_file=False, include=[f"{root}/micrograd/*"])
+        self.path = path
+        self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.coverage.switch_context(item.nodeid)
+        start = time.process_time()
+        try:
+            return (yield)
+        finally:
+            self.seconds[item.nodeid] = time.process_time() - start
+            self.coverage.switch_context("")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not report.passed:
+            self.failed.add(report.nodeid)
+
+    def run(self, arguments: Iterable[str]) -> int:
+        self.coverage.start()
+        pytest.main([*arguments], plugins=[self])
+        self.coverage.stop()
+        self.coverage.save()
+        passed = {node: s for node, s in self.seconds.items() if node not in self.failed}
+        self.path.with_suffix(".json").write_text(json.dumps(passed), encoding="utf-8")
+        return 0
+
+
+class Reached:
+    """What `Watch` has written of a run of the tests."""
+
+    def __init__(self, path: Path, pure: bool) -> None:
+        from coverage import CoverageData
+
+        seconds = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        self.tests = {node: Test(node, pure, s) for node, s in seconds.items()}
+        self.sizes = Counter(test.file for test in self.tests.values())
+        self.data = CoverageData(str(path))
+        self.data.read()
+        self.files = {
+            file.rpartition("/micrograd/")[2]: file for file in self.data.measured_files()
+        }
+
+    def at(self, module: str, lines: range, source: str) -> list[Test]:
+        """Tests that come along at these lines; else in the function around them, or the module."""
+        contexts = self.data.contexts_by_lineno(self.files.get(f"{module}.py", ""))
+        whole = range(1, source.count("\n") + 2)
+        for part in (lines, _function(source, lines) or whole, whole):
+            nodes = {node for line in part for node in contexts.get(line, ())}
+            if found := [self.tests[node] for node in sorted(nodes) if node in self.tests]:
+                return found
+        return []
+
+    def turns(self, module: str, tests: list[Test]) -> list[list[Test]]:
+        """Those of the files that are about this module, quick ones first; then the other ones.
+
+        A file is the more about a module the more words their names share, and the larger the part
+        of its tests that comes along there.
+        """
+        own: dict[str, list[Test]] = {}
+        for test in sorted(tests, key=lambda test: test.seconds):
+            own.setdefault(test.file, []).append(test)
+        words = _words(module)
+
+        def about(file: str) -> tuple[float, float]:
+            return len(words & _words(file)) + len(own[file]) / self.sizes[file], -self.sizes[file]
+
+        near = [
+            test for file in sorted(own, key=about, reverse=True)[:NEAR]
+            for test in _until(PER_FILE, own[file])
+        ]  # fmt: skip
+        rest = set(tests) - set(near)
+        return [near, _until(ENOUGH, sorted(rest, key=lambda test: test.seconds))]
+
+
+def _until(seconds: float, tests: list[Test]) -> list[Test]:
+    """The first ones, as long as that takes."""
+    taken: list[Test] = []
+    for test in tests:
+        seconds -= test.seconds
+        if seconds < 0 and taken:
+            break
+        taken.append(test)
+    return taken
+
+
+def _words(path: str) -> set[str]:
+    """Words of a file's name and of its folders, without plurals."""
+    words = re.findall(r"[a-z]+", path.removesuffix(".py").lower())
+    return {word.rstrip("s") for word in words} - {"test", "micrograd", "compiler", "of", "core"}
+
+
+def _function(source: str, lines: range) -> range | None:
+    """The lines of the innermost function around some lines."""
+    around = [
+        range(node.lineno + 1, (node.end_lineno or node.lineno) + 1)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.lineno <= lines.start and lines.stop <= (node.end_lineno or 0) + 1
+    ]  # fmt: skip
+    return min(around, key=len, default=None)
