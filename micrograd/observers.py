@@ -38,6 +38,7 @@ class Observer(ContextDecorator):
     """Sees every node made, and every node through which a backward pass goes, while entered."""
 
     thread: int
+    follows = True  # whether it has to see every number as a node, and no copies of numbers
 
     def __enter__(self) -> Self:
         self.thread = get_ident()
@@ -130,12 +131,20 @@ class no_grad(Observer):  # noqa: N801  (the name torch users know)
     (Value(data=6.0, grad=0.0), set())
     """
 
+    follows = False
+
     def made(self, node: Value) -> None:
         """Cut the node from its inputs."""
         for observer in active:
             if observer.thread == self.thread:
                 observer.cut(node)
         node._become(None, (), None, None)
+
+
+def followed() -> bool:
+    """Whether somebody follows this thread's numbers from node to node, as a trace does."""
+    thread = get_ident()
+    return any(o.follows and o.thread == thread for o in active)
 
 
 def recording() -> bool:

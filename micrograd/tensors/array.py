@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd import observers
 from micrograd.engine import (
     Value,
     as_operand,
-    make_leaves,
-    numbers_of,
     zero_gradients,
 )
 from micrograd.errors import (
@@ -23,7 +20,7 @@ from micrograd.errors import (
     ArgumentValueError,
     no_attribute,
 )
-from micrograd.observers import recording
+from micrograd.observers import followed, recording
 from micrograd.ops import BY_HAND
 from micrograd.tensors import (
     backward,
@@ -32,10 +29,17 @@ from micrograd.tensors import (
     products,
 )
 from micrograd.tensors.dtypes import FLOAT, Size
-from micrograd.tensors.elements import Objects, as_objects, filled, numbers_as_leaves
+from micrograd.tensors.elements import (
+    Objects,
+    as_objects,
+    copied,
+    detached,
+    filled,
+    numbers_as_leaves,
+)
 from micrograd.tensors.given import elements_of, holds_values, number_kind, zeros
 from micrograd.tensors.methods import INSTEAD
-from micrograd.tensors.protocol import Floats, PythonArray
+from micrograd.tensors.protocol import PythonArray
 
 
 class Tensor(PythonArray):
@@ -94,9 +98,10 @@ class Tensor(PythonArray):
         """The result of an operation; without history where nothing requires gradients."""
         array = as_objects(values)
         needed = self.requires_grad or any(map(holds_values, others))
-        if not needed and not observers.active:
-            array = filled(array.shape, make_leaves(numbers_of(array.ravel().tolist())))
-        made = Tensor(array, needed and kind == FLOAT and recording())
+        needed = needed and recording()
+        if not needed and not followed():
+            array = copied(array)
+        made = Tensor(array, needed and kind == FLOAT)
         made._kind = kind
         made._op = op if made.requires_grad else ""
         return made
@@ -105,16 +110,20 @@ class Tensor(PythonArray):
         """Some of the elements in another array of their own."""
         array = as_objects(values)
         needed = self.requires_grad or any(x.requires_grad for x in others)
-        if needed and not recording() and not all(v._row for v in array.flat):
-            array = filled(array.shape, make_leaves(numbers_of(array.ravel().tolist())))
-        made = Tensor(array, needed and recording())
+        needed = needed and recording()
+        if not needed and not followed():
+            array = copied(array)
+        made = Tensor(array, needed)
         made._kind = self._kind
         made._op = op if made.requires_grad else ""
         return made
 
     def _viewed(self, f: Callable[[Objects], Any], op: str) -> Tensor:
         """The same elements seen otherwise; what is written there is written here."""
-        made = Tensor(as_objects(f(self._values)), self.requires_grad and recording())
+        values = as_objects(f(self._values))
+        if not np.may_share_memory(values, self._values) and values.size:
+            return self._moved(values, op)
+        made = Tensor(values, self.requires_grad and recording())
         made._kind = self._kind
         made._is_view = made.requires_grad
         made._op = op if made.requires_grad else ""
@@ -223,33 +232,28 @@ class Tensor(PythonArray):
 
     @data.setter
     def data(self, new: Any) -> None:
-        array = self._numbers(new, "data")
-        for v, x in zip(self._values.flat, array.flat, strict=True):
-            v.data = float(x)
+        indexing.put_numbers(self._values, self._fitting(new, "data")._values, "data")
 
     def detach(self) -> Tensor:
         """The numbers without history; what is changed there is changed here, if this is a leaf."""
-        values = self._values.ravel().tolist()
-        if observers.active or any(v._row is not None for v in values):
-            return Tensor._plain(
-                filled(self._values.shape, [v.detach() for v in values]), self._kind
-            )
+        if not (self.is_leaf or self._through):
+            return Tensor._plain(detached(self._values), self._kind)
         made: Tensor = self._window(self._values, "data", self._kind)
         return made
 
     def detach_(self) -> Self:
         """Without history, in place."""
-        self._values = filled(self._values.shape, [v.detach() for v in self._values.flat])
+        self._values = detached(self._values)
         self.requires_grad, self._op = False, ""
         return self
 
-    def _numbers(self, new: Any, name: str) -> Floats:
-        array = np.asarray(self._as_tensor(new).numpy(), np.float64)
-        if array.shape != tuple(self.shape):
+    def _fitting(self, new: Any, name: str) -> Tensor:
+        given = self._as_tensor(new)
+        if given.shape != self.shape:
             raise ArgumentValueError(
-                f"{name} must have the shape {tuple(self.shape)}, got {array.shape}"
+                f"{name} must have the shape {tuple(self.shape)}, got {tuple(given.shape)}"
             )
-        return array
+        return given
 
     @property
     def grad(self) -> Tensor | None:
@@ -264,8 +268,8 @@ class Tensor(PythonArray):
         if new is None:
             zero_gradients(self._values.ravel().tolist())
             return
-        for v, x in zip(self._values.flat, self._numbers(new, "grad").flat, strict=True):
-            v.grad = float(x)
+        indexing.put_numbers(self._values, self._fitting(new, "grad")._values, "grad")
+        for v in self._values.flat:
             v._mark = BY_HAND  # zeros that were set are a gradient, too
 
     # ---- operators -----------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd import observers
-from micrograd.engine import Value, as_operand, make_leaves, numbers_of
+from micrograd.engine import Value, as_operand
+from micrograd.observers import followed, recording
 from micrograd.tensors.dtypes import CPU, FLOAT, INTEGER, NUMPY, TRUTH, Device, DType, kind_of
-from micrograd.tensors.elements import filled
+from micrograd.tensors.elements import as_objects, filled
 
 if TYPE_CHECKING:
     from micrograd.tensors.tensor import Tensor
@@ -63,7 +63,7 @@ def cast(x: Tensor, kind: str) -> Tensor:
     """The array with numbers of a kind."""
     if kind == x._kind:
         return x
-    if observers.active:
+    if followed():
         same = kind == FLOAT or x._kind == TRUTH
         made = [v if same else _of_kind(v, kind) for v in x._values.flat]
         return x._result(filled(x._values.shape, made), (), "ToCopy", kind)
@@ -131,12 +131,12 @@ def same(x: Tensor, *args: Any, **named: Any) -> Tensor:
 
 def clone(x: Tensor, **named: Any) -> Tensor:
     """A copy, through which gradients go back to this array."""
-    if x.requires_grad and observers.recording():
-        return x._moved(x._values.copy(), "Clone")
-    if observers.active:
-        return x._result(x._values.copy(), (), "Clone", x._kind)
-    return x._plain(filled(x._values.shape, make_leaves(numbers_of(x._values.ravel().tolist()))),
-                    x._kind)  # fmt: skip
+    values = x._values.copy()
+    if (
+        x.requires_grad and x._is_parameter() and recording()
+    ):  # what is a leaf's changes when the leaf does
+        values = as_objects(values * 1.0)
+    return x._moved(values, "Clone")
 
 
 def device(x: Tensor) -> Device:

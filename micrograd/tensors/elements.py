@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.engine import Value, as_operand, make_leaves
+from micrograd.engine import Value, as_operand, make_leaves, numbers_of
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 
 Objects = NDArray[Any]
@@ -19,6 +19,16 @@ def filled(shape: tuple[int, ...], values: Sequence[Value]) -> Objects:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array.reshape(shape)
+
+
+def copied(values: Objects) -> Objects:
+    """New leaves with the same numbers."""
+    return filled(values.shape, make_leaves(numbers_of(values.ravel().tolist())))
+
+
+def detached(values: Objects) -> Objects:
+    """Leaves with the same numbers, which whoever follows this thread sees to be the same."""
+    return filled(values.shape, [v.detach() for v in values.ravel().tolist()])
 
 
 def as_objects(values: Any) -> Objects:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from micrograd import observers
 from micrograd.engine import make_leaves, numbers_of
 from micrograd.errors import (
     ArgumentIndexError,
@@ -16,10 +15,10 @@ from micrograd.errors import (
     GraphError,
     ShapeError,
 )
-from micrograd.observers import recording
+from micrograd.observers import followed, recording
 from micrograd.tensors.chosen import chosen, known
 from micrograd.tensors.dtypes import FLOAT, INTEGER, ORDER, TITLES
-from micrograd.tensors.elements import Objects, filled
+from micrograd.tensors.elements import Objects, copied, filled
 from micrograd.tensors.shapes import axis_of
 
 WHOLE = "index must hold whole numbers: write index.long()"
@@ -48,7 +47,7 @@ def _part(x: Tensor, part: Any) -> Any:
             )
         array = known(part)
         return int(array) if not array.ndim and part._kind == INTEGER else array
-    if observers.active and isinstance(part, np.ndarray | list):
+    if followed() and isinstance(part, np.ndarray | list):
         return known(part)
     if isinstance(part, slice):
         return slice(*(_bound(x, n) for n in (part.start, part.stop, part.step)))
@@ -78,7 +77,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 def _at_run_time(x: Tensor, index: Any) -> Objects | None:
     """The elements that a compiled program chooses; None for an index of known numbers."""
-    if not observers.active or type(index) is int or isinstance(index, slice):
+    if type(index) is int or isinstance(index, slice) or not followed():
         return None
     return chosen(x._values, index, x._kind != FLOAT)
 
@@ -111,8 +110,8 @@ def write(x: Tensor, index: Any, value: Any) -> Tensor:
                _fitting(x, target, given))  # fmt: skip
         return x
     new = _fitting(x, x._values[index], given)
-    if not given.requires_grad and not observers.active:
-        new = filled(new.shape, make_leaves(numbers_of(new.ravel().tolist())))
+    if not (given.requires_grad and recording()) and not followed():
+        new = copied(new)
     if x._kind != FLOAT and given._kind != x._kind:
         numbers = x._floats(new)
         made = numbers != 0 if x._kind not in (FLOAT, INTEGER) else np.trunc(numbers)
@@ -136,7 +135,8 @@ def _fitting(x: Tensor, target: Any, given: Tensor) -> Objects:
 
 def put_numbers(values: Objects, new: Objects, attribute: str) -> None:
     """Set the numbers (or gradients) of leaves to those of others."""
-    numbers = numbers_of(new.ravel().tolist())
+    given = new.ravel().tolist()
+    numbers = [x.data for x in given] if followed() else numbers_of(given)
     for v, number in zip(values.ravel().tolist(), numbers, strict=True):
         setattr(v, attribute, number)
 

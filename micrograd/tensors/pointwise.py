@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from micrograd import functions, observers
+from micrograd import functions
 from micrograd.engine import Value, make_leaves
 from micrograd.errors import ArgumentTypeError, ShapeError
 from micrograd.functions import VALUES
+from micrograd.observers import followed
 from micrograd.ops import OPS
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH, joined
 from micrograd.tensors.elements import Objects, filled
@@ -104,7 +105,7 @@ def _compares(rows: Callable[[Any, Any], Any], numbers: Any, name: str) -> Combi
         if other is None or isinstance(other, str):
             return NotImplemented  # type: ignore[no-any-return]
         a, b = x._values, x._operand(other)
-        if observers.active:
+        if followed():
             return _combined(x, each, a, b, (), name, TRUTH)
         kinds = (x._kind, x._kind_of(other))
         return x._of_numbers(_broadcast(numbers, x._floats(a), x._floats(b), kinds), TRUTH)

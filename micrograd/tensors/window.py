@@ -10,11 +10,12 @@ from micrograd.engine import (
     make_leaves,
     numbers_of,
 )
+from micrograd.observers import followed
 from micrograd.tensors import (
     indexing,
 )
 from micrograd.tensors.array import Tensor, rebuilt
-from micrograd.tensors.elements import Objects, as_objects, filled, numbers_as_leaves
+from micrograd.tensors.elements import Objects, as_objects, detached, filled
 
 
 class Window(Tensor):
@@ -26,16 +27,20 @@ class Window(Tensor):
         self._source, self._attribute = source, attribute
         self._seen: list[float] = []
         self._now: Any = None
-        read = numbers_of if attribute == "data" else gradients_of
         self.requires_grad = False
-        self._look(read(source.ravel().tolist()))
+        self._look()
         super().__init__(self._now)
         self._kind = kind
 
     def _guarded(self) -> bool:
         return self.requires_grad
 
-    def _look(self, numbers: list[float]) -> None:
+    def _look(self) -> None:
+        if self._attribute == "data" and followed():
+            self._seen, self._now = [], detached(self._source)
+            return
+        read = numbers_of if self._attribute == "data" else gradients_of
+        numbers = read(self._source.ravel().tolist())
         if self._now is None or numbers != self._seen:
             self._seen = numbers
             self._now = filled(self._source.shape, make_leaves(numbers))
@@ -43,7 +48,7 @@ class Window(Tensor):
     @property
     def _values(self) -> Objects:
         if self._attribute == "data" and not self.requires_grad:
-            self._look(numbers_of(self._source.ravel().tolist()))
+            self._look()
         return self._now  # type: ignore[no-any-return]
 
     @_values.setter
@@ -64,8 +69,7 @@ class Window(Tensor):
 
     def _put(self, values: Objects, new: Objects) -> None:
         indexing.put_numbers(values, new, "data" if self.requires_grad else self._attribute)
-        read = numbers_of if self._attribute == "data" else gradients_of
-        self._look(read(self._source.ravel().tolist()))
+        self._look()
 
     @property
     def data(self) -> Tensor:
@@ -74,7 +78,7 @@ class Window(Tensor):
 
     @data.setter
     def data(self, new: Any) -> None:
-        self._put(self._home(), numbers_as_leaves(self._numbers(new, "data")))
+        self._put(self._home(), self._fitting(new, "data")._values)
 
     def detach(self) -> Tensor:
         """The array itself: it has no history."""
