@@ -367,3 +367,56 @@ def test_integers_that_no_float_holds_are_refused(backend: str) -> None:
             with pytest.raises(ArgumentValueError, match=r"integer .*2\*\*53"):
                 call(given)
     assert g(np.array([2**53])) == 0.0
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+def test_what_the_function_itself_raises_comes_out(backend: str) -> None:
+    w = Value(0.4)
+
+    @micrograd.compile(backend=backend)
+    def loss(x: float) -> Value:
+        made = (w * x - 1) ** 2
+        if made.data > 100:
+            raise OverflowError("too large")
+        return made
+
+    assert loss(1.0) == pytest.approx(0.36)
+    with pytest.raises(OverflowError, match="too large"):
+        loss(1000.0)
+    assert loss(3.0) == pytest.approx(0.04)
+
+
+W, U = Value(0.4), Value(-0.7)
+TRUTHS = [
+    lambda x: (x and W * x) or U * 2,
+    lambda x: W * x if (x and W) else U,
+    lambda x: U if not (x and W) else W * x,
+    lambda x: bool(x and W) * W + U,
+    lambda x: W if any([x and W, x and U]) else U,
+    lambda x: (W if (W if x > 0 else U) is W else U) * x,
+    lambda x: (W if (W if x > 0 else U) is not W else U) * x,
+    lambda x: (W * x if x > 0 else 0.0) or U,
+]
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+@pytest.mark.parametrize("how", range(len(TRUTHS)))
+def test_what_is_a_number_on_one_side_only_has_its_truth(how: int, backend: str) -> None:
+    f = micrograd.compile(TRUTHS[how], backend=backend)
+    for x in (1.0, 0.0, -2.0, 2.0, 0.0, -1.0):
+        assert f(x) == pytest.approx(TRUTHS[how](x).data, rel=1e-12)
+
+
+def test_a_function_that_was_refused_stays_refused() -> None:
+    kinds = {Value, float}
+
+    def loss(x: Any) -> Value:
+        return W * x[0] if all(type(k) in kinds for k in x) else U * x[0]  # false of stand-ins
+
+    f, refused = micrograd.compile(lambda x: loss([x]) if x > 1 else W * x), 0
+    for x in (0.5, 2.0, 0.5, 2.0, 3.0):
+        try:
+            assert f(x) == pytest.approx((W * x).data)
+        except CompileError:
+            refused += 1
+    assert refused in (0, 4)

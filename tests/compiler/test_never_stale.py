@@ -27,6 +27,10 @@ class Settings:
     shift = 0.25
 
 
+class Narrow(Settings):
+    """What a class inherits, until it has its own."""
+
+
 class Plain:
     """An object that is no Module."""
 
@@ -115,6 +119,7 @@ def make_containers() -> tuple[Callable[[Any], Value], dict[str, Callable[[float
     slotted, listed, chosen = Slotted(), Listed([1.0, 2.0]), defaultdict(float, k=1.0)
     ordered, queue, members = OrderedDict(k=1.0), deque([1.0, 2.0]), {1, 2}
     late: dict[str, float] = {}
+    narrow, filled, counted = Narrow(), dict[str, float](), defaultdict(lambda: 1.0)
     scaled = partial(lambda k, x: k["by"] * x, {"by": 2.0})
 
     def loss(x: Any) -> Value:
@@ -127,9 +132,18 @@ def make_containers() -> tuple[Callable[[Any], Value], dict[str, Callable[[float
             + scaled(a)
             + sum(late.values())
         )
+        try:
+            total = total * space.missing
+        except AttributeError:
+            total = total + narrow.shift
+        total = total + filled.setdefault("k", 1.0) * counted["k"]
         return (total * x[0] + x[1]) ** 2
 
     return loss, {
+        "an attribute of a subclass": lambda k: setattr(Narrow, "shift", k),
+        "an attribute that was missed": lambda k: setattr(space, "missing", k),
+        "what was set by default": lambda k: filled.__setitem__("k", k),
+        "what a defaultdict had made": lambda k: counted.__setitem__("k", k),
         "an attribute of a namespace": lambda k: setattr(space, "k", k),
         "a Value of a nested namespace": lambda k: setattr(space.inner, "w", Value(k)),
         "an attribute of parsed arguments": lambda k: setattr(arguments, "k", k),
@@ -172,6 +186,8 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "RATE", 0.5)
     monkeypatch.setitem(globals(), "CONFIG", {"model": {"beta": 2.0, "layers": [1, 2]}})
     monkeypatch.setattr(Settings, "shift", 0.25)
+    monkeypatch.setattr(Narrow, "shift", 0.5)
+    monkeypatch.delattr(Narrow, "shift")
 
 
 @pytest.mark.sampled(2)

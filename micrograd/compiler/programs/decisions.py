@@ -22,6 +22,7 @@ from micrograd.compiler.running.runner import Runner
 from micrograd.compiler.trace.forms import Form
 from micrograd.compiler.trace.numbers.advice import advised
 from micrograd.compiler.trace.numbers.refusing import Missed, active
+from micrograd.compiler.trace.traceable import DifferentError
 from micrograd.compiler.trace.world.around import Around, NumbersChanged
 from micrograd.errors import CompileError
 
@@ -39,6 +40,7 @@ class Decisions:
         self._all = [programs]
         self._around: Around | None = None  # numbers that are inputs, too
         self._guesses: Guesses[Programs] = Guesses()
+        self._refuted = ""  # how the function was found to be another than its programs
 
     def __len__(self) -> int:
         return sum(map(len, self._all))
@@ -55,6 +57,8 @@ class Decisions:
 
     def run(self, inputs: Inputs, find: Find, mode: str) -> tuple[Runner | None, float]:
         """The program that `find` has for what it is given, and the loss; nan if there is none."""
+        if self._refuted:
+            raise DifferentError(self._refuted)
         added: set[Any] = set()  # to what cannot be an input
         try:
             for _ in range(MOST_TRIES):
@@ -62,6 +66,10 @@ class Decisions:
                 around = self._around
                 try:
                     return self._run(given, find, mode)
+                except DifferentError as error:
+                    self._start_with(None)
+                    self._refuted = str(error)
+                    raise
                 except NumbersChanged as changed:
                     known = () if around is None else around.places
                     has_state = changed.are_state or (around is not None and around.has_state)

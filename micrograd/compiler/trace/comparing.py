@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.arguments.given import copies
-from micrograd.compiler.trace.arguments.results import outputs_of
+from micrograd.compiler.trace.arguments.results import Outputs, outputs_of
 from micrograd.compiler.trace.arguments.stand_ins import IndexGroup, refilled
 from micrograd.compiler.trace.arguments.structures import called
 from micrograd.compiler.trace.assigned import undisturbed
@@ -57,14 +57,27 @@ def eager_numbers(
 ) -> list[float] | None:
     """What the function returns, and its derivatives; None if it raises."""
     try:
-        with undisturbed(fn):
-            result = eagerly(lambda: called(fn, copies(arguments)))
-        outputs = outputs_of(result)
+        outputs = _outputs(fn, arguments)
     except Exception:  # whatever it is: these arguments are not for this function
         return None
     slopes = [g.data for g in grad(outputs.values[0], list(parameters))]
     aux = outputs.rebuild([v.data for v in outputs.values])
     return [outputs.values[0].data, *slopes, *numbers_in(aux)]
+
+
+def raised_by(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Exception | None:
+    """What the function raises where it runs as it is."""
+    try:
+        _outputs(fn, arguments)
+    except Exception as error:
+        return error
+    return None
+
+
+def _outputs(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Outputs:
+    with undisturbed(fn):
+        result = eagerly(lambda: called(fn, copies(arguments)))
+    return outputs_of(result)
 
 
 def agree(mine: Sequence[float], theirs: Sequence[float], slopes: int) -> bool:

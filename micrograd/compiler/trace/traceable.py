@@ -10,7 +10,7 @@ import numpy as np
 
 from micrograd.checks import user_line_of
 from micrograd.compiler.trace.arguments.given import ArgumentChangedError
-from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others
+from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others, raised_by
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.forms import name_of, other_forms
 from micrograd.compiler.trace.numbers.refusing import Missed, UndecidedError
@@ -72,10 +72,10 @@ class Traceable:
         except (CompileError, ArgumentValueError, NumbersChanged):
             raise
         except Exception as error:
-            if not may_decide or eager_numbers(self.fn, arguments, []) is None:
+            if not may_decide or raised_by(self.fn, arguments) is not None:
                 raise  # as it does eagerly
             first = _of_stand_ins(error)
-        why = str(first)
+        why, differs = str(first), isinstance(first, DifferentError)
         for form in other_forms(self.fn, runs.mean):
             runs.form, runs.places, runs.assigned = form, [], None
             try:
@@ -84,6 +84,7 @@ class Traceable:
             except (ArgumentChangedError, NumbersChanged):
                 raise
             except Exception as error:
+                differs = differs or isinstance(error, DifferentError)
                 if not isinstance(error, CompileError):
                     error = _of_stand_ins(error)
                 more = str(error).removeprefix("cannot be compiled: ")
@@ -91,7 +92,10 @@ class Traceable:
                     why += f"\n  and with both sides of branches traced, {more}"
                 continue
             return traced
-        raise UndecidedError(why)
+        own = raised_by(self.fn, arguments)
+        if own is not None:
+            raise own
+        raise DifferentError(why) if differs else UndecidedError(why)
 
     def _trace(self, arguments: tuple[Any, ...]) -> Traced:
         """Trace in this form, with several sets of integers if they index lists."""

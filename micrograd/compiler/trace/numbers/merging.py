@@ -202,10 +202,43 @@ def _number(condition: Read, a: Any, b: Any) -> Any:
             return condition if a else negated(condition)
     made = _sum(condition, a, b)
     if any(isinstance(x, Value) and not isinstance(x, Read) for x in (a, b)):
+        tracer = current()
+        if tracer is not None:
+            tracer.merges[id(made)] = made, condition, a, b
         return made
     if all(isinstance(x, bool | Truth) for x in (a, b)):
         made.__class__ = Truth
     return as_read(made)
+
+
+def truth_of(x: Any) -> Any:
+    """Whether a number or a Value is true: True, False or a traced truth.
+
+    A Value is, whatever its number; not so what is a Value on one side and a number on the other.
+    """
+    tracer = current()
+    if tracer is None or isinstance(x, Truth) or not isinstance(x, Value):
+        return x if isinstance(x, Truth) else bool(x)
+    if isinstance(x, Read):
+        if id(x) not in tracer.opposites:
+            tracer.opposites[id(x)] = x != 0
+        return tracer.opposites[id(x)]
+    if id(x) not in tracer.merges:
+        return True
+    _, condition, a, b = tracer.merges[id(x)]
+    return merged(condition, truth_of(a), truth_of(b))
+
+
+def are_one(x: Any, y: Any) -> Any:
+    """Whether two are the same object: what depends on a branch is one of its sides."""
+    tracer = current()
+    if tracer is None or x is y:
+        return x is y
+    for one, other in ((x, y), (y, x)):
+        if id(one) in tracer.merges:
+            _, condition, a, b = tracer.merges[id(one)]
+            return merged(condition, are_one(a, other), are_one(b, other))
+    return False
 
 
 def negated(condition: Any) -> Any:

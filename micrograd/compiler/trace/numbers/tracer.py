@@ -62,6 +62,8 @@ class Tracer(Keeper):
         self._in_range: set[tuple[int, int]] = set()
         self.sides: list[Side] = []  # of branches, innermost last
         self.opposites: dict[int, Any] = {}  # id of a condition: its opposite
+        # ids of Values that depend on a branch: themselves, the condition, what each side has
+        self.merges: dict[int, tuple[Value, Any, Any, Any]] = {}
         self.joint: dict[tuple[int, int], Any] = {}  # ids of two conditions: that both hold
         self.chosen: dict[int, tuple[tuple[Value, ...], int]] = {}  # of each PICK: table, slot
         self.trained: set[int] = set()  # ids of the leaves that have their numbers from steps

@@ -12,12 +12,15 @@ from micrograd.compiler.trace.numbers.maybe import an_uncertain, some
 from micrograd.compiler.trace.numbers.merging import (
     Maybe,
     Unset,
+    are_one,
     merged,
     negated,
+    truth_of,
 )
 from micrograd.compiler.trace.numbers.reads import Read, Truth
 from micrograd.compiler.trace.numbers.refusing import current, undecided
 from micrograd.compiler.trace.numbers.tracer import Side, Tracer
+from micrograd.engine import Value
 
 COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
     "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge,
@@ -90,24 +93,21 @@ def key_of(key: Any, value: Any) -> Any:
 
 def tested(x: Any) -> Any:
     """What is asked for its truth: a list is true if any of its elements is there."""
+    if isinstance(x, Value):
+        return x if isinstance(x, Read) else truth_of(x)
     return x if an_uncertain(x) is None else some(x)
 
 
-def tested_truth(test: Callable[[], Any]) -> Any:
-    """Whether what a function gives is true: a condition, or a plain answer."""
-    x = tested(test())
+def whether(x: Any) -> Any:
+    """Whether something is true: a condition, or a plain answer."""
+    x = tested(x)
     return truth(x) if isinstance(x, Read) else bool(x)
 
 
 def truth(x: Read) -> Truth:
     """Whether a traced number is true: one condition a number."""
-    if isinstance(x, Truth):
-        return x
-    tracer = current()
-    known = {} if tracer is None else tracer.opposites
-    if id(x) not in known:
-        known[id(x)] = x != 0
-    return known[id(x)]  # type: ignore[no-any-return]
+    made: Truth = truth_of(x)
+    return made
 
 
 def held(value: Callable[[], Any], name: str, site: Hashable) -> Any:
@@ -132,7 +132,8 @@ def compared(op: str, a: Any, b: Any) -> Any:
                 return x if y == (op == "Is") else negated(x)
         if isinstance(a, Read) and isinstance(b, Read) and a is not b:
             undecided("`is` compares traced numbers; compare them with ==")
-        return (a is b) == (op == "Is")
+        one = are_one(a, b)
+        return one if op == "Is" else negated(one) if isinstance(one, Truth) else not one
     if op in ("In", "NotIn"):
         found = contained(a, b)
         if op == "In":

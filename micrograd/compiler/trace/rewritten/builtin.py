@@ -22,7 +22,6 @@ from micrograd.compiler.trace.numbers.maybe import (
     length,
     opposite,
     side_by_side,
-    some,
     that,
     there,
     total,
@@ -40,6 +39,7 @@ from micrograd.compiler.trace.numbers.numeric import (
 )
 from micrograd.compiler.trace.numbers.reads import Index, Read, Truth
 from micrograd.compiler.trace.numbers.refusing import current, undecided
+from micrograd.compiler.trace.rewritten.branches import whether
 from micrograd.engine import Value
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class BuiltIns:
     def _any(self, xs: Any) -> Any:
         result: Any = False
         for x in xs:
-            result = either(result, conjunction([there(x), truth_of(that(x))]))
+            result = either(result, conjunction([there(x), whether(that(x))]))
             if result is True:
                 break
         return result
@@ -109,7 +109,7 @@ class BuiltIns:
     def _all(self, xs: Any) -> Any:
         result: Any = True
         for x in xs:
-            result = conjunction([result, either(opposite(there(x)), truth_of(that(x)))])
+            result = conjunction([result, either(opposite(there(x)), whether(that(x)))])
             if result is False:
                 break
         return result
@@ -234,15 +234,8 @@ def _itself(x: Any) -> Any:
     return x
 
 
-def truth_of(x: Any) -> Any:
-    """The truth of a value."""
-    if isinstance(x, Read):
-        return x if isinstance(x, Truth) else x != 0
-    return some(x) if isinstance(x, list | dict | tuple) else bool(x)
-
-
 def _bool(*args: Any) -> Any:
-    return truth_of(args[0]) if args else False
+    return whether(args[0]) if args else False
 
 
 def _float(*args: Any) -> Any:

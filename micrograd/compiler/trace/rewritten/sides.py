@@ -31,13 +31,14 @@ from micrograd.compiler.trace.rewritten.branches import (
     key_of,
     outermost,
     tested,
-    tested_truth,
     truth,
+    whether,
 )
 from micrograd.compiler.trace.rewritten.calling import Callables
 from micrograd.compiler.trace.rewritten.effects import Effects
 from micrograd.compiler.trace.rewritten.rewriting import rewritten
 from micrograd.compiler.trace.rewritten.source import NoSource
+from micrograd.compiler.trace.world.named import asks_truths
 
 
 class Sides(Effects):
@@ -66,6 +67,8 @@ class Sides(Effects):
             new = rewritten(f, self)
             self._note(new.__code__)
         except NoSource as why:
+            if asks_truths(f.__code__):
+                undecided(f"`is True` asks for a truth that may be traced, and {why}")
             self.unwritten[f.__qualname__] = str(why)
             new = f
         self._made[id(f)] = f, new
@@ -169,7 +172,7 @@ class Sides(Effects):
         """Elements of a comprehension: from where, whether each is there, and what it is."""
         for sources, test, element in found:
             around = conjunction(map(there, sources))
-            holds = self.either(around, site, partial(tested_truth, test), lambda: False)
+            holds = self.either(around, site, partial(_answer, test), lambda: False)
             tracer = current()
             if (
                 tracer is None
@@ -220,3 +223,7 @@ class Sides(Effects):
     def decided(self, flag: Any) -> bool:
         """Whether a loop without an end of its own is over here."""
         return bool(flag)
+
+
+def _answer(test: Callable[[], Any]) -> Any:
+    return whether(test())

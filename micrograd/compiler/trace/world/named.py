@@ -33,6 +33,7 @@ NOT_CALLED = frozenset(
     f"__{name}__" for name in ("init", "new", "post_init", "repr", "str", "del", "reduce",
                                "getstate", "setstate", "copy", "deepcopy", "init_subclass")
 )  # fmt: skip
+CATCHING = frozenset(["AttributeError", "Exception", "BaseException", "suppress"])
 DYNAMIC = frozenset(["getattr", "hasattr", "get", "vars"])
 ROUNDS = 8  # of looking for code, and for what it names
 
@@ -174,6 +175,8 @@ class Named:
         if not DYNAMIC.isdisjoint(names):
             self.asked.update(x for x in code.co_consts if isinstance(x, str) and x.isidentifier())
             self.names |= self.asked
+        if not CATCHING.isdisjoint(names):  # an attribute may be missing, and come later
+            self.asked.update(names)
 
     def _of_object(self, x: Any, text: str) -> Iterator[Reached]:
         """The attributes of an object that code names, and the code of its class that is named."""

@@ -37,6 +37,7 @@ from micrograd.engine import same_all, same_entries
 from micrograd.nn.module import Module, attributes_set
 
 TYPES = {"isinstance", "type", "issubclass"}
+CONSTANTS = {int, float, bool, str, bytes}
 
 
 class Surroundings:
@@ -59,6 +60,7 @@ class Surroundings:
         "_entries",
         "_held",
         "_items",
+        "_kinds",
         "_lists",
         "_modules",
         "_others",
@@ -94,6 +96,7 @@ class Surroundings:
                        if (id(x), Slot(name)) not in apart]  # fmt: skip
         self._classes = [(c, n, vars(c)[n]) for c in found.classes for n in sorted(found.names)
                          if n in vars(c) and (id(c), Slot(n)) not in apart]  # fmt: skip
+        self._kinds = [(vars(c), len(vars(c))) for c in found.classes]
         self._items = [(x, k, x[k]) for x, k in found.items() if (id(x), k) not in apart]
         self._texts = found.texts
         self._watch()
@@ -123,7 +126,11 @@ class Surroundings:
         return put, [(x, items) for x, items in held if not are_same(x, items)]
 
     def drop_changed(self) -> None:
-        """Leave out what has changed: called after the function has run, what it counts itself."""
+        """Leave out what has changed: called after the function has run, what it counts itself.
+
+        Constants that it has put where nothing was are what the next call finds.
+        """
+        put = self._constants_put()
         self._held = []
         self._cells = [
             (cell, value)
@@ -134,6 +141,9 @@ class Surroundings:
         self._lists = [self._lists[k] for k in kept]
         self._copies = [list(self._lists[k]) for k in range(len(kept))]
         self._entries, self._modules = unchanged(self._entries), unchanged(self._modules)
+        for column, more in zip(self._entries, zip(*put, strict=True), strict=bool(put)):
+            column.extend(more)
+        self._kinds = [(x, n) for x, n in self._kinds if len(x) == n]
         self._arrays = [(x, content) for x, content in self._arrays if content_of(x) == content]
         self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
         self._parts = [(x, n) for x, n in self._parts if len(x) == n]
@@ -143,6 +153,14 @@ class Surroundings:
         self._items = [(x, k, v) for x, k, v in self._items if len(x) > k and is_same(x[k], v)]
         self._watch()
         self._set = attributes_set()
+
+    def _constants_put(self) -> list[tuple[dict[Any, Any], Any, Any]]:
+        entries = zip(*self._entries, strict=True)
+        put = [(d, key) for d, key, value in entries if value is None and key in d]
+        put += [(d, k) for d, n in self._sizes + self._held if isinstance(d, dict)
+                for k in list(d)[n:]]  # fmt: skip
+        found = {(id(d), k): (d, k, d[k]) for d, k in put if type(d[k]) in CONSTANTS}
+        return list(found.values())
 
     def same(self) -> bool:
         """Whether all is still what it was."""
@@ -194,7 +212,8 @@ class Surroundings:
                     return []
                 found += [NumberPlace(x, k) for k in range(len(x))]
         fixed = all(content_of(x) == content for x, content in self._arrays if id(x) not in renewed)
-        fixed = fixed and all(len(x) == n for x, n in self._sizes + self._parts)
+        sizes = self._sizes + self._kinds + self._parts
+        fixed = fixed and all(len(x) == n for x, n in sizes)
         fixed = fixed and self._same_others()
         return found if fixed and len(found) <= MOST else []
 
@@ -214,7 +233,7 @@ class Surroundings:
         held = [*zip(self._lists, self._copies, strict=True), *self._others]
         found += [self._text(x) for x, items in held if not are_same(x, items)]
         found += [self._text(x) for x, content in self._arrays if content_of(x) != content]
-        sizes = self._sizes + self._parts
+        sizes = self._sizes + self._kinds + self._parts
         found += [f"len({self._text(x)})" for x, n in sizes if len(x) != n]
         return list(dict.fromkeys(found))
 
@@ -286,7 +305,8 @@ class Surroundings:
         self._scattered = [pair for pair, one in zip(self._arrays, whole, strict=True) if not one]
         arrays = [x for (x, _), one in zip(self._arrays, whole, strict=True) if one]
         entries = [*zip(*self._entries, strict=True), *classes]
-        self._watched = watched(self._lists, entries, [*cells, *slots], arrays, self._sizes)
+        self._watched = watched(self._lists, entries, [*cells, *slots], arrays,
+                                [*self._sizes, *self._kinds])  # fmt: skip
 
     def _all_equal(self) -> bool:
         """Whether nothing but numbers was replaced, by equal ones; those are then the ones."""
@@ -296,7 +316,8 @@ class Surroundings:
             return False
         if not all(content_of(x) == content for x, content in self._arrays):
             return False
-        if not all(len(x) == n for x, n in self._sizes) or not self._same_classes():
+        sizes = self._sizes + self._kinds
+        if not all(len(x) == n for x, n in sizes) or not self._same_classes():
             return False
         if not entries_are_same(self._entries):
             return False
