@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
 
 from micrograd.commands.draw import value_of
-from micrograd.errors import ArgumentTypeError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.exporting.targets import TARGETS
 
 EXAMPLE = (
@@ -44,9 +45,25 @@ def run(options: argparse.Namespace) -> None:
         )
     module = options.what.partition(":")[0]
     inputs = value_of(f"{module}:({options.inputs},)", "export") if options.inputs else ()
+    _check_arguments(options.what, what, inputs)
+    own = getattr(sys.modules.get(module), "__file__", None)
+    if own is not None and options.out is not None and options.out.resolve() == Path(own).resolve():
+        raise ArgumentValueError(
+            f"--out must be another file than {options.out}, which {options.what} is read from"
+        )
     exported = export(what, *inputs, to=options.to)
     if options.out is None:
         sys.stdout.write(exported.source)
         return
     for path in exported.save(options.out):
         print(path)
+
+
+def _check_arguments(name: str, what: Any, inputs: tuple[Any, ...]) -> None:
+    """Raise an ArgumentValueError unless the function takes as many arguments as are given."""
+    if not inputs or not callable(what):
+        return
+    try:
+        inspect.signature(getattr(what, "fn", what)).bind(*inputs)
+    except TypeError as error:
+        raise ArgumentValueError(f"--inputs does not fit {name}: {error}") from None
