@@ -111,6 +111,36 @@ def test_schedules_are_torchs(name: str) -> None:
     assert (mine.get_last_lr(), mine.last_epoch) == (rates, 7)
 
 
+CHAINS = [
+    ("StepLR", "ExponentialLR"), ("LinearLR", "StepLR"), ("ExponentialLR", "CosineAnnealingLR"),
+    ("ConstantLR", "MultiStepLR"), ("ExponentialLR", "LambdaLR"), ("LambdaLR", "StepLR"),
+    ("StepLR",), ("CosineAnnealingLR",), ("LinearLR",),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", CHAINS, ids=str)
+def test_schedules_go_on_from_a_rate_that_is_not_theirs_as_in_torch(names: tuple[str, ...]) -> None:
+    ours = optim.SGD([Value(1.0)], lr=0.1)
+    theirs = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    mine = [getattr(lr_scheduler, name)(ours, **SCHEDULES[name]) for name in names]
+    reference = [getattr(torch.optim.lr_scheduler, n)(theirs, **SCHEDULES[n]) for n in names]
+    for k in range(6):
+        if k == 3:  # by hand
+            ours.param_groups[0]["lr"] = theirs.param_groups[0]["lr"] = 0.2
+        theirs.step()
+        for schedule in (*mine, *reference):
+            schedule.step()
+        assert ours.lr == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-12)
+    resumed = optim.SGD([Value(1.0)], lr=0.1)
+    again = [getattr(lr_scheduler, name)(resumed, **SCHEDULES[name]) for name in names]
+    resumed.load_state_dict(ours.state_dict())
+    for schedule, before in zip(again, mine, strict=True):
+        schedule.load_state_dict(before.state_dict())
+    for schedule in (*mine, *again):
+        schedule.step()
+    assert resumed.lr == pytest.approx(ours.lr, rel=1e-12)
+
+
 PLATEAUS = [
     {"patience": 1},
     {"patience": 0, "factor": 0.5, "cooldown": 2},
@@ -134,6 +164,10 @@ def test_plateaus_are_torchs(options: dict[str, Any]) -> None:
             mine.step(Value(measure))
             reference.step(measure)
             assert mine.get_last_lr() == pytest.approx(reference.get_last_lr(), rel=1e-12)
+            again = lr_scheduler.ReduceLROnPlateau(ours, **options)
+            again.load_state_dict(mine.state_dict())
+            assert vars(again) == vars(mine)
+            mine = again
 
 
 LATER = {

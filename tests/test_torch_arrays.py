@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import micrograd
 from micrograd import nn, tensor
+from micrograd.tensors import backward
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
 NUMBERS = st.floats(-4, 4, width=16)
@@ -169,3 +171,114 @@ def test_the_largest_of_equal_ones_is_exact(n: int) -> None:
     x.max().backward()
     t.max().backward()
     np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-15)
+
+
+# What is computed while nothing is recorded is a copy, also where it is elements only.
+COPIES = [
+    lambda x, t: x.clone(), lambda x, t: x[[0, 1]], lambda x, t: t.cat([x, x]),
+    lambda x, t: x.t().reshape(-1), lambda x, t: t.where(x > 2, x, t.zeros_like(x)),
+    lambda x, t: x.max(), lambda x, t: x.max(1).values, lambda x, t: x.masked_fill(x < 2, 0.0),
+    lambda x, t: t.zeros_like(x).copy_(x), lambda x, t: x[:1].sum(0), lambda x, t: x.cumsum(0),
+    lambda x, t: t.nn.utils.parameters_to_vector([x]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", range(len(COPIES)))
+def test_copies_stay_what_they_were(how: int) -> None:
+    for t in (torch, micrograd):
+        x = t.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        with t.no_grad():
+            copy = COPIES[how](x, t)
+        before = copy.tolist()
+        x.data.mul_(10.0)
+        assert copy.tolist() == before
+        assert not copy.requires_grad
+
+
+def test_a_clone_stays_what_it_was_and_hands_gradients_on() -> None:
+    for t in (torch, micrograd):
+        x = t.tensor([1.0, -2.0], requires_grad=True)
+        copy, apart = x.clone(), x.clone().detach()
+        x.data.mul_(10.0)
+        assert copy.tolist() == apart.tolist() == [1.0, -2.0]
+        (copy * t.tensor([3.0, 5.0])).sum().backward()
+        assert x.grad.tolist() == [3.0, 5.0]
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
+@pytest.mark.parametrize("inside", ["no_grad", "autograd.detect_anomaly", "enable_grad"])
+def test_what_is_written_into_data_is_in_the_array(inside: str) -> None:
+    for t in (torch, micrograd):
+        x = t.tensor([1.0, -2.0, 8.0], requires_grad=True)
+        with attrgetter(inside)(t)():
+            x.data.clamp_(-1.0, 2.5)
+            x.detach().mul_(2.0)
+            x.data[0] = 7.0
+            x.data = x.data + 1.0
+        assert x.tolist() == [8.0, -1.0, 6.0]
+
+
+SURE = [0.0, 1.0, 1.0, 0.0, 0.25]
+EDGES = [
+    (lambda x, t: x.std(), [2.0, 2.0, 2.0]), (lambda x, t: x.norm(), [0.0, 0.0]),
+    (lambda x, t: x.norm(3), [0.0, 0.0]), (lambda x, t: x.norm(-float("inf")), [2.0, -1.0, 3.0]),
+    (lambda x, t: x.norm(0).detach(), [2.0, 0.0, 3.0]), (lambda x, t: x.median(), [2.0, 5.0, 5.0]),
+    (lambda x, t: x.median(), [1.0, float("nan"), 2.0]), (lambda x, t: x.prod(), []),
+    (lambda x, t: x.median(), []), (lambda x, t: x.logsumexp(0), []),
+    (lambda x, t: t.fmod(x, 2.0), [-3.0, -1.5, 3.5]), (lambda x, t: t.fmod(x, 2), [5.0, -5.0]),
+    (lambda x, t: t.remainder(x, float("inf")), [1.0, 2.0]),
+    (lambda x, t: x.topk(2).values, [float("nan"), 1.0, 2.0]),
+    (lambda x, t: x.sort(descending=True).values, [1.0, float("nan"), 2.0]),
+    (lambda x, t: t.nn.functional.binary_cross_entropy(x, x.detach() * 0 + t.tensor(SURE)),
+     [0.0, 1.0, 1e-14, 1.0, 0.0]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", range(len(EDGES)))
+def test_where_torch_has_a_number_and_a_slope(how: int) -> None:
+    f, numbers = EDGES[how]
+    x, t = both(np.array(numbers))
+    mine, theirs = f(x, micrograd), f(t, torch)
+    np.testing.assert_allclose(mine.numpy(), theirs.detach().numpy(), rtol=1e-14)
+    if mine.requires_grad and numbers:
+        mine.sum().backward()
+        theirs.sum().backward()
+        # torch's 1e-12 in a cross entropy is a float32
+        np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-8)
+
+
+def test_hooks_see_gradients_of_arrays_that_are_kept_by_the_graph_only() -> None:
+    for t in (torch, micrograd):
+        w, seen = t.tensor([2.0, 3.0], requires_grad=True), []
+
+        def loss(w: Any = w, seen: list[Any] = seen) -> Any:
+            first = w * 1.5
+            first.register_hook(lambda g: seen.append(("first", g.tolist())))
+            second = first**2
+            second.register_hook(lambda g: seen.append(("second", g.tolist())))
+            second.register_hook(lambda g: seen.append(("again", g.sum().item())))
+            return second.sum()
+
+        loss()  # of which nothing is kept
+        loss().backward()
+        loss().backward()
+        assert seen == 2 * [("second", [1.0, 1.0]), ("again", 2.0), ("first", [6.0, 9.0])]
+    assert len(backward._inner) <= 4  # no more than were alive when the last one was hooked
+
+
+def test_an_order_of_samples_is_torchs() -> None:
+    found = []
+    for t in (torch, micrograd):
+        orders: list[Any] = []
+        for options in ({}, {"drop_last": True}, {"generator": 5}):
+            t.manual_seed(3)
+            if "generator" in options:
+                options["generator"] = t.Generator().manual_seed(5)
+            loader = t.utils.data.DataLoader(range(10), batch_size=4, shuffle=True, **options)
+            orders += [[batch.tolist() for batch in loader] for _ in range(3)]
+        for options in ({"num_samples": 7}, {"num_samples": 25}, {"replacement": True}):
+            t.manual_seed(3)
+            sampler = t.utils.data.RandomSampler(range(10), **options)
+            orders += [list(sampler), list(sampler), len(sampler)]
+        found.append(orders)
+    assert found[0] == found[1]

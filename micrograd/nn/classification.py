@@ -95,7 +95,8 @@ class BCEWithLogitsLoss(_Probabilities):
 class BCELoss(_Probabilities):
     """Binary cross entropy of probabilities: the mean of -y log p - (1 - y) log(1 - p).
 
-    Logarithms are not below -100, as in torch. Raises an ArgumentValueError for an output or a
+    Logarithms are not below -100, and derivatives are divided by no less than 1e-12, as in torch.
+    Raises an ArgumentValueError for an output or a
     target that is no probability. `BCEWithLogitsLoss` takes what a sigmoid would be given, and is
     accurate where p is close to 0 or 1.
 
@@ -120,10 +121,36 @@ class BCELoss(_Probabilities):
 
     def each(self, output: Tensor, target: Tensor) -> Tensor:
         """Of each pair."""
-        losses = []
-        for p, y in zip(output._values.flat, target._values.flat, strict=True):
-            losses.append((y - 1.0) * _log(1.0 - p) - y * _log(p))
+        losses = [
+            _of_probability(p, y)
+            for p, y in zip(output._values.flat, target._values.flat, strict=True)
+        ]
         return output._tracked(filled(tuple(output.shape), losses), target)
+
+
+LEAST = 1e-12  # what the derivative of a cross entropy is divided by, at least
+
+
+def _of_probability(p: Any, y: Any) -> Any:
+    number = number_of(p)
+    if number is not None:
+        near = number * (1.0 - number) < LEAST
+        return _near_certain(p, y) if near else _cross_entropy(p, y)
+    near = VALUES.less(p * (1.0 - p), LEAST)
+    inside = VALUES.select(near, 0.5, p)
+    return VALUES.select(near, _near_certain(p, y), _cross_entropy(inside, y))
+
+
+def _cross_entropy(p: Any, y: Any) -> Any:
+    return (y - 1.0) * (1.0 - p).log() - y * p.log()
+
+
+def _near_certain(p: Any, y: Any) -> Any:
+    """The same where p is 0 or 1, or almost: a line of the slope (p - y) / LEAST."""
+    at = p.detach()
+    no, yes = (_log(v).detach() for v in (1.0 - at, at))
+    slope = (at - y.detach()) / LEAST
+    return (y - 1.0) * no - y * yes + slope * (p - at)
 
 
 def _log(v: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -58,6 +58,17 @@ class NoForwardError(MicrogradError, NotImplementedError):
     """A module that does not say what it computes."""
 
 
+class Unfitting(NamedTuple):
+    """What a state and a model do not have in common."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        fits = "<All keys matched successfully>"
+        return f"missing {self[0]}, unexpected {self[1]}" if any(self) else fits
+
+
 _changes = [0]
 
 
@@ -89,6 +100,13 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         _changes[0] += 1
+        if isinstance(vars(self).get(name), Parameter) and not (
+            value is None or isinstance(value, Parameter | Module)
+        ):
+            raise ArgumentTypeError(
+                f"cannot assign '{type(value).__name__}' as parameter '{name}' (nn.Parameter or "
+                f"None expected): write nn.Parameter(…), or set its numbers: {name}.data = …"
+            )
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -337,8 +355,10 @@ class Module:
             for name, p in self._named_state()
         )
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Unfitting:
         """Set every parameter from `state`; on any error the model is as before.
+
+        Which names were missing, and which unexpected, is returned.
 
         Raises an ArgumentValueError if a shape differs or, unless `strict` is False, if a name is
         missing or unknown; an ArgumentTypeError if `state` is not a mapping.
@@ -361,6 +381,7 @@ class Module:
                 p.data = float(new[name]) if isinstance(p, Value) else new[name]
 
         whole(write)
+        return Unfitting(missing, unknown)
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

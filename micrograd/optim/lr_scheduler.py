@@ -1,7 +1,8 @@
 """Learning-rate schedules: `step()` after each epoch sets the rate of every group.
 
 Names, arguments and values are those of `torch.optim.lr_scheduler`, in closed form: the rate is a
-function of the epoch and of the rate that the group began with.
+function of the epoch and of the rate that the group began with. A rate that another schedule or the
+user has changed meanwhile is multiplied by what the schedule goes on by, so that several chain.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from micrograd.optim.optimizer import Optimizer
 
 
 class LRScheduler:
-    """Base of all schedules; a subclass gives the `factor` on the initial rate."""
+    """Base of all schedules; a subclass gives the `rate` in an epoch."""
+
+    chains = True  # whether it goes on from the rate that it finds
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -28,8 +31,8 @@ class LRScheduler:
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
             self.base_lrs.append(group["initial_lr"])
-        self.last_epoch = 0
-        self._set(0)
+        self.last_epoch = -1
+        self._go_on()
 
     def rate(self, base: float, epoch: int) -> float:
         """The rate in an epoch, counted from 0, of a group that began with `base`."""
@@ -44,8 +47,7 @@ class LRScheduler:
         if epoch is not None:
             whole(lambda: self._set(epoch))
             return
-        following = self.last_epoch + 1
-        whole(lambda: self._set(following))
+        whole(self._go_on)
 
     def get_last_lr(self) -> list[float]:
         """The rates now, one a group."""
@@ -53,12 +55,42 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """Where it is, as plain data."""
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs),
+                "_last_lr": self.get_last_lr()}  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go where it was."""
+        """Go where it was, with the rates that there were."""
         self.base_lrs = list(state["base_lrs"])
         self.step(state["last_epoch"])
+        for group, rate in zip(
+            self.optimizer.param_groups, state.get("_last_lr", ()), strict=False
+        ):
+            group["lr"] = rate
+
+    def _is_own(self) -> list[bool]:
+        """Whether each group has the rate that this schedule has given it."""
+        pairs = zip(self.optimizer.param_groups, self.base_lrs, strict=True)
+        return [group["lr"] == self._closed(base, self.last_epoch) for group, base in pairs]
+
+    def _closed(self, base: float, epoch: int) -> float:
+        return base if epoch < 0 else self.rate(base, epoch)
+
+    def _line(self, epoch: int) -> tuple[float, float]:
+        """The rate in an epoch as a line over the initial one: its value at 0, and its slope."""
+        at_zero = self._closed(0.0, epoch)
+        return at_zero, self._closed(1.0, epoch) - at_zero
+
+    def _go_on(self) -> None:
+        own = self._is_own()
+        start, slope = self._line(self.last_epoch)
+        self.last_epoch += 1
+        next_start, next_slope = self._line(self.last_epoch)
+        rows = zip(self.optimizer.param_groups, self.base_lrs, own, strict=True)
+        for group, base, is_own in rows:
+            if is_own or not slope or not self.chains:
+                group["lr"] = self.rate(base, self.last_epoch)
+            else:
+                group["lr"] = next_start + (group["lr"] - start) / slope * next_slope
 
     def _set(self, epoch: int) -> None:
         self.last_epoch = epoch
@@ -67,11 +99,10 @@ class LRScheduler:
 
     def _meet(self, groups: Sequence[dict[str, Any]]) -> None:
         """Take groups that were added since: the rate that each has is that of this epoch."""
+        start, slope = self._line(self.last_epoch)
         for group in groups:
-            at_zero = self.rate(0.0, self.last_epoch)
-            factor = self.rate(1.0, self.last_epoch) - at_zero
             lr = group["lr"]
-            self.base_lrs.append((lr - at_zero) / factor if factor else lr)
+            self.base_lrs.append((lr - start) / slope if slope else lr)
 
 
 class StepLR(LRScheduler):
@@ -125,7 +156,9 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class LambdaLR(LRScheduler):
-    """The initial rate times `lr_lambda(epoch)`."""
+    """The initial rate times `lr_lambda(epoch)`, whatever it has been changed to."""
+
+    chains = False
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
         self.lr_lambda = lr_lambda
@@ -187,6 +220,8 @@ class ReduceLROnPlateau:
     `step(measure)` after each epoch; better is less, or more with `mode` "max", by `threshold`.
     """
 
+    _KEPT = ("best", "num_bad_epochs", "cooldown_counter")
+
     def __init__(
         self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
         threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
@@ -217,6 +252,15 @@ class ReduceLROnPlateau:
                 group["lr"] = rate if group["lr"] - rate > self.eps else group["lr"]
             self.cooldown_counter, bad = self.cooldown, 0
         self.num_bad_epochs = bad
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is, as plain data; the rates are in the optimiser's."""
+        return {name: getattr(self, name) for name in self._KEPT}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go where it was."""
+        for name in self._KEPT:
+            setattr(self, name, state[name])
 
     def _is_better(self, current: float) -> bool:
         sign = 1 if self.mode == "min" else -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,12 @@ from micrograd.tensors.dtypes import FLOAT
 if TYPE_CHECKING:
     from micrograd.tensors.tensor import Tensor
 
-_hooked: list[weakref.ref[Tensor]] = []
+# By id, in the order of the hooks: leaves, and arrays inside a graph, which keeps their elements.
+_leaves: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
+_inner: dict[int, Tensor] = {}
+
+
+UNUSED = 3  # references: of what holds it, of a loop's variable, and of who counts
 
 
 class GradFn:
@@ -61,8 +67,11 @@ def register_hook(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Handle:
     if x._hooks is None:
         x._hooks = []
     x._hooks.append(hook)
-    if not any(t() is x for t in _hooked):
-        _hooked.append(weakref.ref(x, _hooked.remove))
+    if x.is_leaf:
+        _leaves[id(x)] = x
+    else:
+        hooked()
+        _inner[id(x)] = x
     return Handle(x._hooks, hook)
 
 
@@ -104,17 +113,20 @@ def backward(
     root = root_of(x, gradient)
     watched = [(t, gradients_of(t._values.ravel().tolist())) for t in hooked()]
     root.backward()
-    for t, before in watched:
+    for t, before in reversed(watched):  # what came last in the forward pass first
         if any(v._mark is root._mark for v in t._values.flat):
             _call_hooks(t, np.array(before))
 
 
 def hooked() -> list[Tensor]:
     """The arrays that hooks wait for."""
-    if not _hooked:
+    if not (_leaves or _inner):
         return []
-    alive = [t() for t in list(_hooked)]
-    return [t for t in alive if t is not None and t._hooks]
+    for key in list(_inner):
+        t = _inner[key]
+        if getrefcount(t) == UNUSED and all(getrefcount(v) == UNUSED for v in t._values.flat):
+            del _inner[key]
+    return [t for t in (*_leaves.values(), *_inner.values()) if t._hooks]
 
 
 def _call_hooks(t: Tensor, before: Any) -> None:

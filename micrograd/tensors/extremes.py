@@ -85,11 +85,16 @@ def extreme_of_all(row: Elements, larger: bool) -> Value:
     if None in numbers:
         return reduce(VALUES.maximum if larger else VALUES.minimum, row)
     value, _ = picked(row, larger)
-    same = [v for v, number in zip(row, numbers, strict=True) if number == value.data]
+    return shared(row, value)
+
+
+def shared(row: Elements, value: Value) -> Value:
+    """One of several; those that are equal to it share the gradient evenly, as in torch."""
+    same = [v for v in row if v.data == value.data]
     if len(same) < 2 or not math.isfinite(value.data):
         return value
-    most = value.data  # v - most is 0: the number is exact, and each has its share of the gradient
-    return total_of([(v - most) / len(same) for v in same]) + most
+    n = value.data  # v - n is 0: the number is exact, and each has its share of the gradient
+    return total_of([(v - n) / len(same) for v in same]) + n
 
 
 def _both(larger: bool, op: str) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ METHODS: dict[Any, str] = {
     "div=divided divide=divided true_divide=div pow neg negative=neg abs=absolute absolute lt le "
     "gt ge eq ne less=lt less_equal=le greater=gt greater_equal=ge not_equal=ne logical_and "
     "logical_or logical_xor logical_not bitwise_and=bit_and bitwise_or=bit_or floor ceil trunc "
-    "round sign sgn=sign floor_divide remainder fmod=remainder isnan isinf isfinite clamp "
+    "round sign sgn=sign floor_divide remainder fmod isnan isinf isfinite clamp "
     "clip=clamp maximum minimum masked_fill square rsqrt reciprocal log2 log10 log1p expm1 tan "
     "sinh cosh",
     shapes: "reshape view view_as reshape_as=view_as flatten ravel=flatten unflatten squeeze "

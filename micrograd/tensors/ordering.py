@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from micrograd.tensors.shapes import axis_of
 if TYPE_CHECKING:
     from micrograd.tensors.tensor import Tensor
 
-from micrograd.tensors.extremes import EXTREMES, Extreme
+from micrograd.tensors.extremes import EXTREMES, Extreme, shared
 
 
 def sort(x: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Extreme:
     """In order along an axis, and where each element was."""
-    numbers = x._known()
-    order = np.argsort(-numbers if descending else numbers, axis_of(x, dim), kind="stable")
+    numbers, axis = x._known(), axis_of(x, dim)
+    order = np.argsort(-numbers if descending else numbers, axis, kind="stable")
+    if descending and np.isnan(numbers).any():  # which are the largest
+        unordered = np.take_along_axis(~np.isnan(numbers), order, axis)
+        order = np.take_along_axis(order, np.argsort(unordered, axis, kind="stable"), axis)
     return _taken(x, order, dim, "Sort")
 
 
@@ -41,10 +45,16 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> Extreme:
 
 
 def median(x: Tensor) -> Tensor:
-    """The middle one of all elements, of two the lower one."""
-    flat = x.reshape(-1)
-    k = np.argsort(flat._known(), kind="stable")[(flat.numel() - 1) // 2]
-    return x._moved(filled((), [flat._values[k]]), "Median")
+    """The middle one of all elements, of two the lower one; nan if one is, or there are none.
+
+    Equal ones share the gradient evenly.
+    """
+    row, numbers = x._values.ravel().tolist(), x._known().ravel()
+    unknown = np.flatnonzero(np.isnan(numbers))
+    if not row:
+        return x._of_numbers(math.nan, x._kind)
+    k = unknown[0] if len(unknown) else np.argsort(numbers, kind="stable")[(len(row) - 1) // 2]
+    return x._result(filled((), [shared(row, row[k])]), (), "Median", x._kind)
 
 
 def unique(x: Tensor, return_counts: bool = False) -> Any:

@@ -215,9 +215,23 @@ def remainder(x: Tensor, other: Any) -> Tensor:
     """X - other ⌊x / other⌋: of the sign of `other`."""
     kind = joined(x._kind, x._kind_of(other))
     if kind == FLOAT:
-        return x - floor_divide(x, other) * other  # type: ignore[no-any-return]
+        return _rest(x, other, floor_divide(x, other))
     a, b = x._floats(x._values), x._floats(x._operand(other))
     return x._of_numbers(np.mod(a, b), kind)
+
+
+def fmod(x: Tensor, other: Any) -> Tensor:
+    """X - other trunc(x / other): of the sign of x."""
+    kind = joined(x._kind, x._kind_of(other))
+    if kind == FLOAT:
+        return _rest(x, other, trunc(div(x, other)))
+    a, b = x._floats(x._values), x._floats(x._operand(other))
+    return x._of_numbers(np.fmod(a, b), kind)
+
+
+def _rest(x: Tensor, other: Any, times: Tensor) -> Tensor:
+    """What is left of x; all of it where an infinity is in it no time."""
+    return x - where(times == 0.0, 0.0, times * other)
 
 
 def rremainder(x: Tensor, other: Any) -> Tensor:

@@ -13,8 +13,10 @@ import numpy as np
 
 from micrograd.engine import Value, make_leaf
 from micrograd.errors import ArgumentRuntimeError, ArgumentTypeError
+from micrograd.functions import VALUES
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TITLES, TRUTH
 from micrograd.tensors.elements import Objects, filled
+from micrograd.tensors.pointwise import number_of
 from micrograd.tensors.shapes import axis_of
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ def std(
     correction: int | None = None,
 ) -> Tensor:  # fmt: skip
     """The standard deviation: the root of the variance."""
-    return _spread(x, dim, unbiased, keepdim, correction, lambda v: v.sqrt(), "Std")
+    return _spread(x, dim, unbiased, keepdim, correction, root_of_sum, "Std")
 
 
 def _spread(
@@ -138,6 +140,15 @@ def _spread(
     return reduced(x, dim, keepdim, variance, op, FLOAT)
 
 
+def root_of_sum(total: Any, root: Callable[[Any], Any] = VALUES.sqrt) -> Any:
+    """The root of a sum; where that is 0 the derivative is 0, as in torch."""
+    number = number_of(total)
+    if number is not None:
+        return root(total) if number else total * 0.0
+    flat = VALUES.equal(total, 0.0)
+    return VALUES.select(flat, 0.0, root(VALUES.select(flat, 1.0, total)))
+
+
 def var_mean(x: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False) -> Any:
     """The variance and the mean."""
     return var(x, dim, unbiased, keepdim), mean(x, dim, keepdim)
@@ -146,8 +157,12 @@ def var_mean(x: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = 
 def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The product over one axis, or of all elements, left to right."""
     kind = FLOAT if x._kind == FLOAT else INTEGER
-    return reduced(x, dim, keepdim, lambda row: reduce(operator.mul, row, 1.0) if not row
-                    else reduce(operator.mul, row), "Prod", kind)  # fmt: skip
+    return reduced(x, dim, keepdim, product_of, "Prod", kind)
+
+
+def product_of(row: Elements) -> Value:
+    """The product of elements, left to right; 1 of none."""
+    return reduce(operator.mul, row) if row else make_leaf(1.0)
 
 
 def cumsum(x: Tensor, dim: int = 0) -> Tensor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from micrograd.engine import Value
+from micrograd.engine import Value, make_leaf
 from micrograd.tensors.dtypes import FLOAT
 from micrograd.tensors.elements import filled
 from micrograd.tensors.shapes import axis_of
@@ -73,6 +73,8 @@ def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """Log Σ exp(x) over axes."""
 
     def each(row: Elements) -> Value:
+        if not row:
+            return make_leaf(-math.inf)
         largest = _builtin_max(v.data for v in row)
         known = largest if not isinstance(largest, Value) else 0.0
         largest = largest if math.isfinite(known) else 0.0

@@ -126,16 +126,40 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
-class RandomSampler(SequentialSampler):
-    """In a random order, torch's after `manual_seed`."""
+class RandomSampler(Sampler):
+    """In a random order, torch's after `manual_seed`: each once, or with `replacement` any of them.
 
-    def __init__(self, data_source: Any, generator: Generator | None = None) -> None:
+    `num_samples` says how many; each is given again once all have been.
+    """
+
+    def __init__(
+        self, data_source: Any, replacement: bool = False, num_samples: int | None = None,
+        generator: Generator | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(data_source)
-        self.generator = generator
+        if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
+            raise ArgumentValueError(
+                f"num_samples must be a whole number from 1, got {num_samples!r}"
+            )
+        self.replacement, self._wanted, self.generator = replacement, num_samples, generator
+
+    @property
+    def num_samples(self) -> int:
+        """How many indices it gives."""
+        return len(self.data_source) if self._wanted is None else self._wanted
+
+    def __len__(self) -> int:
+        return self.num_samples
 
     def __iter__(self) -> Iterator[int]:
         source = self.generator or Generator().manual_seed(DEFAULT.seed_word())
-        return iter(source.permutation(len(self.data_source)))
+        n = len(self.data_source)
+        if self.replacement:
+            yield from source.integers(self.num_samples, 0, n).tolist()
+            return
+        for _ in range(self.num_samples // n if n else 0):
+            yield from source.permutation(n)
+        yield from source.permutation(n)[: self.num_samples % n if n else 0]  # torch draws it, too
 
 
 class SubsetRandomSampler(Sampler):
@@ -200,7 +224,9 @@ class DataLoader:
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.num_workers, self.pin_memory, self.generator = num_workers, pin_memory, generator
         self.collate_fn = collate_fn or default_collate
-        order = RandomSampler(dataset, generator) if shuffle else SequentialSampler(dataset)
+        order = (
+            RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        )
         self.sampler = order if sampler is None else sampler
         self.batch_sampler = batch_sampler
 
