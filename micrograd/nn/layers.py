@@ -24,6 +24,7 @@ class Linear(Module):
     >>> from micrograd import nn, tensor
     >>> layer = nn.Linear(2, 1)
     >>> layer.load_state_dict({"weight": [[3.0, 4.0]], "bias": [5.0]})
+    <All keys matched successfully>
     >>> layer(tensor([[1.0, 2.0]]))
     tensor([[16.]], grad_fn=<AddmmBackward0>)
     """

@@ -49,6 +49,7 @@ def record_step(
     >>> from micrograd import nn, optim
     >>> model = nn.Linear(1, 1)
     >>> model.load_state_dict({"weight": [[3.0]], "bias": [1.0]})
+    <All keys matched successfully>
     >>> sgd = optim.SGD(model.parameters(), lr=0.1)
     >>> step = record_step(model, nn.MSELoss(), sgd, [[2.0]], [[6.0]])
     >>> step.loss, step.parameter("weight").gradient.item(), step.loss_after
@@ -97,6 +98,7 @@ def record_steps(
     >>> from micrograd import nn, optim
     >>> model = nn.Linear(1, 1)
     >>> model.load_state_dict({"weight": [[3.0]], "bias": [1.0]})
+    <All keys matched successfully>
     >>> sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     >>> first, second = record_steps(model, nn.MSELoss(), sgd, [([[2.0]], [[6.0]])] * 2)
     >>> first.parameter("bias").equations((0,))[0].numbers()

@@ -55,6 +55,7 @@ class ParameterRecord:
         >>> from micrograd import nn, optim, record_step
         >>> model = nn.Linear(1, 1)
         >>> model.load_state_dict({"weight": [[3.0]], "bias": [1.0]})
+        <All keys matched successfully>
         >>> sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
         >>> step = record_step(model, nn.MSELoss(), sgd, [[2.0]], [[6.0]])
         >>> for equation in step.parameter("weight").equations((0, 0), p="w"):

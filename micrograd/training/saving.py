@@ -66,6 +66,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.npz"
     >>> save(model.state_dict(), path)
     >>> model.load_state_dict(load(path))
+    <All keys matched successfully>
     """
     ending = _ending(path)
     content = _archive(obj) if ending == ".npz" else _text(obj, _numbers)
