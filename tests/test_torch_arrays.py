@@ -248,6 +248,9 @@ def test_where_torch_has_a_number_and_a_slope(how: int) -> None:
 
 
 def test_hooks_see_gradients_of_arrays_that_are_kept_by_the_graph_only() -> None:
+    x = tensor(1.0, requires_grad=True)
+    for _ in range(300):  # passes are numbered: whatever the number is
+        (x * 2).backward()
     backward.hooked()
     kept = len(backward._inner)
     for t in (torch, micrograd):

@@ -114,7 +114,7 @@ def backward(
     watched = [(t, gradients_of(t._values.ravel().tolist())) for t in hooked()]
     root.backward()
     for t, before in reversed(watched):  # what came last in the forward pass first
-        if any(v._mark is root._mark for v in t._values.flat):
+        if any(v._mark == root._mark for v in t._values.flat):
             _call_hooks(t, np.array(before))
 
 
