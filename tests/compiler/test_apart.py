@@ -19,6 +19,7 @@ from micrograd.compiler import passes
 from micrograd.compiler.arrays.schedule import NoArrays
 from micrograd.compiler.graph.graph import CONSTANT
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Nest, Statement
+from micrograd.compiler.sequential import apart
 from micrograd.compiler.sequential.apart import WIDE
 from micrograd.compiler.sequential.soonest import soonest_first
 
@@ -35,6 +36,7 @@ def in_order() -> Iterator[None]:
             return schedule(*args)
 
         patch.setattr(passes, "schedule", refused)
+        patch.setattr(apart, "EACH", 0)
         yield
 
 

@@ -29,6 +29,7 @@ ENDS = 6  # levels, from the first and from the last, of which groups may be sma
 MOST_SMALL = 64  # nodes of such
 LONGER = 10  # times as long as others is a function
 SHARE = 0.3  # of the time of all: less is not worth to compile it
+EACH = 350  # nodes of a group, on average: smaller ones take longer to compile than is saved
 MOST_OFTEN = 16  # what is used by a part so large of all nodes is like nothing else
 
 
@@ -55,7 +56,9 @@ def apart(g: Graph, forms: Ids, alone: Mask) -> Apart:
     late = _wide(g, users, used, inner & ~early, forms, worth)
     if cost[early | late].sum() < SHARE * cost.sum():
         return Apart([], [])
-    return Apart(*(_groups(g, users, used, inside, forms) for inside in (early, late)))
+    made = Apart(*(_groups(g, users, used, inside, forms) for inside in (early, late)))
+    few = (early | late).sum() < EACH * (len(made.before) + len(made.after))
+    return Apart([], []) if few else made
 
 
 def in_time(g: Graph) -> Ids:
