@@ -219,7 +219,10 @@ def test_what_is_written_into_data_is_in_the_array(inside: str) -> None:
 
 
 SURE = [0.0, 1.0, 1.0, 0.0, 0.25]
+SMALL = [1e-9, 1e-200, -1e-12, 0.0, 0.003, -0.5, 2.0]
 EDGES = [
+    (lambda x, t: t.log1p(x), SMALL), (lambda x, t: t.expm1(x), SMALL),
+    (lambda x, t: t.sinh(x), SMALL),
     (lambda x, t: x.std(), [2.0, 2.0, 2.0]), (lambda x, t: x.norm(), [0.0, 0.0]),
     (lambda x, t: x.norm(3), [0.0, 0.0]), (lambda x, t: x.norm(-float("inf")), [2.0, -1.0, 3.0]),
     (lambda x, t: x.norm(0).detach(), [2.0, 0.0, 3.0]), (lambda x, t: x.median(), [2.0, 5.0, 5.0]),

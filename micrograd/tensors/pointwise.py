@@ -18,6 +18,7 @@ from micrograd.errors import ArgumentTypeError, ShapeError
 from micrograd.functions import VALUES
 from micrograd.observers import followed
 from micrograd.ops import OPS
+from micrograd.tensors import near_zero
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH, joined
 from micrograd.tensors.elements import Objects, filled
 
@@ -338,11 +339,22 @@ rsqrt = formula("Rsqrt", "1 / √x")(lambda v: v**-0.5)
 reciprocal = formula("Reciprocal", "1 / x")(lambda v: 1.0 / v)
 log2 = formula("Log2", "log₂ x")(lambda v: v.log() / math.log(2.0))
 log10 = formula("Log10", "log₁₀ x")(lambda v: v.log() / math.log(10.0))
-log1p = formula("Log1P", "log(1 + x)")(lambda v: (1.0 + v).log())
-expm1 = formula("Expm1", "exp(x) - 1")(lambda v: v.exp() - 1.0)
+expm1 = formula("Expm1", "exp(x) - 1")(near_zero.expm1)
 tan = formula("Tan", "sin x / cos x")(lambda v: v.sin() / v.cos())
-sinh = formula("Sinh", "(exp(x) - exp(-x)) / 2")(lambda v: (v.exp() - (-v).exp()) / 2.0)
+sinh = formula("Sinh", "(exp(x) - exp(-x)) / 2")(near_zero.sinh)
 cosh = formula("Cosh", "(exp(x) + exp(-x)) / 2")(lambda v: (v.exp() + (-v).exp()) / 2.0)
+
+
+@formula("Log1P", "log(1 + x)")
+def log1p(v: Value) -> Any:
+    """Of a single number."""
+    number = number_of(v)
+    if number is not None:
+        small = abs(number) < near_zero.NEAR
+        return near_zero.log1p_series(v) if small else (1.0 + v).log()
+    is_small = VALUES.less(abs(v), near_zero.NEAR)
+    series = near_zero.log1p_series(VALUES.select(is_small, v, 0.0))
+    return VALUES.select(is_small, series, (1.0 + v).log())
 
 
 def number_of(v: Any) -> float | None:

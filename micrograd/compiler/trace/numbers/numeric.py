@@ -17,6 +17,7 @@ from micrograd.compiler.trace.numbers.reads import Read, as_read
 from micrograd.compiler.trace.numbers.refusing import undecided
 from micrograd.engine import Value
 from micrograd.functions import apply
+from micrograd.tensors import near_zero
 from micrograd.tensors.choice import where
 from micrograd.tensors.tensor import Tensor
 
@@ -49,7 +50,8 @@ def _method(name: str) -> Callable[..., Any]:
 
 
 def _log1p(x: Any) -> Any:
-    return (x + 1.0).log()
+    small = abs(x) < near_zero.NEAR
+    return chosen(small, near_zero.log1p_series(chosen(small, x, 0.0)), (x + 1.0).log())
 
 
 def _sign_of(x: Any) -> Any:
@@ -96,10 +98,10 @@ OF_MATH: dict[str, Callable[..., Any]] = {
     "fabs": abs,
     "pow": operator.pow,
     "tan": lambda x: x.sin() / x.cos(),
-    "sinh": lambda x: (x.exp() - (-x).exp()) / 2.0,
+    "sinh": near_zero.sinh,
     "cosh": lambda x: (x.exp() + (-x).exp()) / 2.0,
     "exp2": lambda x: (x * math.log(2.0)).exp(),
-    "expm1": lambda x: x.exp() - 1.0,
+    "expm1": near_zero.expm1,
     "log1p": _log1p,
     "log2": lambda x: x.log() / math.log(2.0),
     "log10": lambda x: x.log() / math.log(10.0),
