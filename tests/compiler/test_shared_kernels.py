@@ -77,7 +77,7 @@ def test_bits_are_those_of_the_whole_module(dtype: str, monkeypatch: pytest.Monk
     def trained(alone: bool) -> tuple[list[float], list[float]]:
         with monkeypatch.context() as changed:
             if alone:
-                whole = lambda text: execution.Code(text, execution.QUICK)  # noqa: E731
+                whole = lambda text: execution.Code(execution.object_of(text, execution.QUICK))  # noqa: E731
                 changed.setattr(execution, "quickly", whole)
             model, rng = Attention(2), random.Random(2)
             adam = optim.Adam(model.leaves, lr=0.01)

@@ -73,7 +73,7 @@ class LlvmExecutable:
         start = perf_counter()
         self._key = _key(source.text)
         kept = objects.stored(self._key)
-        self._code = quickly(source.text) if kept is None else Code(source.text, GOOD, kept)
+        self._code = quickly(source.text) if kept is None else Code(kept)
         self._seconds = perf_counter() - start
         self._left = self._seconds / WORTH  # seconds to run before better code is made
         self._better: Code | None = None
@@ -141,13 +141,12 @@ class LlvmExecutable:
         if divided is not None and not self._has_good_kernels and kernels.are_shared(divided):
             slow = kernels.to_improve(divided)
             if slow:
-                kernels.improve(slow, engine_of(module_of(slow, divided.needs), GOOD))
+                kernels.improve(slow, engine_of(object_of(module_of(slow, divided.needs), GOOD)))
             self._has_good_kernels = True
             return
-        code = Code(self.source, GOOD)
-        self._better, self._is_good = code, True
-        if code.object is not None:
-            objects.store(self._key, code.object)
+        content = object_of(self.source, GOOD)
+        self._better, self._is_good = Code(content), True
+        objects.store(self._key, content)
 
     def _take_better(self) -> None:
         self._ready = False
@@ -178,17 +177,12 @@ def _together(run: Callable[[], float]) -> float:
 
 
 class Code:
-    """A module as machine code: its function, and the table of the arrays that it runs on."""
+    """Machine code of a module: its function, and the table of the arrays that it runs on."""
 
-    def __init__(self, text: str, optimisation: int, kept: bytes | None = None) -> None:
-        self.object: bytes | None = None  # to be kept, if it was made now
+    def __init__(self, content: bytes) -> None:
         self.parts: list[Any] = []  # engines that have kernels of it
         self.divided: Divided | None = None  # which these are
-
-        def made(_: Any, content: bytes) -> None:
-            self.object = content
-
-        self.engine = engine_of(text, optimisation, made, lambda _: kept)
+        self.engine = engine_of(content)
         table = self.engine.get_global_value_address("spaces")
         self.table = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
         function = ctypes.CFUNCTYPE(ctypes.c_double)
@@ -213,29 +207,31 @@ class Code:
             function.owner = self.engine, self.parts, things  # type: ignore[attr-defined]
 
 
-def engine_of(
-    text: str,
-    optimisation: int,
-    made: Callable[[Any, bytes], None] | None = None,
-    kept: Callable[[Any], bytes | None] | None = None,
-) -> Any:
-    """The engine that has a module as machine code; `made` takes it, `kept` may have it already."""
-    module = llvm.parse_assembly(text)
-    cpu, features = host()
-    machine = target().create_target_machine(cpu=cpu, features=features, opt=optimisation)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    if made is not None:
-        engine.set_object_cache(made, kept)
+def object_of(text: str, optimisation: int) -> bytes:
+    """A module as machine code."""
+    made: bytes = _machine(optimisation).emit_object(llvm.parse_assembly(text))
+    return made
+
+
+def engine_of(content: bytes) -> Any:
+    """The engine that runs machine code."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(QUICK))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(content))
     engine.finalize_object()
     return engine
+
+
+def _machine(optimisation: int) -> Any:
+    cpu, features = host()
+    return target().create_target_machine(cpu=cpu, features=features, opt=optimisation)
 
 
 def quickly(text: str) -> Code:
     """A module compiled quickly, without the kernels that others have, too."""
     divided = kernels.divided(text)
-    code = Code(divided.text, QUICK)
+    code = Code(object_of(divided.text, QUICK))
     if not kernels.link(code, divided):  # so many have come meanwhile, from another thread
-        return Code(text, QUICK)
+        return Code(object_of(text, QUICK))
     code.divided = divided
     return code
 
