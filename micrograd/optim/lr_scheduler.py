@@ -32,7 +32,7 @@ class LRScheduler:
             group.setdefault("initial_lr", group["lr"])
             self.base_lrs.append(group["initial_lr"])
         self.last_epoch = -1
-        self._go_on()
+        self._put(*self._following())
 
     def rate(self, base: float, epoch: int) -> float:
         """The rate in an epoch, counted from 0, of a group that began with `base`."""
@@ -45,9 +45,11 @@ class LRScheduler:
         """
         self._meet(self.optimizer.param_groups[len(self.base_lrs) :])
         if epoch is not None:
-            whole(lambda: self._set(epoch))
+            rates = [self.rate(base, epoch) for base in self.base_lrs]
+            whole(lambda: self._put(epoch, rates))
             return
-        whole(self._go_on)
+        following = self._following()
+        whole(lambda: self._put(*following))
 
     def get_last_lr(self) -> list[float]:
         """The rates now, one a group."""
@@ -67,11 +69,6 @@ class LRScheduler:
         ):
             group["lr"] = rate
 
-    def _is_own(self) -> list[bool]:
-        """Whether each group has the rate that this schedule has given it."""
-        pairs = zip(self.optimizer.param_groups, self.base_lrs, strict=True)
-        return [group["lr"] == self._closed(base, self.last_epoch) for group, base in pairs]
-
     def _closed(self, base: float, epoch: int) -> float:
         return base if epoch < 0 else self.rate(base, epoch)
 
@@ -80,22 +77,23 @@ class LRScheduler:
         at_zero = self._closed(0.0, epoch)
         return at_zero, self._closed(1.0, epoch) - at_zero
 
-    def _go_on(self) -> None:
-        own = self._is_own()
+    def _following(self) -> tuple[int, list[float]]:
+        """The next epoch, and the rates in it."""
+        epoch, rates = self.last_epoch + 1, []
         start, slope = self._line(self.last_epoch)
-        self.last_epoch += 1
-        next_start, next_slope = self._line(self.last_epoch)
-        rows = zip(self.optimizer.param_groups, self.base_lrs, own, strict=True)
-        for group, base, is_own in rows:
-            if is_own or not slope or not self.chains:
-                group["lr"] = self.rate(base, self.last_epoch)
-            else:
-                group["lr"] = next_start + (group["lr"] - start) / slope * next_slope
-
-    def _set(self, epoch: int) -> None:
-        self.last_epoch = epoch
+        next_start, next_slope = self._line(epoch)
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self.rate(base, epoch)
+            lr = group["lr"]
+            if lr == self._closed(base, self.last_epoch) or not slope or not self.chains:
+                rates.append(self.rate(base, epoch))
+            else:
+                rates.append(next_start + (lr - start) / slope * next_slope)
+        return epoch, rates
+
+    def _put(self, epoch: int, rates: list[float]) -> None:
+        self.last_epoch = epoch
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = lr
 
     def _meet(self, groups: Sequence[dict[str, Any]]) -> None:
         """Take groups that were added since: the rate that each has is that of this epoch."""

@@ -110,18 +110,19 @@ class Tensor(PythonArray):
         """Some of the elements in another array of their own."""
         array = as_objects(values)
         needed = self.requires_grad or any(x.requires_grad for x in others)
-        needed = needed and recording()
-        if not needed and not followed():
+        of_leaves = needed or any(x._is_parameter() for x in (self, *others))
+        if of_leaves and not recording() and not followed():
             array = copied(array)
-        made = Tensor(array, needed)
+        made = Tensor(array, needed and recording())
         made._kind = self._kind
         made._op = op if made.requires_grad else ""
         return made
 
     def _viewed(self, f: Callable[[Objects], Any], op: str) -> Tensor:
         """The same elements seen otherwise; what is written there is written here."""
-        values = as_objects(f(self._values))
-        if not np.may_share_memory(values, self._values) and values.size:
+        found = f(self._values)
+        values = as_objects(found)
+        if found is values and values.size and not np.may_share_memory(found, self._values):
             return self._moved(values, op)
         made = Tensor(values, self.requires_grad and recording())
         made._kind = self._kind

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from micrograd.engine import Value, as_operand
 from micrograd.observers import followed, recording
 from micrograd.tensors.dtypes import CPU, FLOAT, INTEGER, NUMPY, TRUTH, Device, DType, kind_of
-from micrograd.tensors.elements import as_objects, filled
+from micrograd.tensors.elements import as_objects, copied, filled
 
 if TYPE_CHECKING:
     from micrograd.tensors.tensor import Tensor
@@ -131,11 +131,10 @@ def same(x: Tensor, *args: Any, **named: Any) -> Tensor:
 
 def clone(x: Tensor, **named: Any) -> Tensor:
     """A copy, through which gradients go back to this array."""
-    values = x._values.copy()
-    if (
-        x.requires_grad and x._is_parameter() and recording()
-    ):  # what is a leaf's changes when the leaf does
-        values = as_objects(values * 1.0)
+    if x.requires_grad and x._is_parameter() and recording():
+        values = as_objects(x._values * 1.0)  # what is a leaf's changes when the leaf does
+    else:
+        values = x._values.copy() if x.requires_grad or followed() else copied(x._values)
     return x._moved(values, "Clone")
 
 

@@ -218,7 +218,7 @@ def test_what_is_found_from_seeds_is_what_edges_lead_to(seed: int, shape: str) -
     used = users - 1 - rng.integers(0, np.minimum(users, reach))
     seeds, through = rng.random(size) < 0.05, rng.random(size) < 0.95
     for source, to in ((users, used), (used, users)):
-        found = G._found(source, to, seeds, through)
+        found = G.reachable(source, to, seeds, through)
         expected, before = seeds, None
         while before is None or (expected != before).any():
             before = expected.copy()

@@ -83,6 +83,7 @@ def compare(step: Step, torch_module: Any, loss: Any = None) -> GradientTable:
     >>> from micrograd import nn, optim, record_step, to_torch
     >>> model = nn.Linear(1, 1)
     >>> model.load_state_dict({"weight": [[3.0]], "bias": [1.0]})
+    <All keys matched successfully>
     >>> sgd = optim.SGD(model.parameters(), lr=0.1)
     >>> step = record_step(model, nn.MSELoss(), sgd, [[2.0]], [[6.0]])
     >>> print(compare(step, to_torch(model)))
