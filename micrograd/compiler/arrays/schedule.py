@@ -42,6 +42,7 @@ GOLDEN, LAST_SHIFT = ODD[0], np.uint64(31)
 MIXING = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
           (np.uint64(27), np.uint64(0x94D049BB133111EB)))  # fmt: skip
 FEW, PATIENCE = 48, 25  # nodes of a narrow level, and of how many one after the other it is asked
+BLOCK = 1 << 14  # numbers that stay in the cache while they are mixed
 
 
 @dataclass(slots=True, eq=False)
@@ -377,9 +378,12 @@ def _hashed(*columns: NDArray[Any]) -> Hashes:
 def mixed(numbers: NDArray[Any]) -> Hashes:
     """Splitmix64's mixing (Steele, Lea and Flood, 2014): sums of hashes are keys of sets."""
     whole = numbers if numbers.dtype == np.uint64 else numbers.astype(np.int64).view(np.uint64)
-    x: Hashes = whole + GOLDEN
-    for shift, factor in MIXING:
-        x ^= x >> shift
-        x *= factor
-    x ^= x >> LAST_SHIFT
-    return x
+    made: Hashes = whole + GOLDEN
+    flat = made.ravel("K")  # in the order in which it lies: no copy
+    for start in range(0, len(flat), BLOCK):
+        x = flat[start : start + BLOCK]
+        for shift, factor in MIXING:
+            x ^= x >> shift
+            x *= factor
+        x ^= x >> LAST_SHIFT
+    return made
