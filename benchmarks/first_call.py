@@ -91,7 +91,7 @@ def parts() -> list[tuple[Any, str, str]]:
         (Traceable, "trace", "trace"),
         (execution, "render", "text"),
         (llvm, "parse_assembly", "LLVM reads"),
-        (llvm.ExecutionEngine, "finalize_object", "LLVM, code"),
+        (llvm.TargetMachine, "emit_object", "LLVM, code"),
     ]
 
 
