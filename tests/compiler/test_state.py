@@ -353,3 +353,42 @@ def test_exports_refuse_it() -> None:
         with pytest.raises(CompileError, match="next call reads"):
             micrograd.export(f, to=to)
     assert kept_by(model) == before
+
+
+WRITES = {
+    "in place": lambda ema, p: ema.data.mul_(0.9).add_(0.1 * p.data),
+    "assigned": lambda ema, p: setattr(ema, "data", 0.9 * ema.data + 0.1 * p.data),
+    "detached": lambda ema, p: ema.detach().sub_(0.1 * (ema.data - p.data)),
+}
+
+
+@pytest.mark.parametrize("how", WRITES)
+def test_numbers_written_through_data_are_those_of_each_call(how: str, backend: str) -> None:
+    def trained(compiled: bool) -> list[Any]:
+        micrograd.manual_seed(1)
+        model, average = nn.Linear(2, 1), nn.Linear(2, 1).requires_grad_(False)
+        mean = micrograd.zeros(2)
+        sgd = optim.SGD(model.parameters(), lr=0.1)
+
+        def loss(x: Any, y: Any) -> Any:
+            made = ((model(x) - y) ** 2).sum()
+            with micrograd.no_grad():
+                mean.data.mul_(0.9).add_(0.1 * x[0])
+                for ema, p in zip(average.parameters(), model.parameters(), strict=True):
+                    WRITES[how](ema, p)
+            return made
+
+        f = micrograd.compile(loss, optimizer=sgd, backend=backend)
+        for k in range(6):
+            x, y = micrograd.tensor([[1.0 + k, 2.0 - 0.2 * k]]), micrograd.tensor([[3.0]])
+            if compiled:
+                f.step(x, y)
+                continue
+            sgd.zero_grad()
+            loss(x, y).backward()
+            sgd.step()
+        return [*mean.tolist(), *(p.tolist() for p in (*average.parameters(), model.weight))]
+
+    mine, theirs = trained(compiled=True), trained(compiled=False)
+    for a, b in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
