@@ -137,6 +137,7 @@ class Compiled(Generic[Result]):
         with self._lock:
             if not self._is_eager():
                 runner, loss = self._run(GRADIENT, inputs)
+                self._check_hooks()  # of what has been met only now
                 if runner is not None and (loss == loss or runner.is_lost()):
                     gradient = runner.gradient(self._programs.parameters)
                     return runner.result(runner.loss()), gradient

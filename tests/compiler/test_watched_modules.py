@@ -146,3 +146,12 @@ def test_hooks_of_parameters_are_refused(backend: str) -> None:
             run(X)
     handle.remove()
     f.step(X)
+
+
+def test_a_hook_of_what_the_first_call_meets_is_refused() -> None:
+    w = micrograd.tensor([2.0, 3.0], requires_grad=True)
+    w.register_hook(lambda g: g * 0)
+    f = micrograd.compile(lambda x: (w * x).sum())
+    for _ in range(3):
+        with pytest.raises(micrograd.CompileError, match="register_hook"):
+            f.value_and_grad(1.0)
