@@ -59,6 +59,7 @@ class Op:
     onnx: str  # the operator of ONNX; empty if there is none
     domain: tuple[Interval, ...]  # where tests sample each input
     kink: Callable[..., float] | None  # zero where there is no derivative
+    cycles: int  # until its result is there, about, where the inputs are
     exact: bool  # correctly rounded by IEEE 754, so that all implementations agree to the bit
     method: bool  # whether Values and arrays have a method of that name
     static: str  # the name of the static parameter; empty if the op has none
@@ -195,6 +196,7 @@ def _row(
         "onnx": name.capitalize(),
         "numpy": f"{{0}} {infix} {{1}}" if infix else f"np.{name}({slots})",
         "kink": None,
+        "cycles": 3 if given.get("exact") else 40,
         "exact": False,
         "ufunc": "",
         "method": arity == 1,
@@ -338,7 +340,7 @@ _op("mul", 2, lambda a, b: a * b, lambda m, g, y, a, b: (g * b, g * a),
     simpler=_simpler_product,
     text=lambda a, b: f"{a} × {b}", latex=lambda a, b: rf"{a} \cdot {b}")
 _op("div", 2, _div, lambda m, g, y, a, b: (m.div(g, b), -g * m.div(m.div(a, b), b)),
-    infix="/", exact=True, domain=((-2.0, 2.0), (0.5, 2.0)),
+    infix="/", exact=True, cycles=13, domain=((-2.0, 2.0), (0.5, 2.0)),
     terms=lambda a, b: ((1.0 / b, a),) if _has_exact_inverse(b) else None,
     binds=PRODUCT, needs=(PRODUCT, POWER), simpler=lambda a, b: a if b == 1 else None,
     text=lambda a, b: f"{a} / {b}", latex=lambda a, b: rf"\frac{{{a}}}{{{b}}}")
@@ -456,7 +458,8 @@ _op("exp", 1, _exp, lambda m, g, y, x: (g * y,), latex=lambda x: f"e^{{{x}}}")
 _op("log", 1, _log, lambda m, g, y, x: (m.div(g, x),),
     domain=(0.5, 3.0), latex=lambda x: rf"\ln\left({x}\right)")
 _op("sqrt", 1, _sqrt, lambda m, g, y, x: (m.div(g, 2.0 * y),),
-    domain=(0.5, 3.0), exact=True, text=lambda x: f"√({x})", latex=lambda x: rf"\sqrt{{{x}}}")
+    domain=(0.5, 3.0), exact=True, cycles=18, text=lambda x: f"√({x})",
+    latex=lambda x: rf"\sqrt{{{x}}}")
 _op("sin", 1, _sin, lambda m, g, y, x: (g * m.cos(x),))
 _op("cos", 1, _cos, lambda m, g, y, x: (g * -m.sin(x),))
 _op("tanh", 1, math.tanh, lambda m, g, y, x: (g * (4.0 * m.sigmoid_slope(2.0 * x)),),

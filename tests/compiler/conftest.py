@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in here:
         if "backend" in getattr(item, "fixturenames", ()) and item.path.name not in BOTH:
             item.add_marker(pytest.mark.sampled)
+
+
+@pytest.fixture
+def in_order() -> Iterator[None]:
+    """All programs are taken to have no arrays."""
+    from passes import no_arrays
+
+    with no_arrays():
+        yield
 
 
 @pytest.fixture(params=["numpy", "llvm"])

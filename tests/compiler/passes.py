@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from checkers import check_groups, check_layout, check_recording
 from hypothesis import HealthCheck, settings
 from interpret import run
 
 from micrograd import Value
+from micrograd.compiler import passes as compiler_passes
 from micrograd.compiler.arrays.batch import SampleAxis, placed
 from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.arrays.layout import Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
-from micrograd.compiler.arrays.schedule import Group, schedule
+from micrograd.compiler.arrays.schedule import Group, NoArrays, schedule
 from micrograd.compiler.compilation import GRADIENT, Compilation
 from micrograd.compiler.graph.builder import Builder, Symbols
 from micrograd.compiler.graph.builder import Lanes as Numbers
@@ -33,6 +35,20 @@ from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.watching import Watch
 
 ALONE = SampleAxis(0, {})  # no samples
+
+
+@contextmanager
+def no_arrays() -> Iterator[pytest.MonkeyPatch]:
+    """Inside, all programs are taken to have no arrays."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def refused(*args: Any) -> Any:
+            if args[4:] and args[4]:
+                raise NoArrays
+            return schedule(*args)
+
+        patch.setattr(compiler_passes, "schedule", refused)
+        yield patch
 
 
 def many(examples: int) -> settings:

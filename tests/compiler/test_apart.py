@@ -11,12 +11,10 @@ from checks_of_compiled import assert_near, eager_value_and_grad
 from hypothesis import given
 from hypothesis import strategies as st
 from interpret import run_part
-from passes import many, ran
+from passes import many, no_arrays, ran
 
 import micrograd
 from micrograd import Value
-from micrograd.compiler import passes
-from micrograd.compiler.arrays.schedule import NoArrays
 from micrograd.compiler.graph.graph import CONSTANT
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Nest, Statement
 from micrograd.compiler.sequential import apart
@@ -27,15 +25,7 @@ from micrograd.compiler.sequential.soonest import soonest_first
 @pytest.fixture(scope="module", autouse=True)
 def in_order() -> Iterator[None]:
     """All programs are taken to have no arrays."""
-    with pytest.MonkeyPatch.context() as patch:
-        schedule = passes.schedule
-
-        def refused(*args: Any) -> Any:
-            if args[4:] and args[4]:
-                raise NoArrays
-            return schedule(*args)
-
-        patch.setattr(passes, "schedule", refused)
+    with no_arrays() as patch:
         patch.setattr(apart, "EACH", 0)
         yield
 

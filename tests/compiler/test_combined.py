@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from passes import many
 from sequential_programs import Program, cholesky, dag
-from test_sequences import bound, in_order, unit_of  # noqa: F401
+from test_sequences import bound, unit_of
 
 import micrograd
 from micrograd.compiler.backends.llvm.bytecode import CombinedForm, Encoder
@@ -48,7 +48,7 @@ def test_nothing_is_joined_that_is_rare() -> None:
 
 
 @pytest.mark.parametrize("program", [cholesky(24), cholesky(3), dag(2500)])
-def test_numbers_are_those_of_eager(program: Program, in_order: None) -> None:  # noqa: F811
+def test_numbers_are_those_of_eager(program: Program, in_order: None) -> None:
     pytest.importorskip("llvmlite")
     ps, loss = bound(program)
     f = micrograd.compile(loss, parameters=ps)

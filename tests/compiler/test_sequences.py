@@ -21,13 +21,12 @@ from checks_of_compiled import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from passes import many, ran
+from passes import many, no_arrays, ran
 from sequential_programs import PROGRAMS, Program, chain, cholesky, dag, garch, heat, kalman
 
 import micrograd
 from micrograd import Value, optim
 from micrograd.compiler import passes
-from micrograd.compiler.arrays.schedule import NoArrays
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import Nest
 from micrograd.compiler.nest.sequence import Scalars, TurnLoop
@@ -44,19 +43,6 @@ def bound(program: Program) -> tuple[list[Value], Callable[..., Any]]:
 
 def unit_of(f: Any) -> Any:
     return f._programs.newest.unit
-
-
-@pytest.fixture
-def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All programs are taken to have no arrays."""
-    schedule = passes.schedule
-
-    def refused(*args: Any) -> Any:
-        if args[4:] and args[4]:
-            raise NoArrays
-        return schedule(*args)
-
-    monkeypatch.setattr(passes, "schedule", refused)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -252,15 +238,7 @@ def test_random_loops(in_order_always: None, loop: Any) -> None:
 @pytest.fixture(scope="module")
 def in_order_always() -> Iterator[None]:
     """As `in_order`, for all examples of a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        schedule = passes.schedule
-
-        def refused(*args: Any) -> Any:
-            if args[4:] and args[4]:
-                raise NoArrays
-            return schedule(*args)
-
-        patch.setattr(passes, "schedule", refused)
+    with no_arrays():
         yield
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from checks_of_compiled import assert_near, eager_value_and_grad
 from sequential_programs import gated, heat
-from test_sequences import bound, in_order, unit_of  # noqa: F401
+from test_sequences import bound, unit_of
 
 import micrograd
 from micrograd import Value
@@ -79,7 +79,7 @@ def every(rows: Any) -> Any:
 
 @pytest.mark.parametrize("ends", [last, some, every])
 @pytest.mark.parametrize("rule", [diffused, of_two, weighted, by_sides])
-def test_numbers_are_those_of_eager(rule: Any, ends: Any, in_order: None) -> None:  # noqa: F811
+def test_numbers_are_those_of_eager(rule: Any, ends: Any, in_order: None) -> None:
     ps = [Value(0.5 + 0.003 * k) for k in range(CELLS)]
     xs = [0.01 * ((7 * k) % 11) - 0.05 for k in range(CELLS)]
     loss = stepped(rule, TURNS, ends)
@@ -97,7 +97,7 @@ def test_numbers_are_those_of_eager(rule: Any, ends: Any, in_order: None) -> Non
 @pytest.mark.parametrize("rule", [diffused, of_two, weighted, by_sides])
 def test_numpy_takes_rows(
     rule: Any,
-    in_order: None,  # noqa: F811
+    in_order: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sequence, "MOSTLY", 0.0)  # however few they are
@@ -114,7 +114,7 @@ def test_numpy_takes_rows(
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, *range(7, 13)])
-def test_few_turns(turns: int, in_order: None) -> None:  # noqa: F811
+def test_few_turns(turns: int, in_order: None) -> None:
     ps = [Value(0.5 + 0.003 * k) for k in range(CELLS)]
     loss = stepped(by_sides, turns, some if turns else last)
     f = micrograd.compile(lambda xs: loss(ps, xs), parameters=ps)
@@ -125,7 +125,7 @@ def test_few_turns(turns: int, in_order: None) -> None:  # noqa: F811
     assert_near(gradient, theirs)
 
 
-def test_one_row_a_turn_has_a_place_of_its_own(in_order: None) -> None:  # noqa: F811
+def test_one_row_a_turn_has_a_place_of_its_own(in_order: None) -> None:
     program = heat(40, CELLS)
     ps, loss = bound(program)
     f = micrograd.compile(loss, parameters=ps)

@@ -13,8 +13,7 @@ from typing import NamedTuple
 from micrograd.compiler.nest.ir import Affine, Nest, Statement
 from micrograd.ops import OPS
 
-ADD, MULTIPLY, FUNCTION = 3, 4, 40  # cycles until a result is there
-LONGER = {"div": 13, "sqrt": 18}
+ADD, MULTIPLY = 3, 4  # cycles of a term, alone and of two factors, until it is added
 TURNS = 3  # that are gone through, until it has settled what comes last
 
 
@@ -59,8 +58,5 @@ def soonest_first(nest: Nest) -> Nest:
 def _part(s: Statement, made: dict[Affine, int], last: dict[Affine, int]) -> _Part:
     moving = [x for x in s.inputs if isinstance(x, Affine)]
     now, before = ([of[x] for x in moving if x in of] for of in (made, last))
-    if s.is_term:
-        cycles = MULTIPLY if len(s.inputs) == 2 else ADD
-    else:
-        cycles = LONGER.get(s.row, ADD if OPS[s.row].exact else FUNCTION)
-    return _Part(s, now, before, cycles)
+    of_term = MULTIPLY if len(s.inputs) == 2 else ADD
+    return _Part(s, now, before, of_term if s.is_term else OPS[s.row].cycles)
