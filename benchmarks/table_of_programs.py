@@ -56,7 +56,7 @@ def row(fn: Callable[..., Any], given: Any, parameters: list[Value]) -> tuple[li
     try:
         f.value_and_grad(*calls[0])
         first = time.process_time() - start
-        for arguments in calls * 3:
+        for arguments in calls * 20:
             f.value_and_grad(*arguments)
     except CompileError as error:
         return [fn.__name__, str(error).partition("\n")[0], "", "", ""], 0.0

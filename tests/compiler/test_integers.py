@@ -12,6 +12,7 @@ from checks_of_compiled import right_or_refused
 from programs_to_compile import table, values
 
 import micrograd
+from micrograd.errors import ArgumentValueError
 
 ROWS = values(random.Random(29), 7, 2)
 LEAVES = [v for row in ROWS for v in row]
@@ -132,3 +133,25 @@ def test_a_list_that_looks_up_in_its_own_way(backend: str) -> None:
                 f(ids)
         else:
             assert f(ids) == pytest.approx(total(ROWS[i] for i in ids).data, rel=1e-12)
+
+
+@pytest.mark.parametrize("sort", [list, np.array], ids=["lists", "arrays"])
+def test_integers_that_look_up_and_decide_are_those_of_each_call(sort: Any, backend: str) -> None:
+    def loss(ids: Any, label: float) -> Any:
+        score = 0.0
+        for i in ids:
+            if i == 0:
+                continue
+            score = score + sum(ROWS[i]) * (i + 1)
+        return (score - label) ** 2
+
+    r = random.Random(5)
+    f = micrograd.compile(loss, backend=backend)
+    for _ in range(12):
+        ids = sort([r.randrange(7) for _ in range(4)])
+        label = r.random()
+        assert f(ids, label) == pytest.approx(loss(ids, label).data, rel=1e-12)
+    for bad, error in ((7, IndexError), (-8, IndexError), (2**53 + 1, ArgumentValueError)):
+        with pytest.raises(error):
+            f(sort([1, bad, 0, 2]), 0.5)
+    assert f(sort([1, 2, 0, 2]), 0.5) == pytest.approx(loss([1, 2, 0, 2], 0.5).data, rel=1e-12)

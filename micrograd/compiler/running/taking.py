@@ -182,9 +182,9 @@ def _simple(
         x = inputs[space.number]
         if type(x) is list and x and set(map(type, x)) == {int} and space.number in tried:
             planned.append((space, (), "ids", own))
-        elif space.role is SpaceRole.IDS:
+        elif space.role is SpaceRole.IDS and space.number in tried:
             return None
-        elif type(x) is np.ndarray and x.dtype == own.dtype and own.dtype.kind == "f":
+        elif type(x) is np.ndarray and x.dtype == own.dtype:
             planned.append((space, shape, "array", own))
         elif type(x) is float:
             planned.append((space, (), "float", own))
