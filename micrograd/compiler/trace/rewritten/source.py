@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+from collections import defaultdict
 from functools import lru_cache
 from types import CodeType, FunctionType
 
@@ -23,33 +24,37 @@ def tree_of(fn: FunctionType) -> FunctionNode:
     code = fn.__code__
     try:
         lines, _ = inspect.findsource(code)
-        tree = _parsed("".join(lines))
+        starting = _by_first_line("".join(lines)).get(code.co_firstlineno, [])
     except (OSError, TypeError, SyntaxError, ValueError, IndexError) as error:
         raise NoSource(f"there is no source text of {fn.__qualname__}") from error
-    found = [node for node in ast.walk(tree) if _is(node, code)]
+    found = [node for node in starting if _is(node, code)]
     if len(found) != 1:
         raise NoSource(f"the source text of {fn.__qualname__} is not found for certain")
     node = found[0]
-    assert isinstance(node, FunctionNode)
     if not _same_names(node, code):
         raise NoSource(f"the source text of {fn.__qualname__} has changed since it was loaded")
     return copy.deepcopy(node)
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str) -> ast.Module:
-    return ast.parse(text)
+def _by_first_line(text: str) -> dict[int, list[FunctionNode]]:
+    """The functions of a file by the line that their code begins at, that of a decorator."""
+    found = defaultdict[int, list[FunctionNode]](list)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            found[min([node.lineno, *(d.lineno for d in node.decorator_list)])].append(node)
+        elif isinstance(node, ast.Lambda):
+            found[node.lineno].append(node)
+    return found
 
 
-def _is(node: ast.AST, code: CodeType) -> bool:
+def _is(node: FunctionNode, code: CodeType) -> bool:
+    """Whether it is this function, of those that begin at its line."""
     if isinstance(node, ast.FunctionDef):
-        first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-        return node.name == code.co_name and first == code.co_firstlineno
-    if not isinstance(node, ast.Lambda) or code.co_name != "<lambda>":
-        return False
+        return node.name == code.co_name
     body = node.body
     whole = body.lineno, body.end_lineno, body.col_offset, body.end_col_offset
-    return node.lineno == code.co_firstlineno and whole in code.co_positions()
+    return code.co_name == "<lambda>" and whole in code.co_positions()
 
 
 def _same_names(node: FunctionNode, code: CodeType) -> bool:
