@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pytest
 from checkers import check_recording, evaluate
@@ -9,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from passes import many
 
-from micrograd import Value
+import micrograd
+from micrograd import Value, optim
 from micrograd.compiler.codes import ROW_INDEX
 from micrograd.compiler.trace.differences import Divergence, different_constant
-from micrograd.compiler.trace.integers import more_integers, solve
+from micrograd.compiler.trace.integers import more_integers, one_more, solve
 from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, INPUTS, PARAMETERS, Recording
+from micrograd.compiler.trace.runs import TracedRuns
 
 TABLE = [Value(0.5 * k - 1.0) for k in range(8)]
 ADD, MUL, POWER = (ROW_INDEX[name] for name in ("add", "mul", "pow_static"))
@@ -234,3 +239,49 @@ def test_random_lookups_are_found_again(tables: list[tuple[int, int, int]], now:
     found.check(recording(now), np.array(now))
     mine, theirs = evaluate(found.recording, [1.5], now), evaluate(recording(now), [1.5])
     np.testing.assert_array_equal(mine[0], theirs[0])
+
+
+def test_one_more_trace_tells_slots_apart_where_tables_are_known() -> None:
+    new = one_more(np.array([3, 0, 3, 5]), [0, 0, 1, 1], {0: {0, 1}}, np.array([6, 6, 9, 1]))
+    assert new is not None
+    steps = (new - [3, 0, 3, 5]).tolist()
+    assert len({*steps[:3]}) == 3 and 0 not in steps[:3] and steps[3] == 0
+    assert new[0] not in (0, 1) and new[0] != new[1]
+    assert one_more(np.array([0, 0]), [0, 0], {}, np.array([2, 2])) is None
+
+
+def test_what_was_tried_counts_for_other_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = 0
+    plain = TracedRuns.run
+
+    def counted(self: TracedRuns, *given: Any) -> Any:
+        nonlocal runs
+        runs += 1
+        return plain(self, *given)
+
+    monkeypatch.setattr(TracedRuns, "run", counted)
+    rows = [[Value(0.1 * i), Value(1.0 - 0.2 * i)] for i in range(5)]
+
+    def loss(ids: list[int]) -> Value:
+        chances = [w.exp() for w, _ in rows]
+        return sum(rows[i][0] * chances[j] + rows[j][1] for i, j in pairwise(ids))
+
+    f = micrograd.compile(loss, optimizer=optim.SGD([v for r in rows for v in r], lr=0.01))
+    f([0, 1, 2, 3])
+    f([4, 1, 2, 3])
+    runs = 0
+    for ids in ([4, 3, 2], [0, 4, 1], [1, 1, 1]):
+        assert f(ids) == pytest.approx(loss(ids).data)
+    assert runs == 3  # its own, one with the last integer and past it, one with others
+
+
+def test_tables_of_another_length_that_are_others_are_found_out() -> None:
+    rows = [[Value(0.1 * i), Value(1.0 - 0.2 * i)] for i in range(5)]
+
+    def loss(ids: list[int]) -> Value:
+        column = 0 if len(ids) == 3 else 1
+        return sum(rows[i][column] ** 2 for i in ids)
+
+    f = micrograd.compile(loss)
+    for ids in ([0, 1, 2], [0, 1, 2, 3], [4, 2, 2, 1], [4, 2, 2]):
+        assert f(ids) == pytest.approx(loss(ids).data)

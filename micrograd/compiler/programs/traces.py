@@ -68,9 +68,10 @@ class Traces:
         traced = self._trace_of(shape)
         if traced is None:
             self._note_rebuild(shape, runs)
+            source = self._source(self._like())
             with located(self._fn):
                 traced = uncollected(
-                    lambda: self._patience.tracing(shape, lambda: self._source().trace(sample))
+                    lambda: self._patience.tracing(shape, lambda: source.trace(sample))
                 )
             self._rebuilds.note_form(shape, traced.form)
             self._last = traced
@@ -98,6 +99,11 @@ class Traces:
         """The trace for a shape with everything around the function as it is now."""
         traces = self._kept.get(shape, ())
         return next((t for t in traces if t.captured and t.captured.same()), None)
+
+    def _like(self) -> Traced | None:
+        """The newest trace of another shape with everything around the function as it is now."""
+        last = self._last
+        return last if last is not None and last.captured and last.captured.same() else None
 
     def _agrees(self, traced: Traced, inputs: tuple[Any, ...]) -> bool:
         """Trace again when that is due, and for integers that were never tried.
@@ -168,6 +174,6 @@ class Traces:
         sample = sample if around is None else (*sample, around)
         return lanes, sample, shape_of(sample)
 
-    def _source(self) -> Traceable:
+    def _source(self, like: Traced | None = None) -> Traceable:
         constant = None if self._batch else self.constant
-        return Traceable(self._fn, self._leaves(), self._batch, constant)
+        return Traceable(self._fn, self._leaves(), self._batch, constant, like)

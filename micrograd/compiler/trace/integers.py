@@ -7,13 +7,13 @@ operand becomes a choice from a table, which the program makes at run time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.codes import Ids, distinct
+from micrograd.compiler.codes import NONE, Ids, distinct
 from micrograd.compiler.trace.arguments.stand_ins import refilled
 from micrograd.compiler.trace.differences import Divergence, check_same_operations
 from micrograd.compiler.trace.recording import (
@@ -30,6 +30,9 @@ MOST_COVERED = 1024  # the length of tables of which entries that are new are so
 MOST_TRACES = 12
 MOST_ORDERS = 50  # in which two traces are sought that tell slots apart
 MOST_LENGTH = 1 << 24  # of a table that is sought by trial
+
+
+Known = Mapping[int, set[tuple[int, int]]]  # by slot, what `table_sort` tells of its tables
 
 
 @dataclass(slots=True, eq=False)
@@ -59,64 +62,84 @@ class Choices:
                 raise Divergence("an operand depends on a run-time integer", int(wrong[0]))
 
 
-def solve(recordings: list[Recording], ids: Ids, extents: Ids) -> Choices:
+def table_sort(base: int, stride: int) -> tuple[int, int]:
+    """What tables have in common in traces for arguments of several shapes.
+
+    It is where they begin, if they are of parameters, which all traces number alike; else the sort.
+    """
+    return base if base >> SORT == PARAMETERS >> SORT else base >> SORT << SORT, stride
+
+
+def solve(
+    recordings: list[Recording], ids: Ids, extents: Ids, known: Known | None = None
+) -> Choices:
     """The choices that explain how recordings with the integers `ids` (trace, slot) differ.
 
-    `extents` says for each slot how long its tables are known to be.
+    `extents` says for each slot how long its tables are known to be; `known` tables are the only
+    ones there may be.
     """
     first = recordings[0]
     for other in recordings[1:]:
         check_same_operations(first, other)
-    tables: dict[tuple[int, int, int], int] = {}
-    solved = []
-    for lists in zip(*map(_operands, recordings), strict=True):
-        codes = np.stack(lists)
-        result = codes[0].copy()
-        differ = np.nonzero((codes != codes[0]).any(0))[0]
-        if len(differ):
-            columns, inverse = np.unique(codes[:, differ], axis=1, return_inverse=True)
-            numbers = np.zeros(columns.shape[1], np.int64)
-            for j in range(columns.shape[1]):
-                node = int(differ[np.nonzero(inverse.ravel() == j)[0][0]])
-                table = _explained(columns[:, j], ids, node)
-                numbers[j] = tables.setdefault(table, len(tables))
-            result[differ] = CHOICES + numbers[inverse.ravel()]
-        solved.append(result)
-    a, b, c, outputs, *lists_of_many = solved
+    lists = _operands(first)
+    codes = np.stack([np.concatenate(_operands(r)) for r in recordings])
+    differ = np.flatnonzero((codes != codes[0]).any(0))
+    ends = np.cumsum([len(x) for x in lists])
+    tables, number = _explained(codes[:, differ], ids, known, lambda k: _node(differ[k], ends))
+    result = codes[0].copy()
+    result[differ] = CHOICES + number
+    a, b, c, outputs, *lists_of_many = np.split(result, ends[:-1])
     many = dict(zip(sorted(first.many), lists_of_many, strict=True))
-    found = list(tables)
     choices = [
-        (base + stride * np.arange(int(extents[slot])), slot) for slot, base, stride in found
+        (base + stride * np.arange(int(extents[slot])), slot) for slot, base, stride in tables
     ]
-    for codes, _ in choices:
-        _check_table(first, codes)
+    for entries, _ in choices:
+        _check_table(first, entries)
     whole = replace(first, a=a, b=b, c=c, outputs=outputs, many=many, choices=choices)
-    return Choices(whole, found)
+    return Choices(whole, tables)
 
 
 def _operands(r: Recording) -> list[Codes]:
     return [r.a, r.b, r.c, r.outputs, *[r.many[i] for i in sorted(r.many)]]
 
 
-def _explained(codes: Codes, ids: Ids, node: int) -> tuple[int, int, int]:
-    """The one (slot, base, stride) with codes = base + stride · ids[:, slot]."""
-    found = []
-    for slot in range(ids.shape[1]):
-        x = ids[:, slot]
+def _node(place: int, ends: Ids) -> int:
+    """The place of an operand in its list, of all lists one after the other."""
+    k = int(np.searchsorted(ends, place, "right"))
+    return int(place - (ends[k - 1] if k else 0))
+
+
+def _explained(
+    codes: Codes, ids: Ids, known: Known | None, node: Callable[[int], int]
+) -> tuple[list[tuple[int, int, int]], Ids]:
+    """The (slot, base, stride) with codes = base + stride · ids[:, slot], and the one of each.
+
+    `codes` are those of an operand in all traces, operand by operand.
+    """
+    table = np.zeros((3, codes.shape[1]), np.int64)
+    found = np.zeros(codes.shape[1], np.int64)
+    for slot, x in enumerate(ids.T):
         other = int(np.argmax(x != x[0]))
         step = int(x[other] - x[0])
-        if not step or (codes[other] - codes[0]) % step:
+        if not step:
             continue
-        stride = int(codes[other] - codes[0]) // step
-        base = int(codes[0]) - stride * int(x[0])
-        if stride and (base + stride * x == codes).all():
-            found.append((slot, base, stride))
-    if len(found) != 1:
+        stride, rest = np.divmod(codes[other] - codes[0], step)
+        base = codes[0] - stride * x[0]
+        fits = (rest == 0) & (stride != 0) & (base + np.outer(x, stride) == codes).all(0)
+        if known is not None:
+            own = known.get(slot, set())
+            for k in np.flatnonzero(fits).tolist():
+                fits[k] = table_sort(int(base[k]), int(stride[k])) in own
+        table[:, fits] = np.stack([np.full(len(base), slot), base, stride])[:, fits]
+        found += fits
+    if (found != 1).any():
         reason = (
             "an operand depends on run-time integers other than by indexing rows of equal length"
         )
-        raise Divergence(reason, node)
-    return found[0]
+        raise Divergence(reason, node(int(np.argmax(found != 1))))
+    number: dict[tuple[int, int, int], int] = {}
+    numbers = [number.setdefault(t, len(number)) for t in zip(*table.tolist(), strict=True)]
+    return list(number), np.array(numbers, np.int64)
 
 
 def _check_table(r: Recording, codes: Codes) -> None:
@@ -227,6 +250,29 @@ def _untried_first(done: Ids, group: Ids, extents: Ids, random: np.random.Genera
         first = random.permutation(np.flatnonzero(fresh))[: len(own)]
         others = random.integers(0, most, len(own) - len(first))
         new[own] = random.permutation(np.concatenate([first, others])) % extents[own]
+    return new
+
+
+def one_more(ids: Ids, groups: list[Any], tried: dict[Any, set[int]], extents: Ids) -> Ids | None:
+    """Integers for a trace that tells all slots apart, untried ones first; None if there are none.
+
+    No two slots are as far from what they were: enough where tables are known.
+    """
+    new, steps = ids.copy(), {0}
+    here: dict[Any, set[int]] = {}
+    for slot, (group, most) in enumerate(zip(groups, extents.tolist(), strict=True)):
+        if most == 1:
+            continue
+        if most > MOST_COVERED:
+            return None
+        had = here.setdefault(group, set(tried.get(group, ())))
+        order = sorted(range(most), key=had.__contains__)
+        fits = (x for x in order if x - int(ids[slot]) not in steps)
+        new[slot] = chosen = next(fits, NONE)
+        if chosen == NONE:
+            return None
+        had.add(chosen)
+        steps.add(chosen - int(ids[slot]))
     return new
 
 

@@ -43,9 +43,10 @@ class Traceable:
 
     def __init__(
         self, fn: Callable[..., Any], known: Sequence[Value], mean: bool = False,
-        constant: set[Any] | None = None,
+        constant: set[Any] | None = None, like: Traced | None = None,
     ) -> None:  # fmt: skip
         self.fn = fn
+        self._like = like  # the trace for arguments of another shape, of which this may have much
         self.known = list(known)
         self._runs = TracedRuns(fn, mean)
         self._runs.trained = {id(v) for v in known}
@@ -112,6 +113,8 @@ class Traceable:
             raise
         captured.drop_changed()
         traced.captured = captured
+        if self._like is not None:
+            traced.learn(self._like)
         traced.loss = run.loss
         run.outputs.forget()
         traced.form = self._runs.form
@@ -131,7 +134,7 @@ class Traceable:
         drew = random_states(generators) != before
         if run.tracer.indexed:
             recording = runs.record(run, arguments, self.known or leaves_of(self.fn))
-            traced = with_choices(runs, run, recording, arguments)
+            traced = with_choices(runs, run, recording, arguments, self._like)
         else:
             traced = Traced(runs.record(run, arguments, self.known), run.made, run.outputs)
         if drew:

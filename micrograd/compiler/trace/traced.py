@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from micrograd.compiler.trace.forms import Form, name_of
 from micrograd.compiler.trace.integers import (
     Choices,
     integers_in,
+    table_sort,
     with_integers,
     with_untried,
 )
@@ -24,6 +26,7 @@ from micrograd.engine import Value
 from micrograd.errors import CompileError
 
 RECHECKED = {2 * 4**k for k in range(1, 16)}  # calls before which a program is traced again
+Tables = set[tuple[int, int]]
 ANY = 1 << 62  # the extent of an integer that is a number only
 
 
@@ -83,6 +86,32 @@ class Traced:
         """Note the integers that a trace had."""
         for group, number in zip(made.ids_group, made.ids, strict=True):
             self.tried.setdefault(group, set()).add(number)
+
+    def tables(self, parameters: Sequence[Value]) -> dict[IndexGroup, Tables]:
+        """The tables that each group of integers chooses from, as `table_sort` tells them apart.
+
+        Nothing if the parameters are numbered otherwise than these.
+        """
+        own = self.recording.parameters
+        found: dict[IndexGroup, Tables] = {}
+        if self.choices is not None and all(map(is_, own, parameters)):
+            for slot, base, stride in self.choices.tables:
+                sort = table_sort(base, stride)
+                found.setdefault(self.stand_ins.ids_group[slot], set()).add(sort)
+        return found
+
+    def learn(self, other: Traced) -> None:
+        """Count integers as tried where arguments of another shape choose from the same tables."""
+        theirs = other.tables(self.recording.parameters)
+        for group, tables in self.tables(other.recording.parameters).items():
+            if tables <= theirs.get(group, set()):
+                if self._most(group) == other._most(group):
+                    self.tried[group] |= other.tried[group]
+
+    def _most(self, group: IndexGroup) -> set[int]:
+        """How long the tables are that integers of a group index."""
+        slots = zip(self.stand_ins.ids_group, self.extents.tolist(), strict=True)
+        return {most for of, most in slots if of == group}
 
     def widened(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments, with integers that were never tried in place of those that were."""

@@ -10,7 +10,15 @@ import numpy as np
 from micrograd.compiler.codes import Ids, Mask, among, distinct
 from micrograd.compiler.trace.arguments.stand_ins import IndexGroup
 from micrograd.compiler.trace.differences import Divergence
-from micrograd.compiler.trace.integers import limit, more_integers, solve, with_integers
+from micrograd.compiler.trace.integers import (
+    Choices,
+    Known,
+    limit,
+    more_integers,
+    one_more,
+    solve,
+    with_integers,
+)
 from micrograd.compiler.trace.numbers.refusing import UndecidedError
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.trace.runs import TracedRun, TracedRuns
@@ -19,14 +27,21 @@ from micrograd.compiler.trace.world.reachable import lengths_of
 
 
 def with_choices(
-    runs: TracedRuns, run: TracedRun, first: Recording, arguments: tuple[Any, ...]
-) -> Traced:
-    """The trace of a run in which integers index lists, with choices from tables."""
+    runs: TracedRuns, run: TracedRun, first: Recording, arguments: tuple[Any, ...],
+    like: Traced | None = None,
+) -> Traced:  # fmt: skip
+    """The trace of a run in which integers index lists, with choices from tables.
+
+    `like` is a trace for arguments of another shape, whose tables are likely to be those of this.
+    """
     try:
         trials = Trials(runs, run, first, arguments)
         extents = trials.extents(lengths_of(runs.fn))
-        trials.vary(extents)
-        return trials.solved(extents)
+        choices = None if like is None else trials.as_in(like, extents)
+        if choices is None:
+            trials.vary(extents)
+            choices = trials.choices(extents)
+        return trials.solved(choices, extents)
     except Divergence as divergence:
         runs.refuse(divergence.reason, divergence.node, arguments, UndecidedError)
 
@@ -84,10 +99,30 @@ class Trials:
             if other is not None:
                 self._keep(other, new)
 
-    def solved(self, extents: Ids) -> Traced:
-        """The trace, with choices for what differs; raises a Divergence if none explain it."""
+    def as_in(self, like: Traced, extents: Ids) -> Choices | None:
+        """Choices from the tables of another trace, for which one more run is enough.
+
+        None if they do not explain it.
+        """
+        groups = self._run.made.ids_group
+        known = like.tables(self._first.parameters)
+        new = one_more(self._ids, groups, like.tried, extents)
+        other = None if new is None else self._attempt(new)
+        if new is None or other is None:
+            return None
+        self._keep(other, new)
+        try:
+            return self.choices(extents, {k: known.get(g, set()) for k, g in enumerate(groups)})
+        except Divergence:
+            return None
+
+    def choices(self, extents: Ids, known: Known | None = None) -> Choices:
+        """Choices for what differs; raises a Divergence if none explain it."""
         self._recordings[0] = replace(self._first, parameters=self._recordings[-1].parameters)
-        choices = solve(self._recordings, np.stack(self._tried), extents)
+        return solve(self._recordings, np.stack(self._tried), extents, known)
+
+    def solved(self, choices: Choices, extents: Ids) -> Traced:
+        """The trace with these choices."""
         chosen = {slot for slot, _, _ in choices.tables}
         for slot, line in self._run.tracer.indexed.items():
             if slot >= 0 and slot not in chosen and extents[slot] > 1:
