@@ -245,8 +245,11 @@ def test_one_more_trace_tells_slots_apart_where_tables_are_known() -> None:
     new = one_more(np.array([3, 0, 3, 5]), [0, 0, 1, 1], {0: {0, 1}}, np.array([6, 6, 9, 1]))
     assert new is not None
     steps = (new - [3, 0, 3, 5]).tolist()
-    assert len({*steps[:3]}) == 3 and 0 not in steps[:3] and steps[3] == 0
-    assert new[0] not in (0, 1) and new[0] != new[1]
+    assert len({*steps[:3]}) == 3
+    assert 0 not in steps[:3]
+    assert steps[3] == 0
+    assert new[0] not in (0, 1)
+    assert new[0] != new[1]
     assert one_more(np.array([0, 0]), [0, 0], {}, np.array([2, 2])) is None
 
 

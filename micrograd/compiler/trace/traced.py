@@ -104,9 +104,9 @@ class Traced:
         """Count integers as tried where arguments of another shape choose from the same tables."""
         theirs = other.tables(self.recording.parameters)
         for group, tables in self.tables(other.recording.parameters).items():
-            if tables <= theirs.get(group, set()):
-                if self._most(group) == other._most(group):
-                    self.tried[group] |= other.tried[group]
+            same = self._most(group) == other._most(group)
+            if same and tables <= theirs.get(group, set()):
+                self.tried[group] |= other.tried[group]
 
     def _most(self, group: IndexGroup) -> set[int]:
         """How long the tables are that integers of a group index."""
