@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class Compilation:
     apart: Ids | None = None
     kinds: Kinds = field(default_factory=lambda: Kinds())
     safe: bool = False  # whether sides that are not taken are kept from being infinite
+    may_be_alone: bool = True  # whether a sample of a batch may be compiled alone, as a sequence
 
     graph: Graph = field(init=False)
     leaves: Leaves = field(init=False)
@@ -69,28 +70,36 @@ class Compilation:
     rank: Ids = field(init=False)  # of nodes, in the order of the program
     shortest: int = 0  # numbers of an array that pays in turns
     sequence: InSequence | None = None  # of a program in which there are no arrays
+    alone: bool = False  # whether it is of a batch, and compiled for a sample: see `over_samples`
     groups: list[Group] = field(init=False)
     of: Ids = field(init=False)  # the group of each node
     layout: Layout = field(init=False)
     loops: Loops = field(init=False)
     gradients: int = FIRST  # where they start in work, a place each; flags follow
+    means: Ids | None = None  # where outputs are, if they are means of samples by themselves
     program: Program = field(init=False)
     milliseconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def outputs(self) -> Ids:
         """Addresses in work, the loss first."""
-        return self.layout.address[self.leaves.outputs]
+        own = self.layout.address[self.leaves.outputs]
+        return own if self.means is None else self.means
 
     @property
     def lanes(self) -> int:
         """The samples of a batch; 0: none."""
         return self.arguments.lanes
 
+    @property
+    def taken(self) -> Arguments:
+        """The arguments as the passes have them: those of a sample, if that is compiled alone."""
+        return replace(self.arguments, lanes=0) if self.alone else self.arguments
+
     def in_lanes(self) -> np.ndarray:
         """The nodes that have a value for each sample."""
         seeds = np.concatenate([self.leaves.inputs, self.leaves.hot.ravel()])
-        return lane_mask(self.graph, seeds[seeds >= 0] if self.lanes else seeds[:0])
+        return lane_mask(self.graph, seeds[seeds >= 0] if self.taken.lanes else seeds[:0])
 
     @property
     def free(self) -> int:

@@ -39,6 +39,7 @@ from micrograd.compiler.nest.sequence import Part
 from micrograd.compiler.optimise.added import added_in_turns
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
+from micrograd.compiler.optimise.lanes import over_samples
 from micrograd.compiler.optimise.turns import overwriting
 from micrograd.compiler.sequential.choice import InOrder
 from micrograd.compiler.sequential.order import ranks
@@ -46,6 +47,7 @@ from micrograd.compiler.sequential.places import read_leaves
 from micrograd.compiler.update.program import HOMES, update_program
 from micrograd.compiler.update.touched import touched_by_step
 
+VECTOR = 64  # bytes of the numbers of samples that a sequence is run for at a time
 CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
 
 
@@ -76,7 +78,7 @@ def compiled(unit: U, backend: str = "") -> U:
 
 def _normal_form(unit: Compilation) -> None:
     """Sums of products, and rows of the op table that are none."""
-    r, arguments = unit.recording, unit.arguments
+    r, arguments = unit.recording, unit.taken
     kept = None if unit.apart is None else unit.apart > 0
     unit.graph, unit.leaves = normal_form(r, arguments.values, arguments.lanes, kept)
     if unit.safe:
@@ -91,7 +93,7 @@ def _updated(unit: Compilation) -> None:
     if unit.trained:
         unit.reached = reached(g, int(leaves.outputs[0]))
         unit.graph, unit.touched = touched_by_step(
-            unit.trained, g, leaves, unit.reached, unit.places, unit.lanes > 0
+            unit.trained, g, leaves, unit.reached, unit.places, unit.taken.lanes > 0
         )
         unit.flags = unit.touched.flags
 
@@ -136,13 +138,28 @@ def _schedule(unit: Compilation) -> None:
     roots = np.concatenate([unit.leaves.outputs, unit.flags])
     ends, shortest = unit.wide_ends, unit.shortest
     otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free, ends, shortest)
-    may_be_none = not unit.lanes and unit.apart is None
+    may_be_none = unit.apart is None and (unit.may_be_alone or not unit.lanes)
     try:
         unit.groups, unit.of = schedule(
             unit.graph, where.home, unit.in_lanes(), pinned, otherwise if may_be_none else None
         )
     except NoArrays:
-        unit.sequence = otherwise.sequence
+        if unit.lanes:
+            _one_sample(unit)
+        else:
+            unit.sequence = otherwise.sequence
+
+
+def _one_sample(unit: Compilation) -> None:
+    """Begin again with the program of a sample."""
+    unit.alone = True
+    for step in TO_GROUPS[:-1]:
+        step.run(unit)
+    where = _homes(unit)
+    roots = np.concatenate([unit.leaves.outputs, unit.flags])
+    unit.sequence = InOrder(
+        unit.graph, unit.rank, where.pins, roots, unit.free, unit.wide_ends, unit.shortest
+    ).sequence
 
 
 def _layout(unit: Compilation) -> None:
@@ -157,12 +174,12 @@ def _layout(unit: Compilation) -> None:
 def _nests(unit: Compilation) -> None:
     """The array IR: loops over the arrays."""
     layout, groups = unit.layout, unit.groups
-    unit.loops = loops = Loops(layout.top, layout.lanes_top, unit.arguments.batch)
+    unit.loops = loops = Loops(layout.top, layout.lanes_top, unit.taken.batch)
     if unit.sequence is not None:
-        read_leaves(groups, layout, unit.leaves, unit.places, unit.arguments, loops)
+        read_leaves(groups, layout, unit.leaves, unit.places, unit.taken, loops)
         unit.sequence.add_arrays(loops)
     else:
-        read_arguments(groups, layout, unit.leaves, unit.arguments, loops)
+        read_arguments(groups, layout, unit.leaves, unit.taken, loops)
         loops_of(unit.graph, groups, unit.of, layout, loops)
     if len(layout.unpinned):
         unit.gradients = _collected(unit)
@@ -170,7 +187,7 @@ def _nests(unit: Compilation) -> None:
 
 def _program(unit: Compilation) -> None:
     """The nests, with lanes after what else is in work, and work with the constants in it."""
-    loops, arguments, outputs = unit.loops, unit.arguments, unit.outputs
+    loops, arguments, outputs = unit.loops, unit.taken, unit.outputs
     base = loops.free[WORK]
     work = np.zeros(base + loops.free[LANES] * arguments.batch.width)
     write_constants(work, unit.graph, unit.groups, unit.layout)
@@ -205,6 +222,8 @@ def _fuse(unit: Compilation | UpdateCompilation) -> None:
 
 def _blocks(unit: Compilation | UpdateCompilation) -> None:
     """A long axis in blocks."""
+    if isinstance(unit, Compilation) and unit.alone:
+        return
     threads = unit.threads if isinstance(unit, Compilation) else 1
     unit.program = blocked(unit.program, unit.number_bytes, threads)
 
@@ -212,6 +231,22 @@ def _blocks(unit: Compilation | UpdateCompilation) -> None:
 def _simplify(unit: Compilation | UpdateCompilation) -> None:
     """Copies left out, comparisons kept as booleans."""
     unit.program = simplified(unit.program)
+
+
+def _over_samples(unit: Compilation | UpdateCompilation, most: int = 0) -> None:
+    """Of a batch that is a sequence the program for all samples, at most so many at a time."""
+    if isinstance(unit, UpdateCompilation) or not unit.alone:
+        return
+    lanes = min(most, 1 << (unit.lanes.bit_length() - 1)) if most else unit.lanes
+    collected = unit.gradients, unit.flags_from + len(unit.flags) if unit.mode != VALUE else 0
+    unit.program, unit.gradients, unit.means = over_samples(
+        unit.program, unit.lanes, lanes, collected, unit.outputs
+    )
+
+
+def _in_vectors(unit: Compilation | UpdateCompilation) -> None:
+    """The program for all samples, as many of them at a time as a vector has."""
+    _over_samples(unit, VECTOR // unit.number_bytes)
 
 
 def _check_graph(unit: Compilation) -> None:
@@ -235,13 +270,17 @@ PASSES = (
 TO_GROUPS = PASSES[:5]
 OF_UPDATES = (Pass("update", _update, _check_program),)
 OF_BACKENDS: dict[str, tuple[Pass, ...]] = {
-    "": (),
+    "": (Pass("samples", _in_vectors, _check_program),),
     "llvm": (
         Pass("turns", _overwrite, _check_program),
         Pass("fusion", _fuse, _check_program),
         Pass("blocks", _blocks, _check_program),
+        Pass("samples", _in_vectors, _check_program),
     ),
-    "numpy": (Pass("copies", _simplify, _check_program),),
+    "numpy": (
+        Pass("copies", _simplify, _check_program),
+        Pass("samples", _over_samples, _check_program),
+    ),
 }
 
 

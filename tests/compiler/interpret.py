@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from micrograd.compiler.codes import ROWS
 from micrograd.compiler.nest import sequence
-from micrograd.compiler.nest.axes import in_block, mapped
+from micrograd.compiler.nest.axes import in_block, in_group, mapped
 from micrograd.compiler.nest.ir import (
     TERM,
     WORK,
@@ -22,6 +22,7 @@ from micrograd.compiler.nest.ir import (
     Nest,
     Operand,
     Program,
+    SampleGroups,
     Shape,
     Space,
     Statement,
@@ -38,16 +39,29 @@ def run(program: Program, spaces: Spaces) -> float:
     Returns the loss; nan if it or a checked number is not finite, 0 if there is none.
     """
     work = spaces[WORK]
-    for nest, block in program.in_order():
-        _run(nest if block is None else in_block(nest, block), spaces)
-    for part in program.sequence:
-        run_part(part, work)
+    if program.groups is None:
+        for nest, block in program.in_order():
+            _run(nest if block is None else in_block(nest, block), spaces)
+        for part in program.sequence:
+            run_part(part, work)
+    else:
+        _run_groups(program, program.groups, spaces)
     if program.loss is None:
         return 0.0
     checked = [work[base : base + length] for base, length in program.checked]
     if not all(np.isfinite(numbers).all() for numbers in [work[program.loss], *checked]):
         return math.nan
     return float(work[program.loss])
+
+
+def _run_groups(program: Program, groups: SampleGroups, spaces: Spaces) -> None:
+    for nest in program.nests[: groups.first]:
+        _run(nest, spaces)
+    for k in range(groups.count):
+        for nest in program.nests[groups.first :]:
+            _run(in_group(nest, program, k), spaces)
+        for part in program.sequence:
+            run_part(part, spaces[WORK], groups.lanes)
 
 
 def _run(nest: Nest, spaces: Spaces) -> None:
@@ -106,12 +120,16 @@ def _address(x: Affine, index: Shape) -> int:
 # ---- sequences ---------------------------------------------------------------------------------
 
 
-def run_part(part: sequence.Part, work: NDArray[Any]) -> None:
+def run_part(part: sequence.Part, work: NDArray[Any], lanes: int = 1) -> None:
     """What a part means, one number at a time."""
     if isinstance(part, sequence.TurnLoop):
         for turn in range(part.count):
             for nest in part.nests:
-                run_part(_in_turn(nest, turn), work)
+                run_part(_in_turn(nest, turn), work, lanes)
+        return
+    if lanes > 1 and (not isinstance(part, Nest) or part.ordered):
+        for lane in range(lanes):
+            run_part(part, work[lane::lanes])
         return
     if isinstance(part, Nest):
         if not part.ordered:

@@ -22,6 +22,7 @@ from checks_of_compiled import (
 from hypothesis import given
 from hypothesis import strategies as st
 from passes import many, no_arrays, ran
+from random_loops import applied, loops, loss_of
 from sequential_programs import PROGRAMS, Program, chain, cholesky, dag, garch, heat, kalman
 
 import micrograd
@@ -159,71 +160,13 @@ def test_the_checker_finds_what_is_not_there_yet(in_order: None) -> None:
 
 # ---- shapes of loops -----------------------------------------------------------------------------
 
-ROWS = ("tanh", "sin", "exp_down", "relu", "sigmoid", "square")
-
-
-def applied(row: str, x: Any) -> Any:
-    match row:
-        case "exp_down":
-            return (-(x * x)).exp()
-        case "square":
-            return 0.1 * x**2
-        case _:
-            return getattr(x, row)()
-
-
-@st.composite
-def loops(draw: Any) -> tuple[int, list[tuple[Any, ...]], int, int, int]:
-    """A length, a body, turns that differ at the ends, and how sums grow."""
-    states = draw(st.integers(1, 3))
-    body = []
-    for _ in range(draw(st.integers(1, 4))):
-        row = draw(st.sampled_from(ROWS))
-        picks = st.tuples(st.sampled_from("shpxck"), st.integers(0, 4))
-        body.append((draw(st.integers(0, states - 1)), row, draw(picks), draw(picks)))
-    turns = draw(st.one_of(st.integers(0, 3), st.integers(LEAST - 2, LEAST + 6)))
-    return turns, body, draw(st.integers(0, 2)), draw(st.integers(0, 2)), draw(st.integers(0, 2))
-
 
 @many(25)
 @given(loops())
 def test_random_loops(in_order_always: None, loop: Any) -> None:
-    turns, body, first, last, grow = loop
     ps = [Value(0.3), Value(-0.4), Value(0.7)]
-    table = [(7 * k) % 5 for k in range(turns + 9)]
-
-    def loss(xs: Any) -> Any:
-        history: list[Any] = [[p * 1.0 for p in ps]]
-        kept: list[Any] = []
-        for t in range(turns):
-            s = list(history[-1])
-            for at, row, *picks in body:
-                read = []
-                for sort, k in picks:
-                    match sort:
-                        case "s":
-                            read.append(s[k % 3])
-                        case "h":  # what was made some turns ago
-                            read.append(history[max(0, len(history) - 1 - k)][k % 3])
-                        case "p":
-                            read.append(ps[table[t] % 3 if k > 2 else k])
-                        case "x":
-                            read.append(xs[t if k < 3 else table[t]])
-                        case "c":
-                            read.append(0.25 * k)
-                        case _:
-                            read.append(0.01 * t + k)
-                s[at] = applied(row, read[0] * ps[0] + read[1] * s[at] + 0.1)
-            if t < first or t >= turns - last:
-                s[0] = s[0] * 0.5
-            if grow:
-                kept.append(s[0] * ps[1])
-                s[1] = s[1] + 0.1 * (sum(a * b for a, b in zip(kept, history, strict=False)
-                                         for b in b[:grow]))  # fmt: skip
-            history.append(s)
-        return sum(x * (0.3 if i else 1.0) for s in history for i, x in enumerate(s))
-
-    arguments = ([0.1 * k - 0.4 for k in range(turns + 9)],)
+    loss = loss_of(loop, ps)
+    arguments = ([0.1 * k - 0.4 for k in range(loop[0] + 9)],)
     expected, gradient = eager_value_and_grad(loss, ps, *arguments)
     for backend in ("numpy", "llvm"):
         if backend == "llvm":
@@ -431,21 +374,6 @@ def test_integers_that_choose_parameters(backend: str) -> None:
         assert_near(f.step(ids, xs), eager_step(of(theirs), adam, ids, xs), 1e-11)
     assert unit_of(f).sequence is not None
     assert_same_parameters(mine, theirs)
-
-
-def test_a_batch_of_sequences(backend: str) -> None:
-    program = garch(90)
-    ps, loss = bound(program)
-    rows = np.random.default_rng(0).normal(size=(3, 90))
-    f = micrograd.compile(loss, parameters=ps, batch=True, backend=backend)
-    value, gradient = f.value_and_grad(rows)
-
-    def mean(xs: Any) -> Any:
-        return sum(loss(x) for x in xs.tolist()) / 3
-
-    expected, theirs = eager_value_and_grad(mean, ps, rows)
-    assert_near(value, expected)
-    assert_near(gradient, theirs)
 
 
 def test_single_precision(backend: str) -> None:

@@ -53,7 +53,8 @@ def compiled_layers(function: Compiled[Any], language: str, digits: int) -> Figu
     """
     passages = None if function.exact else function.passages()
     if passages is not None:
-        return sequence_layers(passages, function.report().nodes, language)
+        lanes = function.ran().unit.lanes
+        return sequence_layers(passages, function.report().nodes, lanes, language)
     found = function.recovered()
     blocks = _blocks(found)
     drawing = Drawing("layer_graph", _caption(found, language), language)

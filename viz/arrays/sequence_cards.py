@@ -13,10 +13,14 @@ MOST_CARDS = 24
 MOST_LINES = 16  # of a card
 
 
-def sequence_layers(passages: list[Passage], operations: int, language: str) -> Figure:
-    """Draw loops one below the other, those of the way back after those of the program."""
+def sequence_layers(passages: list[Passage], operations: int, lanes: int, language: str) -> Figure:
+    """Draw loops one below the other, those of the way back after those of the program.
+
+    Of a batch, `lanes` is how many samples there are.
+    """
     loops = sum(len(passage.turns) for passage in passages)
-    said = [word("{n} scalar operations", language, n=f"{operations:,}"),
+    each = "{n} scalar operations" + " for each of {lanes} samples" * (lanes > 0)
+    said = [word(each, language, n=f"{operations:,}", lanes=f"{lanes:,}"),
             word("{n} loops", language, n=f"{loops:,}")]  # fmt: skip
     drawing = Drawing("layer_graph", " → ".join(said), language)
     drawing.graph.attr("graph", rankdir="TB", ranksep="0.4")

@@ -14,7 +14,6 @@ from micrograd.compiler.explain.recurring import Repeated, folded
 from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import Nest, Program
-from micrograd.compiler.nest.sequence import TurnLoop
 from micrograd.compiler.nest.spans import listed
 from micrograd.compiler.running.runner import Runner
 
@@ -58,7 +57,7 @@ class Report(Mapping[str, Any]):
             kernels=len(nests),
             gathers=sum(bool(listed(nest)) and nest.starts is None for nest in nests),
             ragged=sum(nest.starts is not None for nest in nests),
-            loops=sum(isinstance(part, Nest | TurnLoop) for part in unit.program.sequence),
+            loops=0 if unit.sequence is None else unit.sequence.count,
             trace_ms=traced.milliseconds,
             passes_ms=sum(passes.values()),
             backend_ms=backend_ms,

@@ -57,18 +57,20 @@ def in_words(
     ends = sequence.in_wide_ends
     kinds = "" if arrays or ends else ": there are no arrays in them"
     among = f", {arrays:,} of which are in arrays" if arrays else ""
-    count = len(sequence.loops) + len(sequence.turns)
+    batch = f" a sample, a batch of {unit.lanes:,}" if unit.lanes else ""
+    lanes = unit.program.lanes
+    together = f", {lanes:,} samples at a time" if lanes > 1 else ""
     lines = [
-        f"{report.nodes:,} scalar operations, one after the other{kinds}",
+        f"{report.nodes:,} scalar operations{batch}, one after the other{kinds}",
         *[f"-> {ends:,} operations and derivatives in arrays, before all others or after them"]
         * (ends > 0),
-        f"-> {count:,} loops, of {inside:,} operations and derivatives{among}, and "
-        f"{alone:,} that are in no loop ({report.backend})",
+        f"-> {sequence.count:,} loops, of {inside:,} operations and derivatives{among}, and "
+        f"{alone:,} that are in no loop{together} ({report.backend})",
         "",
     ]
     found = passages(unit, traced, fn, given)
     for passage in found[:MOST_LOOPS]:
-        lines += [f"  {line}" for line in _said(passage)]
+        lines += [f"  {line}" for line in _said(passage, unit.lanes)]
     if len(found) > MOST_LOOPS:
         more = sum(len(passage.turns) for passage in found[MOST_LOOPS:])
         lines.append(f"  … and {more:,} more loops")
@@ -90,9 +92,9 @@ def passages(
     return [replace(run[0], turns=tuple(x.turns[0] for x in run)) for run in runs]
 
 
-def _said(passage: Passage) -> list[str]:
-    """A passage in words."""
-    head = f"for {passage.count} steps"
+def _said(passage: Passage, lanes: int = 0) -> list[str]:
+    """A passage in words; of a batch, with its lanes."""
+    head = f"for {passage.count} steps" + (f", {lanes:,} lanes" if lanes else "")
     if len(passage.turns) > 1:
         head += f", {len(passage.turns)} times"
     if passage.back:

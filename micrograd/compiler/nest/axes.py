@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from micrograd.compiler.nest.ir import Affine, Nest, Shape, Statement
+from micrograd.compiler.nest.ir import Affine, Counter, Listed, Nest, Program, Shape, Statement
 from micrograd.compiler.nest.spans import reads, writes
 
 
@@ -28,6 +28,22 @@ def in_block(nest: Nest, number: int) -> Nest:
         nest.extents[1:],
         lambda x: Affine(x.space, x.base + number * x.strides[0], x.strides[1:]),
     )
+
+
+def in_group(nest: Nest, program: Program, number: int) -> Nest:
+    """The nest as it is run for one of the groups of a program."""
+    assert program.groups is not None
+    samples, start = program.groups.samples, program.groups.start(number)
+
+    def change(x: Any) -> Any:
+        if isinstance(x, Counter) or not x.space.is_argument:
+            return x
+        moved = start * (program.sizes[x.space] // samples)
+        if isinstance(x, Listed):
+            return Listed(x.space, x.index + moved)
+        return Affine(x.space, x.base + moved, x.strides)
+
+    return mapped(nest, nest.extents, change)
 
 
 def along(x: Affine, axes: Sequence[int]) -> Affine:

@@ -307,6 +307,35 @@ class Shares:
         return self.ranges[-1][1]
 
 
+@dataclass(frozen=True, slots=True)
+class SampleGroups:
+    """Samples of a batch, `lanes` at a time: nests from `first` on and the sequence run for each.
+
+    What the sequence calls a number is then a row of `lanes` numbers of work, one for each sample;
+    its arrays, like the nests, have an axis of lanes. For group k arguments begin at sample
+    `start(k)`. If the lanes do not divide the samples, the last `over` lanes of the first group
+    have samples that the second has, too.
+    """
+
+    samples: int
+    lanes: int
+    first: int
+
+    @property
+    def count(self) -> int:
+        """How many groups there are."""
+        return -(-self.samples // self.lanes)
+
+    @property
+    def over(self) -> int:
+        """How many lanes there are more than samples."""
+        return self.count * self.lanes - self.samples
+
+    def start(self, k: int) -> int:
+        """The first sample of a group."""
+        return max(0, k * self.lanes - self.over)
+
+
 Range = tuple[int, int]  # of work: base, length
 
 
@@ -316,7 +345,8 @@ class Program:
 
     It computes a loss and gradients, and answers nan where the loss or a number in `checked` is
     not finite. Or it is an update, without a loss: it writes new parameters and state. What is no
-    array is a `sequence` (see that module), which runs after the nests.
+    array is a `sequence` (see that module), which runs after the nests; of a batch for some
+    samples at a time, which are its `groups`.
     """
 
     nests: tuple[Nest, ...]
@@ -329,6 +359,12 @@ class Program:
     shares: tuple[Shares, ...] = ()  # one after the other; no repeat is in two ranges
     origins: Sequence[Integers] = ()  # recorded operations, as `Graph.origin` has them
     sequence: tuple[Any, ...] = ()
+    groups: SampleGroups | None = None
+
+    @property
+    def lanes(self) -> int:
+        """How many numbers there are for each that a sequence has."""
+        return 1 if self.groups is None else self.groups.lanes
 
     @property
     def all_sizes(self) -> dict[Space, int]:

@@ -2,7 +2,8 @@
 
 A sequence is run part by part. A part is `Scalars`, many statements in the form of arrays, or an
 ordered nest: a loop whose indices run one after the other, so that it may read what earlier ones
-wrote. All its numbers are in work.
+wrote. All its numbers are in work. With lanes, of a batch, what these call a number is a row of
+one number for each lane; nests of arrays have an axis for them, and are of numbers.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class TurnLoop:
 
     They are for turn 0; their first axis, of extent 1, is that of the turns: in turn k each
     operand begins k times its stride further on, and what is listed k times the step of its space.
-    Each has one more axis; those that are not ordered are arrays.
+    Each has one more axis; those that are not ordered are arrays, with lanes of one more axis.
     """
 
     count: int
@@ -116,14 +117,15 @@ class TurnLoop:
 Part = Scalars | Nest | TurnLoop
 
 
-def written(part: Part) -> Iterator[Ids]:
+def written(part: Part, lanes: int = 1) -> Iterator[Ids]:
     """The addresses that a part writes."""
     if isinstance(part, Scalars):
-        yield part.out
+        yield in_rows(part.out, lanes)
         return
     for nest in part.over_turns if isinstance(part, TurnLoop) else (part,):
         for s in nest.body:
-            yield addresses(s.out, nest.extents)
+            at = addresses(s.out, nest.extents)
+            yield in_rows(at, lanes) if nest.ordered else at
 
 
 def read_by(part: Part) -> Iterator[Ids]:
@@ -136,6 +138,11 @@ def read_by(part: Part) -> Iterator[Ids]:
             for x in s.inputs:
                 plain = s.starts is None
                 yield addresses(x, nest.extents).ravel() if plain else np.asarray(x.index)
+
+
+def in_rows(at: Ids, lanes: int) -> Ids:
+    """The addresses of all lanes, which are a last axis if there are several."""
+    return at if lanes == 1 else np.asarray(at[..., None] * lanes + np.arange(lanes))
 
 
 def addresses(x: Affine | Listed, extents: tuple[int, ...]) -> Ids:
@@ -154,26 +161,32 @@ def addresses(x: Affine | Listed, extents: tuple[int, ...]) -> Ids:
 # ---- what is promised ----------------------------------------------------------------------------
 
 
-def faults(parts: tuple[Part, ...], size: int, known: NDArray[np.bool_]) -> Iterator[str]:
+def faults(parts: tuple[Part, ...], known: NDArray[np.bool_], lanes: int = 1) -> Iterator[str]:
     """What is wrong with a sequence: addresses that are none, or read before they are written.
 
-    `known` says which of the `size` numbers of work are there before it runs; it is changed.
+    `known` says which numbers of work are there before it runs; it is changed. With lanes there
+    are whole rows.
     """
+    if len(known) % lanes:
+        yield f"{len(known)} numbers are no rows of {lanes}"
+        return
     for place, part in enumerate(parts):
-        if isinstance(part, Scalars):
-            found = _scalar_faults(part, size, known)
-        elif isinstance(part, TurnLoop):
-            found = _turn_faults(part, size, known)
-        elif part.ordered:
-            found = _loop_faults(part, size, known)
+        if isinstance(part, TurnLoop):
+            found = [*_turn_faults(part, len(known), known, lanes)]
+        elif isinstance(part, Nest) and not part.ordered:
+            found = [*_array_faults(part, len(known), known)]
         else:
-            found = _array_faults(part, size, known)
+            every = known.reshape(-1, lanes)
+            rows = every.all(1)
+            of_part = _scalar_faults if isinstance(part, Scalars) else _loop_faults
+            found = [*of_part(part, len(rows), rows)]  # type: ignore[arg-type]
+            every[rows] = True
         yield from (f"part {place}: {fault}" for fault in found)
 
 
-def _turn_faults(loop: TurnLoop, size: int, known: NDArray[np.bool_]) -> Iterator[str]:
-    shapes = {nest.extents[:1] for nest in loop.nests} | {(len(n.extents),) for n in loop.nests}
-    if shapes != {(1,), (2,)} or loop.count < 1:
+def _turn_faults(loop: TurnLoop, size: int, known: NDArray[np.bool_], lanes: int) -> Iterator[str]:
+    axes = {len(nest.extents) - (lanes > 1 and not nest.ordered) for nest in loop.nests}
+    if {nest.extents[:1] for nest in loop.nests} != {(1,)} or axes != {2} or loop.count < 1:
         yield f"no turns: {loop}"
         return
     longest = max(nest.extents[1] for nest in loop.nests)
@@ -182,20 +195,23 @@ def _turn_faults(loop: TurnLoop, size: int, known: NDArray[np.bool_]) -> Iterato
     time = np.where(known, -1, end)
     stamped = []
     for j, nest in enumerate(loop.nests):
-        extents = loop.count, nest.extents[1]
-        turn, index = np.indices(extents)
+        extents = loop.count, *nest.extents[1:]
+        turn, index = np.indices(extents)[:2]
         when = ((turn * len(loop.nests) + j) * longest + index) * most
-        stamped.append((nest, extents, when))
+        many = lanes if nest.ordered else 1
+        if many > 1:
+            when = np.repeat(when[..., None], many, 2)
+        stamped.append((nest, extents, when, many))
         for k, s in enumerate(nest.body):
-            at = addresses(s.out, extents)
+            at = in_rows(addresses(s.out, extents), many)
             if at.min() < 0 or at.max() >= size:
                 yield f"writes beyond work: {s}"
                 return
             np.minimum.at(time, at.ravel(), (when + k).ravel())
-    for nest, extents, when in stamped:
+    for nest, extents, when, many in stamped:
         for k, s in enumerate(nest.body):
             for x in s.inputs:
-                at = addresses(x, extents)
+                at = in_rows(addresses(x, extents), many)
                 if at.min() < 0 or at.max() >= size:
                     yield f"reads beyond work: {s}"
                 elif (time[at] >= when + k).any():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.nest import sequence
-from micrograd.compiler.nest.axes import along, in_block
+from micrograd.compiler.nest.axes import along, in_block, in_group
 from micrograd.compiler.nest.ir import (
     MASKS,
     TERM,
@@ -48,7 +48,7 @@ def check(program: Program) -> None:
         for fault in _share_faults(program, shares):
             raise ProgramError(f"shares of nests {shares.first} to {shares.end}: {fault}")
     if program.sequence:
-        for fault in sequence.faults(program.sequence, len(program.work), _known(program)):
+        for fault in sequence.faults(program.sequence, _known(program), program.lanes):
             raise ProgramError(f"sequence: {fault}")
         for place, nest in enumerate(_arrays_of(program)):
             for fault in _faults(nest, sizes, updates=False):
@@ -113,8 +113,11 @@ def _known(program: Program) -> NDArray[np.bool_]:
     """Which numbers of work are there before the sequence: those that it does not write."""
     known = np.ones(len(program.work), bool)
     for part in program.sequence:
-        for at in sequence.written(part):
+        for at in sequence.written(part, program.lanes):
             known[at[(at >= 0) & (at < len(known))]] = False
+    for nest in program.nests[: program.groups.first if program.groups else 0]:
+        for x in writes(nest):
+            known[sequence.addresses(x, nest.extents)] = True
     return known
 
 
@@ -135,6 +138,11 @@ def _in_last_blocks(program: Program, sizes: Sizes) -> list[Nest]:
             for fault in _bound_faults(nest, sizes):
                 raise ProgramError(f"nest {place}, in the first block: {fault}")
             nests[place] = in_block(nest, repeat.count - 1)
+    if program.groups:
+        for place in range(program.groups.first, len(nests)):
+            for fault in _bound_faults(nests[place], sizes):
+                raise ProgramError(f"nest {place}, in the first group: {fault}")
+            nests[place] = in_group(nests[place], program, program.groups.count - 1)
     return nests
 
 

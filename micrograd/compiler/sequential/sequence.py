@@ -98,6 +98,11 @@ class InSequence:
         self._whole = scalars_of(g, self.order, address)
 
     @property
+    def count(self) -> int:
+        """How many loops there are."""
+        return len(self.loops) + len(self.turns)
+
+    @property
     def in_wide_ends(self) -> int:
         """How many nodes are in arrays before all others, or after them."""
         return sum(len(group.nodes) for groups in self._arrays for group in groups)

@@ -74,7 +74,10 @@ def exported(
     for mode, groups in ((VALUE, []), (GRADIENT, trained)):
         arguments = Arguments.of(traced.stand_ins, lanes)
         size = np.dtype(function.dtype).itemsize
-        unit = Compilation(others, arguments, places, len(own), mode, groups, size, wide_ends=False)
+        unit = Compilation(
+            others, arguments, places, len(own), mode, groups, size, wide_ends=False,
+            may_be_alone=False,
+        )  # fmt: skip
         unit = compiled(unit)
         unit.program = without_padding(fuse(unit.program))
         units.append(unit)

@@ -17,6 +17,7 @@ from micrograd.compiler.backends.llvm.combined import combined
 from micrograd.compiler.backends.llvm.ir import DOUBLE, Precision
 from micrograd.compiler.backends.llvm.products import (
     MOST_LATE,
+    RUN,
     ProductLists,
     ProductRuns,
     lists_of,
@@ -84,14 +85,14 @@ TERMS = 27  # forms of a term; the next number stands for no term
 class Encoder:
     """Writes parts as words; the forms that occurred are the opcodes, in the order of `forms`."""
 
-    def __init__(self, precision: Precision) -> None:
+    def __init__(self, precision: Precision, lanes: int = 1) -> None:
         self.forms: dict[InstructionForm, int] = {}
-        self._precision = precision
+        self._precision, self._lanes = precision, lanes
 
     def words(self, parts: Sequence[Scalars]) -> list[Words]:
         """The instructions of each part, and the end."""
         part = Scalars.joined(parts)
-        part, runs = runs_of(part)
+        part, runs = runs_of(part, RUN if self._lanes == 1 else len(part.u) + 1)
         part, lists = lists_of(part)
         begins = np.cumsum([0, *map(len, parts)])[:-1]
         before = np.concatenate([[NONE], part.out[:-1]])

@@ -281,6 +281,11 @@ class Instructions:
         return ((c.bias + c.mantissa) << c.mantissa) | (1 << (c.mantissa - 1))
 
 
+def instructions_of(body: Body, lanes: int) -> Instructions:
+    """Those on so many lanes, or on numbers."""
+    return ScalarInstructions(body) if lanes == 1 else Instructions(body, lanes)
+
+
 class ScalarInstructions(Instructions):
     """Instructions on single numbers; what the C library has is called, which waits less.
 

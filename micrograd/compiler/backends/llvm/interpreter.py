@@ -1,12 +1,12 @@
 """The interpreter of scalar statements as LLVM's text: a function an opcode, each calls the next.
 
 The calls are tail calls, so that they are jumps: where the numbers are, where the instruction is,
-and the last result stay in registers.
+and the last result stay in registers. With lanes, of a batch, each number is a vector.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from micrograd.compiler.backends.llvm.bytecode import (
     ABSENT,
@@ -22,7 +22,7 @@ from micrograd.compiler.backends.llvm.bytecode import (
     SumForm,
     TermForm,
 )
-from micrograd.compiler.backends.llvm.functions import Instructions, Number, ScalarInstructions
+from micrograd.compiler.backends.llvm.functions import Instructions, Number, instructions_of
 from micrograd.compiler.backends.llvm.ir import Body
 from micrograd.compiler.backends.llvm.products import RUN
 from micrograd.compiler.backends.llvm.rows import computed
@@ -36,9 +36,10 @@ PARAMETERS = "ptr %numbers, ptr %at, {0} %last"
 class Opcode:
     """Writes the function of an opcode."""
 
-    def __init__(self, body: Body) -> None:
-        self._body = body
-        self._m = ScalarInstructions(body)
+    def __init__(self, body: Body, lanes: int) -> None:
+        self._body, self._width = body, lanes
+        self._number = body.type(lanes)
+        self._m = instructions_of(body, lanes)
         self._at = "%at"
         self._words = 1  # read so far from there, the opcode included
         self._last = "%last"
@@ -51,7 +52,7 @@ class Opcode:
             along = isinstance(after, ProductsForm) and after.along and after.goes_on
             self._last = self._instruction(part, along)
         following = self._body.value(f"getelementptr i32, ptr {self._at}, i64 {self._words}")
-        dispatch(self._body, following, self._last)
+        dispatch(self._body, following, self._last, self._number)
 
     def _instruction(self, form: PlainForm, along: bool) -> str:
         """What it does; its result. Products `along` the memory may follow."""
@@ -70,7 +71,7 @@ class Opcode:
         return result
 
     def _store(self, result: str, out: str) -> None:
-        self._body.line(f"store {self._number} {result}, ptr {self._place(out)}")
+        self._body.store(result, self._place(out), 0, 1, self._width, self._width)
 
     def _list(self, form: ProductsForm) -> str:
         """Products, TOGETHER of them at a time, each added to a total of its own."""
@@ -83,7 +84,8 @@ class Opcode:
             factors = [self._at_word(at, j) for j in range(2 * TOGETHER)]
             return [m.fma(factors[2 * j], factors[2 * j + 1], x) for j, x in enumerate(totals)]
 
-        totals = body.repeat(count, 1, [body.constant(0.0, 1)] * TOGETHER, step)
+        zero = body.constant(0.0, self._width)
+        totals = body.repeat(count, self._width, [zero] * TOGETHER, step)
         while len(totals) > 1:
             half = len(totals) // 2
             totals = [m.fadd(a, b) for a, b in zip(totals[:half], totals[half:], strict=True)]
@@ -144,12 +146,10 @@ class Opcode:
     def _at_word(self, at: str, offset: int) -> str:
         """The number whose address is there."""
         word = self._body.value(f"load i32, ptr {self._body.moved(at, str(offset), 1, 'i32')}")
-        place = self._place(self._body.value(f"zext i32 {word} to i64"))
-        return self._body.value(f"load {self._number}, ptr {place}")
+        return self._load(self._place(self._body.value(f"zext i32 {word} to i64")))
 
-    @property
-    def _number(self) -> str:
-        return self._body.precision.name
+    def _load(self, place: str) -> str:
+        return self._body.load(place, 0, 1, self._width, self._width)
 
     def _sum(self, form: SumForm) -> str:
         total: str | None = self._last if form.goes_on else None
@@ -204,7 +204,8 @@ class Opcode:
     def _constant(self) -> str:
         at = self._body.value(f"getelementptr i32, ptr {self._at}, i64 {self._words}")
         self._words += self._body.precision.bytes // 4
-        return self._body.value(f"load {self._number}, ptr {at}, align 4")
+        one = self._body.value(f"load {self._body.precision.name}, ptr {at}, align 4")
+        return one if self._width == 1 else self._body.spread(one, self._width)
 
     def _place(self, index: str) -> str:
         return self._body.value(f"getelementptr {self._number}, ptr %numbers, i64 {index}")
@@ -213,34 +214,33 @@ class Opcode:
         if kind == AT_HAND:
             return self._last
         assert kind == IN_MEMORY
-        place = self._place(self._word())
-        return self._body.value(f"load {self._number}, ptr {place}")
+        return self._load(self._place(self._word()))
 
 
-def dispatch(body: Body, at: str, last: str) -> None:
+def dispatch(body: Body, at: str, last: str, number: str) -> None:
     """Call the function of the opcode that is there, and return."""
     opcode = body.value(f"load i32, ptr {at}, align 4")
     index = body.value(f"zext i32 {opcode} to i64")
     entry = body.value(f"getelementptr ptr, ptr @{TABLE}, i64 {index}")
     function = body.value(f"load ptr, ptr {entry}")
-    number = body.precision.name
     arguments = f"ptr %numbers, ptr {at}, {number} {last}"
     body.line(f"musttail call tailcc void {function}({arguments})")
     body.line("ret void")
 
 
-def functions(forms: Iterable[InstructionForm], make: object, number: str) -> list[str]:
+def functions(forms: Iterable[InstructionForm], make: Callable[[], Body], lanes: int) -> list[str]:
     """The text of all opcodes; opcode 0 ends. `make()` gives the body of a new function."""
+    number = make().type(lanes)
     parameters = PARAMETERS.format(number)
     head = "define internal tailcc void @opcode{0}(" + parameters + ") #0 {{"
     texts = ["\n".join([head.format(0), "  ret void", "}"])]
     for k, form in enumerate(forms, 1):
-        body = make()  # type: ignore[operator]
-        Opcode(body).write(form)
+        body = make()
+        Opcode(body, lanes).write(form)
         texts.append("\n".join([head.format(k), *body.lines, "}"]))
     entries = ", ".join(f"ptr @opcode{k}" for k in range(len(texts)))
     table = f"@{TABLE} = internal constant [{len(texts)} x ptr] [{entries}]"
-    body = make()  # type: ignore[operator]
-    dispatch(body, "%at", body.precision.constant(0.0))
+    body = make()
+    dispatch(body, "%at", body.constant(0.0, lanes), number)
     start = [f"define internal tailcc void @start({parameters}) noinline #0 {{", *body.lines, "}"]
     return [table, *texts, "\n".join(start)]

@@ -26,8 +26,9 @@ DEFINITION = re.compile(
     r"^define internal (\w+) @(kernel\d+)\((.*)\) noinline #0 \{\n((?:.*\n)*?)\}\n", re.M
 )
 NUMBER = re.compile(
-    r"(icmp ult i64 %\w+, |getelementptr \w+, ptr %[\w.]+, i64 |mul nsw i64 %\w+, )(\d+)$", re.M
-)
+    r"(icmp ult i64 %\w+, |getelementptr (?:\w+|<\d+ x \w+>), ptr %[\w.]+, i64 |"
+    r"mul nsw i64 %\w+, )(\d+)$", re.M
+)  # fmt: skip
 NEEDED = re.compile(r"declare |attributes ")
 CALL = re.compile(r"^(.*)call (\w+) @(kernel\d+)\((.*)\)$", re.M)
 

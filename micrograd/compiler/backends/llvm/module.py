@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from micrograd.compiler.backends.llvm import interpreter
 from micrograd.compiler.backends.llvm.bytecode import InstructionForm
 from micrograd.compiler.backends.llvm.ir import Body, Machine, Precision
-from micrograd.compiler.nest.ir import WORK, Integers, Space, SpaceRole
+from micrograd.compiler.nest.ir import WORK, Integers, Program, Space, SpaceRole
 
 LONG = 300  # lines of a function, from which the next call goes to another: LLVM likes them short
 BLOCK = "%block"  # the number of the block that runs
@@ -55,19 +55,19 @@ class ModuleText:
         """Call a function of kernels, in the part that is being written."""
         self.part.line(f"call void @{name}({', '.join(arguments)})")
 
-    def interpret(self, code: str) -> None:
+    def interpret(self, code: str, lanes: int) -> None:
         """Run the instructions at a pointer, in the part that is being written."""
-        number = self.precision.name
-        numbers, last = self.address(WORK), self.precision.constant(0.0)
+        number, last = self.part.type(lanes), self.part.constant(0.0, lanes)
+        numbers = self.address(WORK)
         self.part.line(f"call tailcc void @start(ptr {numbers}, ptr {code}, {number} {last})")
 
-    def add_interpreter(self, forms: Iterable[InstructionForm]) -> None:
+    def add_interpreter(self, forms: Iterable[InstructionForm], lanes: int) -> None:
         """Write the functions of all opcodes."""
-        self._functions += interpreter.functions(forms, self._body, self.precision.name)
+        self._functions += interpreter.functions(forms, self._body, lanes)
 
     def address(self, space: Space, offset: int = 0) -> str:
         """A pointer to a number of a space, in the part that is being written."""
-        kind = "i64" if space.role is SpaceRole.IDS else ""
+        kind = _kind(space)
         if space not in self._loaded:
             start = self._load(self._places[space.at_rest])
             self._loaded[space] = self.part.moved(start, BLOCK, space.step, kind)
@@ -134,6 +134,34 @@ class ModuleText:
             f"  call void %run{name}(ptr %slot{name}, ptr @{name}, i64 {count})",
         ]
 
+    def run_groups(self, before: list[str], lines: list[str], program: Program) -> None:
+        """After `before`, run the lines for each group of samples: arguments begin at its own."""
+        groups = program.groups
+        assert groups is not None
+        self._functions.append("\n".join(
+            ["define internal void @group() noinline #0 {", "entry:", *lines, "  ret void", "}"]
+        ))  # fmt: skip
+        self._lines = before
+        sizes = {space: n // groups.samples for space, n in program.sizes.items()
+                 if space.is_argument}  # fmt: skip
+        begins = {space: self.address(space) for space in sizes}
+
+        def point(at: Callable[[Space], str]) -> None:
+            for space in sizes:
+                self.part.line(f"store ptr {at(space)}, ptr {table_entry(self._places[space])}")
+
+        def step(index: str, _: list[str]) -> list[str]:
+            body = self.part
+            moved = body.value(f"mul nsw i64 {index}, {groups.lanes}")
+            moved = body.value(f"sub nsw i64 {moved}, {groups.over}")
+            start = body.call("i64", "llvm.smax.i64", ("i64", moved), ("i64", "0"))
+            point(lambda space: body.moved(begins[space], start, sizes[space], _kind(space)))
+            body.line("call void @group()")
+            return []
+
+        self.part.repeat(groups.count, 1, [], step)
+        point(lambda space: begins[space])
+
     def text(self, functions: Sequence[str]) -> str:
         """The whole module; the lines of `functions` are those that it is run by."""
         table = f"[{len(self._places) + len(self.integers)} x ptr]"
@@ -163,6 +191,11 @@ class ModuleText:
             self._define(name, self._parameters, self.part, "void")
             self._parts.append(name)
         self.part, self._loaded = self._body(), {}
+
+
+def _kind(space: Space) -> str:
+    """The type of what is in a space, if it is not that of numbers."""
+    return "i64" if space.role is SpaceRole.IDS else ""
 
 
 def table_entry(place: int) -> str:

@@ -1,5 +1,7 @@
 """Ordered nests as LLVM's text: a loop of numbers, in which what a turn hands on is in registers.
 
+With lanes, of a batch, each number is a vector of one for each sample.
+
 A value of the same turn is at hand, that of the turn before is carried; what does not move is
 loaded before the loop. All else is loaded from memory, and stored there if it is to be kept.
 """
@@ -10,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from micrograd.compiler.backends.llvm.functions import ScalarInstructions
+from micrograd.compiler.backends.llvm.functions import instructions_of
 from micrograd.compiler.backends.llvm.ir import Body
 from micrograd.compiler.backends.llvm.rows import computed
 from micrograd.compiler.nest.ir import (
@@ -104,15 +106,16 @@ def _unwritten(found: list[Affine], nest: Nest) -> list[Affine]:
     return [x for x, known in zip(still, written.any(1).tolist(), strict=True) if not known]
 
 
-def emit(body: Body, nest: Nest, local: LocalLoop) -> None:
+def emit(body: Body, nest: Nest, local: LocalLoop, lanes: int) -> None:
     """Write the function of a nest."""
-    _LoopText(body, nest, local).write()
+    _LoopText(body, nest, local, lanes).write()
 
 
 class _LoopText:
-    def __init__(self, body: Body, nest: Nest, local: LocalLoop) -> None:
-        self._body = body
-        self._m = ScalarInstructions(body)
+    def __init__(self, body: Body, nest: Nest, local: LocalLoop, lanes: int) -> None:
+        self._body, self._lanes = body, lanes
+        self._type = body.type(lanes)
+        self._m = instructions_of(body, lanes)
         self._statements = list(zip(nest.body, local.body, strict=True))
         self._fixed = local.fixed
         self._is_alone = nest.extents == (1,)  # one index: nothing is carried
@@ -131,13 +134,14 @@ class _LoopText:
         start = [*self._carried, *sums]
         loaded = [self._load(self._pointer(x.space), x) for x in start]
         count = 1 if self._is_alone else "%turns"
-        self._body.repeat(count, 1, loaded, lambda i, v: self._turn(i, start, v))
+        self._body.repeat(count, self._lanes, loaded, lambda i, v: self._turn(i, start, v))
         last = self._body.value("sub i64 %turns, 1")
         for out in self._outs:
             if not out.strides[0]:
                 self._store(self._values[out], self._pointer(out.space), out)
             elif not self._is_kept(out):
-                pointer = self._body.moved(self._pointer(out.space), last, out.strides[0])
+                at = self._pointer(out.space)
+                pointer = self._body.moved(at, last, out.strides[0], self._type)
                 self._store(self._values[out], pointer, out)
 
     def _is_kept(self, out: Affine) -> bool:
@@ -222,7 +226,8 @@ class _LoopText:
                   for n, x in zip(numbers, begin, strict=True)]  # fmt: skip
             return [self._with_listed(total, at, lane) for lane, total in enumerate(carried)]
 
-        parts = body.repeat(count, 1, [body.constant(0.0, 1)] * TOGETHER, step)
+        zero = body.constant(0.0, self._lanes)
+        parts = body.repeat(count, self._lanes, [zero] * TOGETHER, step)
         while len(parts) > 1:
             half = len(parts) // 2
             pairs = zip(parts[:half], parts[half:], strict=True)
@@ -249,24 +254,23 @@ class _LoopText:
 
     def _listed(self, source: int, index: str, place: str) -> str:
         at = self._body.value(f"load i64, ptr {self._body.moved(index, place, 1, 'i64')}")
-        number = self._body.precision.name
-        pointer = self._body.value(f"getelementptr {number}, ptr %n{source}, i64 {at}")
-        return self._body.value(f"load {number}, ptr {pointer}")
+        pointer = self._body.value(f"getelementptr {self._type}, ptr %n{source}, i64 {at}")
+        return self._body.load(pointer, 0, 1, self._lanes, self._lanes)
 
     def _place(self, x: Affine, index: str) -> str:
         """The pointer of this turn that an operand is an offset from."""
         if x.space not in self._pointers:
             pointer = self._pointer(x.space)
-            self._pointers[x.space] = self._body.moved(pointer, index, x.strides[0])
+            self._pointers[x.space] = self._body.moved(pointer, index, x.strides[0], self._type)
         return self._pointers[x.space]
 
     def _pointer(self, space: Space) -> str:
         return f"%p{space.number}"
 
     def _load(self, pointer: str, x: Affine) -> str:
-        place = self._body.moved(pointer, str(x.base), 1)
-        return self._body.value(f"load {self._body.precision.name}, ptr {place}")
+        place = self._body.moved(pointer, str(x.base), 1, self._type)
+        return self._body.load(place, 0, 1, self._lanes, self._lanes)
 
     def _store(self, value: str, pointer: str, x: Affine) -> None:
-        place = self._body.moved(pointer, str(x.base), 1)
-        self._body.line(f"store {self._body.precision.name} {value}, ptr {place}")
+        place = self._body.moved(pointer, str(x.base), 1, self._type)
+        self._body.store(value, place, 0, 1, self._lanes, self._lanes)

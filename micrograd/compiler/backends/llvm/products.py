@@ -38,8 +38,8 @@ class ProductRuns(NamedTuple):
     late: Ids  # (runs, MOST_LATE, 2): factors of what is added after the last of a sum, or NONE
 
 
-def runs_of(part: Scalars) -> tuple[Scalars, ProductRuns]:
-    """The statements without runs of products, and these."""
+def runs_of(part: Scalars, least: int = RUN) -> tuple[Scalars, ProductRuns]:
+    """The statements without runs of at least so many products, and these."""
     owner = part.owner
     product = (part.u >= 0) & (part.v >= 0) & (part.row[owner] == TOTAL)
     place = _late(part, product)
@@ -50,7 +50,7 @@ def runs_of(part: Scalars) -> tuple[Scalars, ProductRuns]:
     along[1:] &= (np.diff(part.u) == 1) & (np.diff(part.v) == 1)
     first = np.flatnonzero(~along)
     count = np.diff(np.append(first, len(owner)))
-    first, count = first[count >= RUN], count[count >= RUN]
+    first, count = first[count >= least], count[count >= least]
     taken = np.zeros(len(owner), bool)
     taken[spans(first, count)] = True
     n = owner[first]

@@ -59,14 +59,21 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
     precision = FLOAT if np.dtype(dtype) == np.float32 else DOUBLE
     spaces = (WORK, *program.sizes)
     module = ModuleText(precision, machine, spaces)
-    calls = _Calls(module)
+    calls = _Calls(module, program.lanes)
     done = 0
     for shares in program.shares:
         calls.nests(program, done, shares.first)
         calls.shares(program, shares)
         done = shares.end
-    calls.nests(program, done, len(program.nests))
-    calls.sequence(program.sequence)
+    if program.groups is None:
+        calls.nests(program, done, len(program.nests))
+        calls.sequence(program.sequence)
+    else:
+        calls.nests(program, 0, program.groups.first)
+        before = module.calls_of_parts()
+        calls.nests(program, program.groups.first, len(program.nests))
+        calls.sequence(program.sequence)
+        module.run_groups(before, module.calls_of_parts(), program)
     parts = module.calls_of_parts()
     if program.loss is None:
         functions = _update(parts, spaces.index(GRADIENTS))
@@ -159,8 +166,8 @@ def _joined(ranges: list[Range]) -> list[Range]:
 class _Calls:
     """Writes what runs each nest."""
 
-    def __init__(self, module: ModuleText) -> None:
-        self._module = module
+    def __init__(self, module: ModuleText, lanes: int) -> None:
+        self._module, self._lanes = module, lanes  # of the numbers of a sequence
 
     def nests(self, program: Program, start: int, end: int) -> None:
         """Write what runs the nests from one to another, those of repeats as often as they run."""
@@ -206,7 +213,7 @@ class _Calls:
         """Write what runs the parts of a sequence."""
         if not parts:
             return
-        encoder = Encoder(self._module.precision)
+        encoder = Encoder(self._module.precision, self._lanes)
         scalars = [part for part in parts if isinstance(part, Scalars)]
         code = iter(encoder.words(scalars) if scalars else ())
         for part in parts:
@@ -219,8 +226,8 @@ class _Calls:
                 continue
             words = next(code)
             padded = np.append(words, np.zeros(len(words) % 2, np.int32)).view(np.int64)
-            self._module.interpret(self._module.integer_table(padded))
-        self._module.add_interpreter(encoder.forms)
+            self._module.interpret(self._module.integer_table(padded), self._lanes)
+        self._module.add_interpreter(encoder.forms, self._lanes)
 
     def _turns(self, loop: TurnLoop) -> None:
         """Nests in every turn; what is a single index has its turns in spaces."""
@@ -237,12 +244,17 @@ class _Calls:
         """An ordered nest; those that are alike share a function."""
         module, local = self._module, ordered.localised(nest)
         key = ("ordered", local.body, len(local.lists), local.fixed)
-        write = partial(ordered.emit, nest=nest, local=local)
+        write = partial(ordered.emit, nest=nest, local=local, lanes=self._lanes)
         name = module.function(key, local.parameters, write)
-        pointers = [module.address(*base) for base in local.bases]
+        pointers = [self._row(*base) for base in local.bases]
         for index, source in zip(local.lists, local.sources, strict=True):
-            pointers += [module.integer_table(index), module.address(source)]
+            pointers += [module.integer_table(index), self._row(source)]
         module.call(name, *(f"ptr {p}" for p in pointers), f"i64 {nest.extents[0]}")
+
+    def _row(self, space: Space, at: int = 0) -> str:
+        """Where what a sequence calls a number is."""
+        moved = Space.of(space.role, space.number, space.step * self._lanes)
+        return self._module.address(moved, at * self._lanes)
 
     def _plain(self, nest: Nest, blocks: bool) -> None:
         nest = merged(_moving(nest) if blocks else nest)

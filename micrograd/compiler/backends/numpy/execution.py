@@ -39,7 +39,7 @@ class NumpyExecutable:
         self._views = {name: (a, n) for (a, n), name in writer.views.items()}
         self._names: dict[str, Any] = {
             "np": np, "each": each, "nan": np.nan, "isfinite": math.isfinite, "setitem": setitem,
-            **writer.integers, "sequence": runner(program.sequence, self.work),
+            **writer.integers, "sequence": runner(program.sequence, self.work, program.lanes),
         }  # fmt: skip
         buffers: dict[int, NDArray[Any]] = {}
         for which, shape in sorted(writer.temporaries, key=lambda key: -math.prod(key[1])):

@@ -1,4 +1,7 @@
-"""Sequences in plain Python: a function for each form of statement, and one for each loop."""
+"""Sequences in plain Python: a function for each form of statement, and one for each loop.
+
+With lanes, what they compute with are not floats but rows of work, one number for each sample.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ TOGETHER = 2000  # statements of a function
 
 Cells = list[float]
 RunsPart = Callable[[Cells], None]
+FunctionOf = Callable[[str, tuple[float, ...]], Callable[..., Any]]  # of a row and its static
 Fetch = Callable[[Cells], Sequence[float]]
 LikeTerms = tuple[float, Fetch | None, Fetch | None]  # terms with one coefficient: it, and factors
 StatementCall = tuple[
@@ -33,11 +37,13 @@ StatementCall = tuple[
 ]  # and the text, if it has one
 
 
-def runner(parts: Sequence[Part], work: NDArray[Any]) -> Callable[[], None]:
+def runner(parts: Sequence[Part], work: NDArray[Any], lanes: int = 1) -> Callable[[], None]:
     """What runs a sequence on work.
 
     Numbers are a list meanwhile, which is quickest; where most are of arrays, they stay there.
     """
+    if lanes > 1:
+        return _of_lanes(parts, work, work.reshape(-1, lanes))
     in_place = work.dtype == np.float64 and rows.in_arrays(parts) > MOSTLY
     steps = [_statements(part) if isinstance(part, Scalars)
              else _loop(part, work if in_place else None) for part in parts]  # fmt: skip
@@ -53,9 +59,46 @@ def runner(parts: Sequence[Part], work: NDArray[Any]) -> Callable[[], None]:
     return run
 
 
-def _statements(part: Scalars) -> RunsPart:
+def _of_lanes(
+    parts: Sequence[Part], work: NDArray[Any], numbers: NDArray[Any]
+) -> Callable[[], None]:
+    """What runs parts on rows of work; arrays are of numbers."""
+    steps: list[tuple[RunsPart, Any]] = []
+    for part in parts:
+        if isinstance(part, Scalars):
+            steps.append((_statements(part, _function_of_rows), numbers))
+        else:
+            by_row = isinstance(part, TurnLoop) or part.ordered
+            steps.append((_loop(part, work, by_row), numbers if by_row else work))
+
+    def run() -> None:
+        for step, given in steps:
+            step(given)
+
+    return run
+
+
+def _function(row: str, static: tuple[float, ...]) -> Callable[..., Any]:
+    """A row of the op table, of floats."""
+    f = OPS[row].f
+    return (lambda x: f(x, *static)) if static else f
+
+
+@cache
+def _function_of_rows(row: str, static: tuple[float, ...]) -> Callable[..., Any]:
+    """The same of arrays, one number for each lane."""
+    inputs = ["a", "b", "c"][: OPS[row].arity]
+    lines = [f"def f({', '.join(inputs)}):", "    out = np.empty_like(a)"]
+    lines += ["    " + line for line in rows.lines_of_row(row, static, "out", inputs)]
+    names: dict[str, Any] = {"inf": np.inf, "nan": np.nan, "np": np, "each": each}
+    exec("\n".join([*lines, "    return out"]), names)
+    made: Callable[..., Any] = names["f"]
+    return made
+
+
+def _statements(part: Scalars, function_of: FunctionOf = _function) -> RunsPart:
     """Statement after statement; after some runs as Python's text, which takes long to compile."""
-    code = list(_calls(part))
+    code = list(_calls(part, function_of))
     written: list[RunsPart] = []
     runs = 0
 
@@ -93,7 +136,7 @@ def _written(code: Sequence[StatementCall]) -> RunsPart:
     return made
 
 
-def _calls(part: Scalars) -> Iterator[StatementCall]:
+def _calls(part: Scalars, function_of: FunctionOf) -> Iterator[StatementCall]:
     """Of each statement a function, where its result goes, and the places that it reads."""
     c, u, v = part.c.tolist(), part.u.tolist(), part.v.tolist()
     first, rows, args = part.first.tolist(), part.row.tolist(), part.args.tolist()
@@ -102,9 +145,9 @@ def _calls(part: Scalars) -> Iterator[StatementCall]:
         if row >= 0:
             arity, static = _shape_of_row(row)
             given = (float(part.static[n]),) if static else ()
-            yield _row(row, given), out, args[n][:arity], None
+            yield _row(row, given, function_of), out, args[n][:arity], None
         elif row == LARGEST:
-            yield _largest, out, u[i:j], None
+            yield _largest(function_of), out, u[i:j], None
         elif j - i <= MOST_WRITTEN_OUT:
             shape = tuple((c[t], u[t] >= 0, v[t] >= 0) for t in range(i, j))
             function, text = _sum(shape)
@@ -140,11 +183,9 @@ def _shape_of_row(row: int) -> tuple[int, bool]:
 
 
 @cache
-def _row(row: int, static: tuple[float, ...]) -> Callable[..., float]:
+def _row(row: int, static: tuple[float, ...], function_of: FunctionOf) -> Callable[..., float]:
     """A row on places."""
-    f = OPS[ROWS[row]].f
-    if static:
-        return lambda numbers, a: f(numbers[a], *static)
+    f = function_of(ROWS[row], static)
     match OPS[ROWS[row]].arity:
         case 1:
             return lambda numbers, a: f(numbers[a])
@@ -185,52 +226,63 @@ def _long_sum(numbers: Cells, *terms: LikeTerms) -> float:
     return total
 
 
-def _largest(numbers: Cells, *places: int) -> float:
-    largest = numbers[places[0]]
-    for place in places[1:]:
-        largest = LARGER.f(largest, numbers[place])
+@cache
+def _largest(function_of: FunctionOf) -> Callable[..., float]:
+    larger = function_of(LARGER.name, ())
+
+    def largest(numbers: Cells, *places: int) -> float:
+        found = numbers[places[0]]
+        for place in places[1:]:
+            found = larger(found, numbers[place])
+        return found
+
     return largest
 
 
 # ---- loops ---------------------------------------------------------------------------------------
 
 
-def _loop(part: Nest | TurnLoop, work: NDArray[Any] | None) -> RunsPart:
-    """Nests as loops of Python; arrays as calls of NumPy on work, if that is given."""
+def _loop(part: Nest | TurnLoop, work: NDArray[Any] | None, by_row: bool | None = None) -> RunsPart:
+    """Nests as loops of Python; arrays as calls of NumPy on work, if that is given.
+
+    With lanes, `by_row` says whether the loops are on rows of it; then all arrays are on work.
+    """
+    function_of = _function_of_rows if by_row else _function
     names: dict[str, Any] = {"inf": np.inf, "nan": np.nan, "np": np, "each": each}
     lines = ["def run(n):"]
     nests, depth = (part.nests, 1) if isinstance(part, TurnLoop) else ((part,), 0)
     if isinstance(part, TurnLoop):
         lines.append(f"    for {INDICES[0]} in range({part.count}):")
     for nest in part.over_turns if isinstance(part, TurnLoop) else nests:
-        if work is not None and rows.is_array(nest):
+        if work is not None and rows.is_array(nest, 1 if by_row is not None else rows.SHORT):
             lines += rows.lines(nest, depth, work, lambda x: _noted(names, x))
             continue
         axes = list(enumerate(nest.extents))[depth:]
         if nest.reduce and not nest.first.accumulate:
             at = [axis for axis in axes if nest.first.out.strides[axis[0]]]
             start = replace(nest.first, inputs=(), coefficient=0.0)
-            lines += _nested(at, depth, [start], names)
-        lines += _nested(axes, depth, [nest.first, *nest.body[1:]] if not nest.reduce
-                         else [replace(nest.first, accumulate=True)], names)  # fmt: skip
+            lines += _nested(at, depth, [start], names, function_of)
+        body = [*nest.body] if not nest.reduce else [replace(nest.first, accumulate=True)]
+        lines += _nested(axes, depth, body, names, function_of)
     exec("\n".join(lines), names)
     step: RunsPart = names["run"]
     return step
 
 
 def _nested(
-    axes: list[tuple[int, int]], depth: int, body: Sequence[Statement], names: dict[str, Any]
-) -> list[str]:
+    axes: list[tuple[int, int]], depth: int, body: Sequence[Statement], names: dict[str, Any],
+    function_of: FunctionOf,
+) -> list[str]:  # fmt: skip
     """Statements at each index."""
     lines = []
     for axis, count in axes:
         depth += 1
         lines.append("    " * depth + f"for {INDICES[axis]} in range({count}):")
     inner = "    " * (depth + 1)
-    return [*lines, *(inner + line for s in body for line in _statement(s, names))]
+    return [*lines, *(inner + line for s in body for line in _statement(s, names, function_of))]
 
 
-def _statement(s: Statement, names: dict[str, Any]) -> list[str]:
+def _statement(s: Statement, names: dict[str, Any], function_of: FunctionOf) -> list[str]:
     out = _operand(s.out, names)
     last = INDICES[max(len(s.out.strides) - 1, 0)]
     sign = "+=" if s.accumulate else "="
@@ -243,8 +295,8 @@ def _statement(s: Statement, names: dict[str, Any]) -> list[str]:
     inputs = [_operand(x, names, last) for x in s.inputs]
     if s.is_term:
         return [f"{out} {sign} {_product(s.coefficient, inputs)}"]
-    static = [] if s.static is None else [repr(s.static)]
-    return [f"{out} = {_noted(names, OPS[s.row].f)}({', '.join([*inputs, *static])})"]
+    function = function_of(s.row, () if s.static is None else (s.static,))
+    return [f"{out} = {_noted(names, function)}({', '.join(inputs)})"]
 
 
 def _operand(x: Any, names: dict[str, Any], last: str = "") -> str:

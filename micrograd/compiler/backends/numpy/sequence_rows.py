@@ -16,10 +16,10 @@ from micrograd.compiler.nest.sequence import Part, Scalars, TurnLoop
 SHORT = 24  # numbers of a row: fewer are as quick one by one
 
 
-def is_array(nest: Nest) -> bool:
-    """Whether a nest, over all turns if it is in some, is one of rows."""
+def is_array(nest: Nest, least: int = SHORT) -> bool:
+    """Whether a nest, over all turns if it is in some, is one of rows, not too short ones."""
     plain = not nest.ordered and nest.starts is None and nest.is_plain
-    long = nest.extents[-1:] >= (SHORT,)
+    long = nest.extents[-1:] >= (least,)
     return plain and long and not (nest.reduce and len(nest.body) > 1)
 
 
@@ -58,7 +58,12 @@ def _statement(s: Statement, named: Callable[[Affine], str]) -> list[str]:
     if s.is_term:
         c = [] if s.coefficient == 1.0 and inputs else [f"({s.coefficient!r})"]
         return [f"{out} {'+=' if s.accumulate else '='} {'*'.join([*c, *inputs])}"]
-    call = call_of(s.row, () if s.static is None else (s.static,))
+    return lines_of_row(s.row, () if s.static is None else (s.static,), out, inputs)
+
+
+def lines_of_row(row: str, static: tuple[float, ...], out: str, inputs: Sequence[str]) -> list[str]:
+    """A row of the op table on arrays of these names."""
+    call = call_of(row, static)
     constants = [f"({c!r})" for c in call.constants]
     return [line.format(*inputs, out=out, c=constants) for line in call.lines]
 
