@@ -230,7 +230,7 @@ class Groups:
         g, first = self.g, len(self.all)
         args = g.args[nodes]
         of = np.where(args >= 0, self.of[args], NONE)
-        key = _hashed(g.row[nodes], g.static[nodes], flags[nodes], *of.T)
+        key = hashed(g.row[nodes], g.static[nodes], flags[nodes], *of.T)
         for places in _in_order_of_first(key)[0]:
             members = nodes[places]
             n = members[0]
@@ -260,7 +260,7 @@ class Groups:
             changes[1:] |= x[1:] != x[:-1]
         start = np.flatnonzero(changes)
         length = np.diff(start, append=len(terms))
-        key = _hashed(group_u[start], group_v[start], c[start], g.kind[node[start]])
+        key = hashed(group_u[start], group_v[start], c[start], g.kind[node[start]])
         classes, of_class = np.unique(key, return_inverse=True)
         nodes, of_node = node[fresh], np.cumsum(fresh[start]) - 1
         pairs, of_pair = np.unique(of_node * len(classes) + of_class, return_inverse=True)
@@ -268,7 +268,7 @@ class Groups:
         pair_node, pair_class = pairs // len(classes), classes[pairs % len(classes)]
         which, exactly = flags[nodes].copy(), np.zeros(len(nodes), np.uint64)
         np.add.at(which, pair_node, mixed(pair_class))
-        np.add.at(exactly, pair_node, _hashed(pair_class, count))
+        np.add.at(exactly, pair_node, hashed(pair_class, count))
         parts, of = _in_order_of_first(which)
         firsts = np.array([places[0] for places in parts])
         ragged = np.bincount(of, exactly != exactly[firsts[of]], len(parts)) > 0
@@ -367,7 +367,7 @@ def _bits(x: NDArray[Any]) -> Hashes:
     return np.ascontiguousarray(whole).view(np.uint64)
 
 
-def _hashed(*columns: NDArray[Any]) -> Hashes:
+def hashed(*columns: NDArray[Any]) -> Hashes:
     """A number for each row of columns."""
     rows = _bits(columns[0]) * ODD[0]
     for x, odd in zip(columns[1:], ODD[1:], strict=False):

@@ -55,11 +55,11 @@ def adjoint_of(origin: Any) -> Any:
 
 def edges(g: Graph) -> tuple[Ids, Ids]:
     """(user, used) for every use, with repeats."""
-    by_u, by_v = g.u >= 0, g.v >= 0
-    rows, places = np.nonzero(g.args >= 0)
-    users = np.concatenate([g.node[by_u], g.node[by_v], rows])
-    used = np.concatenate([g.u[by_u], g.v[by_v], g.args[rows, places]])
-    return users, used
+    rows = np.flatnonzero(g.kind == ROW)
+    uses = [(g.node, g.u), (g.node, g.v), *((rows, x) for x in g.args[rows].T)]
+    given = [(users, used, np.flatnonzero(used >= 0)) for users, used in uses]
+    users, used = ([x[k][x[2]] for x in given] for k in (0, 1))
+    return np.concatenate(users), np.concatenate(used)
 
 
 def check(g: Graph) -> None:

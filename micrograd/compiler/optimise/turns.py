@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids
+from micrograd.compiler.codes import NONE, Ids, among, distinct
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Listed, Nest, Program, Statement
 from micrograd.compiler.nest.sequence import Part, TurnLoop, addresses, read_by
 from micrograd.compiler.nest.spans import span
@@ -84,7 +84,7 @@ class _Turn:
         at = at[(at >= 0) & (at < period * loop.count)]
         last = at >= period * (loop.count - 1)
         turn._find_arrays(at[~last] % period)
-        turn.left = np.unique(at[last] % period)
+        turn.left = distinct(at[last] % period)
         turn.left = turn.left[turn.array[turn.left] >= 0]
         return turn if (turn.array >= 0).any() else None
 
@@ -99,9 +99,9 @@ class _Turn:
                     at = addresses(x, (self.loop.count, *nest.extents[1:])).ravel() - self.first
                     stays[at[(at >= 0) & (at < self.period * self.loop.count)] % self.period] = True
                 elif len(row.offsets):
-                    known = np.unique(array[row.offsets])
-                    array[np.isin(array, known)] = known[0]
-        array[np.isin(array, array[stays])] = NONE
+                    known = distinct(array[row.offsets])
+                    array[among(array, known)] = known[0]
+        array[among(array, array[stays])] = NONE
         self.array = array
 
     def _row(self, x: Affine | Listed, nest: Nest) -> _OfTurn | None:
@@ -124,7 +124,7 @@ class _Turn:
     def place(self, top: int) -> None:
         """Give places from `top` on."""
         late = self._read_late()
-        for of_turn, arrays in ((self.at, np.unique(self.array[self.array >= 0])),
+        for of_turn, arrays in ((self.at, distinct(self.array[self.array >= 0])),
                                 (self.before, np.array(sorted(late), np.int64))):  # fmt: skip
             for array in arrays.tolist():
                 own = np.flatnonzero(self.array == array)

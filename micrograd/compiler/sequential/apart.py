@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from micrograd.compiler.arrays.schedule import Group, Groups, mixed
-from micrograd.compiler.codes import NONE, ROWS, Ids, Mask
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct
 from micrograd.compiler.graph.graph import (
     CONSTANT,
     ROW,
@@ -80,7 +80,7 @@ def _wide(g: Graph, users: Ids, used: Ids, may: Mask, forms: Ids, worth: Mask) -
     every = np.ones(len(g), bool)
     blocked = reachable(users, used, may & ~wide & (height > ENDS), every)
     seeds, found = wide & (2 * good > count)[of] & ~blocked, np.zeros(len(g), bool)
-    depths = np.unique(height[seeds])
+    depths = distinct(height[seeds])
     while len(depths):  # as many as there may be
         middle = len(depths) // 2
         more = may & reachable(used, users, seeds & (height <= depths[middle]), every)

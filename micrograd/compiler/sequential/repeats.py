@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.arrays.schedule import mixed
+from micrograd.compiler.arrays.schedule import hashed, mixed
 from micrograd.compiler.codes import Floats, Ids, Mask
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
 
@@ -30,29 +30,25 @@ Repetition = tuple[int, int, int]  # the first statement, the period, how many t
 def forms(part: Scalars) -> Signatures:
     """Of each statement what it does, whatever it does it to: equal numbers are equal forms."""
     number = np.arange(len(part.u)) - part.first[part.owner]
-    return mixed(_of_rows(part) + _summed(part, mixed(_of_terms(part) + mixed(number))))
+    return _with_rows(part, hashed(*_of_terms(part), number))
 
 
 def sets(part: Scalars) -> Signatures:
     """The same for sums of unequal length: how many products of a sort there are is left open."""
-    classes = _of_terms(part)
-    order = np.lexsort((classes, part.owner))
-    owner, sorted_ = part.owner[order], classes[order]
+    classes, owner = hashed(*_of_terms(part)), part.owner
+    order = np.lexsort((classes, owner))
+    owner, sorted_ = owner[order], classes[order]
     again = np.zeros(len(order), bool)
     again[1:] = (owner[1:] == owner[:-1]) & (sorted_[1:] == sorted_[:-1])
-    classes = classes.copy()
     counted = (part.u[order] < 0) | (part.row[owner] != TOTAL)
     classes[order[again & ~counted]] = 0
-    return mixed(_of_rows(part) + _summed(part, classes))
+    return _with_rows(part, classes)
 
 
 def per_turn(step: Scalars) -> Signatures:
     """Of each statement of a turn by how much its operands move from turn to turn."""
     number = np.arange(len(step.u)) - step.first[step.owner]
-    moves = mixed(mixed(step.u) + mixed(step.v) * np.uint64(3) + mixed(number))
-    args = mixed(step.args)
-    of_args = args[:, 0] + np.uint64(3) * args[:, 1] + np.uint64(5) * args[:, 2]
-    return mixed(_summed(step, moves) + of_args)
+    return hashed(_summed(step, hashed(step.u, step.v, number)), *step.args.T)
 
 
 def reading(body: Scalars, step: Scalars, signs: Signatures, period: int) -> Signatures:
@@ -149,12 +145,13 @@ def _distances(signs: Signatures) -> tuple[Ids, Ids]:
     return distances, times
 
 
-def _of_rows(part: Scalars) -> Signatures:
-    return mixed(part.row) + mixed(_bits(part.static)) * np.uint64(5)
+def _with_rows(part: Scalars, of_terms: Signatures) -> Signatures:
+    """Of each statement what it does, from what its terms do."""
+    return hashed(part.row, _bits(part.static), _summed(part, of_terms))
 
 
-def _of_terms(part: Scalars) -> Signatures:
-    return mixed(mixed(_bits(part.c)) + mixed((part.u >= 0) + 2 * (part.v >= 0)))
+def _of_terms(part: Scalars) -> tuple[Ids, Ids]:
+    return _bits(part.c), (part.u >= 0) + 2 * (part.v >= 0)
 
 
 def _summed(part: Scalars, of_terms: Signatures) -> Signatures:
@@ -164,4 +161,5 @@ def _summed(part: Scalars, of_terms: Signatures) -> Signatures:
 
 
 def _bits(x: Floats) -> Ids:
-    return np.nan_to_num(np.ascontiguousarray(x, np.float64), nan=-7.5e77).view(np.int64)
+    """Of equal numbers the same, of nan, too."""
+    return np.where(x == x, x, np.nan).view(np.int64)
