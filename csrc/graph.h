@@ -1,4 +1,5 @@
-/* Graphs as arrays, an edge the numbers of two nodes: for the passes of the compiler. */
+/* Graphs as arrays, an edge the numbers of two nodes, and what is equal in an array: for the passes
+ * of the compiler. */
 
 typedef struct {
     Py_buffer buffers[2];
@@ -106,4 +107,69 @@ static PyObject *function_reachable(PyObject *module, PyObject *args) {
     forget(&e);
     PyMem_Free(found);
     return result;
+}
+
+/* The distinct keys there have been, each in a slot of a table that is never more than half full. */
+typedef struct {
+    uint64_t *keys;
+    Py_ssize_t *slots, count; /* numbers of keys, from 1 on; 0: free */
+    int bits;
+} Known;
+
+static Py_ssize_t *slot_of(const Known *known, uint64_t key) {
+    uint64_t most = ((uint64_t)1 << known->bits) - 1;
+    uint64_t k = (key * 0x9E3779B97F4A7C15u) >> (64 - known->bits);
+    while (known->slots[k] && known->keys[known->slots[k] - 1] != key) k = (k + 1) & most;
+    return &known->slots[k];
+}
+
+/* Makes the table larger; 0 and an error where there is no room. */
+static int more_slots(Known *known) {
+    Py_ssize_t *slots = PyMem_Calloc((size_t)1 << (known->bits += 2), sizeof *slots);
+    if (!slots) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    PyMem_Free(known->slots);
+    known->slots = slots;
+    for (Py_ssize_t i = 0; i < known->count; i++) *slot_of(known, known->keys[i]) = i + 1;
+    return 1;
+}
+
+/* occurrences(keys): see the core in Python */
+static PyObject *function_occurrences(PyObject *module, PyObject *keys) {
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(keys, &buffer, PyBUF_SIMPLE) < 0) return NULL;
+    Py_ssize_t n = buffer.len / (Py_ssize_t)sizeof(uint64_t);
+    const uint64_t *key = buffer.buf;
+    PyObject *numbers = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(int64_t));
+    PyObject *before = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(int64_t));
+    Known known = {PyMem_Malloc(((size_t)n + 1) * sizeof *known.keys), NULL, 0, 8};
+    int64_t *last = PyMem_Malloc(((size_t)n + 1) * sizeof *last);
+    int well = numbers && before && known.keys && last;
+    int64_t *number = well ? (int64_t *)(void *)PyBytes_AsString(numbers) : NULL;
+    int64_t *earlier = well ? (int64_t *)(void *)PyBytes_AsString(before) : NULL;
+    if (!well && !PyErr_Occurred()) PyErr_NoMemory();
+    well = well && more_slots(&known);
+    for (Py_ssize_t i = 0; well && i < n; i++) {
+        if (known.count >= (Py_ssize_t)1 << (known.bits - 1)) well = more_slots(&known);
+        if (!well) break;
+        Py_ssize_t *slot = slot_of(&known, key[i]);
+        int is_new = !*slot;
+        if (is_new) {
+            known.keys[known.count++] = key[i];
+            *slot = known.count;
+        }
+        number[i] = *slot - 1;
+        earlier[i] = is_new ? -1 : last[*slot - 1];
+        last[*slot - 1] = i;
+    }
+    PyMem_Free(known.keys);
+    PyMem_Free(known.slots);
+    PyMem_Free(last);
+    PyBuffer_Release(&buffer);
+    if (well) return Py_BuildValue("NN", numbers, before);
+    Py_XDECREF(numbers);
+    Py_XDECREF(before);
+    return NULL;
 }

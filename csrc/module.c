@@ -97,7 +97,8 @@ static PyMethodDef functions[] = {
     FUNCTION(packed_array, METH_VARARGS),
     FUNCTION(same_entries, METH_VARARGS), FUNCTION(same_all, METH_VARARGS),
     FUNCTION(same_call, METH_VARARGS),
-    FUNCTION(longest_paths, METH_VARARGS), FUNCTION(reachable, METH_VARARGS), {NULL}};
+    FUNCTION(longest_paths, METH_VARARGS), FUNCTION(occurrences, METH_O),
+    FUNCTION(reachable, METH_VARARGS), {NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "micrograd._native", NULL, -1, functions};

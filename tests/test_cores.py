@@ -463,6 +463,20 @@ def test_reachable(core: Any, seed: int) -> None:
     assert np.frombuffer(found, bool).tolist() == wanted.tolist()
 
 
+@pytest.mark.parametrize("core", [engine, python_core])
+@pytest.mark.parametrize("size", [0, 1, 2, 100, 5000])
+@pytest.mark.parametrize("most", [1, 50, 1 << 62])
+def test_occurrences(core: Any, size: int, most: int) -> None:
+    keys = np.random.default_rng(size).integers(-most, most, size)
+    numbers, before = (np.frombuffer(x, np.int64).tolist() for x in core.occurrences(keys))
+    seen: list[int] = []
+    for key, number, at in zip(keys.tolist(), numbers, before, strict=True):
+        assert number == list(dict.fromkeys([*seen, key])).index(key) if size <= 100 else True
+        assert at == max((i for i, x in enumerate(seen) if x == key), default=-1)
+        seen.append(key)
+    assert len(set(numbers)) == len(set(keys.tolist())) == max(numbers, default=-1) + 1
+
+
 @native
 def test_edges_of_nodes_that_there_are_not() -> None:
     one, other = np.array([0, 3]), np.array([1, -1])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from micrograd import engine
 from micrograd.ops import OPS
 
 Ids = NDArray[np.int64]
@@ -28,6 +29,18 @@ def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
     new = np.ones(len(ordered), bool)
     new[1:] = (ordered[1:] != ordered[:-1]) & (ordered[:-1] == ordered[:-1])
     return ordered[new]
+
+
+def occurrences(keys: NDArray[Any]) -> tuple[Ids, Ids]:
+    """Of keys of eight bytes the number of each among the different ones, in order of the first.
+
+    And where the same one was last, or NONE.
+
+    >>> occurrences(np.array([7, 5, 7]))
+    (array([0, 1, 0]), array([-1, -1,  0]))
+    """
+    number, before = engine.occurrences(np.ascontiguousarray(keys))
+    return np.frombuffer(number, np.int64), np.frombuffer(before, np.int64)
 
 
 def among(numbers: Ids, known: Ids) -> Mask:

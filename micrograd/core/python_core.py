@@ -403,6 +403,21 @@ def reachable(source: Any, to: Any, seed: bytes, through: bytes) -> bytes:
     return bytes(known)
 
 
+def occurrences(keys: Any) -> tuple[bytes, bytes]:
+    """Of an array of int64 the number of each key among the different ones, in order (int64).
+
+    And where the same key was last, or -1.
+    """
+    known: dict[int, int] = {}
+    last: dict[int, int] = {}
+    numbers, before = array("q"), array("q")
+    for i, key in enumerate(memoryview(keys).cast("B").cast("q")):
+        numbers.append(known.setdefault(key, len(known)))
+        before.append(last.get(key, -1))
+        last[key] = i
+    return numbers.tobytes(), before.tobytes()
+
+
 # ---- whether things are still what they were ---------------------------------------------------
 
 

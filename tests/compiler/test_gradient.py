@@ -15,7 +15,7 @@ from micrograd import Value, grad
 from micrograd.compiler.codes import NONE
 from micrograd.compiler.graph.builder import Builder
 from micrograd.compiler.graph.gradient import gradient, reached
-from micrograd.compiler.graph.graph import Graph, adjoint_of, check, edges, evaluate
+from micrograd.compiler.graph.graph import Graph, adjoint_of, check, evaluate
 from micrograd.functions import apply
 from micrograd.ops import OPS
 
@@ -217,6 +217,6 @@ def test_what_derivatives_are_made_of_says_of_which_operation(name: str) -> None
     row = OPS[name]
     leaves, static = [A, C, B][: row.arity], row.static_samples[:1]
     whole, _, _ = adjoints(lambda: apply(name, *leaves, *static) * B, [A, B, C])
-    users, used = edges(whole)
+    users, used = whole.edges
     assert (whole.origin[users[whole.origin[used] != NONE]] != NONE).all()
     assert set(whole.origin) <= {0, 1, adjoint_of(0), adjoint_of(1), NONE}

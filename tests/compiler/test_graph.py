@@ -18,7 +18,6 @@ from micrograd.compiler.graph.graph import (
     PARAMETER,
     SUM,
     check,
-    edges,
     evaluate,
     levels,
     replace,
@@ -178,7 +177,7 @@ def test_levels_users_and_used_are_those_of_the_edges(seed: int) -> None:
     rng = np.random.default_rng(seed)
     g = random_graph(rng, 40)
     check(g)
-    users, used = edges(g)
+    users, used = g.edges
     below: dict[int, set[int]] = {n: set() for n in range(len(g))}
     for user, node in zip(users.tolist(), used.tolist(), strict=True):
         below[user].add(node)

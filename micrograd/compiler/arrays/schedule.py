@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import NONE, Floats, Ids, Mask, distinct
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask, distinct, occurrences
 from micrograd.compiler.graph.graph import (
     CONSTANT,
     INPUT,
@@ -354,10 +354,7 @@ def _in_order_of_first(key: NDArray[np.generic]) -> tuple[list[Ids], Ids]:
     """The places of equal keys, classes in the order of their first one; and the class of each."""
     if (key == key[0]).all():
         return [np.arange(len(key))], np.zeros(len(key), np.int64)
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    of = rank[inverse]
+    of = occurrences(key)[0]
     order = np.argsort(of, kind="stable")
     return np.split(order, np.cumsum(np.bincount(of))[:-1]), of
 

@@ -18,7 +18,6 @@ from micrograd.compiler.graph.graph import (
     SUM,
     Graph,
     adjoint_of,
-    edges,
     replace,
     used_by,
     users_of,
@@ -79,7 +78,7 @@ def _with_origin(g: Graph, adjoints: Ids, origin: Ids) -> Graph:
     """The graph in which adjoints, and what they are made of, know of what they are adjoints."""
     found = g.origin.copy()
     found[adjoints] = adjoint_of(origin)
-    users, used = edges(g)
+    users, used = g.edges
     new = users >= adjoints[0] if len(adjoints) else np.zeros(0, bool)
     users, used = users[new], used[new]
     while True:

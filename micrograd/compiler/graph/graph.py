@@ -8,6 +8,7 @@ list for all nodes. A term with `v = -1` is `c · u`, one with `u = -1` is the n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,9 @@ IN_A_CIRCLE = (
 OF_NODES = ("kind", "row", "static", "value", "stop", "reduced", "origin")  # numbers, no operands
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Graph:
-    """Nodes and terms; see the module. `check` says what holds."""
+    """Nodes and terms; see the module. `check` says what holds. It is not changed."""
 
     kind: NDArray[np.int8]
     row: NDArray[np.int16]  # of a ROW: its place in the op table
@@ -47,19 +48,19 @@ class Graph:
     def __len__(self) -> int:
         return len(self.kind)
 
+    @cached_property
+    def edges(self) -> tuple[Ids, Ids]:
+        """(user, used) for every use, with repeats."""
+        rows = np.flatnonzero(self.kind == ROW)
+        uses = [(self.node, self.u), (self.node, self.v), *((rows, x) for x in self.args[rows].T)]
+        given = [(users, used, np.flatnonzero(used >= 0)) for users, used in uses]
+        users, used = ([x[k][x[2]] for x in given] for k in (0, 1))
+        return np.concatenate(users), np.concatenate(used)
+
 
 def adjoint_of(origin: Any) -> Any:
     """The origin of what a derivative is made of, from that of the node; its own inverse."""
     return -2 - origin
-
-
-def edges(g: Graph) -> tuple[Ids, Ids]:
-    """(user, used) for every use, with repeats."""
-    rows = np.flatnonzero(g.kind == ROW)
-    uses = [(g.node, g.u), (g.node, g.v), *((rows, x) for x in g.args[rows].T)]
-    given = [(users, used, np.flatnonzero(used >= 0)) for users, used in uses]
-    users, used = ([x[k][x[2]] for x in given] for k in (0, 1))
-    return np.concatenate(users), np.concatenate(used)
 
 
 def check(g: Graph) -> None:
@@ -104,7 +105,7 @@ def evaluate(g: Graph, values: Floats | None = None) -> Floats:
 
 def levels(g: Graph) -> NDArray[np.int32]:
     """The longest path from a leaf to each node."""
-    return longest_paths(*edges(g), len(g))
+    return longest_paths(*g.edges, len(g))
 
 
 def longest_paths(users: Ids, used: Ids, size: int) -> NDArray[np.int32]:
@@ -124,13 +125,13 @@ def spans(start: Ids, count: Ids) -> Ids:
 
 def users_of(g: Graph, seed: Mask, through: Mask) -> Mask:
     """The seeds, and the nodes that are computed from them along nodes in `through`."""
-    users, used = edges(g)
+    users, used = g.edges
     return reachable(used, users, seed, through)
 
 
 def used_by(g: Graph, seed: Mask, through: Mask) -> Mask:
     """The seeds, and the nodes that they are computed from along nodes in `through`."""
-    users, used = edges(g)
+    users, used = g.edges
     return reachable(users, used, seed, through)
 
 
@@ -142,6 +143,8 @@ def reachable(source: Ids, to: Ids, seed: Mask, through: Mask) -> Mask:
 
 def sorted_terms(g: Graph) -> Graph:
     """The same graph with its terms sorted by node, their order within a node kept."""
+    if (g.node[1:] >= g.node[:-1]).all():
+        return g
     order = np.argsort(g.node, kind="stable")
     return replace(g, node=g.node[order], u=g.u[order], v=g.v[order], c=g.c[order])
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from micrograd.compiler.codes import NONE, ROWS, Ids
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import CONSTANT, ROW, Graph, edges, levels, replace
+from micrograd.compiler.graph.graph import CONSTANT, ROW, Graph, levels, replace
 from micrograd.ops import FLOATS, OPS
 
 SAMPLES = (-1e3, -1.0, 0.0, 1.0, 1e3)
@@ -61,7 +61,7 @@ def _sides_around(g: Graph, sides: Ids, outputs: Ids) -> dict[int, tuple[Taken, 
     """Of each node that is used on sides only, these, outermost first."""
     found: dict[int, tuple[Taken, ...]] = dict.fromkeys(outputs.tolist(), ())
     selects = set(sides.tolist())
-    users, used = edges(g)
+    users, used = g.edges
     order = np.argsort(-levels(g)[users], kind="stable")
     for user, x in zip(users[order].tolist(), used[order].tolist(), strict=True):
         around = found.get(user)

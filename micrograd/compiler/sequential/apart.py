@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micrograd.compiler.arrays.schedule import Group, Groups, mixed
-from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct
+from micrograd.compiler.arrays.schedule import Group, Groups, hashed, mixed
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct, occurrences
 from micrograd.compiler.graph.graph import (
     CONSTANT,
     ROW,
     Graph,
     adjoint_of,
-    edges,
     longest_paths,
     reachable,
 )
@@ -48,12 +47,19 @@ def apart(g: Graph, forms: Ids, alone: Mask) -> Apart:
 
     What is in no loop is `alone`. What is in one gains little, unless it is a function.
     """
-    users, used = edges(g)
+    users, used = g.edges
     inner = g.kind > CONSTANT
     function = (g.kind == ROW) & FUNCTION[g.row]
     worth, cost = alone | function, np.where(function, LONGER, 1) * inner
-    early = _wide(g, used, users, inner, forms, worth)
-    late = _wide(g, users, used, inner & ~early, forms, worth)
+    size = np.maximum(np.bincount(g.node, minlength=len(g)), 1)
+    heights = [longest_paths(*way, len(g)) for way in ((users, used), (used, users))]
+    least = max(WIDE, PART * len(g))
+    wide = [np.bincount(height, size * inner)[height] >= least for height in heights]
+    most = cost[(wide[0] | wide[1])].sum() + 2 * MOST_SMALL * LONGER
+    if most < SHARE * cost.sum():
+        return Apart([], [])
+    early = _wide(used, users, inner, forms, worth, size, heights[0])
+    late = _wide(users, used, inner & ~early, forms, worth, size, heights[1])
     if cost[early | late].sum() < SHARE * cost.sum():
         return Apart([], [])
     made = Apart(*(_groups(g, users, used, inside, forms) for inside in (early, late)))
@@ -66,20 +72,20 @@ def in_time(g: Graph) -> Ids:
     return np.where(g.origin >= 0, g.origin, adjoint_of(g.origin))
 
 
-def _wide(g: Graph, users: Ids, used: Ids, may: Mask, forms: Ids, worth: Mask) -> Mask:
+def _wide(
+    users: Ids, used: Ids, may: Mask, forms: Ids, worth: Mask, size: Ids, height: Ids
+) -> Mask:
     """The wide groups, mostly of what is worth it, of which no others are computed.
 
     A few nodes at the end do not count. With users and used in each other's place, those that are
     computed from such alone.
     """
-    height = longest_paths(used, users, len(g))
-    size = np.maximum(np.bincount(g.node, minlength=len(g)), 1)
-    _, of = np.unique(mixed(mixed(forms) + mixed(height)), return_inverse=True)
+    of = occurrences(hashed(forms, height))[0]
     count, good = (np.bincount(of[x], size[x], int(of.max()) + 1) for x in (may, may & worth))
-    wide = may & (count >= max(WIDE, PART * len(g)))[of]
-    every = np.ones(len(g), bool)
+    wide = may & (count >= max(WIDE, PART * len(may)))[of]
+    every = np.ones(len(may), bool)
     blocked = reachable(users, used, may & ~wide & (height > ENDS), every)
-    seeds, found = wide & (2 * good > count)[of] & ~blocked, np.zeros(len(g), bool)
+    seeds, found = wide & (2 * good > count)[of] & ~blocked, ~every
     depths = distinct(height[seeds])
     while len(depths):  # as many as there may be
         middle = len(depths) // 2

@@ -97,9 +97,11 @@ def columns(part: Scalars, loop: Rolled, same: Ids) -> Ids:
     Of equal constants in all turns it is the first one.
     """
     found = plain_columns(part, loop)
-    equal = np.where(found >= 0, same[found], NONE)
-    constant = (equal == equal[:1]).all(0)
-    return np.where(constant, equal, found)
+    first = same[found[0]]
+    may = np.flatnonzero((found[0] >= 0) & (first == same[found[-1]]))
+    may = may[(same[found[:, may]] == first[may]).all(0)]
+    found[:, may] = first[may]
+    return found
 
 
 def plain_columns(part: Scalars, loop: Rolled) -> Ids:

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask
-from micrograd.compiler.graph.graph import IN_A_CIRCLE, Graph, edges, longest_paths
+from micrograd.compiler.graph.graph import IN_A_CIRCLE, Graph, longest_paths
 from micrograd.errors import CompileError
 
 LATER = np.iinfo(np.int64).max
@@ -38,7 +38,7 @@ def ranks(size: int, nodes: Ids, differentiated: Ids, free: Ids) -> Ids:
 def is_narrow(g: Graph, rank: Ids, leaf: Mask) -> bool:
     """Whether there are many levels of the program itself, without adjoints, that use little."""
     forward = (rank >= 0) & (rank < BACK // 2) & ~leaf
-    users, used = edges(g)
+    users, used = g.edges
     inner = forward[users] & forward[used]
     users, used = users[inner], used[inner]
     deepest = 1 + int(longest_paths(users, used, len(g)).max(initial=-1))
@@ -47,7 +47,7 @@ def is_narrow(g: Graph, rank: Ids, leaf: Mask) -> bool:
 
 def program_order(g: Graph, rank: Ids, leaf: Mask) -> Ids:
     """The nodes that are computed, in order; each comes after all that it uses."""
-    users, used = edges(g)
+    users, used = g.edges
     inner = ~leaf[used]
     users, used = users[inner], used[inner]
     order = _by_first_use(rank, users, used)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograd.compiler.arrays.schedule import hashed, mixed
-from micrograd.compiler.codes import Floats, Ids, Mask
+from micrograd.compiler.codes import Floats, Ids, Mask, occurrences
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
 
 LEAST = 8  # turns of a loop: fewer do not pay for making it
@@ -139,10 +139,11 @@ def _distances(signs: Signatures) -> tuple[Ids, Ids]:
     grams = signs[: len(signs) - GRAM + 1].copy()
     for k in range(1, GRAM):
         grams = mixed(grams + signs[k : len(grams) + k] * np.uint64(2 * k + 1))
-    order = np.argsort(grams, kind="stable")
-    same = grams[order][1:] == grams[order][:-1]
-    distances, times = np.unique(np.diff(order)[same], return_counts=True)
-    return distances, times
+    before = occurrences(grams)[1]
+    again = np.flatnonzero(before >= 0)
+    times = np.bincount(again - before[again])
+    distances = np.flatnonzero(times)
+    return distances, times[distances]
 
 
 def _with_rows(part: Scalars, of_terms: Signatures) -> Signatures:

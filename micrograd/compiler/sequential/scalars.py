@@ -15,11 +15,10 @@ def scalars_of(g: Graph, order: Ids, address: Ids) -> Scalars:
 
     What is added before a product is not waited for: the product is added as it is made.
     """
-    product = g.v >= 0
-    by_node = np.lexsort((product, g.node))
-    begin = np.searchsorted(g.node, order)
-    count = np.searchsorted(g.node, order, side="right") - begin
-    terms = by_node[spans(begin, count)]
+    key, terms_of = 2 * g.node + (g.v >= 0), np.bincount(g.node, minlength=len(g))
+    by_node = np.argsort(key, kind="stable")
+    count = terms_of[order]
+    terms = by_node[spans((np.cumsum(terms_of) - terms_of)[order], count)]
     kind = g.kind[order]
     row = np.where(kind == ROW, g.row[order], np.where(kind == LARGEST_OF, LARGEST, TOTAL))
 

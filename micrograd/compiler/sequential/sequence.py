@@ -10,7 +10,7 @@ from micrograd.compiler.arrays.layout import ALIGN, Layout
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group
 from micrograd.compiler.arrays.schedule import operands as read_by_group
-from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.codes import NONE, Ids, Mask, occurrences
 from micrograd.compiler.graph.graph import CONSTANT, Graph
 from micrograd.compiler.nest.ir import WORK, Nest, Range
 from micrograd.compiler.nest.sequence import Part, Scalars, copies, read_by
@@ -18,10 +18,10 @@ from micrograd.compiler.sequential.apart import Apart, apart
 from micrograd.compiler.sequential.bodies import nest_of
 from micrograd.compiler.sequential.leaves import LeafRows
 from micrograd.compiler.sequential.listed import InRows, in_rows, reading_rows
-from micrograd.compiler.sequential.loops import Rolled, TurnOf, find_loops
+from micrograd.compiler.sequential.loops import LEAST_UNEQUAL, Rolled, TurnOf, find_loops
 from micrograd.compiler.sequential.needed import needed
 from micrograd.compiler.sequential.places import lay_out_in_order, place_arrays
-from micrograd.compiler.sequential.repeats import LEAST, forms, sets
+from micrograd.compiler.sequential.repeats import LEAST, Signatures, forms, sets
 from micrograd.compiler.sequential.rows import lie_in_rows
 from micrograd.compiler.sequential.scalars import scalars_of
 from micrograd.compiler.sequential.sums import LONG, add_up, added_up, long_sums, with_sums
@@ -54,6 +54,7 @@ class InSequence:
     kept: list[Range] = field(default_factory=list)  # what the parts read, in work
     parts: tuple[Part, ...] = ()
     _whole: Scalars = field(init=False)
+    _forms: Signatures = field(init=False)  # of its statements
     _same: Ids = field(init=False)  # of each address the first equal constant
     _first: int = 0  # the address of the first statement
     _moved: Mask = field(init=False)  # statements whose results lie in rows
@@ -70,11 +71,11 @@ class InSequence:
     def _set_apart(self) -> None:
         """Take what is better in arrays, before all others or after them, out of the order."""
         g, whole = self.graph, self._whole
-        self.loops = _loops(whole, self._first, self._same, self._moved)
+        self.loops = _loops(whole, self._forms, self._first, self._same, self._moved)
         if not self.wide_ends:
             return
         forms_of, alone = np.zeros(len(g), np.int64), np.zeros(len(g), bool)
-        forms_of[self.order] = forms(whole).view(np.int64)
+        forms_of[self.order] = self._forms.view(np.int64)
         turns = TurnOf.of(self.loops, len(whole))
         alone[self.order] = (turns.loop < 0) & (np.diff(whole.first) <= LONG)
         self._arrays = apart(g, forms_of, alone)
@@ -85,7 +86,7 @@ class InSequence:
             self.order = self.order[~among[self.order]]
             self._lay_out(self.leaves[0])
             self._moved = np.zeros(len(self._whole), bool)
-            self.loops = _loops(self._whole, self._first, self._same, self._moved)
+            self.loops = _loops(self._whole, self._forms, self._first, self._same, self._moved)
 
     def _lay_out(self, top: int) -> None:
         g = self.graph
@@ -96,6 +97,7 @@ class InSequence:
         self._first = int(address[self.order[0]]) if len(self.order) else self.layout.top
         self._same = _equal_constants(g, address, self.layout.top)
         self._whole = scalars_of(g, self.order, address)
+        self._forms = forms(self._whole)
 
     @property
     def count(self) -> int:
@@ -126,7 +128,7 @@ class InSequence:
         self.layout.top = -(-leaves.top // ALIGN) * ALIGN
         same = np.append(self._same, np.arange(len(self._same), self.layout.top))
         if self.turns:
-            self.loops = _loops(whole, first, same, self._moved)
+            self.loops = _loops(whole, forms(whole), first, same, self._moved)
         turns, rest = add_up(whole, first, self.loops, self._moved, self.layout.top)
         sums = sum(len(loop.sums) for loop in self.loops)
         roots = np.concatenate([self.roots, np.flatnonzero(self.pins >= 0)])
@@ -187,7 +189,7 @@ class InSequence:
         """Find turns, and let what they make lie in rows."""
         whole, first = self._whole, self._first
         self._moved = np.zeros(len(whole), bool)
-        found = find_turns(whole, first, self._same)
+        found = find_turns(whole, self._forms, first, self._same)
         while found:
             places = lie_in_rows(found, first, self.layout.top)
             moved = whole.at(places)
@@ -234,20 +236,23 @@ def _in_order(nests: list[tuple[int, int, Part]], part: Scalars, rows: InRows | 
     return parts
 
 
-def _loops(part: Scalars, base: int, same: Ids, moved: Mask) -> list[Rolled]:
+def _loops(
+    part: Scalars, signs: Signatures, base: int, same: Ids, moved: Mask
+) -> list[Rolled]:
     """The loops of a list of statements, in order, none of what has moved.
 
     Long sums are in none at first: those of what loops make are added up there.
     """
     long = (np.diff(part.first) > LONG) & ~moved
     free = ~long & ~moved
-    loops = find_loops(part, forms(part), free, same, ragged=False, least=LEAST_STATEMENTS)
+    loops = find_loops(part, signs, free, same, ragged=False, least=LEAST_STATEMENTS)
     free |= long
     turns = TurnOf.of(loops, len(part))
     if loops:
         sums = long_sums(part)
         free[added_up(part, base, loops, turns, sums[~moved[sums]])] = False
-    loops += find_loops(part, sets(part), free, same, ragged=True)
+    if free.sum() > LEAST_UNEQUAL:
+        loops += find_loops(part, sets(part), free, same, ragged=True)
     return sorted(loops, key=lambda loop: loop.start)
 
 
@@ -256,8 +261,6 @@ def _equal_constants(g: Graph, address: Ids, top: int) -> Ids:
     same = np.arange(top)
     constants = np.flatnonzero(g.kind == CONSTANT)
     if len(constants):
-        _, first, inverse = np.unique(
-            g.value[constants].view(np.int64), return_index=True, return_inverse=True
-        )
-        same[address[constants]] = address[constants[first[inverse.ravel()]]]
+        number, before = occurrences(g.value[constants])
+        same[address[constants]] = address[constants[before < 0][number]]
     return same

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.arrays.schedule import hashed
+from micrograd.compiler.codes import NONE, Ids, Mask, occurrences
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Statement
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
@@ -30,11 +31,13 @@ def add_up(
         return turns, part
     long = long_sums(part)
     long = long[(turns.loop[long] < 0) & ~moved[long]]
-    _trim(part, base, loops, turns, long)
-    turns = TurnOf.of(loops, len(part))
+    classes = list(_classes(part, base, turns, long))
+    if _trim(part, base, loops, turns, classes):
+        turns = TurnOf.of(loops, len(part))
+        classes = list(_classes(part, base, turns, long))
     done = np.zeros(len(part.u), bool)
     added: list[tuple[int, int]] = []
-    for n, k, terms in _classes(part, base, turns, long):
+    for n, k, terms in classes:
         loop = loops[k]
         if len(terms) == loop.turns:
             factors = [x for x in _factors(part, terms) if x[0] >= 0]
@@ -81,42 +84,54 @@ def _factors(part: Scalars, terms: Ids) -> tuple[Ids, Ids]:
     return np.maximum(u, v), np.minimum(u, v)
 
 
-def _trim(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, long: Ids) -> None:
+_Class = tuple[int, int, Ids]  # a sum, the number of a loop, and terms in the order of turns
+
+
+def _trim(
+    part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, classes: list[_Class]
+) -> bool:
+    """Whether loops were cut."""
     common: dict[int, tuple[int, int]] = {}
-    for _, k, terms in _classes(part, base, turns, long):
+    for _, k, terms in classes:
         own = _factors(part, terms)[0] - base
         first, last = common.get(k, (0, loops[k].turns - 1))
         if len(terms) >= loops[k].turns - MOST_TRIMMED:
             when = turns.turn[own]
             common[k] = max(first, int(when[0])), min(last, int(when[-1]))
+    cut = False
     for k, (first, last) in common.items():
-        loop = loops[k]
-        if last - first + 1 >= max(loop.turns - MOST_TRIMMED, 1):
+        loop, count = loops[k], last - first + 1
+        if max(loop.turns - MOST_TRIMMED, 1) <= count < loop.turns:
             loop.start += first * loop.period
-            loop.turns = last - first + 1
+            loop.turns, cut = count, True
+    return cut
 
 
-def _classes(part: Scalars, base: int, turns: TurnOf, long: Ids) -> Iterator[tuple[int, int, Ids]]:
-    """(sum, loop, terms in the order of turns): those alike, one for each turn in a row."""
+def _classes(part: Scalars, base: int, turns: TurnOf, long: Ids) -> Iterator[_Class]:
+    """Terms that are alike, one for each turn in a row."""
     count = part.first[long + 1] - part.first[long]
     t, n = spans(part.first[long], count), np.repeat(long, count)
     last, other = _factors(part, t)
-    made = (last >= base) & (last < base + len(part))
-    own = np.where(made, last - base, 0)
-    inside = made & (turns.loop[own] >= 0)
-    if not inside.any():
+    own = last - base
+    inside = np.flatnonzero((own >= 0) & (own < len(part)))
+    inside = inside[turns.loop[own[inside]] >= 0]
+    if not len(inside):
         return
     t, n, own, other = t[inside], n[inside], own[inside], other[inside]
     known = np.where(other >= base, other - base, 0)
     sort = np.where(other < 0, -2, np.where(other < base, -1, turns.slot[known]))
     of = np.where(other >= base, turns.loop[known], NONE)
     keys = [of, sort, part.c[t].view(np.int64), turns.slot[own], turns.loop[own], n]
-    order = np.lexsort((other, turns.turn[own], *keys))
-    new = np.ones(len(t), bool)
-    new[1:] = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
+    number, before = occurrences(hashed(*keys))
+    by_key = np.lexsort([key[before < 0] for key in keys])
+    rank = np.empty(len(by_key), np.int64)
+    rank[by_key] = np.arange(len(by_key))
+    rank, turn = rank[number], turns.turn[own]
+    order = np.lexsort((other, turn, rank))
+    new = np.diff(rank[order], prepend=-1) != 0
     group, start = np.cumsum(new) - 1, np.flatnonzero(new)
     size, whole = np.diff(start, append=len(t)), np.ones(len(start), bool)
-    whole[group[1:][~new[1:] & (np.diff(turns.turn[own[order]]) != 1)]] = False
+    whole[group[1:][~new[1:] & (np.diff(turn[order]) != 1)]] = False
     for k in np.flatnonzero(whole & (size > 1)).tolist():
         terms = order[start[k] : start[k] + size[k]]
         yield int(n[terms[0]]), int(turns.loop[own[terms[0]]]), t[terms]

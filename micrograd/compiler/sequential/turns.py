@@ -97,9 +97,9 @@ class TurnRun:
         return repeats(self.signs, np.diff(self.body.first) <= MOST_ALONE, self.exact, LEAST_INNER)
 
 
-def find_turns(part: Scalars, base: int, same: Ids) -> list[TurnRun]:
-    """Turns, as yet without loops; addresses start at `base`."""
-    found, signs = [], forms(part)
+def find_turns(part: Scalars, signs: Signatures, base: int, same: Ids) -> list[TurnRun]:
+    """Turns, as yet without loops, of statements of these forms; addresses start at `base`."""
+    found = []
     exact = mixed(signs + per_turn(_back(part, base)))
     for repetition in long_repeats(signs, exact, ~far_sums(part, base)):
         whole = Rolled(*repetition)

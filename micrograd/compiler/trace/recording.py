@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import NONE, ROW_INDEX, ROWS, among
+from micrograd.compiler.codes import NONE, ROW_INDEX, ROWS, among, occurrences
 from micrograd.compiler.trace.numbers.reads import DETACH, LARGEST, PICK, SIDES, Read
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.compiler.trace.world.left import is_left
@@ -167,9 +167,10 @@ class _LeafNumbers:
         own &= ~among(ids, np.fromiter(apart, np.int64, len(apart)))
         codes: Codes = np.where(own, PARAMETERS + number, 0)
         plain = (floats > 0) & ~own
-        places, first = _in_order(floats[plain])
+        places, before = occurrences(floats[plain])
         codes[plain] = CONSTANTS + places
-        self.constants = [leaves[k]._static for k in np.flatnonzero(plain)[first].tolist()]
+        first = np.flatnonzero(plain)[before < 0]
+        self.constants = [leaves[k]._static for k in first.tolist()]
         self._constant_of = {id(x): k for k, x in enumerate(self.constants)}
         for k in np.flatnonzero(~own & ~plain).tolist():
             codes[k] = self._code(leaves[k], int(users[k]))
@@ -208,15 +209,6 @@ class _LeafNumbers:
         if number == len(self.constants):
             self.constants.append(x)
         return CONSTANTS + number
-
-
-def _in_order(numbers: Codes) -> tuple[Codes, Codes]:
-    """Each number as its place among the different ones, in order, and where these come first."""
-    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return place[inverse.ravel()], first[order]
 
 
 def by_value(r: Recording) -> Recording:

@@ -14,7 +14,7 @@ import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask, among, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import ROW, Graph, edges, longest_paths, replace, used_by
+from micrograd.compiler.graph.graph import ROW, Graph, longest_paths, replace, used_by
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.store import place_of
 from micrograd.optim.optimizer import wholes
@@ -266,7 +266,7 @@ def _beside_conditions(g: Graph, sides: Ids, loss: int) -> Mask:
 
 def _gated_edges(g: Graph, slot: Ids, sides: Ids, opposite: dict[int, int]) -> tuple[Ids, Ids, Ids]:
     """(user, used, the choice that must be 1 for the user to have come from it, or NONE)."""
-    user, used = edges(g)
+    user, used = g.edges
     gate = np.full(len(user), NONE)
     by_u = np.flatnonzero(g.u >= 0)
     v = g.v[by_u]

@@ -23,7 +23,7 @@ from micrograd.compiler.backends.llvm.products import (
     lists_of,
     runs_of,
 )
-from micrograd.compiler.codes import NONE, Floats, Ids, Mask, among
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask, among, occurrences
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TOGETHER
 from micrograd.compiler.nest.sequence import LARGEST, Scalars
@@ -100,8 +100,8 @@ class Encoder:
         plain = np.zeros(len(part), bool)
         pieces = self._pieces(part, before, plain, lists, runs)
         for piece in pieces:
-            _, which, times = np.unique(piece.keys, return_inverse=True, return_counts=True)
-            plain[piece.statement[times[which.ravel()] < RARE]] = True
+            which = occurrences(piece.keys)[0]
+            plain[piece.statement[np.bincount(which)[which] < RARE]] = True
         pieces = self._pieces(part, before, plain, lists, runs)
         place = np.concatenate([p.place for p in pieces])
         order = np.argsort(place, kind="stable")
@@ -129,13 +129,13 @@ class Encoder:
         apart = np.zeros(len(codes), bool)
         apart[cut[cut < len(codes)]] = True
         found, forms = combined(codes, apart), list(single)
-        used, which = np.unique(found.codes, return_inverse=True)
-        for k in used.tolist():
+        which, last = occurrences(found.codes)
+        for k in found.codes[last < 0].tolist():
             several = tuple(forms[j] for j in found.meaning[k])
             form = several[0] if len(several) == 1 else CombinedForm(several)
             self.forms[form] = END + 1 + len(self.forms)
         opcodes = np.full(len(codes), NONE)
-        opcodes[found.begin] = END + 1 + which.ravel()
+        opcodes[found.begin] = END + 1 + which
         return opcodes
 
     def _pieces(
@@ -251,20 +251,21 @@ class _Piece(NamedTuple):
 
 def _numbered(piece: _Piece, forms: dict[PlainForm, int]) -> Ids:
     """The number of the form of each instruction, whose form is asked for once."""
-    distinct, first, inverse = np.unique(piece.keys, return_index=True, return_inverse=True)
+    number, before = occurrences(piece.keys)
+    first = np.flatnonzero(before < 0)
     found = [
         forms.setdefault(piece.form(k, i), len(forms))
-        for k, i in zip(distinct.tolist(), first.tolist(), strict=True)
+        for k, i in zip(piece.keys[first].tolist(), first.tolist(), strict=True)
     ]
-    return np.array(found, np.int64)[inverse.ravel()]
+    return np.array(found, np.int64)[number]
 
 
 def _rows(part: Scalars, before: Ids, plain: Mask) -> _Piece:
     n = np.flatnonzero(part.row >= 0)
-    static, which = np.unique(part.static[n], return_inverse=True)
+    which = occurrences(part.static[n])[0]
     args = part.args[n]
     factors = _factor(args, (args == before[n][:, None]) & ~plain[n][:, None])
-    keys = part.row[n].astype(np.int64) * max(len(static), 1) + which.ravel()
+    keys = part.row[n].astype(np.int64) * (1 + which.max(initial=0)) + which
     for k in range(3):
         keys = 3 * keys + factors[:, k]
 
