@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from micrograd.ops import LARGER, OPS
 TOTAL, LARGEST = -1, -2  # in place of a row: the sum of the terms `c · u · v`, or the largest
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Scalars:
     """Statements in order, an entry each; operands are addresses in work, or NONE.
 
@@ -41,7 +42,7 @@ class Scalars:
     def __len__(self) -> int:
         return len(self.out)
 
-    @property
+    @cached_property
     def owner(self) -> Ids:
         """The statement that each term belongs to."""
         return np.repeat(np.arange(len(self)), np.diff(self.first))

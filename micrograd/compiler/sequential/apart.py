@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograd.compiler.arrays.schedule import Group, Groups, hashed, mixed
 from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct, occurrences
@@ -32,6 +33,7 @@ EACH = 350  # nodes of a group, on average: smaller ones take longer to compile 
 MOST_OFTEN = 16  # what is used by a part so large of all nodes is like nothing else
 
 
+Levels = NDArray[np.int32]
 FUNCTION = np.array([not OPS[name].exact for name in ROWS])
 
 
@@ -73,7 +75,7 @@ def in_time(g: Graph) -> Ids:
 
 
 def _wide(
-    users: Ids, used: Ids, may: Mask, forms: Ids, worth: Mask, size: Ids, height: Ids
+    users: Ids, used: Ids, may: Mask, forms: Ids, worth: Mask, size: Ids, height: Levels
 ) -> Mask:
     """The wide groups, mostly of what is worth it, of which no others are computed.
 

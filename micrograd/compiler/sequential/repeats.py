@@ -113,15 +113,19 @@ def _runs(
 ) -> list[Repetition]:  # fmt: skip
     found: list[Repetition] = []
     for period in periods:
-        ends = np.flatnonzero(signs[period:] != signs[:-period])
+        same, shortest = signs[period:] == signs[:-period], (least - 1) * period
+        half = (shortest + 1) // 2  # a run has a whole block of half its length
+        if not same[: len(same) // half * half].reshape(-1, half).all(1).any():
+            continue
+        ends = np.flatnonzero(~same)
         ends = np.concatenate([[-1], ends, [len(signs) - period]])
-        for k in np.flatnonzero(np.diff(ends) > (least - 1) * period).tolist():
+        for k in np.flatnonzero(np.diff(ends) > shortest).tolist():
             start, end = int(ends[k]) + 1, int(ends[k + 1])
             turns, slack = (end - start) // period + 1, (end - start) % period
             if exact is not None and slack:
-                same = np.cumsum(exact[start + period : end + period] == exact[start:end])
+                until = np.cumsum(exact[start + period : end + period] == exact[start:end])
                 length = (turns - 1) * period
-                whole = same[length - 1 : length + slack] - np.r_[0, same[:slack]]
+                whole = until[length - 1 : length + slack] - np.r_[0, until[:slack]]
                 start += int(whole.argmax())
             found.append((start, period, turns))
     chosen, free = [], free.copy()

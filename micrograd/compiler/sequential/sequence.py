@@ -236,9 +236,7 @@ def _in_order(nests: list[tuple[int, int, Part]], part: Scalars, rows: InRows | 
     return parts
 
 
-def _loops(
-    part: Scalars, signs: Signatures, base: int, same: Ids, moved: Mask
-) -> list[Rolled]:
+def _loops(part: Scalars, signs: Signatures, base: int, same: Ids, moved: Mask) -> list[Rolled]:
     """The loops of a list of statements, in order, none of what has moved.
 
     Long sums are in none at first: those of what loops make are added up there.

@@ -106,7 +106,8 @@ class Encoder:
         place = np.concatenate([p.place for p in pieces])
         order = np.argsort(place, kind="stable")
         statement = np.concatenate([p.statement for p in pieces])[order]
-        width = np.concatenate([p.width for p in pieces])[order]
+        columns, widths = zip(*(p.columns() for p in pieces), strict=True)
+        width = np.concatenate(widths)[order]
         cut = np.searchsorted(statement, begins)
         opcodes = self._opcodes(pieces, order, cut)
         width[opcodes < 0] -= 1  # the word of the opcode
@@ -115,9 +116,9 @@ class Encoder:
         begin[order], in_order[order] = ends - width, opcodes
         words = np.zeros(int(width.sum()), np.int32)
         done = 0
-        for piece in pieces:
+        for piece, given, w in zip(pieces, columns, widths, strict=True):
             own = slice(done, done + len(piece.place))
-            piece.write(words, in_order[own], begin[own])
+            piece.write(words, in_order[own], begin[own], given, w)
             done = own.stop
         cuts = np.concatenate([[0], ends])[cut[1:]]
         return [np.append(code, np.int32(END)) for code in np.split(words, cuts)]
@@ -164,7 +165,7 @@ class Encoder:
                         for j in range(2)]  # fmt: skip
             width = width + 2 * here
         return _Piece(
-            n, part.first[n + 1] + n, 4 * late + 2 * goes_on + ends, columns, width,
+            n, part.first[n + 1] + n, 4 * late + 2 * goes_on + ends, lambda: (columns, width),
             lambda key, _: ProductsForm(True, key % 4 > 1, key % 2 == 1, key // 4),
         )  # fmt: skip
 
@@ -183,7 +184,8 @@ class Encoder:
             return ProductsForm(False, key > 1, key % 2 == 1)
 
         factors = _words(lists.factors)
-        return _Piece(n, place, goes_on.astype(np.int64), columns, width, form, factors, head)
+        keys = goes_on.astype(np.int64)
+        return _Piece(n, place, keys, lambda: (columns, width), form, factors, head)
 
     def _sums(self, part: Scalars, before: Ids, plain: Mask, listed: Ids) -> _Piece:
         owner = part.owner
@@ -202,15 +204,19 @@ class Encoder:
         stores = (number[lead] + 1 + paired >= count[lead]) & ~goes_on[owner[lead]]
         flags = 4 * (part.row[owner[lead]] == LARGEST) + 2 * (number[lead] > 0) + stores
         keys = (flags * (TERMS + 1) + code[lead]) * (TERMS + 1) + second
-        at = np.ones(len(lead), np.int64)
-        columns = [(np.where(stores, at, NONE), _words(part.out[owner[lead]]))]
-        at = at + stores
-        for k, here in enumerate((np.ones(len(lead), bool), paired)):
-            t = np.where(here, lead + k, 0)
-            at = self._term(columns, at, part, t, np.where(here, c[t], PLAIN),
-                            [np.where(here, f[t], ABSENT) for f in factors])  # fmt: skip
+
+        def columns() -> _Columns:
+            at = np.ones(len(lead), np.int64)
+            found = [(np.where(stores, at, NONE), _words(part.out[owner[lead]]))]
+            at = at + stores
+            for k, here in enumerate((np.ones(len(lead), bool), paired)):
+                t = np.where(here, lead + k, 0)
+                at = self._term(found, at, part, t, np.where(here, c[t], PLAIN),
+                                [np.where(here, f[t], ABSENT) for f in factors])  # fmt: skip
+            return found, at
+
         place = lead + owner[lead]
-        return _Piece(owner[lead], place, keys, columns, at, lambda key, _: _sum_form(key))
+        return _Piece(owner[lead], place, keys, columns, lambda key, _: _sum_form(key))
 
     def _term(
         self, columns: list[tuple[Ids, Words]], at: Ids, part: Scalars, t: Ids, c: Ids,
@@ -226,27 +232,31 @@ class Encoder:
         return at
 
 
+_Columns = tuple[list[tuple[Ids, Words]], Ids]  # words, and where in each; how many it has
+
+
 class _Piece(NamedTuple):
     """Instructions of one sort: whose they are, in which order they come, and their words."""
 
     statement: Ids
     place: Ids
     keys: Ids
-    columns: list[tuple[Ids, Words]]
-    width: Ids
+    columns: Callable[[], _Columns]
     form: Callable[[int, int], PlainForm]  # that of a key, and of an instruction that has it
     tail: Words | None = None  # of all instructions, one after the other
     head: int = 0  # where in each its own begins
 
-    def write(self, words: Words, opcodes: Ids, begin: Ids) -> None:
+    def write(
+        self, words: Words, opcodes: Ids, begin: Ids, columns: list[tuple[Ids, Words]], width: Ids
+    ) -> None:
         """Write the words of each from where it begins, which is earlier without an opcode."""
         words[begin[opcodes >= 0]] = opcodes[opcodes >= 0]
         begin = begin - (opcodes < 0)
         if self.tail is not None:
-            words[spans(begin + self.head, self.width - self.head)] = self.tail
-        for at, column in self.columns:
-            have = at >= 0
-            words[(begin + at)[have]] = column[have]
+            words[spans(begin + self.head, width - self.head)] = self.tail
+        for at, column in columns:
+            have = np.flatnonzero(at >= 0)
+            words[begin[have] + at[have]] = column[have]
 
 
 def _numbered(piece: _Piece, forms: dict[PlainForm, int]) -> Ids:
@@ -273,12 +283,15 @@ def _rows(part: Scalars, before: Ids, plain: Mask) -> _Piece:
         args = tuple(f for f in factors[i].tolist() if f != ABSENT)
         return RowForm(int(part.row[n[i]]), float(part.static[n[i]]), args)
 
-    columns = [(np.ones(len(n), np.int64), _words(part.out[n]))]
-    at = np.full(len(n), 2)
-    for k in range(3):
-        columns.append((np.where(factors[:, k] == IN_MEMORY, at, NONE), _words(args[:, k])))
-        at = at + (factors[:, k] == IN_MEMORY)
-    return _Piece(n, part.first[n] + n, keys, columns, at, form)
+    def columns() -> _Columns:
+        found = [(np.ones(len(n), np.int64), _words(part.out[n]))]
+        at = np.full(len(n), 2)
+        for k in range(3):
+            found.append((np.where(factors[:, k] == IN_MEMORY, at, NONE), _words(args[:, k])))
+            at = at + (factors[:, k] == IN_MEMORY)
+        return found, at
+
+    return _Piece(n, part.first[n] + n, keys, columns, form)
 
 
 def _factor(x: Ids, at_hand: NDArray[np.bool_]) -> Ids:

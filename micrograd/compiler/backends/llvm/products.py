@@ -42,12 +42,12 @@ def runs_of(part: Scalars, least: int = RUN) -> tuple[Scalars, ProductRuns]:
     """The statements without runs of at least so many products, and these."""
     owner = part.owner
     product = (part.u >= 0) & (part.v >= 0) & (part.row[owner] == TOTAL)
-    place = _late(part, product)
+    follows = (np.diff(part.u) == 1) & (np.diff(part.v) == 1) & (np.diff(owner) == 0)
+    follows &= part.c[1:] == part.c[:-1]
+    place = _late(part, product) if follows.any() else np.full(len(owner), NONE)
     product &= place < 0
-    along = np.ones(len(owner), bool)  # whether a term goes on with what the one before began
-    along[:1] = False
-    along[1:] = (np.diff(owner) == 0) & product[1:] & product[:-1] & (part.c[1:] == part.c[:-1])
-    along[1:] &= (np.diff(part.u) == 1) & (np.diff(part.v) == 1)
+    along = np.zeros(len(owner), bool)  # whether a term goes on with what the one before began
+    along[1:] = follows & product[1:] & product[:-1]
     first = np.flatnonzero(~along)
     count = np.diff(np.append(first, len(owner)))
     first, count = first[count >= least], count[count >= least]
@@ -85,6 +85,8 @@ def _late(part: Scalars, product: Mask) -> Ids:
 
 def _without(part: Scalars, taken: Mask) -> Scalars:
     """The statements without some of their terms."""
+    if not taken.any():
+        return part
     left = np.bincount(part.owner[~taken], minlength=len(part))
     first = np.concatenate([[0], np.cumsum(left)])
     return replace(part, first=first, u=part.u[~taken], v=part.v[~taken], c=part.c[~taken])
