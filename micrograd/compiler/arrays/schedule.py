@@ -261,11 +261,11 @@ class Groups:
         start = np.flatnonzero(changes)
         length = np.diff(start, append=len(terms))
         key = hashed(group_u[start], group_v[start], c[start], g.kind[node[start]])
-        classes, of_class = np.unique(key, return_inverse=True)
+        of_class = occurrences(key)[0]
         nodes, of_node = node[fresh], np.cumsum(fresh[start]) - 1
-        pairs, of_pair = np.unique(of_node * len(classes) + of_class, return_inverse=True)
+        of_pair, before = occurrences(of_node * len(key) + of_class)
         count = np.bincount(of_pair, length).astype(np.int64)
-        pair_node, pair_class = pairs // len(classes), classes[pairs % len(classes)]
+        pair_node, pair_class = of_node[before < 0], key[before < 0]
         which, exactly = flags[nodes].copy(), np.zeros(len(nodes), np.uint64)
         np.add.at(which, pair_node, mixed(pair_class))
         np.add.at(exactly, pair_node, hashed(pair_class, count))

@@ -52,19 +52,20 @@ def find_loops(
     """
     loops = []
     for run in repeats(signs, free, exact, turns) if free.sum() > turns else ():
-        for loop in _pieces(part, run, ragged, same, turns):
-            if loop.period * loop.turns < least:
-                continue
+        for loop in _pieces(part, run, ragged, same, turns, least):
             loops.append(loop)
             free[loop.start : loop.end] = False
     return loops
 
 
 def _pieces(
-    part: Scalars, run: Repetition, ragged: bool, same: Ids, least: int
+    part: Scalars, run: Repetition, ragged: bool, same: Ids, least: int, statements: int
 ) -> Iterator[Rolled]:
     """A run as one loop, or as several in which operands move evenly."""
     start, period, turns = run
+    least = max(least, -(-statements // period))
+    if turns < least:
+        return
     if ragged:
         if turns >= LEAST_UNEQUAL:
             yield Rolled(start, period, turns, ragged=True)
