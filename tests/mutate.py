@@ -31,7 +31,7 @@ import pytest
 import torch  # noqa: F401
 from mutants import MICROGRAD, Mutant, chosen
 from reached import Reached, Test, Watch
-from warm import Warm, collected, in_child
+from warm import Place, Warm, changed, collected, in_child
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "mutants.md"
@@ -84,11 +84,15 @@ class Picked:
     """A plugin: these tests and no others, in this order."""
 
     order: dict[str, int]
+    place: Place  # of the one that runs
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         picked = [item for item in items if item.nodeid in self.order]
         items[:] = sorted(picked, key=lambda item: self.order[item.nodeid])
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.place(self.order[item.nodeid])
 
 
 def prepared(folder: Path) -> Path:
@@ -128,6 +132,7 @@ class Run:
     def __post_init__(self) -> None:
         folder = self.copy.parent
         self.reached = [Reached(folder / f"{pure}.reached", pure) for pure in (False, True)]
+        self.unfit: set[str] = set()
         self.path = folder / "found.txt"
         self.path.touch()
 
@@ -147,8 +152,7 @@ class Run:
     def turns(self, mutant: Mutant, pure: bool) -> list[list[Test]]:
         """What may notice, quick ones first."""
         source, reached = self.file(mutant).read_text(encoding="utf-8"), self.reached[pure]
-        lines = range(mutant.start[0], mutant.end[0] + 1)
-        return reached.turns(mutant.module, reached.at(mutant.module, lines, source))
+        return reached.turns(mutant.module, reached.at(mutant.module, _lines(mutant), source))
 
     def warm(self, mutants: Sequence[Mutant], pure: bool) -> None:
         """Try all of them in a process that has imported everything once."""
@@ -180,24 +184,33 @@ class Run:
             os._exit(0)
         os.wait()
 
+    def matters_at_import(self, mutant: Mutant) -> bool:
+        """Whether it changes more than functions, or one that runs where modules are imported."""
+        path = self.file(mutant)
+        source = path.read_text(encoding="utf-8")
+        other = changed(path, source, mutant.of(source)) is None
+        return other or self.reached[False].is_imported(mutant.module, _lines(mutant))
+
     def afresh(self, mutant: Mutant) -> None:
         """Try one with everything imported anew, which changes tables and constants, too."""
         path = self.file(mutant)
-        source, before = path.read_text(encoding="utf-8"), path.stat()
-        path.write_text(mutant.of(source), encoding="utf-8")
-        try:
-            pure = mutant.module.startswith(PURE)
-            turns = [tests for core in range(1 + pure) for tests in self.turns(mutant, bool(core))]
-            if any(map(self._fails, turns)):
-                self.note(mutant)
-        finally:
-            path.write_text(source, encoding="utf-8")
-            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as its bytecode says
+        source = path.read_text(encoding="utf-8")
+        cores = (False, True) if mutant.module.startswith(PURE) else (False,)
+        for tests in [tests for pure in cores for tests in self.turns(mutant, pure)]:
+            left = [test for test in tests if test.node not in self.unfit]
+            while failed := self._first_to_fail(left, path, mutant.of(source)):
+                if not self._first_to_fail([failed], path, source):
+                    self.note(mutant)
+                    return
+                self.unfit.add(failed.node)
+                left.remove(failed)
 
-    def _fails(self, tests: list[Test]) -> bool:
+    def _first_to_fail(self, tests: list[Test], path: Path, text: str) -> Test | None:
+        """The first of these tests that fails with this as the text of a file."""
         if not tests:
-            return False
-        picked = Picked({test.node: k for k, test in enumerate(tests)})
+            return None
+        place = Place()
+        picked = Picked({test.node: k for k, test in enumerate(tests)}, place)
         files = dict.fromkeys(test.file for test in tests)
 
         def run(_: list[str]) -> int:
@@ -205,12 +218,23 @@ class Run:
             code = int(pytest.main([*OPTIONS, "-x", *files], plugins=[picked]))
             return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else code
 
-        return not in_child(lambda: at_home(self.copy, tests[0].pure, run), limit(tests))
+        source, before = path.read_text(encoding="utf-8"), path.stat()
+        path.write_text(text, encoding="utf-8")
+        try:
+            passed = in_child(lambda: at_home(self.copy, tests[0].pure, run), limit(tests))
+        finally:
+            path.write_text(source, encoding="utf-8")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as its bytecode says
+        return None if passed else tests[place.read()]
+
+
+def _lines(mutant: Mutant) -> range:
+    return range(mutant.start[0], mutant.end[0] + 1)
 
 
 def limit(tests: Sequence[Test]) -> float:
     """Seconds after which tests are taken not to end."""
-    return 60 + 10 * sum(test.seconds for test in tests)
+    return 60 + 5 * sum(test.seconds for test in tests)
 
 
 # ---- the report --------------------------------------------------------------------------------
@@ -257,7 +281,8 @@ def tried(mutants: Sequence[Mutant], folder: Path, jobs: int) -> dict[Mutant, bo
     if left := [m for m in run.left(mutants) if m.module.startswith(PURE)]:
         run.warm(left, pure=True)
     for mutant in run.left(mutants):
-        run.afresh(mutant)
+        if run.matters_at_import(mutant):
+            run.afresh(mutant)
     alive = {*run.left(mutants)}
     known = equivalent()
     return {m: m not in alive and str(m) not in known for m in mutants}

@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 
 PER_FILE = 2.0  # seconds of a file's tests before those of the next one
 NEAR = 3  # files that are tried first
-ENOUGH = 8.0  # seconds of tests, as they were measured, that a mutant has to survive
+ENOUGH = 30.0  # seconds of tests, as they were measured, that a mutant has to survive
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,13 @@ class Reached:
                 return found
         return []
 
+    def is_imported(self, module: str, lines: range) -> bool:
+        """Whether something comes along at these lines before any test does."""
+        contexts = self.data.contexts_by_lineno(self.files.get(f"{module}.py", ""))
+        return any("" in contexts.get(line, ()) for line in lines)
+
     def turns(self, module: str, tests: list[Test]) -> list[list[Test]]:
-        """Those of the files that are about this module, quick ones first; then the other ones.
+        """Those of the files that are about this module, quick ones first; then of each file some.
 
         A file is the more about a module the more words their names share, and the larger the part
         of its tests that comes along there.
@@ -109,18 +115,19 @@ class Reached:
             test for file in sorted(own, key=about, reverse=True)[:NEAR]
             for test in _until(PER_FILE, own[file])
         ]  # fmt: skip
-        rest = set(tests) - set(near)
-        return [near, _until(ENOUGH, sorted(rest, key=lambda test: test.seconds))]
+        near_by = set(near)
+        left = ([test for test in some if test not in near_by] for some in own.values())
+        in_turn = [test for turn in zip_longest(*left) for test in turn if test is not None]
+        return [near, _until(ENOUGH, in_turn)]
 
 
 def _until(seconds: float, tests: list[Test]) -> list[Test]:
-    """The first ones, as long as that takes."""
+    """The first ones that take no longer together."""
     taken: list[Test] = []
     for test in tests:
-        seconds -= test.seconds
-        if seconds < 0 and taken:
-            break
-        taken.append(test)
+        if test.seconds <= seconds or not taken:
+            seconds -= test.seconds
+            taken.append(test)
     return taken
 
 

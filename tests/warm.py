@@ -8,13 +8,28 @@ import resource
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from types import CodeType, FunctionType
 
 import pytest
 
 MEMORY = 8 << 30  # bytes that the tests of one mutant may take
+
+
+class Place:
+    """A number that a child process leaves for its parent."""
+
+    def __init__(self) -> None:
+        self._held = mmap(-1, 8)
+
+    def __call__(self, number: int) -> None:
+        self._held[:] = number.to_bytes(8, "little")
+
+    def read(self) -> int:
+        """The number that was left."""
+        return int.from_bytes(self._held[:], "little")
 
 
 def in_child(run: Callable[[], int], seconds: float) -> bool:
@@ -93,6 +108,7 @@ class Warm:
 
     root: Path
     work: Callable[[Warm], None]
+    unfit: set[str] = field(default_factory=set)  # tests that fail in a child whatever the code
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.session = session
@@ -102,23 +118,36 @@ class Warm:
         return True
 
     def fails(self, path: Path, old: str, new: str, nodes: Sequence[str], seconds: float) -> bool:
-        """Whether one of these tests fails where the functions of a file are other ones."""
+        """Whether one of these tests fails where the functions of a file are other ones, only."""
         codes = changed(path, old, new)
-        items = [self.items[node] for node in nodes if node in self.items]
-        if codes is None or not items:
-            return False
+        left = [node for node in nodes if node in self.items and node not in self.unfit]
+        while codes and left:
+            failed = self._first_to_fail(codes, left, seconds)
+            if failed is None:
+                return False
+            if self._first_to_fail({}, [failed], seconds) is None:
+                return True
+            self.unfit.add(failed)
+            left.remove(failed)
+        return False
+
+    def _first_to_fail(
+        self, codes: dict[CodeType, CodeType], nodes: list[str], seconds: float
+    ) -> str | None:
+        place, items = Place(), [self.items[node] for node in nodes]
 
         def run() -> int:
             for code, other in codes.items():
                 for function in self.functions.get(code, ()):
                     function.__code__ = other
-            for item, following in zip(items, [*items[1:], None], strict=True):
+            for k, (item, following) in enumerate(zip(items, [*items[1:], None], strict=True)):
+                place(k)
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
                 if self.session.testsfailed:
                     return 1
             return 0
 
-        return not in_child(run, seconds)
+        return None if in_child(run, seconds) else nodes[place.read()]
 
 
 def collected(arguments: Sequence[str], warm: Warm) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 from collections.abc import Callable
@@ -211,3 +212,23 @@ def test_value_and_gradient_of_one_program(name: str, built: list[Any]) -> None:
         assert_near(value, expected)
         assert_near(gradient, theirs)
     assert len(built) == 1
+
+
+DECIDED: dict[str, Callable[..., Any]] = {
+    "a remainder": lambda x: x[0] % 0.7,
+    "of a plain number": lambda x: 2.5 % (abs(x[0]) + 0.8),
+    "whole times": lambda x: x[0] // 0.7 + 2.5 // (abs(x[1]) + 0.8),
+    "both": lambda x: sum(k * v for k, v in enumerate(divmod(x[0] * 2, 0.7), 1)),
+    "an integer": lambda x: x[int(abs(x[0])) % 5] + int(x[1]) / 4,
+    "rounded": lambda x: x[round(abs(x[0]))] + math.floor(x[1]) + math.ceil(x[2]) * 3,
+}
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_what_is_decided_is_right_in_every_call(name: str, built: list[Any]) -> None:
+    f = micrograd.compile(lambda x: W * DECIDED[name](x), parameters=[W], backend="numpy")
+    r = random.Random(7)
+    for _ in range(12):
+        x = [round(r.gauss(0, 1), 3) for _ in range(5)]
+        assert_near(f(x), (W * DECIDED[name](x)).data)
+    assert 1 < len(built) <= 12
