@@ -138,6 +138,9 @@ def run_part(part: sequence.Part, work: NDArray[Any], lanes: int = 1) -> None:
         for index in range(part.extents[0]):
             for s in part.body:
                 work[_place(s.out, index)] = _value_in_order(s, work, index)
+        for s in part.body:
+            if not s.kept:  # in registers, which are lost but for what the last index left
+                work[[_place(s.out, index) for index in range(part.extents[0] - 1)]] = math.nan
         return
     for n in range(len(part)):
         terms = range(part.first[n], part.first[n + 1])

@@ -20,7 +20,7 @@ from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.arrays.layout import Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group, NoArrays, schedule
-from micrograd.compiler.compilation import GRADIENT, Compilation
+from micrograd.compiler.compilation import GRADIENT, VALUE, Compilation
 from micrograd.compiler.graph.builder import Builder, Symbols
 from micrograd.compiler.graph.builder import Lanes as Numbers
 from micrograd.compiler.graph.graph import CONSTANT, INPUT, LARGEST, PARAMETER, Graph, check
@@ -170,15 +170,16 @@ class Ran:
 
 
 def compiled(
-    fn: Callable[..., Any], parameters: Sequence[Value], *arguments: Any, lanes: int = 0
-) -> tuple[Compilation, Recording]:
+    fn: Callable[..., Any], parameters: Sequence[Value], *arguments: Any, lanes: int = 0,
+    mode: str = GRADIENT,
+) -> tuple[Compilation, Recording]:  # fmt: skip
     """The program for a loss and its gradient; with lanes, `arguments` are one sample's."""
     found = Traceable(fn, list(parameters)).trace(arguments)
     r = found.recording
     check_recording(r, len(found.stand_ins.values))
     count = len(r.parameters)
     made = Arguments.of(found.stand_ins, lanes)
-    built = passed(Compilation(r, made, np.arange(count), count, GRADIENT))
+    built = passed(Compilation(r, made, np.arange(count), count, mode))
     verify.check(built.program)
     return built, r
 
@@ -191,6 +192,12 @@ def ran(
     lanes = len(arguments[0]) if batch else 0
     built, r = compiled(fn, parameters, *sample, lanes=lanes)
     return interpreted(built, r, *arguments)
+
+
+def alone(fn: Callable[..., Any], parameters: Sequence[Value], *arguments: Any) -> float:
+    """The loss of a program that has no gradient, interpreted."""
+    built, r = compiled(fn, parameters, *arguments, mode=VALUE)
+    return interpreted(built, r, *arguments).loss
 
 
 def interpreted(built: Compilation, r: Recording, *arguments: Any) -> Ran:

@@ -136,7 +136,7 @@ class InSequence:
         roots = np.concatenate([roots, *after])
         roots = address[roots[g.kind[roots] > CONSTANT]] - first
         roots = roots[(roots >= 0) & (roots < len(whole))]
-        kept = needed(whole, first, self.loops, turns, same, roots)
+        kept = needed(rest, first, self.loops, turns, same, roots)
         nests: list[tuple[int, int, Part]] = [
             (x.start, x.end, nest_of(whole, x, same, k))
             for x, k in zip(self.loops, kept, strict=True)
