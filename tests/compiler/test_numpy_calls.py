@@ -86,7 +86,10 @@ def test_products_added_to_a_start(
 )
 def test_sums(extents: tuple[int, ...], out: tuple[int, ...], u: tuple[int, ...]) -> None:
     kernel = summed(extents, Affine(WORK, 20, out), Affine(argument(0), 0, u), None, 1.0, False)
-    assert_same(program_of(kernel, kept=20), kept=20)
+    executable = assert_same(program_of(kernel, kept=20), kept=20)
+    ones = [line for line in executable.source.splitlines() if line.startswith("c0 = 1.0")]
+    assert all(line == f"c0 = 1.0, shape {extents[-1:]}" for line in ones)
+    assert ones or u != (1,)
 
 
 # ---- rows ------------------------------------------------------------------------------------
@@ -165,6 +168,17 @@ def test_what_rows_share_is_computed_once_until_it_is_another() -> None:
     later = each("sigmoid_slope", at(40), at(20))
     executable = assert_same(program_of(in_place, later, product, kept=60), kept=60)
     assert executable.source.count("np.exp") == 2
+
+
+@pytest.mark.parametrize("row", ["sigmoid", "softplus", "leaky_relu", "erf", "tanh", "exp"])
+def test_a_row_of_the_same_numbers_twice_with_another_between(row: str) -> None:
+    static = 0.2 if row == "leaky_relu" else None
+    between = "softplus" if row == "sigmoid" else "sigmoid"
+    executable = assert_same(program_of(
+        each(row, at(20), at(0), static=static), each(between, at(40), at(100)),
+        each(row, at(60), at(0), static=static), each("add", at(80), at(20), at(60)),
+        each("add", at(120), at(80), at(40)), kept=120), kept=120)  # fmt: skip
+    assert np.isfinite(executable.work[120 : 120 + N]).all()
 
 
 def clipped(x: float) -> float:

@@ -22,6 +22,7 @@ from micrograd.compiler.nest.ir import (
     WORK,
     Affine,
     Nest,
+    Program,
     Statement,
     argument,
 )
@@ -89,6 +90,20 @@ def test_copies_of_few_numbers_are_not_made(extents: tuple[int, ...]) -> None:
         nest("exp", Affine(WORK, 60, dense), Affine(WORK, 20, dense)),
     )
     assert calls(assert_same(program_of(*kernels, kept=60), kept=60)) == ["np.exp(v, v)"]
+
+
+@pytest.mark.parametrize(("strides", "made"), [((0,), False), ((1,), False), ((3,), True)])
+def test_copies_of_many_numbers_are_made_where_they_lie_apart(
+    strides: tuple[int, ...], made: bool
+) -> None:
+    far = Affine(PARAMETERS, 2, strides)
+    kernels = (
+        Nest((80,), (Statement(TERM, at(20), (far,)),)),
+        Nest((80,), (Statement("exp", at(120), (at(20),)),)),
+    )
+    sizes = {PARAMETERS: 260}
+    program = Program(kernels, np.zeros(260), sizes, 250, (), ((120, 80),))
+    assert len(simplified(program).nests) == 1 + made
 
 
 def test_lists_of_lists() -> None:

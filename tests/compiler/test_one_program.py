@@ -55,7 +55,7 @@ def what_both_begin_with(x):
     total = P[0] * x[0]
     if x[1] > 0:
         total = total + P[1] * x[1] - P[2]
-    else:
+    elif x[1] < -1:
         total = total - x[2]
     return total
 
@@ -112,7 +112,7 @@ def the_first(x):
 
 
 def by_filter_and_map(x):
-    return sum(map(lambda v: v * P[0], filter(lambda v: v > 0, x)), P[1])
+    return sum(map(lambda v: v * P[0], filter(lambda v: v > 0, x)), P[1])  # noqa: C417
 
 
 def lists_that_grow(x):
@@ -127,7 +127,7 @@ def lists_that_grow(x):
 
 
 def pairs(x):
-    return sum(a * b * P[0] for a, b in zip(x, x[1:], strict=False) if a < b)
+    return sum(a * b * P[0] for a, b in zip(x, x[1:], strict=False) if a < b)  # noqa: RUF007
 
 
 def by_numpy(x):

@@ -87,6 +87,7 @@ def test_what_keeps_its_promises_passes() -> None:
         (rows(10, "add", [0, 2, 3], WORK, [30, 31, 40], WORK, [30, 31]), "starts do not rise"),
         (replace(ROWS, reduce=None), "rows of something"),
         (replace(ROWS, body=ROWS.body * 2), "rows of something"),
+        (replace(ROWS, body=(ROWS.first, COPY)), "rows of something"),
         (changed(ROWS, inputs=(*ROWS.first.inputs, at(0, 1))), "rows of something"),
         (rows(10, "max", [0, 2, 3], WORK, [30, 31, 40], accumulate=True), "a maximum of products"),
         (taken(10, argument(0), [10]), "10 to 10 of input0"),
@@ -110,6 +111,12 @@ def test_a_broken_promise_names_the_kernel(kernel: Nest, fault: str) -> None:
 def test_places_outside_work(changes: dict[str, object], fault: str) -> None:
     with pytest.raises(ProgramError, match=fault):
         check(replace(program(GATHER), **changes))
+
+
+def test_nests_are_keys_whatever_their_rows() -> None:
+    again = rows(10, "add", [0, 2, 3], WORK, [30, 31, 40])
+    assert replace(ROWS, starts=again.starts) == ROWS
+    assert len({ROWS, replace(ROWS, starts=again.starts), GATHER}) == 2
 
 
 def test_injective() -> None:
