@@ -51,6 +51,22 @@ def solved(n: int) -> tuple[list[float], Callable[..., Any]]:
     return [rng.gauss(0, 0.5) for _ in range(n)], loss
 
 
+def read_by_a_loop(steps: int, back: bool) -> tuple[list[float], Callable[..., Any]]:
+    """What sums have made is read turn by turn, in order or from the end on."""
+    numbers, _ = history(steps, back=False)
+
+    def loss(p: Any) -> Any:
+        x = [p[0]]
+        for n in range(1, steps):
+            x.append((sum(p[n - 1 - k] * x[k] for k in range(n)) * 0.1 + 0.3 * x[-1]).tanh())
+        h = 0.1 * p[1]
+        for v in reversed(x) if back else x:
+            h = (p[2] * h + v).sin()
+        return h * h
+
+    return numbers, loss
+
+
 def of_cholesky(n: int) -> tuple[list[float], Callable[..., Any]]:
     program = cholesky(n)
     return program.parameters, lambda p: program.loss(p, *program.arguments)
@@ -68,8 +84,9 @@ def followers(f: Any) -> int:
 
 @pytest.mark.parametrize(
     "program", [lambda: of_cholesky(44), lambda: history(60, False), lambda: history(60, True),
-                lambda: solved(34)],
-    ids=["cholesky", "history", "history back", "solved"],
+                lambda: solved(34), lambda: read_by_a_loop(40, False),
+                lambda: read_by_a_loop(40, True)],
+    ids=["cholesky", "history", "history back", "solved", "a loop", "a loop back"],
 )  # fmt: skip
 def test_the_same_as_eager(program: Any, backend: str) -> None:
     numbers, loss = program()

@@ -1,4 +1,7 @@
-"""Long sums of what turns make: of one loop or of two, times something in all turns or in some."""
+"""Loops whose first or last turn differs, and long sums of what turns make.
+
+A sum is of one loop or of two, times something in all turns or in some.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from typing import Any
 
 import pytest
 from checks_of_compiled import assert_near, eager_value_and_grad
-from passes import alone
+from passes import alone, compiled
 from test_sequences import unit_of
 
 import micrograd
 from micrograd import Value
+from micrograd.compiler.nest.ir import Listed, Nest
 
 TURNS = 44  # a sum is long that has more than 32 terms
 P = [Value(0.7), Value(-0.4), Value(0.3)]
@@ -65,3 +69,22 @@ def test_value_and_gradient_are_those_of_eager(name: str, in_order: None) -> Non
         assert_near(gradient, theirs)
     assert unit_of(f).sequence is not None
     assert_near(alone(loss, P, given), expected)  # of which less is kept
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_turn_that_reads_elsewhere_is_outside(first: bool, last: bool, in_order: None) -> None:
+    """What moves evenly in all others is no list."""
+
+    def loss(x: list[float]) -> Any:
+        h = P[0] * 0.5
+        for t in range(TURNS):
+            at = 7 if (first and t == 0) or (last and t == TURNS - 1) else t
+            h = (P[(7 * t * t) % 5 % 3] * h + x[at]).tanh()
+        return h * h
+
+    xs = [0.01 * k for k in range(TURNS)]
+    nests = [x for x in compiled(loss, P, xs)[0].program.sequence if isinstance(x, Nest)]
+    assert [x.extents for x in nests[:1]] == [(TURNS - first - last,)]
+    assert sum(isinstance(x, Listed) for s in nests[0].body for x in s.inputs) == 1
+    assert_near(alone(loss, P, xs), loss(xs).data)

@@ -117,6 +117,8 @@ def test_nests_are_keys_whatever_their_rows() -> None:
     again = rows(10, "add", [0, 2, 3], WORK, [30, 31, 40])
     assert replace(ROWS, starts=again.starts) == ROWS
     assert len({ROWS, replace(ROWS, starts=again.starts), GATHER}) == 2
+    one, other = (replace(ROWS.first, starts=np.array([0, n])) for n in (1, 2))
+    assert len({one, other, RELU}) == 2
 
 
 def test_injective() -> None:
