@@ -183,6 +183,40 @@ def a_loop_that_breaks(x):
     return total + 0
 
 
+def swapped_elements(x):
+    h = [P[0] * x[1], P[1] * x[2]]
+    if x[0] > 0:
+        h[0], h[1] = h[1], h[0]
+    return h[0] - 2 * h[1]
+
+
+def a_pair_as_an_element(x):
+    h = [(x[1], P[0]), (x[2], P[1])]
+    if x[0] > 0:
+        h[0] = (x[3], P[2])
+    return h[0][0] * h[0][1] + h[1][0]
+
+
+def numbers_are_not_true(x):
+    k = 1
+    first = P[0] if k is True else P[1] * x[1]
+    return first + (P[2] if x[0] is True else x[2]) - (x[3] if None is False else P[0])
+
+
+def of_its_name():
+    def act(x):
+        return P[0] * x[0] if x[0] > 0 else P[1]
+
+    return act
+
+
+def another_of_its_name():
+    def act(x):
+        return P[2] if x[0] > 0.5 else P[1] * x[1]
+
+    return act
+
+
 MORE: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
@@ -191,9 +225,10 @@ MORE: dict[str, Callable[..., Any]] = {
         is_not_true, any_of_them, all_of_them, sorted_by_two_keys, sorted_among_plain, the_first,
         by_filter_and_map, lists_that_grow, pairs, by_numpy, the_median, clamped,
         a_tuple_or_another, a_dict_or_another, branches_in_branches, a_value_or_a_number,
-        a_loop_that_breaks,
+        a_loop_that_breaks, swapped_elements, a_pair_as_an_element, numbers_are_not_true,
     )
 }  # fmt: skip
+MORE |= {"of its name": of_its_name(), "another of its name": another_of_its_name()}
 
 
 @pytest.mark.parametrize("name", MORE)
@@ -232,3 +267,29 @@ def test_what_is_decided_is_right_in_every_call(name: str, built: list[Any]) -> 
         x = [round(r.gauss(0, 1), 3) for _ in range(5)]
         assert_near(f(x), (W * DECIDED[name](x)).data)
     assert 1 < len(built) <= 12
+
+
+def caught(make: Callable[[Any], Any]) -> Callable[[list[float]], Any]:
+    def form(x: list[float]) -> Any:
+        try:
+            made = make(x[0])
+        except Exception:  # of the function; what is refused is refused nevertheless
+            return x[1]
+        return x[2] if made is not None else x[3]
+
+    return form
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda v: f"{v:.3f}", lambda v: f"{v}", np.float64, lambda v: {0.5: 1}.get(v, 2), complex,
+     lambda v: round(v, 2), lambda v: [1, 2][v]],
+)  # fmt: skip
+def test_what_is_refused_is_not_caught_by_the_function(make: Any) -> None:
+    form = caught(make)
+    f = micrograd.compile(lambda x: W * form(x), parameters=[W], backend="numpy")
+    for x in ([0.25, 2.0, 3.0, 5.0], [0.75, -2.0, -3.0, 7.0]):
+        try:
+            assert_near(f(x), (W * form(x)).data)
+        except micrograd.CompileError:
+            return
