@@ -40,6 +40,11 @@ def _key(mode: str, inputs: tuple[Any, ...]) -> Any:
     return mode, *sizes
 
 
+def _is_sentence(x: Any) -> bool:
+    """Whether it is a list of integers, as of tokens, of which the next is likely to be longer."""
+    return type(x) is list and len(x) > 1 and type(x[0]) is int
+
+
 def _program_of(mode: str) -> str:
     """A step is the program of the gradient, and an update after it."""
     return GRADIENT if mode is STEP else mode
@@ -244,9 +249,11 @@ class Programs:
             safe=self._safe,
         )  # fmt: skip
 
+        alike = not lanes and (bool(self._runners) or any(map(_is_sentence, inputs)))
+
         def build() -> Runner:
             made = compiled(unit, self._backend)
-            return Runner(made, traced, self._backend, self._dtype, store, members)
+            return Runner(made, traced, self._backend, self._dtype, store, members, alike)
 
         return self.patience.building(build)
 

@@ -40,12 +40,13 @@ class Runner:
         dtype: str,
         store: Store,
         members: Members | None,
+        alike: bool = False,
     ) -> None:
         self.unit = unit
         self.traced = traced
         start = perf_counter()
         self.program = unit.program
-        self.executable = load(unit.program, backend, dtype)
+        self.executable = load(unit.program, backend, dtype, alike)
         self.backend_milliseconds = 1e3 * (perf_counter() - start)
         self.has_aux = traced.outputs.has_aux
         self.has_more = self.has_aux or bool(traced.left or traced.assigned)  # than a loss
@@ -234,10 +235,10 @@ def prepare(backend: str) -> None:
         prepare_llvm()
 
 
-def load(program: Program, backend: str, dtype: str) -> Executable:
-    """The program, ready to run."""
+def load(program: Program, backend: str, dtype: str, alike: bool = False) -> Executable:
+    """The program, ready to run; `alike` if much of it is in other programs, too."""
     if backend == "llvm":
         from micrograd.compiler.backends.llvm import load as load_llvm
 
-        return load_llvm(program, dtype)
+        return load_llvm(program, dtype, alike=alike)
     return load_numpy(program, dtype)

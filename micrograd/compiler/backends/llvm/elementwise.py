@@ -30,8 +30,7 @@ def emit(body: Body, nest: Nest, place: Pointers) -> None:
         if axis is None:
             run(body, nest.body, {}, 1, 1, lambda a: (at.pointer(a), a.base, 0))
             return
-        unroll = max(1, min(4, STATEMENTS_OF_A_TRIP // len(nest.body)))
-        for part in segments(nest.extents[axis], body.lanes, unroll if weft is None else 1):
+        for part in segments(nest.extents[axis], body.lanes, unrolled(nest, axis)):
             _emit_part(body, nest, at, axis, part, weft, fixed)
 
     def around(level: int, at: Pointers) -> None:
@@ -46,6 +45,15 @@ def emit(body: Body, nest: Nest, place: Pointers) -> None:
         body.repeat(nest.extents[outer[level]], 1, [], step)
 
     around(0, place)
+
+
+def unrolled(nest: Nest, axis: int) -> int:
+    """How many vectors along an axis a trip of the loop works on."""
+    return (
+        1
+        if woven(nest, axis) is not None
+        else max(1, min(4, STATEMENTS_OF_A_TRIP // len(nest.body)))
+    )
 
 
 def fixed_inputs(body: Body, statements: Sequence[Statement], place: Pointers) -> dict[Affine, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from time import perf_counter
 from typing import Any
@@ -37,12 +38,15 @@ WORTH = 8
 LONG = 30  # times as long as it took to make, after which all is made well, not kernels alone
 
 
-def load(program: Program, dtype: Any, machine: Machine | None = None) -> LlvmExecutable:
+def load(
+    program: Program, dtype: Any, machine: Machine | None = None, alike: bool = False
+) -> LlvmExecutable:
     """Compile a program, best a fused one, to run in a precision: "float64" or "float32".
 
-    Text for another machine runs, too, but slower.
+    Text for another machine runs, too, but slower. With `alike` its kernels are to be those of
+    programs with other extents, too.
     """
-    return LlvmExecutable(program, dtype, machine or this_machine())
+    return LlvmExecutable(program, dtype, replace(machine or this_machine(), alike=alike))
 
 
 def prepare() -> None:
@@ -76,6 +80,11 @@ class LlvmExecutable:
         self._code = quickly(source.text) if kept is None else Code(kept)
         self._seconds = perf_counter() - start
         self._left = self._seconds / WORTH  # seconds to run before better code is made
+        divided = self._code.divided
+        self._alike = machine.alike and divided is not None
+        if divided is not None and self._alike:  # kernels of all such programs are made well
+            kernels.allow(self._left * divided.part_that_is_new)  # together
+            self._left = LONG * self._seconds
         self._better: Code | None = None
         self._is_good = kept is not None  # whether there is no better code to be made
         self._has_good_kernels = False  # those that others have, too
@@ -124,11 +133,19 @@ class LlvmExecutable:
     def _timed(self, run: Callable[[], float]) -> float:
         start = perf_counter()
         loss = run() if self._threads == 1 else _together(run)
-        left, self._left = self._left, self._left - (perf_counter() - start)
+        seconds = perf_counter() - start
+        if self._alike and kernels.spend(seconds):
+            later.call(self._improve_kernels)
+        left, self._left = self._left, self._left - seconds
         if left >= 0 > self._left:
             later.call(self._improve)
             self._left = LONG * self._seconds
         return loss
+
+    def _improve_kernels(self) -> None:
+        slow, needs = kernels.all_to_improve()
+        if slow:
+            kernels.improve(slow, engine_of(object_of(module_of(slow, needs), GOOD)))
 
     def _improve(self) -> None:
         for part in (self._next, self):

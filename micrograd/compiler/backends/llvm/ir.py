@@ -40,10 +40,14 @@ FLOAT = Precision("float", "i32", "f32", 4)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The vector registers of a machine."""
+    """The vector registers of a machine.
+
+    With `alike`, kernels for other extents are to have the same text, though some are slower.
+    """
 
     vector_bytes: int
     registers: int
+    alike: bool = False
 
 
 class Body:
@@ -53,6 +57,7 @@ class Body:
         self.precision = precision
         self.lanes = machine.vector_bytes // precision.bytes
         self.registers = machine.registers
+        self.alike = machine.alike
         self.declarations = declarations
         self.lines: list[str] = ["entry:"]
         self._block = "entry"
@@ -89,10 +94,14 @@ class Body:
     # ---- loops ---------------------------------------------------------------------------------
 
     def repeat(
-        self, trips: int | str, lanes: int, carried: Sequence[str], step: Advance
-    ) -> list[str]:
-        """Run `step` at the indices below `trips`, at least once; what it carries are vectors."""
-        if trips == 1:
+        self, trips: int | str, lanes: int, carried: Sequence[str], step: Advance,
+        always: bool = False,
+    ) -> list[str]:  # fmt: skip
+        """Run `step` at the indices below `trips`, at least once; what it carries are vectors.
+
+        A single trip is a loop only if that is `always` to be one.
+        """
+        if trips == 1 and not always:
             return list(step("0", list(carried)))
         self._count += 1
         number = self._count

@@ -10,6 +10,7 @@ tables of all programs that have it.
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -47,6 +48,11 @@ class Divided:
     new: list[int]
     needs: str  # the lines that declare and describe functions, which any module of kernels needs
 
+    @property
+    def part_that_is_new(self) -> float:
+        """How much of the text is that of kernels that were not known."""
+        return sum(len(self.kernels[k][2]) for k in self.new) / len(self.text)
+
 
 class Linked(Protocol):
     """Code that calls kernels through its table."""
@@ -71,6 +77,7 @@ class Kernels:
         self._known: OrderedDict[KernelText, _Kernel] = OrderedDict()
         self._calls: WeakSet[Any] = WeakSet()  # code whose `divided` says which kernels it has
         self._lock = RLock()
+        self._left = math.inf  # seconds that code may run before kernels are made well
 
     def divided(self, text: str) -> Divided:
         """The module without the kernels that are known."""
@@ -115,6 +122,29 @@ class Kernels:
                     code.parts.append(kernel.engine)
         return None not in found
 
+    def allow(self, seconds: float) -> None:
+        """Let code run for so long, and what was left, before kernels are made well."""
+        with self._lock:
+            self._left = seconds + (self._left if self._left < math.inf else 0.0)
+
+    def spend(self, seconds: float) -> bool:
+        """Note that code has run; whether that was long enough for kernels to be made well now."""
+        self._left -= seconds
+        if self._left > 0:
+            return False
+        self._left = math.inf
+        return True
+
+    def all_to_improve(self) -> tuple[list[KernelText], str]:
+        """All kernels that were made quickly and are in use, and the lines that they need."""
+        with self._lock:
+            found: dict[KernelText, None] = {}
+            needs: dict[str, None] = {}
+            for code in self._calls:
+                found.update(dict.fromkeys(self.to_improve(code.divided)))
+                needs.update(dict.fromkeys(code.divided.needs.splitlines(keepends=True)))
+            return list(found), "".join(needs)
+
     def are_shared(self, divided: Divided) -> bool:
         """Whether most of these kernels' text is that of others, too."""
         with self._lock:
@@ -147,16 +177,18 @@ kernels = Kernels()
 
 def _general(result: str, parameters: str, lines: str) -> tuple[KernelText, str]:
     """The kernel with arguments for numbers, and these numbers."""
-    numbers: dict[str, int] = {}
+    numbers: dict[tuple[str, int], int] = {}
 
     def named(match: re.Match[str]) -> str:
-        return f"{match[1]}%number{numbers.setdefault(match[2], len(numbers))}"
+        # How often a loop runs is an argument of its own: it may be what a stride is by chance.
+        at = match.start() if match[1].startswith("icmp") else 0
+        return f"{match[1]}%number{numbers.setdefault((match[2], at), len(numbers))}"
 
     general = NUMBER.sub(named, lines)
     if len(numbers) > MOST_NUMBERS:
         return (result, parameters, lines), ""
     more = "".join(f", i64 %number{k}" for k in range(len(numbers)))
-    return (result, parameters + more, general), "".join(f", i64 {n}" for n in numbers)
+    return (result, parameters + more, general), "".join(f", i64 {n}" for n, _ in numbers)
 
 
 def _definition(name: str, kernel: KernelText) -> str:

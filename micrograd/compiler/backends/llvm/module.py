@@ -25,7 +25,7 @@ class ModuleText:
     def __init__(self, precision: Precision, machine: Machine, spaces: Sequence[Space]) -> None:
         self.precision = precision
         self.lanes = machine.vector_bytes // precision.bytes
-        self._machine = machine
+        self.machine = machine
         self.integers: list[Integers] = []
         self._places = {space: place for place, space in enumerate(spaces)}
         self._tables: dict[int, int] = {}  # places of tables of integers
@@ -178,7 +178,7 @@ class ModuleText:
         )
 
     def _body(self) -> Body:
-        return Body(self.precision, self._machine, self._declarations)
+        return Body(self.precision, self.machine, self._declarations)
 
     def _define(self, name: str, parameters: str, body: Body, result: str) -> None:
         end = ["  ret void"] if result == "void" else []

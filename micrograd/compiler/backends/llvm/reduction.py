@@ -29,7 +29,7 @@ Inner = Callable[[Pointers, list[str]], list[str]]
 
 def emit(body: Body, nest: Nest, place: Pointers) -> None:
     """Write a reduction whose spaces are numbers of pointers."""
-    chosen = plan(nest, body.lanes, body.registers)
+    chosen = plan(nest, body.lanes, body.registers, body.alike)
     fixed: dict[Affine, str] = {}
     if chosen.vector and chosen.vector.out:
         fixed = elementwise.fixed_inputs(body, nest.body[1:], place)
@@ -151,11 +151,10 @@ def _nest(
     axis, step, trips = loops[0]
 
     def once(index: str, values: list[str]) -> list[str]:
-        return _nest(
-            body, loops[1:], at.moved(body, axis.number, index, step), values, lanes, inner
-        )
+        moved = at.moved(body, axis.number, index, step)
+        return _nest(body, loops[1:], moved, values, lanes, inner)
 
-    return body.repeat(trips, lanes, carried, once)
+    return body.repeat(trips, lanes, carried, once, always=body.alike)
 
 
 class _Tile:

@@ -18,6 +18,7 @@ import numpy as np
 
 from micrograd.compiler.backends import mark
 from micrograd.compiler.backends.llvm import elementwise, listed, ordered, reduction
+from micrograd.compiler.backends.llvm.alike import parted
 from micrograd.compiler.backends.llvm.bytecode import Encoder
 from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Pointers
 from micrograd.compiler.backends.llvm.module import ModuleText, table_entry
@@ -258,6 +259,11 @@ class _Calls:
 
     def _plain(self, nest: Nest, blocks: bool) -> None:
         nest = merged(_moving(nest) if blocks else nest)
+        machine, lanes = self._module.machine, self._module.lanes
+        for part in parted(nest, lanes, machine.registers) if machine.alike else (nest,):
+            self._kernel(part)
+
+    def _kernel(self, nest: Nest) -> None:
         local, pointers, strides = _localised(nest)
         addresses = tuple(self._module.address(*pointer) for pointer in pointers)
         emit = reduction.emit if local.reduce else elementwise.emit

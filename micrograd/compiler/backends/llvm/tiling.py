@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from micrograd.compiler.nest.ir import Nest
 
+SIZES = (1, 2, 4)  # of tiles of kernels that are to be alike
 LATENCY = 8  # sums that must be under way for the machine's adders to be busy
 
 
@@ -44,13 +46,13 @@ def axes_of(nest: Nest) -> list[Axis]:
     return [Axis(number, *column) for number, column in enumerate(columns)]
 
 
-def plan(nest: Nest, lanes: int, registers: int) -> TilePlan:
-    """How to work out a reduction with so many registers of so many lanes."""
+def plan(nest: Nest, lanes: int, registers: int, alike: bool = False) -> TilePlan:
+    """How to work out a reduction with so many registers of so many lanes; see `Machine`."""
     axes = axes_of(nest)
     vector = _vector_axis(axes, lanes)
     outer = [axis for axis in axes if axis.out and axis is not vector]
     if len(nest.first.inputs) == 2:
-        tile, unroll = _tile(outer, vector, lanes, registers)
+        tile, unroll = _tile(outer, vector, lanes, registers, alike)
     else:
         tile, unroll = (), 1 if vector is None else min(4, -(-vector.extent // lanes))
     in_tile = [axis for axis, _ in tile]
@@ -75,7 +77,7 @@ def _vector_axis(axes: list[Axis], lanes: int) -> Axis | None:
 
 
 def _tile(
-    axes: list[Axis], vector: Axis | None, lanes: int, registers: int
+    axes: list[Axis], vector: Axis | None, lanes: int, registers: int, alike: bool
 ) -> tuple[tuple[tuple[Axis, int], ...], int]:
     """The tile that loads least for each product, within the registers."""
     vectors = 1 if vector is None else -(-vector.extent // lanes)
@@ -83,15 +85,17 @@ def _tile(
     without_v = max((a for a in axes if not a.v and a is not without_u), key=_extent, default=None)
     best, chosen, unroll = math.inf, (1, 1), 1
     along_u, along_v = bool(vector and vector.u), bool(vector and vector.v)
-    for p in _sizes(without_u):
-        for q in _sizes(without_v):
+    for p in _sizes(without_u, alike):
+        for q in _sizes(without_v, alike):
             for k in range(1, min(4, vectors) + 1):
                 u, v = q * (k if along_u else 1), p * (k if along_v else 1)
                 products = p * q * k
                 if products + min(u, v) + 1 > registers:
                     continue
                 cost = max(products, u + v, LATENCY) / products
-                cost *= _waste(without_u, p) * _waste(without_v, q) * (1 + 0.001 * products)
+                if not alike:
+                    cost *= _waste(without_u, p) * _waste(without_v, q)
+                cost *= 1 + 0.001 * products
                 if cost < best:
                     best, chosen, unroll = cost, (p, q), k
     tile = []
@@ -105,8 +109,9 @@ def _extent(axis: Axis) -> int:
     return axis.extent
 
 
-def _sizes(axis: Axis | None) -> range:
-    return range(1, 1 + min(8, axis.extent if axis else 1))
+def _sizes(axis: Axis | None, alike: bool) -> Sequence[int]:
+    most = min(8, axis.extent if axis else 1)
+    return [k for k in SIZES if k <= most] if alike else range(1, 1 + most)
 
 
 def _waste(axis: Axis | None, size: int) -> float:
