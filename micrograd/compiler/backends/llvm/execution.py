@@ -35,6 +35,7 @@ QUICK, GOOD = 0, 1  # of 0 to 3; the text has all that the others would find
 # Better code is made, by another thread, when quick code has run for this part of the time that it
 # took to make: who waits for steps has them sooner, and the thread has a processor of its own.
 WORTH = 8
+OF_MANY = 4  # times as soon it is worth it for kernels that many programs have
 LONG = 30  # times as long as it took to make, after which all is made well, not kernels alone
 
 
@@ -83,7 +84,7 @@ class LlvmExecutable:
         divided = self._code.divided
         self._alike = machine.alike and divided is not None
         if divided is not None and self._alike:  # kernels of all such programs are made well
-            kernels.allow(self._left * divided.part_that_is_new)  # together
+            kernels.allow(self._left * divided.part_that_is_new / OF_MANY)  # together
             self._left = LONG * self._seconds
         self._better: Code | None = None
         self._is_good = kept is not None  # whether there is no better code to be made
