@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import micrograd
-from micrograd import Value, nn, optim, tensor
+from micrograd import Value, nn, no_grad, optim, tensor, zeros
 from micrograd.errors import CompileError
 
 WAYS = ("step", "call", "value_and_grad")
@@ -392,3 +392,83 @@ def test_numbers_written_through_data_are_those_of_each_call(how: str, backend: 
     mine, theirs = trained(compiled=True), trained(compiled=False)
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+class Smoothed:
+    """A line whose outputs are compared with their running mean."""
+
+    def __init__(self) -> None:
+        self.w = tensor([0.5, -0.3], requires_grad=True)
+        self.mean = zeros(2)
+        self.means = [Value(0.0), Value(1.0)]
+
+    def another_value(self, x: float) -> Any:
+        z = (self.w * x).sum()
+        self.means[1] = Value(0.9 * self.means[1].data + 0.1)
+        return (z - self.means[1]) ** 2
+
+    def anew(self, x: float) -> Any:
+        z = self.w * x
+        self.mean = 0.9 * self.mean + 0.1 * z.detach()
+        return ((z - self.mean) ** 2).sum()
+
+    def in_place(self, x: float) -> Any:
+        z = self.w * x
+        with no_grad():
+            self.mean.mul_(0.9).add_(0.1 * z.detach())
+        return ((z - self.mean) ** 2).sum()
+
+    def by_entry(self, x: float) -> Any:
+        z = self.w * x
+        self.mean[0] = 0.9 * self.mean[0] + 0.1 * z[0].detach()
+        return ((z - self.mean) ** 2).sum()
+
+    def numbers(self, x: float) -> Any:
+        z = self.w * x
+        self.mean.data = 0.9 * self.mean.data + 0.1 * z.data
+        self.means[1].data = 0.9 * self.means[1].data + 0.1 * x
+        return ((z - self.mean.data) ** 2).sum() + self.means[1].data
+
+
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [("anew", "mean"), ("in_place", "mean"), ("by_entry", "mean"), ("another_value", "means")],
+)
+def test_other_values_as_state_are_refused_with_what_to_write(how: str, name: str) -> None:
+    model = Smoothed()
+    f = micrograd.compile(getattr(model, how), optimizer=optim.SGD([model.w], lr=0.1))
+    said = rf"into self\.{name}, which(.|\n)*`self\.{name}\.data = 0\.9"
+    with pytest.raises(CompileError, match=said):
+        [f.step(x) for x in (0.5, 1.0, 2.0)]
+
+
+def test_what_is_to_be_written_in_place_of_other_values_is_what_it_is_eagerly() -> None:
+    model, shadow = Smoothed(), Smoothed()
+    f = micrograd.compile(model.numbers, optimizer=optim.SGD([model.w], lr=0.1))
+    sgd = optim.SGD([shadow.w], lr=0.1)
+    for x in (0.5, 1.0, 2.0, -1.0, 0.3):
+        sgd.zero_grad()
+        loss = shadow.numbers(x)
+        loss.backward()
+        sgd.step()
+        assert f.step(x) == pytest.approx(loss.item())
+        assert model.mean.tolist() == pytest.approx(shadow.mean.tolist())
+        assert model.means[1].data == pytest.approx(shadow.means[1].data)
+
+
+def test_a_buffer_that_is_assigned_anew_is_named_where_types_are_asked_for() -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(1, 2)
+            self.register_buffer("ema", zeros(2))
+
+        def forward(self, x: Any) -> Any:
+            z = self.linear(tensor([x]) if isinstance(x, float) else tensor([1.0 * x]))
+            self.ema = 0.9 * self.ema + 0.1 * z.detach()
+            return (z - self.ema).sum()
+
+    layer = Layer()
+    f = micrograd.compile(lambda x: layer(x), optimizer=optim.SGD(layer.parameters(), lr=0.1))
+    with pytest.raises(CompileError, match=r"layer.ema.data = 0.9"):
+        [f.step(x) for x in (0.5, 1.0, 2.0)]

@@ -18,9 +18,16 @@ from micrograd.compiler.trace.assigned import (
     used_as_operand,
 )
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
+from micrograd.compiler.trace.numbers.advice import PAGE
 from micrograd.compiler.trace.numbers.refusing import UndecidedError
 from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer
-from micrograd.compiler.trace.recording import MADE_BY_HAND, Recording, Unrecordable, record
+from micrograd.compiler.trace.recording import (
+    MADE_BY_HAND,
+    MADE_EARLIER,
+    Recording,
+    Unrecordable,
+    record,
+)
 from micrograd.compiler.trace.watching import traced as run_traced
 from micrograd.compiler.trace.world.around import (
     MOST,
@@ -37,9 +44,10 @@ from micrograd.errors import CompileError
 
 REASONS = {
     MADE_BY_HAND: "a node with a hand-written _backward has no expression to compile",
-    "earlier": "a value that was computed before the call is used; compute it inside the function, "
-    "or let it be an argument and a result: `loss, state = f.step(x, state)`",
+    MADE_EARLIER: "a value that was computed before the call is used; compute it inside the "
+    "function, or let it be an argument and a result: `loss, state = f.step(x, state)`",
 }
+ANOTHER = "another parameter is used than in the call before"
 NO_NUMBER = "something else than a number of the call is put where a number was"
 KEPT_IN_LIST = (
     "a value that is computed here is put into a list outside, which only a call that runs could "
@@ -169,6 +177,19 @@ class TracedRuns:
         self.run(arguments, tracer)
         where = tracer.line or f"in {name_of(self.fn)}"
         raise sort(f"cannot be compiled: {reason}\n  at {where}")
+
+    def refuse_state(self, error: CompileError, names: Sequence[str]) -> NoReturn:
+        """Raise the error, or what to write, if it is because of what these names hold."""
+        reasons = (ANOTHER, REASONS[MADE_EARLIER])
+        if names and any(reason in str(error) for reason in reasons):
+            name, where = names[0], str(error).partition("\n")[2]
+            raise CompileError(
+                f"cannot be compiled: the function puts other Values into {name}, which the next "
+                f"call reads\n{where}\n  instead: change and read its numbers, `{name}.data = 0.9 "
+                f"* {name}.data + 0.1 * z.data` (in a list, those of each Value: "
+                f"`{name}[k].data = …`)\n  see {PAGE}, 'Randomness and state'"
+            ) from None
+        raise error
 
     def left(
         self, captured: Surroundings, run: TracedRun, arguments: tuple[Any, ...]

@@ -15,7 +15,7 @@ from micrograd.compiler.trace.differences import Divergence, check_same, differe
 from micrograd.compiler.trace.forms import name_of, other_forms
 from micrograd.compiler.trace.numbers.refusing import Missed, UndecidedError
 from micrograd.compiler.trace.numbers.tracer import Tracer, random_states
-from micrograd.compiler.trace.runs import TracedRun, TracedRuns
+from micrograd.compiler.trace.runs import ANOTHER, TracedRun, TracedRuns
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.trials import with_choices
 from micrograd.compiler.trace.world.around import NumbersChanged, around_in
@@ -158,9 +158,11 @@ class Traceable:
             before = Surroundings(self.fn, around_in(arguments))
         try:
             return self._is_verified(traced, arguments, before)
-        except BaseException:
+        except BaseException as error:
             if before is not None:
                 before.put_back()
+            if type(error) is CompileError:
+                runs.refuse_state(error, traced.changed_names())
             raise
 
     def _is_verified(
@@ -180,7 +182,7 @@ class Traceable:
         traced.loss = run.loss
         traced.check_constants(run.outputs, self.fn)
         if len(again.parameters) != len(known):
-            runs.refuse("another parameter is used than in the call before", 0, arguments)
+            runs.refuse(ANOTHER, 0, arguments)
         try:
             if traced.choices is not None:
                 traced.choices.check(again, ids)
@@ -215,7 +217,12 @@ class Traceable:
         """Raise a CompileError unless the function itself does the same, on other numbers, too."""
         runs = self._runs
         form, known = runs.form, traced.recording.parameters
-        self._compare_run(runs.run(arguments), known, arguments)
+        try:
+            self._compare_run(runs.run(arguments), known, arguments)
+        except DifferentError:
+            if traced.changed_names():
+                self.verify(traced, arguments)  # which says so if they are why
+            raise
         if form.sides is None or form.sides.unbounded:
             return
         expected, before = form.expected, Surroundings(self.fn, around_in(arguments))

@@ -127,6 +127,12 @@ class Traced:
             return False
         return bool(((self.extents < ANY) & ((ids >= self.extents) | (ids < 0))).any())
 
+    def changed_names(self) -> list[str]:
+        """What the function puts something else into, as code says it, other than numbers."""
+        assert self.captured is not None
+        left = {self.captured.name_of(x.place) for x in self.left if not x.is_state}
+        return sorted(left | self.writes)
+
     def check_stateless(self, name: str) -> None:
         """Raise a CompileError for a program that writes what its next call reads."""
         if self.assigned or any(left.is_state for left in self.left):
