@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +19,7 @@ from micrograd.compiler.arrays.batch import placed
 from micrograd.compiler.arrays.inputs import read_arguments
 from micrograd.compiler.arrays.layout import Homes, lay_out, write_constants
 from micrograd.compiler.arrays.loops import Loops, loops_of
-from micrograd.compiler.arrays.schedule import NoArrays, live, schedule
+from micrograd.compiler.arrays.schedule import NoArrays, is_deep, live, schedule
 from micrograd.compiler.backends.numpy import simplified
 from micrograd.compiler.backends.numpy.sequence_rows import SHORT
 from micrograd.compiler.codes import NONE
@@ -138,28 +139,32 @@ def _schedule(unit: Compilation) -> None:
     roots = np.concatenate([unit.leaves.outputs, unit.flags])
     ends, shortest = unit.wide_ends, unit.shortest
     otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free, ends, shortest)
-    may_be_none = unit.apart is None and (unit.may_be_alone or not unit.lanes)
+    of_sample = unit.lanes > 0 and not unit.alone  # is asked of one
+    may_be_none = unit.apart is None and (unit.may_be_alone or not of_sample)
+    if of_sample and may_be_none and is_deep(unit.graph):
+        if _is_sequence_alone(unit):
+            return
+        may_be_none = False
+    placed = unit.graph, where.home, unit.in_lanes(), pinned
     try:
-        unit.groups, unit.of = schedule(
-            unit.graph, where.home, unit.in_lanes(), pinned, otherwise if may_be_none else None
-        )
+        unit.groups, unit.of = schedule(*placed, otherwise if may_be_none else None)
     except NoArrays:
-        if unit.lanes:
-            _one_sample(unit)
-        else:
+        if not of_sample:
             unit.sequence = otherwise.sequence
+        elif not _is_sequence_alone(unit):
+            unit.groups, unit.of = schedule(*placed, None)
 
 
-def _one_sample(unit: Compilation) -> None:
-    """Begin again with the program of a sample."""
+def _is_sequence_alone(unit: Compilation) -> bool:
+    """Whether a sample of a batch is a sequence: then the unit is compiled for one."""
+    known = {x.name: getattr(unit, x.name) for x in fields(unit) if hasattr(unit, x.name)}
     unit.alone = True
-    for step in TO_GROUPS[:-1]:
+    for step in TO_GROUPS:
         step.run(unit)
-    where = _homes(unit)
-    roots = np.concatenate([unit.leaves.outputs, unit.flags])
-    unit.sequence = InOrder(
-        unit.graph, unit.rank, where.pins, roots, unit.free, unit.wide_ends, unit.shortest
-    ).sequence
+    if unit.sequence is None:
+        for name, value in known.items():
+            setattr(unit, name, value)
+    return unit.alone
 
 
 def _layout(unit: Compilation) -> None:

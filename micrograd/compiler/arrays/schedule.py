@@ -35,6 +35,7 @@ Hashes = NDArray[np.uint64]
 FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
 DEEP = 192  # levels: of fewer it is not asked whether they are turns of arrays
 FEW_MEMBERS = 4  # of a group on average: fewer are no arrays
+MODERATE = 512  # uses of a level on average: of more it is not asked, in a batch, either
 NARROW = 48  # uses of a level on average: fewer are no groups that are arrays
 MOST_GROUPS = 20_000
 ODD = np.cumprod(np.full(8, 0x9E3779B97F4A7C15, np.uint64))
@@ -155,6 +156,12 @@ def schedule(
         group.pinned, group.reduced = bool(pinned[first]), bool(g.reduced[first])
     _split_leaves(groups, g)
     return groups.all, groups.of
+
+
+def is_deep(g: Graph) -> bool:
+    """Whether there are many levels, but not of very much: in a batch it is asked of a sample."""
+    count = 1 + int(levels(g).max(initial=-1))
+    return count > DEEP and len(g.node) + int((g.args >= 0).sum()) < MODERATE * count
 
 
 def _has_narrow_levels(level: NDArray[np.int32]) -> bool:
