@@ -83,8 +83,7 @@ def test_torch_agrees(count: int, backend: str) -> None:
     f = micrograd.compile(loss, parameters=ps, batch=True, backend=backend)
     value, gradient = f.value_and_grad(rows)
     leaves = torch.tensor(program.parameters, dtype=torch.float64, requires_grad=True)
-    p = list(leaves.unbind())
-    result = torch.stack([program.loss(p, torch.tensor(row)) for row in rows]).mean()
+    result = program.loss(list(leaves.unbind()), torch.tensor(rows.T)).mean()
     result.backward()
     assert unit_of(f).alone
     assert_near(value, result.item(), 1e-11)
@@ -221,6 +220,35 @@ def test_a_batch_is_explained() -> None:
     title = micrograd.compile(loss, parameters=ps, batch=True)
     title.value_and_grad(*samples(kalman(60), 2))
     assert title.report().loops == f.report().loops
+
+
+def layers(rows: list[str], units: int) -> tuple[list[Value], Callable[..., Any]]:
+    """Layers that all have the same weights, each with a row of its own."""
+    rng = np.random.default_rng(0)
+    ps = [Value(x) for x in rng.normal(size=units * units) / units]
+
+    def loss(xs: Any) -> Any:
+        h = list(xs)
+        for row in rows:
+            sums = [sum(ps[units * i + j] * h[j] for j in range(units)) for i in range(units)]
+            h = [getattr(s + 0.1 * x, row)() for s, x in zip(sums, xs, strict=True)]
+        return sum(x * x for x in h)
+
+    return ps, loss
+
+
+@pytest.mark.parametrize("turns", [True, False])
+def test_turns_are_those_of_a_sample(turns: bool) -> None:
+    rng = np.random.default_rng(1)
+    rows = ["tanh"] * 70 if turns else rng.choice(["tanh", "sigmoid", "sin"], 70).tolist()
+    ps, loss = layers(rows, 12)
+    batch = rng.normal(size=(3, 12))
+    f = micrograd.compile(loss, parameters=ps, batch=True)
+    value, gradient = f.value_and_grad(batch)
+    assert unit_of(f).alone == (unit_of(f).sequence is not None) == turns
+    expected, theirs = eager_value_and_grad(mean_of(loss), ps, batch)
+    assert_near(value, expected)
+    assert_near(gradient, theirs)
 
 
 # ---- passes ------------------------------------------------------------------------------------
