@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import llvmlite.binding  # noqa: F401  (before the forks, once for all mutants)
@@ -152,7 +153,8 @@ class Run:
     def turns(self, mutant: Mutant, pure: bool) -> list[list[Test]]:
         """What may notice, quick ones first."""
         source, reached = self.file(mutant).read_text(encoding="utf-8"), self.reached[pure]
-        return reached.turns(mutant.module, reached.at(mutant.module, _lines(mutant), source))
+        turns = reached.turns(mutant.module, reached.at(mutant.module, _lines(mutant), source))
+        return [*turns, reached.beside(mutant.module, source, chain(*turns))]
 
     def warm(self, mutants: Sequence[Mutant], pure: bool) -> None:
         """Try all of them in a process that has imported everything once."""

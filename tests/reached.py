@@ -14,9 +14,27 @@ from pathlib import Path
 
 import pytest
 
-PER_FILE = 2.0  # seconds of a file's tests before those of the next one
-NEAR = 3  # files that are tried first
-ENOUGH = 30.0  # seconds of tests, as they were measured, that a mutant has to survive
+PER_FILE = 4.0  # seconds of a file's tests before those of the next one
+NEAR = 5  # files that are tried first
+ENOUGH = 12.0  # seconds of tests, as they were measured, that a mutant has to survive
+
+# Files of tests that are about modules of other names.
+ABOUT = {
+    "compiler/trace/world": ("never_stale", "watched", "around_compiled", "numbers_around"),
+    "compiler/trace/rewritten": ("one_program", "language_forms", "marked_source", "where"),
+    "compiler/trace/numbers": ("one_program", "language_forms", "integers", "refusals"),
+    "compiler/trace/arguments": ("given", "inputs", "records", "left_behind"),
+    "compiler/trace": ("tracing", "refusals", "integers", "one_program", "corners"),
+    "compiler/sequential": ("sums_over_turns", "sequences", "turns", "rows_of_sums", "apart"),
+    "compiler/optimise": ("turns", "fusion", "blocking", "sequences", "threads"),
+    "compiler/arrays": ("layout", "schedule", "kernels", "inputs", "lanes"),
+    "compiler/nest": ("verify", "kernels", "sums_over_turns", "sequences"),
+    "compiler/update": ("optimizer_memory", "touched", "compiled_optimizers", "state"),
+    "compiler/running": ("every_line", "compiled_steps", "given", "nan_parameters"),
+    "compiler/programs": ("rebuilds", "patience", "inputs", "alternating", "numbers_around"),
+    "compiler/backends/numpy": ("numpy_calls", "numpy_peephole", "corners", "turns", "backends"),
+    "compiler/backends/llvm": ("vector_functions", "packing", "sequences", "combined", "backends"),
+}
 
 
 @dataclass(frozen=True)
@@ -101,15 +119,18 @@ class Reached:
         """Those of the files that are about this module, quick ones first; then of each file some.
 
         A file is the more about a module the more words their names share, and the larger the part
-        of its tests that comes along there.
+        of its tests that comes along there; `ABOUT` names some.
         """
         own: dict[str, list[Test]] = {}
         for test in sorted(tests, key=lambda test: test.seconds):
             own.setdefault(test.file, []).append(test)
         words = _words(module)
+        named = next((names for room, names in ABOUT.items() if module.startswith(room)), ())
 
         def about(file: str) -> tuple[float, float]:
-            return len(words & _words(file)) + len(own[file]) / self.sizes[file], -self.sizes[file]
+            is_named = Path(file).stem.removeprefix("test_") in named
+            part = len(own[file]) / self.sizes[file]
+            return len(words & _words(file)) + 2 * is_named + part, -self.sizes[file]
 
         near = [
             test for file in sorted(own, key=about, reverse=True)[:NEAR]
@@ -119,6 +140,12 @@ class Reached:
         left = ([test for test in some if test not in near_by] for some in own.values())
         in_turn = [test for turn in zip_longest(*left) for test in turn if test is not None]
         return [near, _until(ENOUGH, in_turn)]
+
+    def beside(self, module: str, source: str, chosen: Iterable[Test]) -> list[Test]:
+        """Tests of files about a module that come along elsewhere in it: results are kept."""
+        chosen = set(chosen)
+        whole = self.at(module, range(1, source.count("\n") + 2), source)
+        return [test for test in self.turns(module, whole)[0] if test not in chosen]
 
 
 def _until(seconds: float, tests: list[Test]) -> list[Test]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -54,6 +56,53 @@ def test_a_processor_is_one_that_this_process_may_use() -> None:
     finally:
         os.sched_setaffinity(0, may)
     assert pool._processors() == len(may)
+
+
+def test_what_is_joined_is_never_longer_than_it_may_be() -> None:
+    llvm = pytest.importorskip("micrograd.compiler.backends.llvm.combined")
+    codes = np.array([1, *[0] * 6000])
+    found = llvm.combined(codes, np.arange(len(codes)) < 2)
+    assert 1 < max(map(len, found.meaning)) <= llvm.LONGEST
+    assert [k for code in found.codes for k in found.meaning[code]] == codes.tolist()
+
+
+WAITING = """
+import threading, time
+from micrograd.compiler.backends.llvm.later import later
+
+class Work:
+    def first(self):
+        begun.set()
+        time.sleep(0.5)
+        print("first", flush=True)
+
+    def second(self):
+        print("second", flush=True)
+
+begun, work = threading.Event(), Work()
+later.call(work.first)
+later.call(work.second)
+begun.wait()
+"""
+
+
+def test_a_program_that_ends_waits_only_for_what_was_begun() -> None:
+    pytest.importorskip("llvmlite")
+    done = subprocess.run([sys.executable, "-c", WAITING], capture_output=True, check=True)
+    assert done.stdout.split() == [b"first"]
+
+
+def test_lists_of_the_user_stay_as_they_are() -> None:
+    rates = [0.5, 0.25]
+    w = Value(2.0)
+    f = micrograd.compile(lambda x: w * x * rates[0] + rates[1], parameters=[w], backend="numpy")
+    assert f(1.0) == 1.25
+    rates[:] = [float("0.5"), float("0.25")]  # equal ones
+    now = [*map(id, rates)]
+    assert f(1.0) == 1.25
+    assert [*map(id, rates)] == now
+    rates[1] = 0.75
+    assert f(1.0) == 1.75
 
 
 def test_the_part_of_a_sequence_that_is_arrays() -> None:

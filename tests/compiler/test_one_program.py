@@ -203,6 +203,10 @@ def numbers_are_not_true(x):
     return first + (P[2] if x[0] is True else x[2]) - (x[3] if None is False else P[0])
 
 
+def plain_choices_by_key(x):
+    return P[0] * max(3.0, -5.0, key=abs) + P[1] * min([2.0, -1.0], key=abs) + x[0] * max([1.5])
+
+
 def of_its_name():
     def act(x):
         return P[0] * x[0] if x[0] > 0 else P[1]
@@ -226,6 +230,7 @@ MORE: dict[str, Callable[..., Any]] = {
         by_filter_and_map, lists_that_grow, pairs, by_numpy, the_median, clamped,
         a_tuple_or_another, a_dict_or_another, branches_in_branches, a_value_or_a_number,
         a_loop_that_breaks, swapped_elements, a_pair_as_an_element, numbers_are_not_true,
+        plain_choices_by_key,
     )
 }  # fmt: skip
 MORE |= {"of its name": of_its_name(), "another of its name": another_of_its_name()}
