@@ -6,11 +6,11 @@ then prints errors; so that library gets a plain file with the host's folders an
 
 from __future__ import annotations
 
+import html
 import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from viz.layout.font_file import blank_font
 
@@ -80,10 +80,10 @@ def _write_configuration(
     folder: Path, font_folders: Iterable[Path], rules: str, shared_cache: str | None
 ) -> Path:
     lines = ['<?xml version="1.0"?>', '<!DOCTYPE fontconfig SYSTEM "fonts.dtd">', "<fontconfig>"]
-    lines += [f"<dir>{escape(str(path))}</dir>" for path in font_folders]
+    lines += [f"<dir>{html.escape(str(path), quote=False)}</dir>" for path in font_folders]
     if shared_cache is not None:
         lines.append(f'<cachedir prefix="xdg">{shared_cache}</cachedir>')
-    lines.append(f"<cachedir>{escape(str(folder / 'cache'))}</cachedir>")
+    lines.append(f"<cachedir>{html.escape(str(folder / 'cache'), quote=False)}</cachedir>")
     lines += [rules, "</fontconfig>", ""]
     file = folder / "fonts.conf"
     file.write_text("\n".join(lines), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import math
 import os
@@ -9,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import matplotlib.style
 from matplotlib.axis import Axis
@@ -123,7 +123,7 @@ class Plot(Figure):
                 file, format=format, dpi=FILE_DOTS_PER_INCH, metadata=dict(NO_DATE[format])
             )
         if format == "svg":
-            label = f'<svg role="img" aria-label={quoteattr(self.alt)} '.encode()
+            label = f'<svg role="img" aria-label="{html.escape(self.alt)}" '.encode()
             return file.getvalue().replace(b"<svg ", label, 1)
         return file.getvalue()
 
