@@ -19,6 +19,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start Python a hundred 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # kernels of this run, and nothing of an earlier one
     KERNELS = tempfile.TemporaryDirectory(prefix="micrograd-kernels-")
     os.environ["MICROGRAD_CACHE"] = KERNELS.name
+LONG_NOTEBOOKS = ("05_moons", "07_cluster")  # of which other tests see nearly all
 hypothesis.settings.register_profile("all", deadline=None)
 hypothesis.settings.register_profile("some", deadline=None, max_examples=40)
 
@@ -37,7 +38,7 @@ def _unseeded() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`test_notebooks.py` compares the code of the two languages, cell by cell."""
     for item in items:
-        if item.path.name.endswith(".zh-CN.ipynb"):
+        if item.path.name.endswith(".zh-CN.ipynb") or item.path.stem in LONG_NOTEBOOKS:
             item.add_marker(pytest.mark.long)
     seen: Counter[object] = Counter()
     for item in sorted(items, key=lambda item: zlib.crc32(item.nodeid.encode())):

@@ -43,6 +43,7 @@ def test_step_writes_its_pictures_and_says_where(tmp_path):
         ElementTree.parse(tmp_path / "out" / name)
 
 
+@pytest.mark.long
 def test_a_second_run_writes_the_same_bytes(tmp_path):
     runs = []
     for _ in range(2):

@@ -82,6 +82,7 @@ def test_compare_is_reproducible(comparison, tmp_path):
     }
 
 
+@pytest.mark.long
 def test_the_table_of_compare_is_what_was_trained(comparison):
     runs = compare(40, 20, 3, seeds=[1, 2, 3])
     lines = comparison[0].splitlines()[1:]

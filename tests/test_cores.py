@@ -470,9 +470,11 @@ def test_occurrences(core: Any, size: int, most: int) -> None:
     keys = np.random.default_rng(size).integers(-most, most, size)
     numbers, before = (np.frombuffer(x, np.int64).tolist() for x in core.occurrences(keys))
     seen: list[int] = []
+    last: dict[int, int] = {}
     for key, number, at in zip(keys.tolist(), numbers, before, strict=True):
         assert number == list(dict.fromkeys([*seen, key])).index(key) if size <= 100 else True
-        assert at == max((i for i, x in enumerate(seen) if x == key), default=-1)
+        assert at == last.get(key, -1)
+        last[key] = len(seen)
         seen.append(key)
     assert len(set(numbers)) == len(set(keys.tolist())) == max(numbers, default=-1) + 1
 

@@ -278,6 +278,7 @@ def test_bad_input(arguments, tmp_path, monkeypatch, capsys):
     check_refused(arguments, tmp_path, monkeypatch, capsys)
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize("both", [False, True], ids=["stdout", "stdout and stderr"])
 def test_a_closed_pipe_loses_no_picture_and_prints_no_traceback(both, tmp_path):
     reader, writer = os.pipe()

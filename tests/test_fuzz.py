@@ -10,7 +10,7 @@ import pytest
 
 from micrograd import load, save
 
-COUNTS = {"files": 100, "command lines": 150, "labels": 4, "environment": 2}
+COUNTS = {"files": 60, "command lines": 80, "labels": 3, "environment": 1}
 LONG = {"files": 8000, "command lines": 10_000, "labels": 200, "environment": 40}
 
 

@@ -52,6 +52,7 @@ SIZES = """[...document.querySelectorAll(".jp-OutputArea-output :is(img, svg, if
 })"""
 
 
+@pytest.mark.long
 @needs_browser
 @pytest.mark.filterwarnings("ignore")
 def test_an_exported_notebook_shows_all_of_it(chromium, exported):

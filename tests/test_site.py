@@ -19,6 +19,7 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_the_source_is_whole(site):
     pages, settings = site / "docs", (site / "mkdocs.yml").read_text("utf-8")
     shown = (pages / "gallery.md").read_text("utf-8")
@@ -39,6 +40,7 @@ def test_no_picture_is_missing_from_the_gallery():
         assert f"viz.{name}(" in code, name
 
 
+@pytest.mark.long
 def test_links_lead_to_pages(site):
     pages = site / "docs"
     for page in pages.glob("*.md"):

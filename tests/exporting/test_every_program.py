@@ -82,7 +82,7 @@ def test_strangers(name: str, to: str) -> None:
     stranger(name, to)
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(3)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_text_is_what_was_reviewed(name: str) -> None:
     to = PROGRAMS[name][1]

@@ -35,7 +35,7 @@ def test_numpy_has_a_loop_and_one_back(name: str) -> None:
     assert source.count("\n") < 150
 
 
-@pytest.mark.parametrize(("name", "to"), [("kalman", "torch"), ("recurrent", "jax")])
+@pytest.mark.parametrize(("name", "to"), [("kalman", "torch")])
 def test_other_targets_have_one(name: str, to: str) -> None:
     pytest.importorskip(to)
     f, inputs = recurrence(name)
@@ -146,6 +146,7 @@ def test_a_wrong_loop_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "for t" not in micrograd.export(f, *inputs).source
 
 
+@pytest.mark.long
 def test_jax_scans_under_all_that_transforms() -> None:
     jax = pytest.importorskip("jax")
     f, (x, y) = recurrence("recurrent")
