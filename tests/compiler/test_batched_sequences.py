@@ -325,7 +325,7 @@ def test_the_checker_knows_lanes(in_order: None) -> None:
     others = tuple(without if x is nest else x for x in loop.nests)
     refused(changed(program, k, TurnLoop(loop.count, others)), "no turns")
     k = len(program.sequence) - 1
-    moved = [replace(s, out=replace(s.out, base=len(program.work))) for s in
+    moved = [replace(s, out=s.out._replace(base=len(program.work))) for s in
              program.sequence[k].body]  # fmt: skip
     refused(changed(program, k, replace(program.sequence[k], body=tuple(moved))), "beyond work")
     more = replace(program, groups=replace(program.groups, samples=program.groups.samples + 1))
@@ -334,7 +334,7 @@ def test_the_checker_knows_lanes(in_order: None) -> None:
 
 
 def _first_axes(x: Any) -> Any:
-    return replace(x, strides=x.strides[:2]) if isinstance(x, Affine) else x
+    return x._replace(strides=x.strides[:2]) if isinstance(x, Affine) else x
 
 
 def test_a_vector_has_as_many_samples_as_there_are() -> None:

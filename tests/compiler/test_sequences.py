@@ -309,7 +309,7 @@ def test_the_checker_finds_faults_of_turns(in_order: None) -> None:
     array = next(j for j, nest in enumerate(loop.nests) if not nest.ordered)
     nest = loop.nests[array]
     first = nest.body[0]
-    own = replace(first, inputs=(replace(first.out, base=first.out.base - 1),), row="term")
+    own = replace(first, inputs=(first.out._replace(base=first.out.base - 1),), row="term")
     wrong = [
         (loop.nests[::-1], "not there yet"),
         ((replace(nest, extents=(1, len(found.work))),), "beyond work"),

@@ -11,7 +11,7 @@ from micrograd.compiler.arrays.batch import SampleAxis
 from micrograd.compiler.arrays.layout import Layout, factor
 from micrograd.compiler.arrays.loops import Loops, operands_of
 from micrograd.compiler.arrays.schedule import Group
-from micrograd.compiler.codes import Ids, distinct
+from micrograd.compiler.codes import NONE, Ids, distinct
 from micrograd.compiler.graph.graph import INPUT
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.nest.ir import Affine, Space, argument, integers
@@ -33,10 +33,12 @@ class Arguments:
     @staticmethod
     def of(made: StandIns, lanes: int) -> Arguments:
         """Those of a trace; with lanes, of one of so many samples."""
-        space = [argument(k) for k in made.argument]
+        count = Counter(made.argument)
+        spaces = {k: argument(k) for k in count}
+        space = [spaces[k] for k in made.argument]
         ids_space = [integers(k) for k in made.ids_argument]
-        sizes = Counter(space)
-        sizes.update({integers(k): made.argument.count(k) for k in set(made.ids_argument)})
+        sizes = {spaces[k]: n for k, n in count.items()}
+        sizes.update({integers(k): count[k] for k in set(made.ids_argument)})
         return Arguments(
             np.array(made.values, np.float64), space, np.array(made.at, np.int64),
             ids_space, np.array(made.ids_at, np.int64), sizes, lanes,
@@ -58,15 +60,17 @@ def read_arguments(
     groups: list[Group], layout: Layout, leaves: Leaves, arguments: Arguments, loops: Loops
 ) -> None:
     """Copies from the arguments, and one-hot rows of run-time integers."""
-    source = {int(n): k for k, n in enumerate(leaves.inputs.tolist()) if n >= 0}
+    have = leaves.inputs >= 0
+    source = np.full(len(layout.address), NONE)
+    source[leaves.inputs[have]] = np.flatnonzero(have)
     slots = {int(n): divmod(k, leaves.hot.shape[1] or 1)
              for k, n in enumerate(leaves.hot.ravel().tolist()) if n >= 0}  # fmt: skip
     for k, group in enumerate(groups):
         if group.kind != INPUT or group.home:
             continue
         nodes = layout.nodes[k]
-        plain = np.array([n in source for n in nodes.tolist()])
-        numbers = np.array([source[n] for n in nodes[plain].tolist()], np.int64)
+        plain = source[nodes] >= 0
+        numbers = source[nodes[plain]]
         for space, own in _by_space(arguments.space, numbers):
             target = layout.address[nodes[plain][own]]
             loops.copy((layout.space[k], target), (space, arguments.at[numbers[own]]))

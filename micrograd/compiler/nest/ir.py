@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ TERM = "term"  # the row of a statement that is not in the op table: coefficient
 
 class SpaceRole(Enum):
     """What the numbers of a space are."""
+
+    __hash__ = object.__hash__  # in C: each is there once
 
     WORK = "work"  # what the program computes, and its constants; one for each program
     LANES = "lanes"  # what it computes for each sample of a batch, until that is placed in work
@@ -102,8 +104,7 @@ def integers(k: int) -> Space:
     return Space.of(SpaceRole.IDS, k)
 
 
-@dataclass(frozen=True, slots=True)
-class Affine:
+class Affine(NamedTuple):
     """An operand at `space[base + Σ strides[i] · index[i]]`."""
 
     space: Space

@@ -151,11 +151,9 @@ def addresses(x: Affine | Listed, extents: tuple[int, ...]) -> Ids:
     if isinstance(x, Listed):
         turns = x.space.step * np.arange(extents[0] if len(extents) > 1 else 1)
         return np.asarray((turns[:, None] + x.index[None, :]).reshape(extents))
-    found = np.full(extents, x.base)
-    for axis, stride in enumerate(x.strides):
-        shape = [1] * len(extents)
-        shape[axis] = -1
-        found += stride * np.arange(extents[axis]).reshape(shape)
+    found = np.asarray(x.base)
+    for n, stride in zip(extents, x.strides, strict=True):
+        found = found[..., None] + stride * np.arange(n)
     return found
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from micrograd.compiler.nest.ir import Affine, Listed, Nest, Shape, Space
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Addresses of a space from low to high, both included, at most every step-th of them."""
 
     space: Space
@@ -27,11 +26,16 @@ class Span:
 
 def span(x: Affine, extents: Shape) -> Span:
     """The addresses that an operand covers; extents are at least 1."""
-    ends = [(n - 1) * stride for n, stride in zip(extents, x.strides, strict=True) if stride]
-    low = x.base + sum(end for end in ends if end < 0)
-    high = x.base + sum(end for end in ends if end > 0)
-    steps = [stride for n, stride in zip(extents, x.strides, strict=True) if n > 1]
-    return Span(x.space, low, high, math.gcd(*steps))
+    low = high = x.base
+    step = 0
+    for n, stride in zip(extents, x.strides, strict=True):
+        if n > 1 and stride:
+            step = math.gcd(step, stride)
+            if stride < 0:
+                low += (n - 1) * stride
+            else:
+                high += (n - 1) * stride
+    return Span(x.space, low, high, step)
 
 
 def reads(nest: Nest) -> list[Affine]:

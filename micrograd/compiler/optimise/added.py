@@ -86,7 +86,7 @@ def _along_turns(
 
     out = Affine(term.out.space, term.out.base, (0, term.out.strides[0] if rows > 1 else 0))
     added = replace(term, out=out, inputs=tuple(map(moving, term.inputs)), accumulate=True)
-    nothing = Statement(TERM, replace(out, strides=out.strides[1:]), (), None, 0.0)
+    nothing = Statement(TERM, out._replace(strides=out.strides[1:]), (), None, 0.0)
     ends = ((0, int(own[0])), (int(own[-1]) + 1, count))
     left = [_piece(part, start, end) for start, end in ends if start < end]
     return _Along(k, Nest((rows,), (nothing,)), Nest((1, rows), (added,)), left)
@@ -107,7 +107,7 @@ def _piece(nest: Nest, start: int, end: int) -> Nest:
     """What a sum adds over a part of its last axis, added to what there is."""
 
     def along(x: Affine) -> Affine:
-        return replace(x, base=x.base + start * x.strides[2])
+        return x._replace(base=x.base + start * x.strides[2])
 
     inputs = map(along, nest.first.inputs)
     extents = (*nest.extents[:2], end - start)

@@ -213,7 +213,7 @@ class _Blocks:
             if x.space is WORK and x.base in self.slots and x.strides[axis]:
                 there = in_slots(x, member, self.slots, self.size)
                 return Affine(WORK, self.scratch + there.base, (0, *there.strides))
-            return replace(x, strides=(x.strides[axis] * self.size, *x.strides))
+            return x._replace(strides=(x.strides[axis] * self.size, *x.strides))
 
         extents = list(nest.extents)
         extents[axis] = self.size

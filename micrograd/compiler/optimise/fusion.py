@@ -6,12 +6,13 @@ for every address of every space, so that the time it takes grows with what the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 
+from micrograd.compiler.codes import Ids
 from micrograd.compiler.nest.axes import along, mapped, ordered, refined
 from micrograd.compiler.nest.ir import (
     TERM,
@@ -41,19 +42,24 @@ def fuse(program: Program) -> Program:
 
 def _fused_parts(program: Program) -> Iterator[Part]:
     """The parts of a sequence, arrays that follow each other as nests of their own."""
-    parts = program.sequence
-    for is_array, run in groupby(enumerate(parts), lambda x: _is_array(x[1])):
-        places, several = zip(*run, strict=True)
+    parts, every = program.sequence, None
+    for is_array, run in groupby(parts, _is_array):
+        several = tuple(run)
         if not is_array or len(several) == 1:
             yield from several
             continue
-        read = np.zeros(len(program.work) + 2, np.int8)  # also by operands that are none
-        for at in (at for k, part in enumerate(parts) if k not in places for at in read_by(part)):
-            read[at + 1] = 1
-        read[0] = 0
+        every = _times_read(program, parts) if every is None else every
+        read = (every > _times_read(program, several)).astype(np.int8)
+        read[[0, -1]] = 0
         edges = np.flatnonzero(np.diff(read)).reshape(-1, 2)
         kept = *program.kept, *((first, end - first) for first, end in edges.tolist())
         yield from _fused(replace(program, nests=several, sequence=(), kept=kept))
+
+
+def _times_read(program: Program, parts: Sequence[Part]) -> Ids:
+    """How often each address of work is read, from the second entry on; none is the first."""
+    read = [at.ravel() + 1 for part in parts for at in read_by(part)]
+    return np.bincount(np.concatenate(read), minlength=len(program.work) + 2)
 
 
 def _is_array(part: Part) -> bool:

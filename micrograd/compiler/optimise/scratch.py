@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from micrograd.compiler.nest.ir import WORK, Affine
@@ -89,4 +87,4 @@ def in_slots(x: Affine, member: Member, slots: Slots, length: int) -> Affine:
         (slots[x.base + s] - first) * length if i != member.axis and s and n > 1 else s
         for i, (n, s) in axes
     )
-    return replace(x, base=first * length, strides=strides)
+    return x._replace(base=first * length, strides=strides)

@@ -82,7 +82,7 @@ class Split:
     def moved(self, nest: Nest, member: Member, share: int, start: int) -> Nest:
         """The nest of a repeat, for a share whose first block is that one."""
         shifted = mapped(
-            nest, nest.extents, lambda x: replace(x, base=x.base + start * x.strides[0])
+            nest, nest.extents, lambda x: x._replace(base=x.base + start * x.strides[0])
         )
         return self.own_sums(shifted, member, share)
 
@@ -93,7 +93,7 @@ class Split:
         out = nest.first.out
         for (a, b), there in zip(self.sums, self._places(share), strict=True):
             if a <= out.base < b:
-                own = replace(out, base=out.base + there - a)
+                own = out._replace(base=out.base + there - a)
                 return replace(nest, body=(replace(nest.first, out=own),))
         raise AssertionError(f"a sum that no share has: {nest}")
 

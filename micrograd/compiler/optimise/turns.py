@@ -221,7 +221,7 @@ def _own_first(nest: Nest, period: int) -> Nest:
     body: list[Statement] = []
     for out, group in groupby(nest.body, lambda s: s.out):
         terms = list(group)
-        own = replace(out, base=out.base - period)
+        own = out._replace(base=out.base - period)
         if all(s.is_term for s in terms) and not terms[0].accumulate:
             terms.sort(key=lambda s: own not in s.inputs)
             terms = [replace(s, accumulate=k > 0) for k, s in enumerate(terms)]
@@ -292,7 +292,7 @@ def _copies(to: Ids, source: Ids) -> Iterator[Nest]:
 
 def _in_turns(nest: Nest) -> Nest:
     def along(x: Affine) -> Affine:
-        return replace(x, strides=(0, *x.strides))
+        return x._replace(strides=(0, *x.strides))
 
     body = [replace(s, out=along(s.out), inputs=tuple(map(along, s.inputs))) for s in nest.body]
     return replace(nest, body=tuple(body))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from micrograd.compiler.codes import Ids, Mask
-from micrograd.compiler.nest.sequence import Scalars
+from micrograd.compiler.nest.ir import Affine, Listed
+from micrograd.compiler.nest.sequence import Scalars, addresses
 from micrograd.compiler.sequential.loops import Rolled, TurnOf, columns
 
 
@@ -39,17 +40,16 @@ def needed(part: Scalars, base: int, loops: list[Rolled], turns: TurnOf, same: I
     return [np.asarray(x.any(0)) for x in stored]
 
 
-def _note(x: object, loop: Rolled, part: Scalars, base: int, turns: TurnOf, store: Mask) -> None:
+def _note(
+    x: Affine | Listed, loop: Rolled, part: Scalars, base: int, turns: TurnOf, store: Mask
+) -> None:
     """Store what is read by what is added up, but for what the same turn made."""
-    index = getattr(x, "index", None)
-    if index is None:
-        index = x.base + x.strides[0] * np.arange(loop.turns)  # type: ignore[attr-defined]
-    at = index - base
+    at = addresses(x, (loop.turns,)) - base
     count = np.arange(loop.turns)
     inner = (at >= 0) & (at < len(part))
     at, count = at[inner], count[inner]
     own = (at >= loop.start) & (at < loop.end) & (turns.turn[at] == count)
-    own &= getattr(x, "index", None) is None
+    own &= isinstance(x, Affine)
     store[at[~own]] = True
 
 

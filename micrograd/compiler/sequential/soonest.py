@@ -46,6 +46,8 @@ def soonest_first(nest: Nest) -> Nest:
             for part, start in zip(parts, times, strict=True):
                 time = max(time, start) + part.cycles
             done[k] = time
+        if not any(part.before for parts in sums for part in parts):
+            break  # no turn waits for the one before
         before = done
     body = [
         replace(s, accumulate=k > 0)

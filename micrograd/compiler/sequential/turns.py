@@ -266,7 +266,7 @@ def left_over(part: Scalars, moved: Mask, found: list[TurnRun]) -> list[tuple[in
 
 def _of_last_axis(nest: Nest) -> Nest:
     def along(x: Affine | Listed) -> Affine | Listed:
-        return x if isinstance(x, Listed) else replace(x, strides=x.strides[1:])
+        return x if isinstance(x, Listed) else x._replace(strides=x.strides[1:])
 
     return mapped(nest, nest.extents[1:], along)
 
@@ -304,7 +304,7 @@ def _moving(turns: TurnRun, loop: Rolled, read: list[LoopOperand]) -> Nest:
         if isinstance(x, Listed):
             x = Listed(Space.of(SpaceRole.WORK, 0, s), x.index)
         elif x is not None:
-            x = replace(x, strides=(s, *x.strides))
+            x = x._replace(strides=(s, *x.strides))
         moved.append(x)
     out = turns.body.out[loop.start : loop.end].reshape(loop.turns, -1)
     along = (out[1] - out[0]).tolist() if loop.turns > 1 else [loop.period] * loop.period

@@ -61,13 +61,11 @@ def localised(nest: Nest) -> LocalLoop:
     own = {key: range(min(bases) - key[1], max(bases) + 1) for key, bases in outs.items()}
     lowest: dict[tuple[Space, int, bool], int] = {}
     plain = [x for s in nest.body for x in (s.out, *s.inputs) if isinstance(x, Affine)]
-
-    def sort(x: Affine) -> tuple[Space, int, bool]:
+    sort: dict[Affine, tuple[Space, int, bool]] = {}
+    for x in dict.fromkeys(plain):
         key = x.space, x.strides[0]
-        return *key, x.base in own.get(key, ())
-
-    for x in plain:
-        lowest[sort(x)] = min(x.base, lowest.get(sort(x), x.base))
+        sort[x] = kind = (*key, x.base in own.get(key, ()))
+        lowest[kind] = min(x.base, lowest.get(kind, x.base))
     number = {key: k for k, key in enumerate(lowest)}
     lists: list[Integers] = []
     sources: list[Space] = []
@@ -80,9 +78,8 @@ def localised(nest: Nest) -> LocalLoop:
     def local(x: Affine | Listed) -> Affine:
         if isinstance(x, Listed):
             return Affine(noted(x.index, x.space), 0, ())
-        return Affine(
-            Space.of(SpaceRole.LOCAL, number[sort(x)]), x.base - lowest[sort(x)], x.strides
-        )
+        kind = sort[x]
+        return Affine(Space.of(SpaceRole.LOCAL, number[kind]), x.base - lowest[kind], x.strides)
 
     body = []
     for s in nest.body:

@@ -116,7 +116,7 @@ class _Simplification:
             self._pass_on(place, out, s.inputs[0].space, self._source(s, nest.extents))
         elif is_mask(s.row) and self._passes(place, out) and not self._plain[out].any():
             self._masked[out] = True
-            return replace(nest, body=(replace(s, out=replace(s.out, space=MASKS)),))
+            return replace(nest, body=(replace(s, out=s.out._replace(space=MASKS)),))
         return nest
 
     def still_needed(self, place: int) -> bool:
@@ -175,7 +175,7 @@ class _Simplification:
             return x
         at = self._at(x, extents)
         if self._masked[at].all():
-            return replace(x, space=MASKS)
+            return x._replace(space=MASKS)
         spaces = self._space[at]
         if not spaces.any():
             return x

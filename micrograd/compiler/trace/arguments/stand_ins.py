@@ -266,7 +266,9 @@ def refilled(
         sort = (_regular(x) or [""])[0]
     record = not isinstance(x, list) and len(inside) <= MOST_FIELDS
     groups = [(group, place) if record else group for place in range(len(inside))]
-    return rebuilt(x, [refilled(item, new, own, as_objects, sort)
+    floats = sort != INTEGER
+    return rebuilt(x, [new(item, None) if floats and type(item) is float
+                       else refilled(item, new, own, as_objects, sort)
                        for item, own in zip(inside, groups, strict=True)])  # fmt: skip
 
 

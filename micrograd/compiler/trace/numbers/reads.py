@@ -286,8 +286,9 @@ def _closed(method: Callable[..., Any]) -> Callable[..., Any]:
 
     def closed(self: Read, *others: Any) -> Any:
         result = method(self, *others)
-        if any(isinstance(x, Value) and not isinstance(x, Read) for x in others):
-            return result
+        for x in others:
+            if isinstance(x, Value) and not isinstance(x, Read):
+                return result
         return as_read(result)
 
     closed.__name__ = method.__name__
