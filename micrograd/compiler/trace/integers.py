@@ -90,11 +90,12 @@ def solve(
     result[differ] = CHOICES + number
     a, b, c, outputs, *lists_of_many = np.split(result, ends[:-1])
     many = dict(zip(sorted(first.many), lists_of_many, strict=True))
-    choices = [
-        (base + stride * np.arange(int(extents[slot])), slot) for slot, base, stride in tables
-    ]
-    for entries, _ in choices:
-        _check_table(first, entries)
+    places = np.arange(int(extents.max(initial=0)))
+    choices = []
+    for slot, base, stride in tables:
+        most = int(extents[slot])
+        _check_table(first, base, base + stride * (most - 1))
+        choices.append((base + stride * places[:most], slot))
     whole = replace(first, a=a, b=b, c=c, outputs=outputs, many=many, choices=choices)
     return Choices(whole, tables)
 
@@ -142,12 +143,12 @@ def _explained(
     return list(number), np.array(numbers, np.int64)
 
 
-def _check_table(r: Recording, codes: Codes) -> None:
-    """The entries of a table must be nodes, or leaves of one sort, that there are."""
-    sorts = distinct(codes >> 40)
+def _check_table(r: Recording, one: int, other: int) -> None:
+    """All from one end of a table to the other must be nodes, or leaves of one sort, there are."""
+    low, high = sorted((one, other))
+    sort = high >> SORT
     ends = {0: len(r), 1: PARAMETERS + len(r.parameters)}
-    known = len(sorts) == 1 and codes.min() >= 0
-    if not known or codes.max() >= ends.get(int(sorts[0]), 5 << 40):
+    if low < 0 or low >> SORT != sort or high >= ends.get(sort, 5 << SORT):
         raise Divergence("a list indexed by a run-time integer is not rows of equal length", 0)
 
 
