@@ -85,7 +85,6 @@ class LlvmExecutable:
         self._alike = machine.alike and divided is not None
         if divided is not None and self._alike:  # kernels of all such programs are made well
             kernels.allow(self._left * divided.part_that_is_new / OF_MANY)  # together
-            self._left = LONG * self._seconds
         self._better: Code | None = None
         self._is_good = kept is not None  # whether there is no better code to be made
         self._has_good_kernels = False  # those that others have, too
