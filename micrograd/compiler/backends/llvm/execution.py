@@ -12,6 +12,7 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
+from threading import local
 from time import perf_counter
 from typing import Any
 
@@ -226,8 +227,20 @@ class Code:
 
 def object_of(text: str, optimisation: int) -> bytes:
     """A module as machine code."""
-    made: bytes = _machine(optimisation).emit_object(llvm.parse_assembly(text))
+    if optimisation not in _machines.known:
+        _machines.known[optimisation] = _machine(optimisation)
+    made: bytes = _machines.known[optimisation].emit_object(llvm.parse_assembly(text))
     return made
+
+
+class _Machines(local):
+    """A thread's target machines, which take as long to be made as a small module."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, Any] = {}
+
+
+_machines = _Machines()
 
 
 def engine_of(content: bytes) -> Any:
