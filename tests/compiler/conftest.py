@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import pytest
 from micrograd.compiler import passes
 from micrograd.compiler.programs import patience, programs
 
-passes.CHECK = True  # what each pass makes, in all tests
 patience.FREE = sys.maxsize  # programs are what is tested: none waits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the helpers that all tests share
@@ -30,6 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in here:
         if "backend" in getattr(item, "fixturenames", ()) and item.path.name not in BOTH:
             item.add_marker(pytest.mark.sampled)
+
+
+@pytest.fixture(autouse=True)
+def _checked(request: pytest.FixtureRequest) -> None:
+    """What each pass makes is checked: in a third of the tests, in all of them in make test-all."""
+    all_of_them = "not long" not in request.config.option.markexpr
+    passes.CHECK = all_of_them or zlib.crc32(request.node.nodeid.encode()) % 3 == 0
 
 
 @pytest.fixture
