@@ -3,6 +3,8 @@
 The first call, with the trace and the compiler, in processor time; then a step: loss, gradient and
 descent. `python benchmarks/bench_sequential.py` runs all, with names only those; each runs in a
 process of its own. JAX where it is installed and has a `scan` for the program.
+
+Last come batches: steps on 64 samples, beside as many of one, of C, and of JAX's `vmap`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ import micrograd
 from micrograd import Value, optim
 
 WARM = 2.0  # seconds
+SAMPLES = 64
+OF_BATCHES = ("Kalman 200", "GARCH 2,000", "LSTM 30", "heat 80×100")
 RATE = 1e-12  # small: all see the same numbers
 HERE = Path(__file__).parent
 
@@ -129,6 +133,42 @@ def measured(name: str) -> str:
     )
 
 
+def batched(name: str) -> str:
+    """A line of the table of batches."""
+    case, rng = CASES[name](), np.random.default_rng(0)
+    program = case.program
+    shapes = [np.array(x, float) for x in program.arguments]
+    batch = [x + 0.01 * rng.normal(size=(SAMPLES, *x.shape)) for x in shapes]
+    executables: list[Any] = []
+    first = 0.0
+    one = Value(1.0)
+    micrograd.compile(lambda x: one * x).value_and_grad(1.0)
+    for together in (False, True):
+        ps = [Value(x) for x in program.parameters]
+        f = micrograd.compile(
+            lambda *arguments, ps=ps: program.loss(ps, *arguments),
+            optimizer=optim.SGD(ps, lr=RATE), batch=together,
+        )  # fmt: skip
+        begin = time.process_time()
+        f.step(*(batch if together else program.arguments))
+        first = time.process_time() - begin
+        executables.append(f._programs.newest.executable)
+    operations = f.report().nodes
+    end = time.monotonic() + WARM
+    while time.monotonic() < end:
+        for executable in executables:
+            executable.step()
+    each, step = (seconds(repeated(lambda x=x: x.step())) for x in executables)
+    in_jax = SCANS[name](program, batch) if name in SCANS else None
+    peer = in_c(case)
+    others = [SAMPLES * each, None if peer is None else SAMPLES * seconds(peer),
+              None if in_jax is None else seconds(in_jax)]  # fmt: skip
+    return (
+        f"{name:<22}{operations:>10,}{1e3 * first:>9.0f} ms{1e6 * first / operations:>8.1f}"
+        f"{1e6 * step:>12,.1f} us" + "".join(shown(x, step) for x in others)
+    )
+
+
 def shown(other: float | None, step: float) -> str:
     """Another's time, and ours as a multiple of it."""
     if other is None:
@@ -138,6 +178,9 @@ def shown(other: float | None, step: float) -> str:
 
 def main() -> None:
     names = sys.argv[1:]
+    if names[0:1] == ["batch"]:
+        print(batched(names[1]), flush=True)
+        return
     if len(names) == 1:
         print(measured(names[0]), flush=True)
         return
@@ -145,6 +188,11 @@ def main() -> None:
           f"{'in C':>12}{'ours':>9}{'JAX':>12}{'ours':>9}{'eager':>12}{'ours':>9}")  # fmt: skip
     for name in names or CASES:
         subprocess.run([sys.executable, __file__, name], check=False)
+    heads = f"{'operations':>10}{'first call':>12}{'us/op':>8}{'a step':>15}"
+    beside = "".join(f"{x:>12}{'ours':>9}" for x in ("one by one", "in C", "JAX"))
+    print(f"\n{SAMPLES:>2} samples{'':12}{heads}{beside}")
+    for name in names or OF_BATCHES:
+        subprocess.run([sys.executable, __file__, "batch", name], check=False)
 
 
 if __name__ == "__main__":

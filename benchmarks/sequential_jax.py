@@ -10,17 +10,23 @@ import numpy as np
 Steps = Callable[[int], Any]
 
 
-def _steps(make: Callable[[Any], Callable[..., Any]]) -> Callable[[Any], Steps | None]:
-    """What runs steps of descent of the loss that `make` returns, if JAX is there."""
+def _steps(make: Callable[[Any], Callable[..., Any]]) -> Callable[..., Steps | None]:
+    """What runs steps of descent of the loss that `make` returns, if JAX is there.
 
-    def steps(program: Any) -> Steps | None:
+    With a batch, an array an argument, it is the mean over samples.
+    """
+
+    def steps(program: Any, batch: Any = None) -> Steps | None:
         try:
             import jax
         except ImportError:
             return None
         jax.config.update("jax_enable_x64", True)
         loss = make(program)
-        arguments = [np.array(x, float) for x in program.arguments]
+        arguments = [np.array(x, float) for x in batch or program.arguments]
+        if batch:
+            of_each = jax.vmap(loss, (None, *[0] * len(batch)))
+            loss = lambda p, *xs: of_each(p, *xs).mean()  # noqa: E731
         step = jax.jit(lambda p: p - 1e-12 * jax.grad(loss)(p, *arguments))
         start = jax.numpy.array(program.parameters)
 
