@@ -25,7 +25,6 @@ from sequential_programs import PROGRAMS, Program, cholesky, garch, kalman, recu
 import micrograd
 from micrograd import Value, optim
 from micrograd.compiler import passes
-from micrograd.compiler.backends.llvm.execution import this_machine
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import Affine, Nest
 from micrograd.compiler.nest.sequence import Scalars, TurnLoop
@@ -340,7 +339,6 @@ def _first_axes(x: Any) -> Any:
 
 def test_a_vector_has_as_many_samples_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
-    assert this_machine().vector_bytes <= 64
     for count, lanes in ((1, 1), (2, 2), (3, 2), (5, 4), (8, 8), (70, 8)):
         ps, loss = bound(garch(90))
         f = micrograd.compile(loss, parameters=ps, batch=True, backend="llvm")
