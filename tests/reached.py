@@ -20,6 +20,8 @@ ENOUGH = 12.0  # seconds of tests, as they were measured, that a mutant has to s
 
 # Files of tests that are about modules of other names.
 ABOUT = {
+    "nn": ("losses", "compiled_losses"),
+    "core": ("engine", "ops", "cores", "backward"),
     "compiler/trace/world": ("never_stale", "watched", "around_compiled", "numbers_around"),
     "compiler/trace/rewritten": ("one_program", "language_forms", "marked_source", "where"),
     "compiler/trace/numbers": ("one_program", "language_forms", "integers", "refusals"),

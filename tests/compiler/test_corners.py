@@ -10,13 +10,17 @@ import sys
 import numpy as np
 import pytest
 from nests import rows
+from passes import watched
 
 import micrograd
 from micrograd import Value
 from micrograd.compiler.backends.numpy.sequence_rows import in_arrays
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Nest, Statement
+from micrograd.compiler.trace import integers
 from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.comparing import others
+from micrograd.compiler.trace.numbers.tracer import Tracer
+from micrograd.observers import followed
 
 
 @pytest.mark.parametrize(("before", "inside"), [(0.5, math.nan), (math.nan, 0.5), (0.5, 2.0)])
@@ -127,3 +131,28 @@ def test_an_error_that_names_no_line_names_the_function() -> None:
             micrograd.compile(f, parameters=[Value(1.0)], backend="numpy")(1.0)
     with pytest.raises(micrograd.CompileError):
         micrograd.compile(Callable(), parameters=[Value(1.0)], backend="numpy")(1.0)
+
+
+def test_what_leaves_no_graph_follows_nobody() -> None:
+    with micrograd.no_grad():
+        assert not followed()
+    with watched(Tracer()):
+        assert followed()
+        with micrograd.no_grad():
+            assert followed()
+    assert not followed()
+
+
+@pytest.mark.parametrize(
+    ("tried", "apart"),
+    [
+        ([[0, 0], [1, 0], [0, 1]], True),
+        ([[0, 0], [1, 1], [2, 2]], False),
+        ([[0, 5], [1, 7], [2, 9]], False),
+        ([[0, 5], [1, 7], [2, 8]], True),
+        ([[3, 5], [3, 7]], False),
+        ([[3], [4]], True),
+    ],
+)
+def test_what_was_tried_tells_integers_apart(tried: list[list[int]], apart: bool) -> None:
+    assert integers._told_apart(np.array(tried)) == apart

@@ -188,3 +188,9 @@ def test_the_checker_names_the_fault(change, fault: str) -> None:
     check_recording(r, 1)
     with pytest.raises(AssertionError, match=fault):
         check_recording(replace(r, **change(r)), 1)
+
+
+def test_what_is_made_by_hand_in_it_is_unrecordable() -> None:
+    with pytest.raises(Unrecordable) as caught:
+        recorded(lambda: A * 2.0 + Value(1.0, (A,), "mine"))
+    assert caught.value.reason == "by hand"
