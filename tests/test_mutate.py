@@ -97,6 +97,11 @@ def test_those_that_come_along_at_a_line_run_on_its_mutants(tmp_path: Path) -> N
     near, rest = names(1, 1)  # the function is made for all of them
     assert {*near} == {"gain.py::test_small", large, other}
     assert rest == []
+    source = SMALL["micrograd/gain.py"]
+    beside = reached.beside("gain", source, reached.at("gain", range(3, 4), source))
+    assert [test.node.rpartition("::")[2] for test in beside] == ["test_small"]
+    assert reached.is_imported("gain", range(1, 2))
+    assert not reached.is_imported("gain", range(3, 4))
 
 
 WARM = """
@@ -109,15 +114,21 @@ def work(warm):
     for a, b in ("return 2", "return 3"), ("x > 1", "x >= 2"), ("return x", "while x: pass"):
         print("noticed", warm.fails(path, old, old.replace(a, b), nodes, 2))
     print("noticed", warm.fails(path, old, old, nodes, 20))
+    wrong = ["tests/test_gain.py::test_wrong"]
+    print("noticed", warm.fails(path, old, old.replace("x > 1", "x > 2"), wrong, 20), *warm.unfit)
 
 collected(["-q", "-p", "no:cacheprovider", "tests"], Warm(Path.cwd(), work))
 """
 
 
 def test_mutants_in_a_process_that_has_all_tests(tmp_path: Path) -> None:
-    """Another result and a loop without end are noticed; the same and no change are not."""
+    """Another result and a loop without end are noticed; the same and no change are not.
+
+    Nor is it if what fails does so as it is.
+    """
     lines = [line for line in run_in(tmp_path, WARM) if line.startswith("noticed")]
-    assert lines == ["noticed True", "noticed False", "noticed True", "noticed False"]
+    assert lines[:4] == ["noticed True", "noticed False", "noticed True", "noticed False"]
+    assert lines[4:] == ["noticed False tests/test_gain.py::test_wrong"]
 
 
 def test_only_functions_can_change_in_it() -> None:
