@@ -53,6 +53,7 @@ SMALL = {
     "micrograd/__init__.py": "",
     "micrograd/gain.py": "def gain(x):\n    if x > 1:\n        return 2\n    return x\n",
     "tests/test_gain.py": "from micrograd.gain import gain\n"
+    "for _ in range(50): gain(1)\n"  # which changes its code, in some versions of Python
     "def test_small(): assert gain(1) == 1\n"
     "def test_large(): assert gain(3) == 2\n"
     "def test_wrong(): assert gain(3) == 3\n",

@@ -87,13 +87,18 @@ def _itself(code: CodeType) -> tuple[object, ...]:
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_flags
 
 
-def functions(root: Path) -> dict[CodeType, list[FunctionType]]:
-    """All functions there are of the files in a folder, by their code."""
+def place_of(code: CodeType) -> tuple[object, ...]:
+    """Where code stands. Code that has run is not equal to itself, freshly compiled, in 3.11."""
+    return code.co_filename, code.co_qualname, code.co_firstlineno, code.co_linetable
+
+
+def functions(root: Path) -> dict[tuple[object, ...], list[FunctionType]]:
+    """All functions there are of the files in a folder, by where their code stands."""
     gc.unfreeze()
-    found: dict[CodeType, list[FunctionType]] = {}
+    found: dict[tuple[object, ...], list[FunctionType]] = {}
     for thing in gc.get_objects():
         if type(thing) is FunctionType and thing.__code__.co_filename.startswith(str(root)):
-            found.setdefault(thing.__code__, []).append(thing)
+            found.setdefault(place_of(thing.__code__), []).append(thing)
     gc.collect()
     gc.freeze()
     return found
@@ -138,7 +143,7 @@ class Warm:
 
         def run() -> int:
             for code, other in codes.items():
-                for function in self.functions.get(code, ()):
+                for function in self.functions.get(place_of(code), ()):
                     function.__code__ = other
             for k, (item, following) in enumerate(zip(items, [*items[1:], None], strict=True)):
                 place(k)
