@@ -101,7 +101,7 @@ def _without_inlined(
     keep[:first] = True
     if recorded is not None:
         keep[first : first + len(recorded)] = recorded
-    for nodes in (g.u, g.v, g.args, leaves.outputs, leaves.sides, leaves.choices):
+    for nodes in (g.u, g.v, g.args[g.kind == ROW], leaves.outputs, leaves.sides, leaves.choices):
         keep[nodes[nodes >= 0]] = True
     g, new = part_of(g, keep)
     return g, leaves.renumbered(new)
@@ -176,7 +176,7 @@ def _define_polynomials(builder: Builder, r: Recording, first: int, operands: li
 def _without_dead(g: Graph, outputs: Ids, first: int, kept: Mask | None) -> Graph:
     """What nothing is computed from uses nothing: what has one user besides is then inlined."""
     used = np.zeros(len(g), bool)
-    for operands in (g.u, g.v, g.args):
+    for operands in (g.u, g.v, g.args[g.kind == ROW]):
         used[operands[operands >= 0]] = True
     used[outputs] = True
     if used[first:].all():
@@ -213,8 +213,11 @@ def _folded(g: Graph) -> Graph:
 
 def _without_zeros(g: Graph) -> Graph:
     """Sums without terms that are the number 0, as `sum()` starts with; one term at least stays."""
-    zero = (g.u >= 0) & (g.v < 0) & (g.kind[g.u] == CONSTANT) & (g.value[g.u] == 0)
-    zero &= g.kind[g.node] == SUM
+    number = np.append((g.kind == CONSTANT) & (g.value == 0), False)  # of -1, too
+    zero = number[g.u] & (g.v < 0)
+    zero[zero] = g.kind[g.node[zero]] == SUM
+    if not zero.any():
+        return g
     others = np.bincount(g.node[~zero], minlength=len(g))
     keep = ~zero | (others[g.node] == 0)
     return replace(g, node=g.node[keep], u=g.u[keep], v=g.v[keep], c=g.c[keep])
@@ -223,23 +226,23 @@ def _without_zeros(g: Graph) -> Graph:
 def inlined(g: Graph, candidates: Mask, outputs: Ids) -> Graph:
     """Sums that are used once, by a sum and not in a product, become part of it."""
     n = len(g)
-    uses = np.bincount(g.u[g.u >= 0], minlength=n) + np.bincount(g.v[g.v >= 0], minlength=n)
-    uses += np.bincount(g.args[g.args >= 0], minlength=n)
+    uses = np.zeros(n, np.int64)
+    for operands in (g.u, g.v, g.args[g.kind == ROW]):
+        uses += np.bincount(operands.ravel() + 1, minlength=n + 1)[1:]
     uses[outputs] += 2
     own = candidates & (g.kind == SUM) & ~g.stop & ~g.reduced & (uses == 1)
-    link = (g.v < 0) & (g.u >= 0) & (g.kind[g.node] == SUM)
-    link &= own[g.u]
+    link = (g.v < 0) & np.append(own, False)[g.u] & (g.kind[g.node] == SUM)
     target, factor = np.arange(n), np.ones(n)
-    target[g.u[link]] = g.node[link]
-    factor[g.u[link]] = g.c[link]
-    moved = np.nonzero(target != np.arange(n))[0]
+    places = np.flatnonzero(link)
+    moved = g.u[places]
+    target[moved], factor[moved] = g.node[places], g.c[places]
     while len(moved):
         nearer = target[moved]
         further = target[nearer]
         moved, nearer, further = (x[further != nearer] for x in (moved, nearer, further))
         factor[moved] *= factor[nearer]
         target[moved] = further
-    keep = ~link
+    keep = np.flatnonzero(~link)
     node = g.node[keep]
     return sorted_terms(
         replace(g, node=target[node], u=g.u[keep], v=g.v[keep], c=g.c[keep] * factor[node])
