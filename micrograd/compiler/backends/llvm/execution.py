@@ -36,7 +36,7 @@ QUICK, GOOD = 0, 1  # of 0 to 3; the text has all that the others would find
 # Better code is made, by another thread, when quick code has run for this part of the time that it
 # took to make: who waits for steps has them sooner, and the thread has a processor of its own.
 WORTH = 8
-OF_MANY = 4  # times as soon it is worth it for kernels that many programs have
+OF_MANY = 8  # times as soon it is worth it for kernels that many programs have
 LONG = 30  # times as long as it took to make, after which all is made well, not kernels alone
 
 
@@ -84,8 +84,8 @@ class LlvmExecutable:
         self._left = self._seconds / WORTH  # seconds to run before better code is made
         divided = self._code.divided
         self._alike = machine.alike and divided is not None
-        if divided is not None and self._alike:  # kernels of all such programs are made well
-            kernels.allow(self._left * divided.part_that_is_new / OF_MANY)  # together
+        if divided is not None and self._alike and len(divided.new) < len(divided.kernels):
+            kernels.allow(self._left / OF_MANY)  # those of all such programs are made well together
         self._better: Code | None = None
         self._is_good = kept is not None  # whether there is no better code to be made
         self._has_good_kernels = False  # those that others have, too

@@ -48,11 +48,6 @@ class Divided:
     new: list[int]
     needs: str  # the lines that declare and describe functions, which any module of kernels needs
 
-    @property
-    def part_that_is_new(self) -> float:
-        """How much of the text is that of kernels that were not known."""
-        return sum(len(self.kernels[k][2]) for k in self.new) / len(self.text)
-
 
 class Linked(Protocol):
     """Code that calls kernels through its table."""
@@ -123,9 +118,9 @@ class Kernels:
         return None not in found
 
     def allow(self, seconds: float) -> None:
-        """Let code run for so long, and what was left, before kernels are made well."""
+        """Let code run for so long, or for what is left, before kernels are made well."""
         with self._lock:
-            self._left = seconds + (self._left if self._left < math.inf else 0.0)
+            self._left = min(seconds, self._left)
 
     def spend(self, seconds: float) -> bool:
         """Note that code has run; whether that was long enough for kernels to be made well now."""
