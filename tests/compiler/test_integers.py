@@ -155,3 +155,21 @@ def test_integers_that_look_up_and_decide_are_those_of_each_call(sort: Any, back
         with pytest.raises(error):
             f(sort([1, bad, 0, 2]), 0.5)
     assert f(sort([1, 2, 0, 2]), 0.5) == pytest.approx(loss([1, 2, 0, 2], 0.5).data, rel=1e-12)
+
+
+@pytest.mark.parametrize("sort", ["rows", "numbers"])
+def test_integers_may_choose_otherwise_in_lists_of_another_length(sort: str, backend: str) -> None:
+    def loss(ids: list[int]) -> Any:
+        order = list(range(7))
+        if len(ids) == 4:
+            order[4:6] = 5, 4
+        if sort == "rows":
+            return sum(sum(ROWS[order[i]]) * (k + 1) for k, i in enumerate(ids))
+        return sum(ROWS[0][0] * SCALES[order[i]] * (k + 1) for k, i in enumerate(ids))
+
+    r = random.Random(7)
+    f = micrograd.compile(loss, backend=backend)
+    calls = [[r.randrange(7) for _ in range(n)] for n in (3, 5, 3, 5, 5, 3)]
+    calls += [[1, 2, 3, 0], *([r.randrange(7) for _ in range(4)] for _ in range(6)), [6, 5, 4]]
+    for ids in calls:
+        assert f(ids) == pytest.approx(loss(ids).data, rel=1e-12)

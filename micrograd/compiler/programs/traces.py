@@ -39,6 +39,7 @@ class Traces:
         self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._calls = Calls()
         self._last: Traced | None = None  # that was made
+        self._borrows = not batch  # until tables of one shape were not those of another
         self._new: Traced | None = None  # traced in this call: not to be verified yet
         self.constant: set[Any] = set()  # places of numbers that cannot be inputs
 
@@ -102,7 +103,7 @@ class Traces:
 
     def _like(self) -> Traced | None:
         """The newest trace of another shape with everything around the function as it is now."""
-        last = self._last
+        last = self._last if self._borrows else None
         return last if last is not None and last.captured and last.captured.same() else None
 
     def _agrees(self, traced: Traced, inputs: tuple[Any, ...]) -> bool:
@@ -114,10 +115,15 @@ class Traces:
         source = self._source()
         for arguments in again or self.untried(traced, inputs):
             sample = self.sample(arguments)[1]
-            if not again:
-                had = source.verify_more(traced, sample)
-            else:
-                had = sample if source.verify(traced, sample) else None
+            try:
+                if not again:
+                    had = source.verify_more(traced, sample)
+                else:
+                    had = sample if source.verify(traced, sample) else None
+            except CompileError:
+                if not traced.borrowed:
+                    raise
+                self._borrows, had = False, None
             if had is None:
                 return False
             if not traced.compared:

@@ -113,8 +113,6 @@ class Traceable:
             raise
         captured.drop_changed()
         traced.captured = captured
-        if self._like is not None:
-            traced.learn(self._like)
         traced.loss = run.loss
         run.outputs.forget()
         traced.form = self._runs.form

@@ -50,6 +50,7 @@ class Traced:
     outputs: Outputs
     milliseconds: float = 0.0
     choices: Choices | None = None
+    borrowed: bool = False  # whether the tables of these are those of a trace for another shape
     tried: dict[IndexGroup, set[int]] = field(default_factory=dict)  # integers of each group
     extents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of slots' tables
     captured: Surroundings | None = None  # what the function found around it
@@ -99,19 +100,6 @@ class Traced:
                 sort = table_sort(base, stride)
                 found.setdefault(self.stand_ins.ids_group[slot], set()).add(sort)
         return found
-
-    def learn(self, other: Traced) -> None:
-        """Count integers as tried where arguments of another shape choose from the same tables."""
-        theirs = other.tables(self.recording.parameters)
-        for group, tables in self.tables(other.recording.parameters).items():
-            same = self._most(group) == other._most(group)
-            if same and tables <= theirs.get(group, set()):
-                self.tried[group] |= other.tried[group]
-
-    def _most(self, group: IndexGroup) -> set[int]:
-        """How long the tables are that integers of a group index."""
-        slots = zip(self.stand_ins.ids_group, self.extents.tolist(), strict=True)
-        return {most for of, most in slots if of == group}
 
     def widened(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments, with integers that were never tried in place of those that were."""

@@ -37,11 +37,11 @@ def with_choices(
     try:
         trials = Trials(runs, run, first, arguments)
         extents = trials.extents(lengths_of(runs.fn))
-        choices = None if like is None else trials.as_in(like, extents)
-        if choices is None:
-            trials.vary(extents)
-            choices = trials.choices(extents)
-        return trials.solved(choices, extents)
+        borrowed = None if like is None else trials.as_in(like, extents)
+        if borrowed is not None:
+            return replace(trials.solved(borrowed, extents), borrowed=True)
+        trials.vary(extents)
+        return trials.solved(trials.choices(extents), extents)
     except Divergence as divergence:
         runs.refuse(divergence.reason, divergence.node, arguments, UndecidedError)
 
