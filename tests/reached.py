@@ -28,13 +28,19 @@ ABOUT = {
     "compiler/trace/arguments": ("given", "inputs", "records", "left_behind"),
     "compiler/trace": ("tracing", "refusals", "integers", "one_program", "corners"),
     "compiler/sequential": ("sums_over_turns", "sequences", "turns", "rows_of_sums", "apart"),
-    "compiler/optimise": ("turns", "fusion", "blocking", "sequences", "threads"),
+    "compiler/optimise": ("turns", "fusion", "blocking", "batched_sequences", "threads"),
     "compiler/arrays": ("layout", "schedule", "kernels", "inputs", "lanes"),
-    "compiler/nest": ("verify", "kernels", "sums_over_turns", "sequences"),
+    "compiler/nest": ("verify", "kernels", "sums_over_turns", "batched_sequences"),
     "compiler/update": ("optimizer_memory", "touched", "compiled_optimizers", "state"),
     "compiler/running": ("every_line", "compiled_steps", "given", "nan_parameters"),
     "compiler/programs": ("rebuilds", "patience", "inputs", "alternating", "numbers_around"),
-    "compiler/backends/numpy": ("numpy_calls", "numpy_peephole", "corners", "turns", "backends"),
+    "compiler/backends/numpy": (
+        "numpy_calls",
+        "numpy_peephole",
+        "corners",
+        "turns",
+        "batched_sequences",
+    ),
     "compiler/backends/llvm": ("vector_functions", "packing", "sequences", "combined", "backends"),
 }
 
