@@ -187,7 +187,9 @@ class TracedRuns:
                 f"cannot be compiled: the function puts other Values into {name}, which the next "
                 f"call reads\n{where}\n  instead: change and read its numbers, `{name}.data = 0.9 "
                 f"* {name}.data + 0.1 * z.data` (in a list, those of each Value: "
-                f"`{name}[k].data = …`)\n  see {PAGE}, 'Randomness and state'"
+                f"`{name}[k].data = …`); or, where gradients are to flow through it, let it be an "
+                "argument and a result: `loss, state = f.step(x, state)`"
+                f"\n  see {PAGE}, 'Randomness and state'"
             ) from None
         raise error
 
