@@ -173,3 +173,34 @@ def test_integers_may_choose_otherwise_in_lists_of_another_length(sort: str, bac
     calls += [[1, 2, 3, 0], *([r.randrange(7) for _ in range(4)] for _ in range(6)), [6, 5, 4]]
     for ids in calls:
         assert f(ids) == pytest.approx(loss(ids).data, rel=1e-12)
+
+
+def test_a_count_is_not_tried_until_it_takes_for_ever(backend: str) -> None:
+    w, steps = ROWS[0][0], 0
+
+    def loss(n: int, x: float) -> Any:
+        nonlocal steps
+        steps += int(n) ** 2
+        return w * x / sum(1 for i in range(n) for _ in range(i))
+
+    f = micrograd.compile(loss, backend=backend)
+    for n in (5, 9, 5, 2):
+        assert f(n, 1.5) == pytest.approx(loss(n, 1.5).data, rel=1e-12)
+    assert steps < 50_000_000  # of integers up to 2**24 they would be 10**14
+
+
+def test_long_tables_are_found_in_few_trials(backend: str) -> None:
+    table = values(random.Random(3), 3000)
+    runs = 0
+
+    def loss(i: int, x: float) -> Any:
+        nonlocal runs
+        runs += 1
+        return (table[i] - x) ** 2
+
+    f = micrograd.compile(loss, backend=backend)
+    for i in (5, 2999, 0):
+        assert f(i, 0.5) == pytest.approx(loss(i, 0.5).data, rel=1e-12)
+    assert runs < 40
+    with pytest.raises(IndexError):
+        f(3000, 0.5)

@@ -30,6 +30,7 @@ MOST_COVERED = 1024  # the length of tables of which entries that are new are so
 MOST_TRACES = 12
 MOST_ORDERS = 50  # in which two traces are sought that tell slots apart
 MOST_LENGTH = 1 << 24  # of a table that is sought by trial
+MOST_TIMES = 8  # as large is an integer that is tried next, which may count what is done
 
 
 Known = Mapping[int, set[tuple[int, int]]]  # by slot, what `table_sort` tells of its tables
@@ -152,10 +153,21 @@ def _check_table(r: Recording, one: int, other: int) -> None:
         raise Divergence("a list indexed by a run-time integer is not rows of equal length", 0)
 
 
-def limit(works: Callable[[int], bool], known: int, guesses: set[int]) -> int:
-    """One more than the largest integer that works; `guesses` are lengths that it may be."""
+def limit(
+    works: Callable[[int], bool], known: int, guesses: set[int],
+    slower: Callable[[], bool] = lambda: False,
+) -> int:  # fmt: skip
+    """One more than the largest integer that works; `guesses` are lengths that it may be.
+
+    Where it takes longer with larger integers (`slower`), they grow by one only.
+    """
     low, high = known, None
     for guess in sorted(x for x in guesses if x > known):
+        while high is None and guess - 1 > MOST_TIMES * (low + 1):
+            more = low + 1 if slower() else MOST_TIMES * (low + 1)
+            low, high = (more, None) if works(more) else (low, more)
+        if high is not None:
+            break
         if guess - 1 > low and not works(guess - 1):
             high = guess - 1
             break
@@ -168,7 +180,7 @@ def limit(works: Callable[[int], bool], known: int, guesses: set[int]) -> int:
         if low > MOST_LENGTH:
             return known + 1
         if works(low + step):
-            low, step = low + step, 2 * step
+            low, step = low + step, 1 if slower() else 2 * step
         else:
             high = low + step
     while high - low > 1:

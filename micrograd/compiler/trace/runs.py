@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import thread_time
 from typing import Any, NoReturn
 
 from micrograd.compiler.trace.arguments.given import ArgumentChangedError, line_of_change
@@ -62,6 +63,7 @@ class TracedRun:
     tracer: Tracer
     made: StandIns
     outputs: Outputs
+    seconds: float  # of processor time that the function took
 
     @property
     def loss(self) -> float:
@@ -103,12 +105,14 @@ class TracedRuns:
 
             def program() -> TracedRun:
                 made = stand_ins(arguments, new)
+                start = thread_time()
                 result = self.form.result(made.arguments)
+                seconds = thread_time() - start
                 if new.refusal is not None:
                     raise new.refusal  # the program went on after it, another way
                 outputs = outputs_of(result, self.mean)
                 with_conditions(new, outputs)
-                return TracedRun(new, made, outputs)
+                return TracedRun(new, made, outputs, seconds)
 
             return run_traced(new, program)
 

@@ -25,6 +25,9 @@ from micrograd.compiler.trace.runs import TracedRun, TracedRuns
 from micrograd.compiler.trace.traced import ANY, Traced
 from micrograd.compiler.trace.world.reachable import lengths_of
 
+SOON, LONG = 0.001, 0.05  # seconds that runs may differ by, and that no run takes longer
+MOST_LATE = 3
+
 
 def with_choices(
     runs: TracedRuns, run: TracedRun, first: Recording, arguments: tuple[Any, ...],
@@ -44,6 +47,28 @@ def with_choices(
         return trials.solved(trials.choices(extents), extents)
     except Divergence as divergence:
         runs.refuse(divergence.reason, divergence.node, arguments, UndecidedError)
+
+
+class _Watch:
+    """Watches that a run takes no longer with a larger integer, as one does whose steps it counts.
+
+    Entries of a table take as long, whichever it is.
+    """
+
+    def __init__(self, first: TracedRun) -> None:
+        self._seconds = first.seconds
+        self._late = 0  # runs in succession that took longer
+
+    def slower(self) -> bool:
+        """Whether the last run took longer than the first."""
+        return self._late > 0
+
+    def see(self, run: TracedRun) -> None:
+        """Note how long it took; raises an UndecidedError if runs take ever longer."""
+        late = run.seconds > 3 * self._seconds + SOON
+        self._late = self._late + 1 if late else 0
+        if self._late == MOST_LATE or run.seconds > 4 * self._seconds + LONG:
+            raise UndecidedError("cannot be compiled: a run-time integer counts what is done")
 
 
 class Trials:
@@ -79,15 +104,21 @@ class Trials:
         for group in distinct(self._group[self._indexed]).tolist():
             own = self._group == group
             last: list[tuple[TracedRun, Ids]] = []
+            watch = _Watch(self._run)
 
-            def works(x: int, own: Mask = own, last: list[tuple[TracedRun, Ids]] = last) -> bool:
+            def works(
+                x: int, own: Mask = own, last: list[tuple[TracedRun, Ids]] = last,
+                watch: _Watch = watch,
+            ) -> bool:  # fmt: skip
                 new = np.where(own, x, self._ids)
                 other = self._attempt(new)
                 if other is not None:
+                    watch.see(other)
                     last[:] = [(other, new)]
                 return other is not None
 
-            extents[own] = limit(works, int(self._ids[own].max()), guesses)
+            most = int(self._ids[own].max())
+            extents[own] = limit(works, most, guesses, watch.slower)
             for other, new in last:
                 self._keep(other, new)
         return extents
