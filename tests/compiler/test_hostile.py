@@ -420,3 +420,20 @@ def test_a_function_that_was_refused_stays_refused() -> None:
         except CompileError:
             refused += 1
     assert refused in (0, 4)
+
+
+@pytest.mark.parametrize(("known", "bad"), [(1, 2.0), ([1, 2], [1.0, 2])])
+def test_a_float_is_no_index_for_a_compiled_function_either(
+    known: Any, bad: Any, backend: str
+) -> None:
+    table = [Value(0.1 * k) for k in range(5)]
+
+    def loss(t: Any) -> Any:
+        return sum(table[k] for k in t) * 1.0 if isinstance(t, list) else table[t] * 3.0
+
+    f = micrograd.compile(loss, backend=backend)
+    assert f(known) == pytest.approx(loss(known).data)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="list indices"):
+            f(bad)
+    assert f(known) == pytest.approx(loss(known).data)

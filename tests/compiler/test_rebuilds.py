@@ -284,3 +284,31 @@ def test_decisions_that_make_the_programs_are_named_where_shapes_are_few() -> No
     assert "24 ways that its decisions went" in text
     assert "for j in range(n)" in text
     assert "'Branches'" in text
+
+
+@pytest.mark.parametrize("change", ["defaults", "named defaults", "an entry of them", "code"])
+def test_what_is_put_into_a_function_is_seen_at_the_next_call(change: str, backend: str) -> None:
+    w = Value(0.5)
+
+    def helper(x: float, above: float = 1.0, *, times: float = 2.0) -> Value:
+        return w * x * times if x > above else w * above
+
+    def other(x: float, above: float = 1.0, *, times: float = 2.0) -> Value:
+        return w * x * 7.0 + above + times
+
+    def loss(x: float) -> Value:
+        return helper(x) * 1.0
+
+    f = micrograd.compile(loss, backend=backend)
+    for x in (1.5, 0.5, 2.0):
+        assert f(x) == pytest.approx(loss(x).data)
+    if change == "defaults":
+        helper.__defaults__ = (0.25,)
+    elif change == "named defaults":
+        helper.__kwdefaults__ = {"times": 3.0}
+    elif change == "an entry of them":
+        helper.__kwdefaults__["times"] = 3.0
+    else:
+        helper.__code__ = other.__code__
+    for x in (0.5, 1.5, 0.1):
+        assert f(x) == pytest.approx(loss(x).data)

@@ -215,8 +215,13 @@ class Traceable:
         """Raise a CompileError unless the function itself does the same, on other numbers, too."""
         runs = self._runs
         form, known = runs.form, traced.recording.parameters
+        own = eager_numbers(self.fn, arguments, known)
+        if own is None:
+            raise DifferentError(
+                f"cannot be compiled: {name_of(self.fn)} raises an error by itself"
+            )
         try:
-            self._compare_run(runs.run(arguments), known, arguments)
+            self._compare_run(runs.run(arguments), known, arguments, own)
         except DifferentError:
             if traced.changed_names():
                 self.verify(traced, arguments)  # which says so if they are why

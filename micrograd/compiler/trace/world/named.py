@@ -35,6 +35,7 @@ NOT_CALLED = frozenset(
 )  # fmt: skip
 CATCHING = frozenset(["AttributeError", "Exception", "BaseException", "suppress"])
 DYNAMIC = frozenset(["getattr", "hasattr", "get", "vars"])
+OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")  # which may be put into them
 ROUNDS = 8  # of looking for code, and for what it names
 
 Reached = tuple[Any, Spelled | None, str]  # an object, how code says it, and how a person would
@@ -75,6 +76,7 @@ class Named:
         self.objects: list[Any] = []
         self.arrays: list[np.ndarray] = []
         self.classes: list[type] = []
+        self.functions: list[FunctionType] = []
         seen: set[int] = set()
         self._by_path: set[tuple[int, Spelled]] = set()
         stack: list[Reached] = [(self.fn, None, "")]
@@ -158,6 +160,7 @@ class Named:
                 self.texts[id(cell)] = name
                 yield cell.cell_contents, (name,), name
         if _is_in_users_file(code.co_filename):  # what a library keeps is its own
+            self.functions.append(f)
             if not any(space is f.__globals__ for space in self.spaces):
                 self.spaces.append(f.__globals__)
             for name in names_of(code):
@@ -165,8 +168,9 @@ class Named:
                     yield f.__globals__[name], (name,), name
         defaults = f.__defaults__ or ()
         last = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
-        for name, value in (*zip(last, defaults, strict=True), *(f.__kwdefaults__ or {}).items()):
-            yield value, (name,), name
+        yield from ((value, (name,), name) for name, value in zip(last, defaults, strict=True))
+        if f.__kwdefaults__:
+            yield f.__kwdefaults__, None, f"{f.__name__}.__kwdefaults__"
 
     def _note(self, code: CodeType) -> None:
         self.codes.add(code)
@@ -235,8 +239,9 @@ class Named:
         return sorted(slots & self.names)
 
     def slots(self) -> Iterator[tuple[Any, str]]:
-        """Objects and their slots that are to be compared."""
+        """Objects and their slots that are to be compared; functions, which may be changed."""
         yield from ((x, name) for x in self.objects for name in self._slots_of(x))
+        yield from ((f, name) for f in self.functions for name in OF_FUNCTIONS)
 
     def items(self) -> Iterator[tuple[list[Any], int]]:
         """Lists of which single items are to be compared, and which."""
