@@ -4,10 +4,8 @@ unexport PYTHONDONTWRITEBYTECODE  # Python is started hundreds of times
 BIN := .venv/bin
 SETUP := setup.cfg setup.py pyproject.toml
 
-# A file of tests is one worker's, which keeps what its tests share; long ones come first. There is
-# one worker more than cores: while one waits for a browser or a child, another one computes.
-WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# A file of tests is one worker's, which keeps what its tests share; long ones come first.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # What the engine's own tests are: they run over both cores.
 ENGINE := $(addprefix tests/test_,engine.py backward.py gradients.py ops.py memory.py cores.py \

@@ -12,6 +12,7 @@ from checks_of_compiled import assert_near, eager_step, eager_value_and_grad
 
 import micrograd
 from micrograd import Value, optim
+from micrograd.compiler.compilation import Compilation
 from micrograd.compiler.programs import patience
 from micrograd.compiler.programs.patience import ANOTHER_WAY, Patience
 
@@ -56,6 +57,54 @@ def test_a_program_is_made_once_running_without_it_has_cost_a_part_of_it(clock: 
     assert known.waits("another shape")
     known.instead(clock.taking(0.5))
     assert not known.waits("large ones")  # where a run takes that long
+
+
+def test_another_number_of_samples_waits_after_the_first_ones(clock: Clock) -> None:
+    known = Patience()
+    known.tracing("a sample", clock.taking(9.0))
+    for size in (1, 2):
+        assert not known.waits(size, traced=True)
+        known.building(clock.taking(1.0), size)
+    waited = 0
+    while known.waits(3, traced=True) and waited < 100:
+        known.instead(clock.taking(0.015))
+        waited += 1
+    assert waited == 13
+    known.building(clock.taking(1.0), 3)
+    assert known.waits(4, traced=True)
+
+
+@pytest.mark.parametrize("mode", ["call", "value and gradient", "step"])
+def test_batches_of_ever_other_sizes_run_as_they_are(
+    mode: str, backend: str, built: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FREE", 2)
+    monkeypatch.setattr(patience, "WORTH", 0)
+    w = Value(0.5)
+
+    def loss(xs: list[float]) -> Value:
+        h: Any = 0.0
+        for x in xs:
+            h = (h * w + x).tanh()
+        return h * h
+
+    rule = optim.SGD([w], lr=0.01)
+    f = micrograd.compile(loss, batch=True, optimizer=rule, backend=backend)
+    r = random.Random(2)
+    for size in (3, 4, 5, 6, 7, 3, 4, 5):
+        samples = [[r.random() for _ in range(6)] for _ in range(size)]
+        mean = sum(loss(xs) for xs in samples) / size
+        (slope,) = micrograd.grad(mean, [w])
+        expected, before = mean.data, w.data
+        if mode == "call":
+            assert f(samples) == pytest.approx(expected, rel=1e-12)
+        elif mode == "step":
+            assert f.step(samples) == pytest.approx(expected, rel=1e-12)
+            assert w.data == pytest.approx(before - 0.01 * slope.data, rel=1e-12)
+        else:
+            value, gradient = f.value_and_grad(samples)
+            assert [value, *gradient] == pytest.approx([expected, slope.data], rel=1e-12)
+    assert sum(isinstance(unit, Compilation) for unit in built) == 2  # others are updates
 
 
 def test_programs_that_are_soon_made_do_not_wait(clock: Clock) -> None:

@@ -29,18 +29,23 @@ class Patience:
 
     def __init__(self) -> None:
         self.runs = 0  # of programs
-        self._traced = 0
+        self._traced = self._sizes = 0  # shapes, and batches, that there were programs made for
         self._made: dict[Hashable, tuple[int, int]] = {}  # how often in vain, and after which run
         self._tracing = self._building = 0.0  # seconds, of the last program
         self._running = 0.0  # seconds, of the last run without a program
         self._shape: Hashable = None  # of the arguments that wait
         self._spent: OrderedDict[Hashable, float] = OrderedDict()
 
-    def waits(self, shape: Hashable) -> bool:
-        """Whether the function itself is run for arguments of this shape, or `ANOTHER_WAY`."""
+    def waits(self, shape: Hashable, traced: bool = False) -> bool:
+        """Whether the function itself is run for arguments of this shape, or `ANOTHER_WAY`.
+
+        If it is traced, this is another number of samples of a batch.
+        """
         spent = self._spent.get(shape, 0.0) + self._running
         worth = WORTH / 2 ** self._made.get(shape, (0, 0))[0]
-        waits = self._traced >= FREE and worth * spent < self._tracing + self._building
+        made = self._sizes if traced else self._traced
+        costs = self._building + (0.0 if traced else self._tracing)
+        waits = made >= FREE and worth * spent < costs
         self._shape = shape if waits else None
         return waits
 
@@ -57,9 +62,12 @@ class Patience:
         self._spent.pop(shape, None)
         return traced
 
-    def building(self, build: Callable[[], T]) -> T:
-        """A program of a trace, its time noted."""
+    def building(self, build: Callable[[], T], batch: Hashable = None) -> T:
+        """A program of a trace, its time noted; of a batch its shape is given, too."""
         program, self._building = _timed(build)
+        if batch is not None:
+            self._sizes += 1
+            self._spent.pop(batch, None)
         return program
 
     def alone(self, run: Callable[[], T]) -> T:

@@ -161,9 +161,13 @@ class Programs:
 
     def waits(self, mode: str, inputs: tuple[Any, ...]) -> bool:
         """Whether there is no program for these arguments, and it is too early for one."""
-        if not self._may_wait(mode) or self._traces.has(inputs):
+        if not self._may_wait(mode):
             return False
-        return self.patience.waits(self._traces.sample(inputs)[2])
+        if not self._traces.has(inputs):
+            return self.patience.waits(self._traces.sample(inputs)[2])
+        shape = shape_of(inputs)
+        known = not self.batch or (_program_of(mode), shape) in self._runners
+        return not known and self.patience.waits(shape, traced=True)
 
     def waits_for_another_way(self, mode: str) -> bool:
         """Whether it is too early for a program that goes another way than those there are."""
@@ -255,7 +259,7 @@ class Programs:
             made = compiled(unit, self._backend)
             return Runner(made, traced, self._backend, self._dtype, store, members, alike)
 
-        return self.patience.building(build)
+        return self.patience.building(build, shape_of(inputs) if self.batch else None)
 
     def _still(self, runner: Runner, mode: str) -> bool:
         """Whether the program before an update is the right one still."""
