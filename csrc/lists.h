@@ -10,7 +10,7 @@ typedef struct {
 } Nested;
 
 static PyObject *item_of(PyObject *x, Py_ssize_t i) { /* a borrowed reference */
-    return PyList_CheckExact(x) ? PyList_GetItem(x, i) : PyTuple_GetItem(x, i);
+    return PyList_CheckExact(x) ? item_at(x, i) : PyTuple_GetItem(x, i);
 }
 
 static int is_sequence(PyObject *x) { return PyList_CheckExact(x) || PyTuple_CheckExact(x); }
@@ -32,14 +32,14 @@ static int measure(Nested *nested, PyObject *x) {
 
 /* Where the numbers of x end that are written from `to` on; NULL if x is not as measured. */
 static double *fill(const Nested *nested, PyObject *x, int axis, double *to) {
-    if (axis == nested->axes) {
-        if (!PyFloat_CheckExact(x)) return NULL;
-        *to = PyFloat_AsDouble(x);
-        return to + 1;
+    const Py_ssize_t n = nested->shape[axis];
+    if (Py_TYPE(x) != nested->type[axis] || PyObject_Length(x) != n) return NULL;
+    for (Py_ssize_t i = 0; to && i < n; i++) {
+        PyObject *item = item_of(x, i);
+        if (axis + 1 < nested->axes) to = fill(nested, item, axis + 1, to);
+        else if (!PyFloat_CheckExact(item)) return NULL;
+        else *to++ = PyFloat_AsDouble(item);
     }
-    if (Py_TYPE(x) != nested->type[axis] || PyObject_Length(x) != nested->shape[axis]) return NULL;
-    for (Py_ssize_t i = 0; to && i < nested->shape[axis]; i++)
-        to = fill(nested, item_of(x, i), axis + 1, to);
     return to;
 }
 
@@ -60,4 +60,24 @@ static PyObject *function_floats_in(PyObject *module, PyObject *x) {
     Py_DECREF(bytes);
     Py_XDECREF(shape);
     return result;
+}
+
+/* floats_into(x, layout, array): write such lists into a float64 array of as many numbers; False if
+   they are not as the layout says, the type and length of each axis, and some may be written then */
+static PyObject *function_floats_into(PyObject *module, PyObject *args) {
+    PyObject *x, *layout, *array;
+    if (!PyArg_ParseTuple(args, "OO!O", &x, &PyTuple_Type, &layout, &array)) return NULL;
+    Nested nested;
+    if (!measure(&nested, x) || PyTuple_Size(layout) != 2 * nested.axes) return Py_NewRef(Py_False);
+    for (int i = 0; i < nested.axes; i++)
+        if (PyTuple_GetItem(layout, 2 * i) != (PyObject *)nested.type[i]
+            || PyLong_AsSsize_t(PyTuple_GetItem(layout, 2 * i + 1)) != nested.shape[i])
+            return PyErr_Occurred() ? NULL : Py_NewRef(Py_False);
+    Py_buffer numbers;
+    if (PyObject_GetBuffer(array, &numbers, PyBUF_CONTIG) < 0) return NULL;
+    const int fits = numbers.len == nested.count * (Py_ssize_t)sizeof(double);
+    if (!fits) PyErr_SetString(PyExc_ValueError, "floats_into needs room for all numbers");
+    const int well = fits && fill(&nested, x, 0, numbers.buf);
+    PyBuffer_Release(&numbers);
+    return fits ? Py_NewRef(well ? Py_True : Py_False) : NULL;
 }

@@ -8,8 +8,8 @@
 #include "attributes.h"
 #include "backward.h"
 #include "many.h"
-#include "lists.h"
 #include "watch.h"
+#include "lists.h"
 #include "recorded.h"
 #include "graph.h"
 
@@ -92,7 +92,8 @@ static PyMethodDef functions[] = {
     FUNCTION(record, METH_VARARGS), FUNCTION(compute, METH_VARARGS),
     FUNCTION(weighted_sum, METH_VARARGS), FUNCTION(zero_gradients, METH_O),
     FUNCTION(backward_from, METH_VARARGS), FUNCTION(numbers_of, METH_O), FUNCTION(gradients_of, METH_O),
-    FUNCTION(floats_in, METH_O), FUNCTION(move, METH_VARARGS), FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
+    FUNCTION(floats_in, METH_O), FUNCTION(floats_into, METH_VARARGS), FUNCTION(move, METH_VARARGS),
+    FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
     FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O),
     FUNCTION(packed_array, METH_VARARGS),
     FUNCTION(same_entries, METH_VARARGS), FUNCTION(same_all, METH_VARARGS),

@@ -420,6 +420,32 @@ def test_what_is_not_nested_lists_of_floats(other: Any) -> None:
     assert engine.floats_in(other) is python_core.floats_in(other) is None
 
 
+LAYOUT = (list, 1, tuple, 2, list, 3)
+LISTS = [([1.0, 2.0, 3.0], [-0.0, math.inf, 5.5])]
+
+
+@pytest.mark.parametrize("core", [engine, python_core])
+def test_floats_into_an_array(core: Any) -> None:
+    room = np.zeros(6)
+    assert core.floats_into(LISTS, LAYOUT, room)
+    assert room.tolist() == np.array(LISTS).reshape(-1).tolist()
+
+
+@pytest.mark.parametrize("core", [engine, python_core])
+@pytest.mark.parametrize(
+    "other", [[], 1.0, [LISTS[0], LISTS[0]], [list(LISTS[0])], LISTS[0], [([1.0] * 3, [1.0] * 2)],
+              [([1.0] * 3, (1.0,) * 3)], [([1.0] * 3, [1.0, 1.0, 1])]]
+)  # fmt: skip
+def test_what_is_not_as_the_layout_says(core: Any, other: Any) -> None:
+    assert core.floats_into(other, LAYOUT, np.zeros(6)) is False
+
+
+@pytest.mark.parametrize("core", [engine, python_core])
+def test_floats_into_needs_the_room(core: Any) -> None:
+    with pytest.raises(ValueError, match="room for all numbers|different structures"):
+        core.floats_into(LISTS, LAYOUT, np.zeros(5))
+
+
 # ---- graphs as arrays --------------------------------------------------------------------------
 
 

@@ -121,7 +121,7 @@ class Compiled(Generic[Result]):
             if not self._is_eager():
                 runner, loss = self._run(VALUE, inputs)
                 if runner is not None and (loss == loss or runner.is_lost()):
-                    result = runner.result(runner.loss())
+                    result = runner.result(loss if loss == loss else runner.loss())
                     return result
             result = self._programs.patience.instead(
                 lambda: eager_value(self.fn, inputs, self.batch)
@@ -140,7 +140,8 @@ class Compiled(Generic[Result]):
                 self._check_hooks()  # of what has been met only now
                 if runner is not None and (loss == loss or runner.is_lost()):
                     gradient = runner.gradient(self._programs.parameters)
-                    return runner.result(runner.loss()), gradient
+                    loss = loss if loss == loss else runner.loss()
+                    return runner.result(loss), gradient
             self._decisions.run(inputs, _meet, GRADIENT)
             return self._programs.patience.instead(
                 lambda: eager_gradient(self.fn, inputs, self.batch, self.parameters)

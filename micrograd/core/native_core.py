@@ -12,10 +12,10 @@ from micrograd import observers, ops
 from micrograd.core import notes, scalar
 
 BUILD = "`make native` builds it in a checkout, `pip install` where there is a C compiler"
-NAMES = ("as_arrays", "as_operand", "backward_from", "compute", "floats_in", "gradients_of",
-         "home_of", "longest_paths", "make_leaf", "make_leaves", "move", "numbers_of",
-         "occurrences", "owe", "packed", "packed_array", "reachable", "record", "same_all",
-         "same_call", "same_entries", "weighted_sum", "zero_gradients")  # fmt: skip
+NAMES = ("as_arrays", "as_operand", "backward_from", "compute", "floats_in", "floats_into",
+         "gradients_of", "home_of", "longest_paths", "make_leaf", "make_leaves", "move",
+         "numbers_of", "occurrences", "owe", "packed", "packed_array", "reachable", "record",
+         "same_all", "same_call", "same_entries", "weighted_sum", "zero_gradients")  # fmt: skip
 
 
 def fingerprint() -> int:

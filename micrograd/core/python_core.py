@@ -313,6 +313,23 @@ def floats_in(x: Any) -> tuple[bytes, tuple[int, ...]] | None:
     return (array("d", items).tobytes(), tuple(shape)) if shape and sorts == {float} else None
 
 
+def floats_into(x: Any, layout: tuple[Any, ...], numbers: Any) -> bool:
+    """Write such lists into a float64 array, which has their size.
+
+    False, and any may be written, if they are not as the layout says: the type and the length of
+    the lists along each axis, one after the other.
+    """
+    found = floats_in(x)
+    if found is None or found[1] != layout[1::2]:
+        return False
+    for sort in layout[::2]:
+        if type(x) is not sort:
+            return False
+        x = x[0]
+    memoryview(numbers).cast("B")[:] = found[0]
+    return True
+
+
 # ---- what was recorded, as arrays ---------------------------------------------------------------
 
 

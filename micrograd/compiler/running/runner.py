@@ -216,8 +216,8 @@ class Runner:
             # work[0] stays 0
             self._derivatives = np.array([first + p if p < size else 0 for p in places], np.int64)
             self._leaves = leaves
-        gradient: np.ndarray = self.executable.work[self._derivatives].astype(np.float64)
-        return gradient
+        gradient: np.ndarray = self.executable.work[self._derivatives]
+        return gradient if gradient.dtype == np.float64 else gradient.astype(np.float64)
 
 
 def chosen(backend: str) -> str:

@@ -13,13 +13,13 @@ import numpy as np
 from micrograd.compiler.backends import Executable, space_type
 from micrograd.compiler.nest.ir import Space, SpaceRole
 from micrograd.compiler.trace.arguments.flattening import Flattener, flattener
-from micrograd.compiler.trace.arguments.stand_ins import MOST_INTEGER, containers, flat
+from micrograd.compiler.trace.arguments.stand_ins import MOST_INTEGER, flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.around import around_in
 from micrograd.compiler.trace.world.watched import Watched, in_one_piece, watched
-from micrograd.engine import floats_in, same_call
+from micrograd.engine import floats_in, floats_into, same_call
 
-Plan = tuple[Space, tuple[int, ...], str, np.ndarray]  # of an argument; see `refill`
+Plan = tuple[Space, tuple[Any, ...], str, np.ndarray]  # of an argument; see `refill`
 
 # Of an argument that is a record: what reads it, and the arrays for its numbers and integers.
 Record = tuple[int, Flattener, tuple[np.ndarray | None, np.ndarray | None]]
@@ -162,11 +162,17 @@ def _written(
             return False
         own[:] = x.reshape(-1)
     else:
-        floats = floats_in(x) if sort == containers(x) else None
-        if floats is None or floats[1] != shape:
+        numbers = own if own.dtype == np.float64 else np.zeros(own.size)
+        if not floats_into(x, shape, numbers):
             return False
-        own[:] = np.frombuffer(floats[0])
+        if numbers is not own:
+            own[:] = numbers
     return True
+
+
+def _layout(x: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """The type and the length of nested lists along each axis, as `floats_into` takes them."""
+    return (type(x), shape[0], *_layout(x[0], shape[1:])) if shape else ()
 
 
 def _are_exact(least: int, largest: int) -> bool:
@@ -193,7 +199,7 @@ def _simple(
         elif type(x) is list and x and set(map(type, x)) == {int}:
             planned.append((space, (), "whole", own))
         elif isinstance(x, list | tuple) and (floats := floats_in(x)) is not None:
-            planned.append((space, floats[1], containers(x), own))
+            planned.append((space, _layout(x, floats[1]), "floats", own))
         else:
             return None
     return planned
