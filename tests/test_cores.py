@@ -442,7 +442,7 @@ def test_what_is_not_as_the_layout_says(core: Any, other: Any) -> None:
 
 @pytest.mark.parametrize("core", [engine, python_core])
 def test_floats_into_needs_the_room(core: Any) -> None:
-    with pytest.raises(ValueError, match="room for all numbers|different structures"):
+    with pytest.raises(ValueError, match=r"room for all numbers|different structures"):
         core.floats_into(LISTS, LAYOUT, np.zeros(5))
 
 
