@@ -49,7 +49,6 @@ from micrograd.compiler.update.program import HOMES, update_program
 from micrograd.compiler.update.touched import touched_by_step
 
 VECTOR = 64  # bytes of the numbers of samples that a sequence is run for at a time
-CACHE = 1 << 20  # bytes that such numbers should take in all: of larger programs it is half as many
 CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
 
 
@@ -252,8 +251,7 @@ def _over_samples(unit: Compilation | UpdateCompilation, most: int = 0) -> None:
 
 def _in_vectors(unit: Compilation | UpdateCompilation) -> None:
     """The program for all samples, as many of them at a time as a vector or two have."""
-    large = len(unit.program.work) * VECTOR > CACHE
-    _over_samples(unit, VECTOR // unit.number_bytes // (2 if large else 1))
+    _over_samples(unit, VECTOR // unit.number_bytes)
 
 
 def _check_graph(unit: Compilation) -> None:

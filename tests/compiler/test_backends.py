@@ -91,6 +91,26 @@ def test_the_compiled_fused_program_is_the_program(seed: int) -> None:
     assert_close(left_by(program, spaces), left_by(program, expected), "float64", LEFT)
 
 
+@pytest.mark.parametrize("short", [2, 3, 4, 5, 8])
+@pytest.mark.parametrize("summed_up", [False, True])
+def test_short_axes_fill_their_vectors(short: int, summed_up: bool) -> None:
+    """What is stored under a mask waits for memory when it is loaded again."""
+    size = 20 * short
+    out, source = Affine(WORK, 0, (short + 1, 1)), Affine(argument(0), 0, (short, 1))
+    nest = Nest((20, short), (Statement(TERM, out, (source,), 3.0),))
+    if summed_up:
+        out, source = Affine(WORK, 0, (1, 0)), Affine(argument(0), 0, (1, short))
+        nest = summed((short, 20), out, source, source, 1.0, accumulate=False)
+    program = Program((nest,), np.zeros(200), {argument(0): size}, 199, ())
+    expected, spaces = ({argument(0): np.arange(1.0, size + 1)} for _ in range(2))
+    interpreted(program, expected, "float64")
+    wide = Machine(64, 32)
+    run_on(lambda p, dtype: llvm.load(p, dtype, wide), program, spaces, "float64")
+    assert_close(spaces, expected, "float64", (WORK,))
+    masked = "masked.store" in llvm.load(program, "float64", wide).source
+    assert masked == (short in (3, 5))
+
+
 @pytest.mark.parametrize("machine", [Machine(32, 16), Machine(16, 16), Machine(16, 32)])
 def test_text_for_other_machines(machine: Machine) -> None:
     for seed in range(300, 306):

@@ -24,7 +24,6 @@ from sequential_programs import PROGRAMS, Program, cholesky, garch, kalman, recu
 
 import micrograd
 from micrograd import Value, optim
-from micrograd.compiler import passes
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import Affine, Nest
 from micrograd.compiler.nest.sequence import Scalars, TurnLoop
@@ -337,7 +336,7 @@ def _first_axes(x: Any) -> Any:
     return x._replace(strides=x.strides[:2]) if isinstance(x, Affine) else x
 
 
-def test_a_vector_has_as_many_samples_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vector_has_as_many_samples_as_there_are() -> None:
     pytest.importorskip("llvmlite")
     for count, lanes in ((1, 1), (2, 2), (3, 2), (5, 4), (8, 8), (70, 8)):
         ps, loss = bound(garch(90))
@@ -347,7 +346,3 @@ def test_a_vector_has_as_many_samples_as_there_are(monkeypatch: pytest.MonkeyPat
     ordered = [x for x in unit_of(f).program.sequence if isinstance(x, Nest) and x.ordered]
     assert ordered
     assert all(len(nest.extents) == 1 for nest in ordered)
-    monkeypatch.setattr(passes, "CACHE", 1000)
-    f = micrograd.compile(loss, parameters=ps, batch=True, backend="llvm")
-    f(*samples(garch(90), 9))
-    assert unit_of(f).program.lanes == 4

@@ -22,6 +22,21 @@ WEFT = 8  # the longest axis that is woven into another
 def emit(body: Body, nest: Nest, place: Pointers) -> None:
     """Write a nest whose spaces are numbers of pointers."""
     axis = vector_axis(nest, body.lanes)
+    with body.in_lanes(width(nest.extents[axis], body.lanes) if axis is not None else body.lanes):
+        _emit_along(body, nest, place, axis)
+
+
+def width(extent: int, lanes: int) -> int:
+    """So many lanes that a short axis fills more than half of them.
+
+    What is stored under a mask waits for memory when it is loaded again.
+    """
+    while lanes > 2 and extent <= lanes // 2:
+        lanes //= 2
+    return lanes
+
+
+def _emit_along(body: Body, nest: Nest, place: Pointers, axis: int | None) -> None:
     weft = None if axis is None else woven(nest, axis)
     outer = [i for i in range(len(nest.extents)) if i not in (axis, weft)]
     fixed = {} if axis is None else fixed_inputs(body, nest.body, place)

@@ -7,7 +7,8 @@ a register of the machine; the last of a row may have fewer active lanes, which 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,13 @@ class Body:
         self._block = "entry"
         self._headers: list[int] = []  # of the loops that are open: where their first line is
         self._count = 0
+
+    @contextmanager
+    def in_lanes(self, lanes: int) -> Iterator[None]:
+        """Write with vectors of so many numbers meanwhile."""
+        before, self.lanes = self.lanes, lanes
+        yield
+        self.lanes = before
 
     def value(self, text: str) -> str:
         """A new value, which is what the instruction gives."""

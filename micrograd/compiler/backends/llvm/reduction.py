@@ -29,6 +29,13 @@ Inner = Callable[[Pointers, list[str]], list[str]]
 
 def emit(body: Body, nest: Nest, place: Pointers) -> None:
     """Write a reduction whose spaces are numbers of pointers."""
+    vector = plan(nest, body.lanes, body.registers, body.alike).vector
+    lanes = body.lanes if vector is None else elementwise.width(vector.extent, body.lanes)
+    with body.in_lanes(lanes):
+        _emit(body, nest, place)
+
+
+def _emit(body: Body, nest: Nest, place: Pointers) -> None:
     chosen = plan(nest, body.lanes, body.registers, body.alike)
     fixed: dict[Affine, str] = {}
     if chosen.vector and chosen.vector.out:
