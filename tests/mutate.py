@@ -3,7 +3,7 @@
 A mutant is the checkout with one operator, number or pair of operands changed in one module. First
 all tests run once, as they are, and what lines each comes along at is noted (`reached.py`). Those
 that come along at the changed line run on the mutant: quick ones of the files that are about that
-module, then the other ones, until one fails. What no test notices is printed: a test is missing, or
+module, then some of the other files, then two minutes of what is left, until one fails. What no test notices is printed: a test is missing, or
 the change makes no difference; then `docs/mutants.md` may name it, with a reason. `--write` puts
 the table of a run into that page. The seed says which mutants are tried; with names, only those of
 these rooms or modules; with a folder, the run can be gone on with:
@@ -156,9 +156,15 @@ class Run:
         turns = reached.turns(mutant.module, reached.at(mutant.module, _lines(mutant), source))
         return [*turns, reached.beside(mutant.module, source, chain(*turns))]
 
-    def warm(self, mutants: Sequence[Mutant], pure: bool) -> None:
-        """Try all of them in a process that has imported everything once."""
-        turns = {mutant: self.turns(mutant, pure) for mutant in mutants}
+    def rest(self, mutant: Mutant, pure: bool) -> list[list[Test]]:
+        """What else comes along at its line."""
+        source, reached = self.file(mutant).read_text(encoding="utf-8"), self.reached[pure]
+        there = reached.at(mutant.module, _lines(mutant), source)
+        return [reached.rest(there, chain(*self.turns(mutant, pure)))]
+
+    def warm(self, mutants: Sequence[Mutant], pure: bool, of: Choice) -> None:
+        """Try all of them in a process that has imported everything once, with tests of a choice."""
+        turns = {mutant: of(self, mutant, pure) for mutant in mutants}
 
         def one(warm: Warm, mutant: Mutant) -> bool:
             path = self.file(mutant)
@@ -230,6 +236,9 @@ class Run:
         return None if passed else tests[place.read()]
 
 
+Choice = Callable[[Run, Mutant, bool], list[list[Test]]]
+
+
 def _lines(mutant: Mutant) -> range:
     return range(mutant.start[0], mutant.end[0] + 1)
 
@@ -278,10 +287,11 @@ def report(results: dict[Mutant, bool], options: argparse.Namespace) -> str:
 def tried(mutants: Sequence[Mutant], folder: Path, jobs: int) -> dict[Mutant, bool]:
     """Which of them tests notice; what is in the folder of an earlier run is not tried again."""
     run = Run(prepared(folder), jobs)
-    if left := run.left(mutants):
-        run.warm(left, pure=False)
-    if left := [m for m in run.left(mutants) if m.module.startswith(PURE)]:
-        run.warm(left, pure=True)
+    for of in (Run.turns, Run.rest):
+        if left := run.left(mutants):
+            run.warm(left, False, of)
+        if left := [m for m in run.left(mutants) if m.module.startswith(PURE)]:
+            run.warm(left, True, of)
     for mutant in run.left(mutants):
         if run.matters_at_import(mutant):
             run.afresh(mutant)

@@ -16,7 +16,8 @@ import pytest
 
 PER_FILE = 4.0  # seconds of a file's tests before those of the next one
 NEAR = 5  # files that are tried first
-ENOUGH = 12.0  # seconds of tests, as they were measured, that a mutant has to survive
+ENOUGH = 12.0  # seconds of tests, as they were measured, that a mutant has to survive,
+PATIENT = 120.0  # and, if it does, as many more that come along at its line
 
 # Files of tests that are about modules of other names.
 ABOUT = {
@@ -148,6 +149,11 @@ class Reached:
         left = ([test for test in some if test not in near_by] for some in own.values())
         in_turn = [test for turn in zip_longest(*left) for test in turn if test is not None]
         return [near, _until(ENOUGH, in_turn)]
+
+    def rest(self, tests: list[Test], chosen: Iterable[Test]) -> list[Test]:
+        """Quick ones of those that have not been chosen, for a mutant that these do not notice."""
+        left = {*tests} - {*chosen}
+        return _until(PATIENT, sorted(left, key=lambda test: (test.seconds, test.node)))
 
     def beside(self, module: str, source: str, chosen: Iterable[Test]) -> list[Test]:
         """Tests of files about a module that come along elsewhere in it: results are kept."""
