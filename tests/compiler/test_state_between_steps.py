@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pytest
+from checks_of_compiled import eager_step
 
 import micrograd
 from micrograd import Value, optim
@@ -182,3 +183,33 @@ def test_rates_that_come_back_are_those_of_every_program(backend: str) -> None:
         return [v.data for v in w]
 
     assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+@pytest.mark.parametrize(("rule", "options"), [("SGD", {"momentum": 0.9}), ("Adam", {})])
+def test_state_that_is_cleared_between_lists_of_other_lengths(
+    rule: str, options: Any, backend: str
+) -> None:
+    """Programs of several lengths share an update, whose first step after it is one from none."""
+
+    def numbers(compiled: bool, order: Iterable[int]) -> list[float]:
+        w = Value(1.0)
+        optimizer = getattr(optim, rule)([w], lr=0.05, **options)
+
+        def loss(xs: list[float]) -> Value:
+            return sum(((w * x - 1) ** 2 for x in xs), Value(0.0))
+
+        f = micrograd.compile(loss, optimizer=optimizer, backend=backend)
+        found = []
+        for n in order:
+            xs = [0.5 + 0.1 * k for k in range(n)]
+            if not n:
+                optimizer.state.clear()
+            elif compiled:
+                f.step(xs)
+            else:
+                eager_step(loss, optimizer, xs)
+            found.append(w.data)
+        return found
+
+    for order in ((2, 0, 3, 0, 2), (2, 2, 0, 3, 3, 0, 2, 3), (1, 2, 3, 0, 3, 2, 0, 1, 0, 2)):
+        np.testing.assert_allclose(numbers(True, order), numbers(False, order), 1e-12)

@@ -279,7 +279,7 @@ class Programs:
         places = (touched.used, touched.chosen, touched.flag)
         key = memory.version, size, len(touched.flags), *(x.tobytes() for x in places)
         found = self._updates.get(key)
-        if found is None or found.unit.memory is not memory:
+        if found is None or found.unit.memory is not memory or not found.follow():
             start = perf_counter()
             unit = compiled(unit, self._backend)
             found = Stepping(unit, self._load(unit), 1e3 * (perf_counter() - start))
