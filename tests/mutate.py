@@ -3,10 +3,11 @@
 A mutant is the checkout with one operator, number or pair of operands changed in one module. First
 all tests run once, as they are, and what lines each comes along at is noted (`reached.py`). Those
 that come along at the changed line run on the mutant: quick ones of the files that are about that
-module, then some of the other files, then two minutes of what is left, until one fails. What no test notices is printed: a test is missing, or
-the change makes no difference; then `docs/mutants.md` may name it, with a reason. `--write` puts
-the table of a run into that page. The seed says which mutants are tried; with names, only those of
-these rooms or modules; with a folder, the run can be gone on with:
+module, then some of the other files, then two minutes of what is left, until one fails. What no
+test notices is printed: a test is missing, or the change makes no difference; then
+`docs/mutants.md` may name it, with a reason. `--write` puts the table of a run into that page. The
+seed says which mutants are tried; with names, only those of these rooms or modules; with a folder,
+the run can be gone on with:
 
     python tests/mutate.py core optim/sgd compiler/graph --each 6 --seed 0 --folder build/mutants
 """
@@ -163,7 +164,7 @@ class Run:
         return [reached.rest(there, chain(*self.turns(mutant, pure)))]
 
     def warm(self, mutants: Sequence[Mutant], pure: bool, of: Choice) -> None:
-        """Try all of them in a process that has imported everything once, with tests of a choice."""
+        """Try all in a process that has imported everything once, with tests of a choice."""
         turns = {mutant: of(self, mutant, pure) for mutant in mutants}
 
         def one(warm: Warm, mutant: Mutant) -> bool:
