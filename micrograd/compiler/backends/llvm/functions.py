@@ -181,8 +181,7 @@ class Instructions:
         n = self._body.value(f"fsub {self._type} {shifted}, {self.text(shift)}")
         r = self.fma(n, -c.ln2[1], self.fma(n, -c.ln2[0], x))
         e = self.fadd(1.0, self.fma(self._polynomial(c.exp, r), self.fmul(r, r), r))
-        bits = self._as_integers(shifted)
-        power = self._on_integers("sub", bits, self._shift_bits(shift))
+        power = self._as_integers(shifted)  # n, and bits above it that are shifted out
         half = self._on_integers("ashr", power, 1)  # 2**n may be too small for one factor
         for part in (half, self._on_integers("sub", power, half)):
             biased = self._on_integers("add", part, c.bias)
@@ -274,11 +273,6 @@ class Instructions:
         if isinstance(b, int):
             b = str(b) if self.lanes == 1 else f"splat ({self._integer} {b})"
         return self._body.value(f"{instruction} {self._integers} {a}, {b}")
-
-    def _shift_bits(self, shift: float) -> int:
-        """The bits of 1.5 · 2**mantissa."""
-        c = self._constants
-        return ((c.bias + c.mantissa) << c.mantissa) | (1 << (c.mantissa - 1))
 
 
 def instructions_of(body: Body, lanes: int) -> Instructions:
