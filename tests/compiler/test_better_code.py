@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from threading import Event
 
 import numpy as np
 import pytest
@@ -165,3 +166,22 @@ def test_a_softmax_that_is_chosen_from_reaches_all_that_it_is_made_of(backend: s
     assert len(unit.touched.used) == 3  # w, whatever is chosen
     assert len(unit.touched.chosen) == 12
     assert len(unit.flags) == 4  # one for each row of the table
+
+
+def test_no_process_waits_for_code_that_nobody_will_run() -> None:
+    """A thread that is joined before `later.stop` would make all of it first."""
+    begun, end = Event(), Event()
+
+    class Slow:
+        def made(self) -> None:
+            begun.set()
+            end.wait()
+
+    slow, own = Slow(), Later()
+    own.call(slow.made)
+    begun.wait()
+    thread = own._thread
+    end.set()
+    own.wait()
+    assert thread is not None
+    assert thread.daemon

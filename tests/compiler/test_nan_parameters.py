@@ -230,3 +230,9 @@ def test_arguments_that_are_nan_and_are_not_used(how: str, backend: str) -> None
     theirs = trained(lambda xs: eager_step(loss, sgd, xs))
     f = micrograd.compile(loss, optimizer=sgd, backend=backend)
     np.testing.assert_allclose(trained(f.step), theirs, 1e-12)
+
+
+def test_isnan_decides(backend: str) -> None:
+    w = Value(2.0)
+    f = micrograd.compile(lambda x: w * 0.5 if math.isnan(x) else w * x, backend=backend)
+    assert [f(x) for x in (math.nan, 2.0, math.nan, 3.0, 1.0)] == [1.0, 4.0, 1.0, 6.0, 2.0]

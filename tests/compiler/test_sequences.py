@@ -330,6 +330,14 @@ def test_loops_are_found() -> None:
     assert all(loop.extents[0] > 50 for loop in loops)
 
 
+def test_a_loop_adds_up_and_stores_nothing_else_that_nobody_reads() -> None:
+    ps, loss = bound(garch())
+    f = micrograd.compile(loss, parameters=ps)
+    f(*garch().arguments)
+    (loop,) = (x for x in unit_of(f).program.sequence if isinstance(x, Nest) and x.ordered)
+    assert [s.accumulate for s in loop.body if s.kept] == [True, True]
+
+
 # ---- what a compiled function offers -------------------------------------------------------------
 
 
@@ -433,6 +441,7 @@ def test_a_loop_is_explained_in_the_names_of_the_program() -> None:
     assert "state = state × decay + gain" in text
     assert "error = seen[t] − state" in text
     assert "back, for" in text
+    assert "2 sums are added up" in text
     assert f.report().loops == 2
 
 

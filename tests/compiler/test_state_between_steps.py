@@ -213,3 +213,15 @@ def test_state_that_is_cleared_between_lists_of_other_lengths(
 
     for order in ((2, 0, 3, 0, 2), (2, 2, 0, 3, 3, 0, 2, 3), (1, 2, 3, 0, 3, 2, 0, 1, 0, 2)):
         np.testing.assert_allclose(numbers(True, order), numbers(False, order), 1e-12)
+
+
+def test_a_step_with_another_rate_looks_at_nothing_else_again(backend: str) -> None:
+    w = Value(1.0)
+    sgd = optim.SGD([w], lr=0.1)
+    f = micrograd.compile(lambda x: (w * x) ** 2, optimizer=sgd, backend=backend)
+    f.step(1.5)
+    f.step(1.5)
+    sgd.param_groups[0]["lr"] = 0.2
+    assert f._programs.again("step", (1.5,)) is f._programs.newest
+    sgd.param_groups[0]["momentum"] = 0.5
+    assert f._programs.again("step", (1.5,)) is None

@@ -20,6 +20,7 @@ from micrograd.compiler.trace.differences import Divergence, check_same
 from micrograd.compiler.trace.numbers.reads import DETACH, LARGEST, Index, Read, Truth
 from micrograd.compiler.trace.numbers.refusing import current
 from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer, make_twin, random_states
+from micrograd.compiler.trace.traced import Calls
 from micrograd.compiler.trace.watching import largest, smallest
 from micrograd.core.scalar import Scalar
 from micrograd.observers import no_grad
@@ -269,3 +270,8 @@ def test_a_run_that_does_more_differs_after_the_last_operation_of_both() -> None
             check_same(one, other)
         assert error.value.node == len(short) - 1
     check_same(long, long)
+
+
+def test_a_program_is_traced_again_before_its_8th_and_32nd_call() -> None:
+    looked_at = [k for k in range(40) if Calls(k - 1).next_is_looked_at()]
+    assert looked_at == [8, 32]

@@ -131,9 +131,6 @@ def _ids(objects: Sequence[Any]) -> Codes:
 def _rows(rows: list[Any], numbers: NDArray[np.int32]) -> NDArray[np.int16]:
     """The rows of nodes as numbers in the op table, and behind it."""
     special = {id(DETACH): DETACHED, id(LARGEST): LARGEST_OF, id(PICK): ROW_INDEX["pow_static"]}
-    for k, row in enumerate(rows):
-        if row is BY_HAND or row is None:
-            raise Unrecordable(MADE_BY_HAND, int(np.argmax(numbers == k)))
     index = [special[id(x)] if id(x) in special else ROW_INDEX[x.name] for x in rows]
     return np.array(index, np.int16)[numbers]
 
