@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
@@ -53,10 +53,13 @@ CHECK = os.environ.get("MICROGRAD_CHECK", "") not in ("", "0")
 
 
 class Pass(NamedTuple):
-    """What it is called, what it does, and what checks the result."""
+    """What it is called, what it does, and what checks the result.
+
+    It changes the unit that it is given, and may return another one to go on with.
+    """
 
     name: str
-    run: Callable[[Any], None]
+    run: Callable[[Any], Any]
     check: Callable[[Any], None] = lambda _: None
 
 
@@ -70,7 +73,7 @@ def compiled(unit: U, backend: str = "") -> U:
         passes, unit.shortest = PASSES, SHORT if backend == "numpy" else 0
     for step in (*passes, *OF_BACKENDS[backend]):
         start = perf_counter()
-        step.run(unit)
+        unit = step.run(unit) or unit
         unit.milliseconds[step.name] = 1e3 * (perf_counter() - start)
         if CHECK:
             step.check(unit)
@@ -126,8 +129,8 @@ def _live(unit: Compilation) -> None:
     unit.adjoints, unit.flags = np.where(have, new[adjoints], NONE), new[unit.flags]
 
 
-def _schedule(unit: Compilation) -> None:
-    """Groups of nodes that are alike: arrays."""
+def _schedule(unit: Compilation) -> Compilation:
+    """Groups of nodes that are alike: arrays. A batch without any goes on as a sample."""
     where, origin = _homes(unit), unit.graph.origin
     pinned = (where.pins >= 0).astype(np.int64)
     if unit.apart is not None:
@@ -139,32 +142,31 @@ def _schedule(unit: Compilation) -> None:
     roots = np.concatenate([unit.leaves.outputs, unit.flags])
     ends, shortest = unit.wide_ends, unit.shortest
     otherwise = InOrder(unit.graph, unit.rank, where.pins, roots, unit.free, ends, shortest)
-    of_sample = unit.lanes > 0 and not unit.alone  # is asked of one
-    may_be_none = unit.apart is None and (unit.may_be_alone or not of_sample)
-    if of_sample and may_be_none and is_deep(unit.graph):
-        if _is_sequence_alone(unit):
-            return
+    of_batch = unit.lanes > 0 and not unit.alone
+    may_be_none = unit.apart is None and (unit.may_be_alone or not of_batch)
+    if of_batch and may_be_none and is_deep(unit.graph):
+        if sample := _sample(unit):
+            return sample
         may_be_none = False
     placed = unit.graph, where.home, unit.in_lanes(), pinned
     try:
         unit.groups, unit.of = schedule(*placed, otherwise if may_be_none else None)
     except NoArrays:
-        if not of_sample:
+        if not of_batch:
             unit.sequence = otherwise.sequence
-        elif not _is_sequence_alone(unit):
+        elif sample := _sample(unit):
+            return sample
+        else:
             unit.groups, unit.of = schedule(*placed, None)
+    return unit
 
 
-def _is_sequence_alone(unit: Compilation) -> bool:
-    """Whether a sample of a batch is a sequence: then the unit is compiled for one."""
-    known = {x.name: getattr(unit, x.name) for x in fields(unit) if hasattr(unit, x.name)}
-    unit.alone = True
+def _sample(unit: Compilation) -> Compilation | None:
+    """The same of one sample of a batch, up to its groups, if that is a sequence."""
+    sample = replace(unit, alone=True)
     for step in TO_GROUPS:
-        step.run(unit)
-    if unit.sequence is None:
-        for name, value in known.items():
-            setattr(unit, name, value)
-    return unit.alone
+        step.run(sample)
+    return None if sample.sequence is None else sample
 
 
 def _layout(unit: Compilation) -> None:
