@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from micrograd.compiler.backends.llvm.functions import Instructions
 from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment, segments
-from micrograd.compiler.backends.llvm.rows import computed
-from micrograd.compiler.nest.ir import TERM, Affine, Nest, Statement
+from micrograd.compiler.backends.llvm.rows import value_of
+from micrograd.compiler.nest.ir import Affine, Nest, Statement
 
 STATEMENTS_OF_A_TRIP = 8  # of a loop, times the vectors that each works on
 FIXED = 2  # inputs that are kept in registers during loops
@@ -153,7 +153,7 @@ def run(
     for s in statements:
         inputs = [get(access) for access in s.inputs]
         added = get(s.out) if s.accumulate else None
-        registers[s.out] = compute(m, s, inputs, added)
+        registers[s.out] = value_of(m, s, inputs, added)
     for access in {s.out: None for s in statements if s.kept}:
         body.store(registers[access], *where(access), lanes, active)
 
@@ -185,18 +185,3 @@ def _traffic(nest: Nest) -> list[Affine]:
             read.add(s.out)
         made.add(s.out)
     return [*read, *{s.out for s in nest.body if s.kept}]
-
-
-def compute(m: Instructions, s: Statement, inputs: Sequence[str], added: str | None) -> str:
-    """The value of a statement, from those of its inputs and of what it adds to."""
-    if s.row != TERM:
-        return m.text(computed(m, s.row, inputs, s.static))
-    c = s.coefficient
-    if not inputs:
-        return m.text(c) if added is None else m.fadd(added, c)
-    if added is not None and c == 1.0 and len(inputs) == 2:
-        return m.fma(inputs[0], inputs[1], added)
-    product = inputs[0] if len(inputs) == 1 else m.fmul(inputs[0], inputs[1])
-    if added is None:
-        return product if c == 1.0 else m.fmul(product, c)
-    return m.fadd(added, product) if c == 1.0 else m.fma(product, c, added)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
@@ -145,6 +146,29 @@ class Instructions:
         """The larger; nan if either is."""
         larger = self.select(self.fcmp("ogt", a, b), a, b)
         return self.select(self.fcmp("uno", a, a), a, larger)
+
+    def term(self, c: float, factors: Sequence[str], total: str | None) -> str:
+        """`c · Πfactors`, of at most two; added to what there is, if that is given."""
+        if not factors:
+            return self.text(c) if total is None else self.fadd(total, c)
+        x: Number = factors[0]
+        other: Number = factors[1] if len(factors) == 2 else c
+        if len(factors) == 1 and total is not None and c in (1.0, -1.0):
+            return self.fadd(total, x) if c == 1.0 else self.fsub(total, x)
+        if len(factors) == 2 and c != 1.0:
+            x = self.fneg(x) if c == -1.0 else self.fmul(x, c)
+        if total is not None:
+            return self.fma(x, other, total)
+        if other == 1.0:
+            return self.text(x)
+        return self.fneg(x) if other == -1.0 else self.fmul(x, other)
+
+    def in_pairs(self, totals: list[str]) -> str:
+        """The sum of as many as a power of 2 says, half of them added to the other half."""
+        while len(totals) > 1:
+            half = len(totals) // 2
+            totals = [self.fadd(a, b) for a, b in zip(totals[:half], totals[half:], strict=True)]
+        return totals[0]
 
     def sum(self, x: str) -> str:
         """The sum of all lanes."""

@@ -85,12 +85,9 @@ class Opcode:
             return [m.fma(factors[2 * j], factors[2 * j + 1], x) for j, x in enumerate(totals)]
 
         zero = body.constant(0.0, self._width)
-        totals = body.repeat(count, self._width, [zero] * TOGETHER, step)
-        while len(totals) > 1:
-            half = len(totals) // 2
-            totals = [m.fadd(a, b) for a, b in zip(totals[:half], totals[half:], strict=True)]
+        total = m.in_pairs(body.repeat(count, self._width, [zero] * TOGETHER, step))
         self._at, self._words = body.moved(begin, count, 2 * TOGETHER, "i32"), 0
-        result = self._scaled(totals[0], c, form)
+        result = self._scaled(total, c, form)
         if form.stores:
             self._store(result, out)
         return result

@@ -168,14 +168,7 @@ class Body:
             place = self.moved(pointer, str(offset), 1)
             if active == lanes:
                 return self.value(f"load {kind}, ptr {place}, align {self.precision.bytes}")
-            return self.call(
-                kind,
-                f"llvm.masked.load.v{lanes}{self.precision.suffix}.p0",
-                ("ptr", place),
-                ("i32", str(self.precision.bytes)),
-                (f"<{lanes} x i1>", mask(active, lanes)),
-                (kind, self.constant(rest, lanes)),
-            )
+            return self.load_lanes(place, mask(active, lanes), lanes, rest)
         vector = "poison" if active == lanes else self.constant(rest, lanes)
         for lane in range(active):
             x = self._load_one(pointer, offset + lane * stride)
@@ -184,21 +177,18 @@ class Body:
 
     def first_lanes(self, count: str, lanes: int, start: int = 0) -> str:
         """Which lanes there are, from `start` on, of a count at run time, which may be larger."""
-        kind = f"<{lanes} x i64>"
-        one = self.value(f"insertelement {kind} poison, i64 {count}, i64 0")
-        zeros = f"<{lanes} x i32> zeroinitializer"
-        every = self.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
+        every = self.spread(count, lanes, "i64")
         numbers = ", ".join(f"i64 {start + k}" for k in range(lanes))
-        return self.value(f"icmp slt {kind} <{numbers}>, {every}")
+        return self.value(f"icmp slt <{lanes} x i64> <{numbers}>, {every}")
 
-    def load_lanes(self, pointer: str, there: str, lanes: int) -> str:
-        """The numbers from a pointer on in the lanes that there are; 0 in the others."""
+    def load_lanes(self, pointer: str, there: str, lanes: int, rest: float = 0.0) -> str:
+        """The numbers from a pointer on in the lanes that there are; `rest` in the others."""
         kind = self.type(lanes)
         return self.call(
             kind,
             f"llvm.masked.load.v{lanes}{self.precision.suffix}.p0",
             ("ptr", pointer), ("i32", str(self.precision.bytes)),
-            (f"<{lanes} x i1>", there), (kind, self.constant(0.0, lanes)),
+            (f"<{lanes} x i1>", there), (kind, self.constant(rest, lanes)),
         )  # fmt: skip
 
     def load_woven(self, pointer: str, offset: int, count: int, active: int) -> list[str]:
@@ -249,10 +239,11 @@ class Body:
 
     # ---- lanes ---------------------------------------------------------------------------------
 
-    def spread(self, x: str, lanes: int) -> str:
-        """The number in all lanes."""
-        one = self.insert("poison", x, 0, lanes)
-        kind = self.type(lanes)
+    def spread(self, x: str, lanes: int, number: str = "") -> str:
+        """The number in all lanes; `number` is its type, if it is another one."""
+        number = number or self.precision.name
+        kind = f"<{lanes} x {number}>"
+        one = self.value(f"insertelement {kind} poison, {number} {x}, i64 0")
         zeros = f"<{lanes} x i32> zeroinitializer"
         return self.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
 

@@ -93,11 +93,7 @@ def emit_one_hot(body: Body, hot: OneHot) -> None:
         done = body.value(f"mul nsw i64 {index}, {size}")
         relative = body.value(f"sub nsw i64 {chosen}, {done}")
         kind = "i64" if lanes == 1 else f"<{lanes} x i64>"
-        wanted = relative
-        if lanes > 1:
-            one = body.value(f"insertelement {kind} poison, i64 {relative}, i64 0")
-            zeros = f"<{lanes} x i32> zeroinitializer"
-            wanted = body.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
+        wanted = relative if lanes == 1 else body.spread(relative, lanes, "i64")
         m = Instructions(body, lanes)
         for k, active in enumerate(part.active):
             first = part.start + k * lanes

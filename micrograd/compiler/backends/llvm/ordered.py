@@ -14,7 +14,7 @@ import numpy as np
 
 from micrograd.compiler.backends.llvm.functions import instructions_of
 from micrograd.compiler.backends.llvm.ir import Body
-from micrograd.compiler.backends.llvm.rows import computed
+from micrograd.compiler.backends.llvm.rows import value_of
 from micrograd.compiler.nest.ir import (
     TOGETHER,
     Affine,
@@ -174,12 +174,9 @@ class _LoopText:
             result = total if s.coefficient == 1.0 else m.fmul(total, s.coefficient)
             if s.accumulate:
                 result = m.fadd(self._values[out], result)
-        elif s.is_term:
-            factors = [self._value(x, index) for x in local.inputs]
-            result = self._term(s, factors, self._values[out] if s.accumulate else None)
         else:
             inputs = [self._value(x, index) for x in local.inputs]
-            result = m.text(computed(m, s.row, inputs, s.static))
+            result = value_of(m, s, inputs, self._values[out] if s.accumulate else None)
         self._values[out] = result
         final = all(other is s or other.out != s.out for other, _ in self._after(s))
         if s.kept and final and out.strides[0]:
@@ -188,23 +185,6 @@ class _LoopText:
     def _after(self, s: Statement) -> list[tuple[Statement, Statement]]:
         place = next(k for k, (other, _) in enumerate(self._statements) if other is s)
         return self._statements[place + 1 :]
-
-    def _term(self, s: Statement, factors: list[str], total: str | None) -> str:
-        """A product, or what there is and a product, rounded once."""
-        m, c = self._m, s.coefficient
-        if not factors:
-            return m.text(c) if total is None else m.fadd(total, c)
-        x = factors[0]
-        if len(factors) == 1 and total is not None and c in (1.0, -1.0):
-            return m.fadd(total, x) if c == 1.0 else m.fsub(total, x)
-        if len(factors) == 2 and c != 1.0:
-            x = m.fneg(x) if c == -1.0 else m.fmul(x, c)
-        other = factors[1] if len(factors) == 2 else c
-        if total is not None:
-            return m.fma(x, other, total)
-        if other == 1.0:
-            return x
-        return m.fneg(x) if other == -1.0 else m.fmul(x, other)
 
     def _unequal(self, local: Statement, index: str) -> str:
         """The sum of what is listed for this turn: so many products at a time, at least once."""
@@ -224,12 +204,7 @@ class _LoopText:
             return [self._with_listed(total, at, lane) for lane, total in enumerate(carried)]
 
         zero = body.constant(0.0, self._lanes)
-        parts = body.repeat(count, self._lanes, [zero] * TOGETHER, step)
-        while len(parts) > 1:
-            half = len(parts) // 2
-            pairs = zip(parts[:half], parts[half:], strict=True)
-            parts = [self._m.fadd(a, b) for a, b in pairs]
-        return parts[0]
+        return self._m.in_pairs(body.repeat(count, self._lanes, [zero] * TOGETHER, step))
 
     def _with_listed(self, total: str, lists: list[tuple[int, str]], place: int) -> str:
         factors = [self._listed(n, x, str(place)) for n, x in lists]

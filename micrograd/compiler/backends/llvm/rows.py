@@ -8,6 +8,7 @@ from typing import Any
 
 from micrograd.compiler.backends.llvm.functions import ELEMENTARY, Instructions, Number
 from micrograd.compiler.backends.recipes import recipe
+from micrograd.compiler.nest.ir import Statement
 from micrograd.errors import CompileError
 from micrograd.ops import OPS
 from micrograd.symbolic import NEGATION, Branch, Symbol
@@ -26,6 +27,13 @@ def computed(m: Instructions, row: str, inputs: Sequence[Number], static: float 
     except LookupError as error:
         raise CompileError(f"cannot be compiled by LLVM: {row}: {error}") from None
     return _Lowering(m, dict(zip("012", inputs, strict=False))).value(tree)
+
+
+def value_of(m: Instructions, s: Statement, inputs: Sequence[str], total: str | None) -> str:
+    """The value of a statement, from those of its inputs and of what it adds to."""
+    if s.is_term:
+        return m.term(s.coefficient, inputs, total)
+    return m.text(computed(m, s.row, inputs, s.static))
 
 
 class _Lowering:
