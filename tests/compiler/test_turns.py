@@ -14,6 +14,7 @@ import micrograd
 from micrograd import Value
 from micrograd.compiler.backends.numpy import sequence
 from micrograd.compiler.backends.numpy.sequence_rows import in_arrays
+from micrograd.compiler.nest.ir import Nest
 from micrograd.compiler.nest.sequence import TurnLoop
 
 pytest.importorskip("llvmlite")
@@ -149,4 +150,20 @@ def test_turns_of_recurrent_networks_are_arrays(units: int) -> None:
     turns = [x for x in unit_of(f).program.sequence if isinstance(x, TurnLoop)]
     assert len(turns) == 2
     wide = [n for x in turns for n in x.nests if n.extents[1] % units == 0 and not n.ordered]
-    assert sum(len(n.body) for n in wide) > 4 * units
+    assert sum(len(n.body) for n in wide) >= 10 + units
+
+
+@pytest.mark.parametrize("cells", [8, 120])
+def test_sums_of_many_rows_are_added_up_in_turns(cells: int) -> None:
+    """For short ones a nest in every turn costs more than what is written and read again."""
+    program = heat(20, cells)
+    ps, loss = bound(program)
+    f = micrograd.compile(loss, parameters=ps, backend="llvm")
+    value, gradient = f.value_and_grad(*program.arguments)
+    expected, theirs = eager_value_and_grad(loss, ps, *program.arguments)
+    assert_near(value, expected)
+    assert_near(gradient, theirs)
+    parts = unit_of(f).program.sequence
+    assert any(isinstance(x, TurnLoop) for x in parts)
+    after = [x for x in parts if isinstance(x, Nest) and x.reduce and x.extents[-1] > 16]
+    assert bool(after) == (cells == 8)

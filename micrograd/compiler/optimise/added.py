@@ -6,6 +6,7 @@ A product is added where its last factor is made: then each turn may overwrite t
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import mean
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from micrograd.compiler.nest.sequence import Part, TurnLoop, addresses, written
 from micrograd.compiler.nest.spans import span
 
 LEAST = 8  # turns that a sum goes along: for fewer it stays as it is
+ROWS = 32  # of the sums along a loop, on average: a nest in every turn costs more than shorter ones
 
 
 def added_in_turns(program: Program) -> Program:
@@ -29,9 +31,13 @@ def added_in_turns(program: Program) -> Program:
             maker[at] = k
     regions = {k: _region(part) for k, part in enumerate(program.sequence)
                if isinstance(part, TurnLoop)}  # fmt: skip
-    for k, part in enumerate(program.sequence):
-        along = _along_turns(part, program.sequence, maker, regions)
-        if along is None:
+    found = {k: along for k, part in enumerate(program.sequence)
+             if (along := _along_turns(part, program.sequence, maker, regions))}  # fmt: skip
+    rows: dict[int, list[int]] = {}
+    for along in found.values():
+        rows.setdefault(along.loop, []).append(along.nest.extents[1])
+    for k, along in found.items():
+        if mean(rows[along.loop]) < ROWS:
             continue
         *before, loop = now[along.loop]
         assert isinstance(loop, TurnLoop)
