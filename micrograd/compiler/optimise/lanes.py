@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -139,12 +137,7 @@ class _Lanes:
         """The nest with one more axis; what is listed is so for each lane."""
         if self.lanes == 1:
             return nest
-        if nest.starts is not None:
-            length = np.repeat(np.diff(nest.starts), self.lanes)
-            starts = np.concatenate([[0], np.cumsum(length)])
-            rows = list(pairwise(nest.starts.tolist()))
-            made = mapped(nest, (len(length),), lambda x: self._in_rows(x, rows))
-            return replace(made, starts=starts)
+        assert nest.starts is None, "groups beside a sequence are not ragged"
         if any(isinstance(x, Listed) for s in nest.body for x in s.inputs):
             return mapped(nest, (nest.extents[0] * self.lanes,), self._one_after_another)
         return mapped(nest, (*nest.extents, self.lanes), self._with_axis)
@@ -169,15 +162,6 @@ class _Lanes:
         if x.strides != (1,) or apart != 1:
             raise AssertionError(f"what is listed goes to rows, not {x}")
         return Affine(x.space, x.base * step, x.strides)
-
-    def _in_rows(self, x: Any, rows: list[Range]) -> Any:
-        """The same of sums of unequal length, each once for every lane."""
-        if not isinstance(x, Listed):
-            return self._one_after_another(x)
-        step, apart = self._apart(x.space)
-        each = apart * np.arange(self.lanes)[:, None]
-        parts = [(x.index[first:end] * step + each).ravel() for first, end in rows]
-        return Listed(x.space, np.concatenate(parts))
 
 
 def _rows(index: Ids, lanes: int, apart: int, step: int | None = None) -> Ids:

@@ -158,17 +158,13 @@ class Writer(TermLines):
         self._line(f"np.putmask({out}, {names[0]}, {names[1]})")
 
     def _copied(self, s: Statement, extents: Shape) -> str:
-        """The view that a statement copies in the end, of a temporary if it does not last."""
+        """The view that a statement copies in the end."""
         (source,) = s.inputs
+        plain = s.coefficient == 1.0 and not s.accumulate and source.space is WORK
         read_later = latest(self._touches.read, s.out, extents) > self._place
-        if s.coefficient != 1.0 or s.accumulate or source.space is not WORK or read_later:
+        if not plain or read_later or latest(self._touches.written, source, extents) > self._place:
             raise ValueError(f"{s.out.space} may only be copied to from work, and last: {s}")
-        view = self._view(source, extents)
-        if latest(self._touches.written, source, extents) <= self._place:
-            return view
-        lasting = self._kept(extents)
-        self._line(f"{lasting}[...] = {view}")
-        return lasting
+        return self._view(source, extents)
 
     # ---- reductions ----------------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ class Listing:
         self.integers: dict[str, NDArray[np.int64]] = {}
         self.temporaries: dict[tuple[int, Shape], str] = {}  # by the number of a buffer, and shape
         self._used = 0  # of the buffers, those that the kernel that is being written has
-        self._lasting = 0
         self.constants: dict[tuple[str, Shape], str] = {}  # by the text of the number, and shape
         self._sizes = program.all_sizes
         self._lines: list[str] = []
@@ -52,11 +51,6 @@ class Listing:
         """An array that is this kernel's own: the next one may use the same buffer."""
         self._used += 1
         return self.temporaries.setdefault((self._used, shape), f"t{len(self.temporaries)}")
-
-    def _kept(self, shape: Shape) -> str:
-        """An array that lasts until the end."""
-        self._lasting -= 1
-        return self.temporaries.setdefault((self._lasting, shape), f"t{len(self.temporaries)}")
 
     def _constant(self, number: float, shape: Shape = ()) -> str:
         return self.constants.setdefault((repr(number), shape), f"c{len(self.constants)}")
