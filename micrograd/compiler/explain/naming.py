@@ -13,6 +13,7 @@ import numpy as np
 
 from micrograd.compiler.codes import Ids, distinct
 from micrograd.compiler.trace.world.around import around_in
+from micrograd.compiler.trace.world.reachable import filled, names_of
 from micrograd.engine import Value
 from micrograd.tensors.tensor import Tensor
 
@@ -119,23 +120,11 @@ def _roots(fn: Any) -> list[tuple[str, Any]]:
     fn = getattr(fn, "__func__", fn)
     if not inspect.isfunction(fn):
         return [("self", fn)]
-    names, codes = dict.fromkeys(fn.__code__.co_names), [fn.__code__]
-    while codes:  # those of inner functions and comprehensions, too
-        inner = [x for x in codes.pop().co_consts if inspect.iscode(x)]
-        codes += inner
-        names |= dict.fromkeys(name for code in inner for name in code.co_names)
     cells = zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True)
-    closed = [(name, cell.cell_contents) for name, cell in cells if _filled(cell)]
+    closed = [(name, cell.cell_contents) for name, cell in cells if filled(cell)]
+    names = names_of(fn.__code__)
     known = [(name, fn.__globals__[name]) for name in names if name in fn.__globals__]
     return [*bound, *closed, *known]
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
 
 
 class ParameterNames:
