@@ -70,12 +70,10 @@ def _pieces(
         if turns >= LEAST_UNEQUAL:
             yield Rolled(start, period, turns, ragged=True)
         return
-    moved = np.diff(columns(part, Rolled(*run), same), axis=0)
-    breaks = np.flatnonzero((moved[1:] != moved[:-1]).any(1)) + 1
-    edges = [0, *breaks.tolist(), len(moved)]
-    spans = list(pairwise(edges))
-    longest = max(end - first for first, end in spans) + 1
-    if longest < turns - 4:
+    whole = Rolled(*run)
+    moved = np.diff(columns(part, whole, same), axis=0)
+    edges = even_edges(moved)
+    if np.diff(edges).max() + 1 < turns - 4:
         inside = moved[1 : turns - 2]
         even = (inside == inside[:1]).all(0)
         used = (columns(part, Rolled(start, period, 1), same) >= 0).any(0)
@@ -84,12 +82,25 @@ def _pieces(
             first, left_out = 1 - ends[0], 2 - sum(ends)
             yield Rolled(start + first * period, period, turns - left_out)
             return
+    yield from even_runs(whole, edges, least)
+
+
+def even_edges(moved: Ids) -> list[int]:
+    """Where operands begin to move by other steps than before, from the first turn to the last."""
+    breaks = np.flatnonzero((moved[1:] != moved[:-1]).any(1)) + 1
+    return [0, *breaks.tolist(), len(moved)]
+
+
+def even_runs(run: Rolled, edges: list[int], least: int) -> list[Rolled]:
+    """The pieces, of at least so many turns, in which all operands move by the same steps."""
+    found: list[Rolled] = []
     done = 0
-    for first, end in spans:
+    for first, end in pairwise(edges):
         first = max(first, done)
         if end - first + 1 >= least:
-            yield Rolled(start + first * period, period, end - first + 1)
+            found.append(Rolled(run.start + first * run.period, run.period, end - first + 1))
             done = end + 1
+    return found
 
 
 def columns(part: Scalars, loop: Rolled, same: Ids) -> Ids:

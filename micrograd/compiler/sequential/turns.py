@@ -8,7 +8,6 @@ statement makes lies in a row. What is left is worked out number by number.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -23,6 +22,8 @@ from micrograd.compiler.sequential.loops import (
     LoopOperand,
     Rolled,
     columns,
+    even_edges,
+    even_runs,
     find_loops,
     operands,
     plain_columns,
@@ -156,17 +157,7 @@ def with_loops(found: list[TurnRun], part: Scalars, base: int, same: Ids) -> lis
 
 def _even_runs(part: Scalars, run: Rolled, same: Ids) -> list[Rolled]:
     """The pieces in which all operands move by the same steps from turn to turn."""
-    moved = np.diff(columns(part, run, same), axis=0)
-    breaks = np.flatnonzero((moved[1:] != moved[:-1]).any(1)) + 1
-    edges = [0, *breaks.tolist(), len(moved)]
-    found: list[Rolled] = []
-    done = 0
-    for first, end in pairwise(edges):
-        first = max(first, done)
-        if end - first + 1 >= LEAST:
-            found.append(Rolled(run.start + first * run.period, run.period, end - first + 1))
-            done = end + 1
-    return found
+    return even_runs(run, even_edges(np.diff(columns(part, run, same), axis=0)), LEAST)
 
 
 def _with_loops(part: Scalars, run: Rolled, same: Ids) -> TurnRun:
