@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,6 @@ from micrograd.compiler.graph.graph import (
     check,
     evaluate,
     levels,
-    replace,
     sorted_terms,
     spans,
     used_by,

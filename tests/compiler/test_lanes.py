@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import lane_mask
 from micrograd.compiler.codes import NONE, ROWS
 from micrograd.compiler.graph.builder import Builder
-from micrograd.compiler.graph.graph import INPUT, LARGEST, ROW, SUM, Graph, levels, replace
+from micrograd.compiler.graph.graph import INPUT, LARGEST, ROW, SUM, Graph, levels
 from micrograd.compiler.nest.ir import LANES, TERM, WORK, Affine, Nest, Statement, argument
 from micrograd.functions import apply
 from micrograd.ops import OPS

@@ -6,6 +6,7 @@ from the row's own derivative, applied once to all nodes of that row.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,6 @@ from micrograd.compiler.graph.graph import (
     SUM,
     Graph,
     adjoint_of,
-    replace,
     used_by,
     users_of,
 )

@@ -7,7 +7,7 @@ list for all nodes. A term with `v = -1` is `c · u`, one with `u = -1` is the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -162,9 +162,3 @@ def part_of(g: Graph, keep: Mask) -> tuple[Graph, Ids]:
         ),
         new,
     )  # fmt: skip
-
-
-def replace(g: Graph, **changes: Any) -> Graph:
-    """The graph with other arrays for some fields."""
-    kept = {name: getattr(g, name) for name in Graph.__dataclass_fields__}
-    return Graph(**{**kept, **changes})

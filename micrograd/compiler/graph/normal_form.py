@@ -7,7 +7,7 @@ another sum, becomes part of it: a neuron is one node, a loss over 800 samples i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from micrograd.compiler.graph.graph import (
     SUM,
     Graph,
     part_of,
-    replace,
     sorted_terms,
     used_by,
 )

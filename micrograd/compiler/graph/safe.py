@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from micrograd.compiler.codes import NONE, ROWS, Ids
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import CONSTANT, ROW, Graph, levels, replace
+from micrograd.compiler.graph.graph import CONSTANT, ROW, Graph, levels
 from micrograd.ops import FLOATS, OPS
 
 SAMPLES = (-1e3, -1.0, 0.0, 1.0, 1e3)

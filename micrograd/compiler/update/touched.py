@@ -8,13 +8,13 @@ values, whose results are nodes of the graph, says it at run time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, Mask, among, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import ROW, Graph, longest_paths, replace, used_by
+from micrograd.compiler.graph.graph import ROW, Graph, longest_paths, used_by
 from micrograd.compiler.graph.normal_form import Leaves
 from micrograd.compiler.store import place_of
 from micrograd.optim.optimizer import wholes
