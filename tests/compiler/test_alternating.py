@@ -124,7 +124,7 @@ def test_integers_that_no_float_holds_are_refused_each_time() -> None:
 
 
 def test_guesses_forget() -> None:
-    guesses = Guesses[int]()
+    guesses = Guesses()
     for k in range(5000):
         guesses.note(guesses.key((k,)), k)
     assert guesses.get(guesses.key((4999,))) == 4999

@@ -67,13 +67,10 @@ class Loops:
         self.free[space] = base + -(-count // step) * step
         return base
 
-    def stand_for(self, g: Graph | None, group: Group | None) -> None:
-        """The nests that follow compute a group; or something that was not recorded."""
-        if g is None or group is None:
-            self._origin = frozenset()
-            return
+    def stand_for(self, origin: Ids) -> None:
+        """The nests that follow compute what is these recorded operations; others were none."""
         self._origin = frozenset([len(self.origins)])
-        self.origins.append(g.origin[group.nodes])
+        self.origins.append(origin)
 
     # ---- nests ---------------------------------------------------------------------------------
 
@@ -198,7 +195,7 @@ def loops_of(g: Graph, groups: list[Group], of: Ids, layout: Layout, loops: Loop
     for k, group in enumerate(groups):
         if group.constant is not None or not (group.terms or group.args):
             continue
-        loops.stand_for(g, group)
+        loops.stand_for(g.origin[group.nodes])
         order = np.searchsorted(group.nodes, layout.nodes[k])
         out = layout.space[k], layout.address[layout.nodes[k]]
         if group.kind == ROW:

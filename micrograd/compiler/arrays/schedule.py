@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ from micrograd.compiler.graph.graph import (
     used_by,
     users_of,
 )
+
+if TYPE_CHECKING:
+    from micrograd.compiler.sequential.choice import InOrder
 
 Hashes = NDArray[np.uint64]
 
@@ -100,24 +103,12 @@ class NoArrays(Exception):  # noqa: N818  (a finding)
     """A graph whose groups have so few members that they are no arrays."""
 
 
-class Otherwise(Protocol):
-    """The other way to compute a graph: in the order of its program."""
-
-    def is_narrow(self) -> bool:
-        """Whether there are many levels that use little; asked before many narrow ones."""
-        ...
-
-    def has_turns(self, levels: int) -> bool:
-        """Whether most of it repeats itself, as arrays; asked of many levels."""
-        ...
-
-
 def schedule(
     g: Graph,
     home: Ids,
     lanes: Mask,
     pinned: Mask | Ids,
-    otherwise: Otherwise | None = None,
+    otherwise: InOrder | None = None,
 ) -> tuple[list[Group], Ids]:
     """Groups in the order in which they can be computed, and the group of each node.
 
@@ -174,7 +165,7 @@ class _Widths:
     """Whether groups are arrays, some levels at a time."""
 
     def __init__(
-        self, level: NDArray[np.int32], kind: NDArray[np.int8], uses: int, otherwise: Otherwise
+        self, level: NDArray[np.int32], kind: NDArray[np.int8], uses: int, otherwise: InOrder
     ) -> None:
         self._until = np.cumsum(np.bincount(level[kind > CONSTANT]))  # nodes, up to each level
         self._depth, self._groups = 0, FEW_GROUPS // 2  # where it was looked at last

@@ -48,10 +48,6 @@ class Builder:
             self._constants[x] = int(self.leaves(CONSTANT, [x]).ids[0])
         return self._constants[x]
 
-    def constant_nodes(self, x: float) -> Ids:
-        """The leaf for a number, as the ids of one lane."""
-        return np.array([self.constant(float(x))])
-
     def block(
         self, kind: Any, row: Any, args: Sequence[Ids], static: Floats, stop: Mask, sums: int
     ) -> None:

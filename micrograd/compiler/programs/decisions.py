@@ -39,7 +39,7 @@ class Decisions:
         self.programs = programs
         self._all = [programs]
         self._around: Around | None = None  # numbers that are inputs, too
-        self._guesses: Guesses[Programs] = Guesses()
+        self._guesses = Guesses()
         self._refuted = ""  # how the function was found to be another than its programs
 
     def __len__(self) -> int:

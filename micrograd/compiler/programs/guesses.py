@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
 from micrograd.compiler.trace.arguments.flattening import Flattener, flattener
 
-Kept = TypeVar("Kept")
 MOST = 4096  # arguments that are known; then it begins anew
 MOST_NUMBERS = 4096  # of one argument that is looked at
 MOST_KINDS = 16  # of one place among the arguments
 
 
-class Guesses(Generic[Kept]):
+class Guesses:
     """What was right for arguments, known by their numbers' hash: it may be wrong for others.
 
     >>> guesses = Guesses()
@@ -24,7 +23,7 @@ class Guesses(Generic[Kept]):
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, Kept] = {}
+        self._known: dict[int, Any] = {}
         self._readers: dict[int, list[Flattener]] = {}  # by the place of an argument
 
     def key(self, inputs: tuple[Any, ...]) -> int | None:
@@ -37,11 +36,11 @@ class Guesses(Generic[Kept]):
             found.append(numbers)
         return hash(tuple(found))
 
-    def get(self, key: int | None) -> Kept | None:
+    def get(self, key: int | None) -> Any:
         """What was right for arguments with this key."""
         return None if key is None else self._known.get(key)
 
-    def note(self, key: int | None, right: Kept) -> None:
+    def note(self, key: int | None, right: Any) -> None:
         """Remember what was right."""
         if key is not None:
             if len(self._known) >= MOST:

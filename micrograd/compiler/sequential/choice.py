@@ -17,7 +17,7 @@ MOSTLY_LONG = 0.6  # where short ones do not count
 
 @dataclass(eq=False)
 class InOrder:
-    """What there is to say for it; see `schedule.Otherwise`."""
+    """What `schedule` asks about it: narrow levels at once, turns where there are many levels."""
 
     graph: Graph
     rank: Ids

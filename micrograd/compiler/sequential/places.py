@@ -65,7 +65,6 @@ def read_leaves(
     loops: Loops,
 ) -> None:  # fmt: skip
     """Copies of parameters and of arguments, one-hot rows of run-time integers."""
-    loops.stand_for(None, None)
     read = leaves.parameters >= 0
     if read.any():
         at = layout.address[leaves.parameters[read]]

@@ -152,19 +152,14 @@ def _distances(signs: Signatures) -> tuple[Ids, Ids]:
 
 def _with_rows(part: Scalars, of_terms: Signatures) -> Signatures:
     """Of each statement what it does, from what its terms do."""
-    return hashed(part.row, _bits(part.static), _summed(part, of_terms))
+    return hashed(part.row, part.static, _summed(part, of_terms))
 
 
-def _of_terms(part: Scalars) -> tuple[Ids, Ids]:
-    return _bits(part.c), (part.u >= 0) + 2 * (part.v >= 0)
+def _of_terms(part: Scalars) -> tuple[Floats, Ids]:
+    return part.c, (part.u >= 0) + 2 * (part.v >= 0)
 
 
 def _summed(part: Scalars, of_terms: Signatures) -> Signatures:
     total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(of_terms)])
     sums: Signatures = total[part.first[1:]] - total[part.first[:-1]]
     return sums
-
-
-def _bits(x: Floats) -> Ids:
-    """Of equal numbers the same, of nan, too."""
-    return np.where(x == x, x, np.nan).view(np.int64)

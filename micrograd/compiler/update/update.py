@@ -90,7 +90,7 @@ def _group_update(
         if flag is not None:
             value = symbols.select(flag, value, old)
         if not isinstance(value, Lanes):
-            value = Lanes(leaves.builder, leaves.builder.constant_nodes(value))
+            value = Lanes(leaves.builder, np.array([leaves.builder.constant(float(value))]))
         at, first = np.unique(at, return_index=True)
         ids = np.broadcast_to(value.ids, (max(len(value.ids), int(first.max()) + 1),))[first]
         # One more node each, so that nothing is copied from where results go.

@@ -16,8 +16,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from micrograd.compiler.backends.llvm.execution import Code
 
 MOST_KERNELS = 4096  # that are known
 MOST_NUMBERS = 48  # that become arguments of one kernel
@@ -47,13 +50,6 @@ class Divided:
     kernels: list[KernelText]
     new: list[int]
     needs: str  # the lines that declare and describe functions, which any module of kernels needs
-
-
-class Linked(Protocol):
-    """Code that calls kernels through its table."""
-
-    engine: Any
-    parts: list[Any]  # engines that have kernels of it
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +90,7 @@ class Kernels:
         needs = "".join(line + "\n" for line in rest.splitlines() if NEEDED.match(line))
         return Divided("".join([table, *written, rest]), kernels, new, needs)
 
-    def link(self, code: Linked, divided: Divided) -> bool:
+    def link(self, code: Code, divided: Divided) -> bool:
         """Give code the addresses of its kernels; False if one is forgotten."""
         with self._lock:
             for n, k in enumerate(divided.new):
@@ -107,7 +103,7 @@ class Kernels:
                 self._calls.add(code)
             return whole
 
-    def _point(self, code: Linked, divided: Divided) -> bool:
+    def _point(self, code: Code, divided: Divided) -> bool:
         found = [self._known.get(kernel) for kernel in divided.kernels]
         table = code.engine.get_global_value_address(TABLE)
         for place, kernel in enumerate(found):
