@@ -23,7 +23,6 @@ from micrograd.compiler.nest.ir import (
     Shape,
     Statement,
     elementwise,
-    size_of,
 )
 from micrograd.compiler.nest.sequence import Part, read_by
 from micrograd.compiler.nest.spans import Span, reads, span, writes
@@ -31,8 +30,6 @@ from micrograd.compiler.nest.touches import Touches, latest, view
 from micrograd.ops import OPS
 
 STATEMENTS = 32  # of a nest, at most: more would not fit in the registers
-
-FEW = 16  # numbers of a nest that is done as early as it can be: others wait for it
 
 
 def fuse(program: Program) -> Program:
@@ -68,22 +65,10 @@ def _is_array(part: Part) -> bool:
 
 def _fused(program: Program) -> tuple[Nest, ...]:
     fusion = _Fusion(program)
-    for nest in _small_ones_early(program):
+    for nest in program.nests:
         fusion.add(nest)
     fusion.move_cheap_statements()
     return fusion.nests()
-
-
-def _small_ones_early(program: Program) -> list[Nest]:
-    """The nests, those of a few numbers right after what they depend on."""
-    touches = Touches(program)
-    places = []
-    for place, nest in enumerate(program.nests):
-        if nest.reduce is None and nest.is_plain and size_of(nest.extents) <= FEW:
-            place = touches.last_before(nest)
-        touches.note(nest, place)
-        places.append(place)
-    return [program.nests[i] for i in np.argsort(places, kind="stable")]
 
 
 @dataclass(slots=True)
