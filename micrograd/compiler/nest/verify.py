@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.nest import sequence
+from micrograd.compiler.nest import readiness, sequence
 from micrograd.compiler.nest.axes import along, in_block, in_group
 from micrograd.compiler.nest.ir import (
     MASKS,
@@ -48,7 +48,7 @@ def check(program: Program) -> None:
         for fault in _share_faults(program, shares):
             raise ProgramError(f"shares of nests {shares.first} to {shares.end}: {fault}")
     if program.sequence:
-        for fault in sequence.faults(program.sequence, _known(program), program.lanes):
+        for fault in readiness.faults(program.sequence, _known(program), program.lanes):
             raise ProgramError(f"sequence: {fault}")
         for place, nest in enumerate(_arrays_of(program)):
             for fault in _faults(nest, sizes, updates=False):
