@@ -77,7 +77,7 @@ class _Turn:
         if more or loop.count < 2 or max(x.high for x in spans) >= first + period:
             return None
         none = np.full(period, NONE)
-        nests = _alone_first([_own_first(nest, period) for nest in loop.nests])
+        nests = [_own_first(nest, period) for nest in loop.nests]
         loop = replace(loop, nests=tuple(nests))
         turn = _Turn(loop, first, period, none, none[:0], none.copy(), none.copy())
         at = outside - first
@@ -227,33 +227,6 @@ def _own_first(nest: Nest, period: int) -> Nest:
             terms = [replace(s, accumulate=k > 0) for k, s in enumerate(terms)]
         body += terms
     return replace(nest, body=tuple(body))
-
-
-def _alone_first(nests: list[Nest]) -> list[Nest]:
-    """The nests in an order in which those of a single index come as early as they can, as one.
-
-    So a vector that has a number of theirs in it is read a while after it was stored.
-    """
-    found: list[Nest] = []
-    for nest in nests:
-        at = len(found)
-        if nest.extents == (1, 1):
-            while at and not _reads_of(nest, found[at - 1]):
-                at -= 1
-            after = found[at - 1] if at else None
-            if after is not None and after.extents == (1, 1):
-                found[at - 1] = replace(after, body=(*after.body, *nest.body), ordered=True)
-                continue
-        found.insert(at, nest)
-    return found
-
-
-def _reads_of(nest: Nest, other: Nest) -> bool:
-    """Whether a nest reads, or adds to, what another one writes in the same turn."""
-    made = [span(s.out, other.extents) for s in other.body]
-    plain = [x for x in _operands(nest) if isinstance(x, Affine)]
-    every = len(plain) == sum(1 for _ in _operands(nest))
-    return not every or any(span(x, nest.extents).meets(y) for x in plain for y in made)
 
 
 def _inputs(nest: Nest) -> set[Affine | Listed]:
