@@ -36,16 +36,16 @@ class NumberPlace(NamedTuple):
     where: Any
     key: Any
 
-    def get(self) -> Any:
-        """What is there; None if nothing is."""
+    def get(self, nothing: Any = None) -> Any:
+        """What is there, or `nothing`."""
         try:
             if isinstance(self.key, Slot) and isinstance(self.where, type):
-                return vars(self.where).get(self.key.name)
+                return vars(self.where).get(self.key.name, nothing)
             if isinstance(self.key, Slot):
                 return getattr(self.where, self.key.name)
             return self.where.cell_contents if self.key is CELL else self.where[self.key]
         except (LookupError, ValueError, AttributeError):
-            return None
+            return nothing
 
     def put(self, x: Any) -> None:
         """Let that be there."""

@@ -21,7 +21,7 @@ from micrograd.compiler.trace.world.around import (
 )
 from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.named import Named, asks_truths
-from micrograd.compiler.trace.world.reachable import filled, names_of
+from micrograd.compiler.trace.world.reachable import names_of
 from micrograd.compiler.trace.world.watched import (
     Watched,
     are_same,
@@ -38,6 +38,7 @@ from micrograd.nn.module import Module, attributes_set
 
 TYPES = {"isinstance", "type", "issubclass"}
 CONSTANTS = {int, float, bool, str, bytes}
+NOTHING = NotImplemented  # where there is no attribute: see `watched`
 
 
 class Surroundings:
@@ -52,34 +53,16 @@ class Surroundings:
     False
     """
 
-    __slots__ = (
-        "_arrays",
-        "_cells",
-        "_classes",
-        "_copies",
-        "_entries",
-        "_held",
-        "_items",
-        "_kinds",
-        "_lists",
-        "_modules",
-        "_others",
-        "_parts",
-        "_scattered",
-        "_set",
-        "_sizes",
-        "_slots",
-        "_texts",
-        "_watched",
-        "asks_truths",
-        "asks_types",
-    )
-
     def __init__(self, fn: Callable[..., Any], around: Around | None = None) -> None:
         found = Named(fn) if around is None else around.arrays_apart(lambda: Named(fn))
         apart = around.identities if around is not None else set()
         lists = {place for place, key in apart if isinstance(key, int)}
-        self._cells = [(c, x) for c, x in found.cells.values() if (id(c), CELL) not in apart]
+        named = [*((cell, CELL) for cell, _ in found.cells.values()),
+                 *((x, Slot(name)) for x, name in found.slots()),
+                 *((c, Slot(n)) for c in found.classes for n in sorted(found.names)
+                   if n in vars(c))]  # fmt: skip
+        places = [NumberPlace(*x) for x in named if (id(x[0]), x[1]) not in apart]
+        self._variables = [(place, place.get(NOTHING)) for place in places]
         self._lists = [x for x in found.lists if id(x) not in lists]
         self._copies = [list(x) for x in self._lists]  # which keep alive what they hold
         self._entries, self._modules = (
@@ -92,10 +75,6 @@ class Surroundings:
         self._parts = [(vars(x), len(vars(x))) for x in found.objects if isinstance(x, Module)]
         self._held = [(vars(x), len(vars(x))) for x in found.objects if hasattr(x, "__dict__")]
         self._others = [(x, list(x)) for x in found.others]
-        self._slots = [(x, name, getattr(x, name, None)) for x, name in found.slots()
-                       if (id(x), Slot(name)) not in apart]  # fmt: skip
-        self._classes = [(c, n, vars(c)[n]) for c in found.classes for n in sorted(found.names)
-                         if n in vars(c) and (id(c), Slot(n)) not in apart]  # fmt: skip
         self._kinds = [(vars(c), len(vars(c))) for c in found.classes]
         self._items = [(x, k, x[k]) for x, k in found.items() if (id(x), k) not in apart]
         self._texts = found.texts
@@ -111,12 +90,9 @@ class Surroundings:
 
         These with what they held before.
         """
-        put: list[Left] = []
-        entries = [(NumberPlace(d, key), value) for part in (self._entries, self._modules)
-                   for d, key, value in zip(*part, strict=True)]  # fmt: skip
-        for place, value in entries + self._variables():
-            if place.get() is not None and not is_same(place.get(), value):
-                put.append(Left.of(place, value))
+        put = [Left.of(place, None if before is NOTHING else before)
+               for place, before in (*self._named_entries(), *self._variables)
+               if place.get() is not None and not is_same(place.get(), before)]  # fmt: skip
         known = {(id(left.where), left.key) for left in put}
         for d, size in self._sizes + self._held:
             if len(d) > size:
@@ -132,11 +108,7 @@ class Surroundings:
         """
         put = self._constants_put()
         self._held = []
-        self._cells = [
-            (cell, value)
-            for cell, value in self._cells
-            if filled(cell) and cell.cell_contents is value
-        ]
+        self._variables = [(p, x) for p, x in self._variables if is_same(p.get(NOTHING), x)]
         kept = [k for k, x in enumerate(self._lists) if are_same(x, self._copies[k])]
         self._lists = [self._lists[k] for k in kept]
         self._copies = [list(self._lists[k]) for k in range(len(kept))]
@@ -148,8 +120,6 @@ class Surroundings:
         self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
         self._parts = [(x, n) for x, n in self._parts if len(x) == n]
         self._others = [(x, items) for x, items in self._others if are_same(list(x), items)]
-        self._slots = [(x, n, v) for x, n, v in self._slots if is_same(getattr(x, n, None), v)]
-        self._classes = [(c, n, v) for c, n, v in self._classes if is_same(vars(c).get(n), v)]
         self._items = [(x, k, v) for x, k, v in self._items if len(x) > k and is_same(x[k], v)]
         self._watch()
         self._set = attributes_set()
@@ -191,11 +161,9 @@ class Surroundings:
         """
         were, renewed = {id(x): content for x, content in self._arrays}, set()
         found: list[NumberPlace] = []
-        entries = [(NumberPlace(d, key), x) for part in (self._entries, self._modules)
-                   for d, key, x in zip(*part, strict=True)]  # fmt: skip
         items = [(NumberPlace(x, k), before) for x, k, before in self._items]
-        for place, before in (*self._variables(), *entries, *items):
-            now = place.get()
+        for place, before in (*self._variables, *self._named_entries(), *items):
+            now = place.get(NOTHING if before is NOTHING else None)
             if arrays and is_float_array(before) and id(before) in were:
                 if not is_float_array(now) or now.shape != before.shape:
                     return []
@@ -219,17 +187,10 @@ class Surroundings:
 
     def changes(self) -> list[str]:
         """What is no longer what it was, as code says it."""
-        found = [self._text(c) for c, x in self._cells
-                 if not (filled(c) and is_same(c.cell_contents, x))]  # fmt: skip
-        for part in (self._entries, self._modules):
-            found += [self._entry(d, key) for d, key, x in zip(*part, strict=True)
-                      if not is_same(d.get(key), x)]  # fmt: skip
+        found = [self.name_of(p) for p, x in self._variables if not is_same(p.get(NOTHING), x)]
+        found += [self.name_of(p) for p, x in self._named_entries() if not is_same(p.get(), x)]
         found += [f"{self._text(x)}[{k}]" for x, k, v in self._items
                   if not (len(x) > k and is_same(x[k], v))]  # fmt: skip
-        found += [f"{c.__name__}.{name}" for c, name, value in self._classes
-                  if not is_same(vars(c).get(name), value)]  # fmt: skip
-        found += [f"{self._text(x)}.{name}" for x, name, value in self._slots
-                  if not is_same(getattr(x, name, None), value)]  # fmt: skip
         held = [*zip(self._lists, self._copies, strict=True), *self._others]
         found += [self._text(x) for x, items in held if not are_same(x, items)]
         found += [self._text(x) for x, content in self._arrays if content_of(x) != content]
@@ -242,7 +203,9 @@ class Surroundings:
         if place.key is CELL:
             return self._text(place.where)
         if isinstance(place.key, Slot):
-            return f"{self._text(place.where)}.{place.key.name}"
+            owner = place.where
+            text = owner.__name__ if isinstance(owner, type) else self._text(owner)
+            return f"{text}.{place.key.name}"
         return self._entry(place.where, place.key)
 
     def put_back(self) -> None:
@@ -261,15 +224,14 @@ class Surroundings:
         for x, copy in zip(self._lists, self._copies, strict=True):
             if not are_same(x, copy):
                 x[:] = copy
-        for place, value in self._variables():
-            if not is_same(place.get(), value):
-                place.put(value)
+        for place, value in self._variables:
+            if not is_same(place.get(NOTHING), value):
+                place.put(None if value is NOTHING else value)
 
-    def _variables(self) -> list[tuple[NumberPlace, Any]]:
-        """Cells, slots and attributes of classes, and what was there."""
-        named = [(x, Slot(name), value) for x, name, value in self._slots + self._classes]
-        places = [*((cell, CELL, value) for cell, value in self._cells), *named]
-        return [(NumberPlace(x, key), value) for x, key, value in places]
+    def _named_entries(self) -> list[tuple[NumberPlace, Any]]:
+        """Entries, of modules, too, and what was there; None for nothing."""
+        return [(NumberPlace(d, key), value) for part in (self._entries, self._modules)
+                for d, key, value in zip(*part, strict=True)]  # fmt: skip
 
     def _text(self, x: Any) -> str:
         return self._texts.get(id(x)) or f"a {type(x).__name__}"
@@ -285,9 +247,6 @@ class Surroundings:
     def _same_items(self) -> bool:
         return all(len(x) > k and is_same(x[k], value) for x, k, value in self._items)
 
-    def _same_classes(self) -> bool:
-        return all(is_same(vars(c).get(name), value) for c, name, value in self._classes)
-
     def _same_modules(self) -> bool:
         if any(len(x) != n for x, n in self._parts):
             return False
@@ -298,26 +257,25 @@ class Surroundings:
 
     def _watch(self) -> None:
         """Note what is compared before each call, in one go."""
-        classes = [(vars(cls), name, value) for cls, name, value in self._classes]
-        cells = [(cell, "cell_contents", x) for cell, x in self._cells]
-        slots = [(x, name, getattr(x, name, NotImplemented)) for x, name, _ in self._slots]
+        now = [(place, place.get(NOTHING)) for place, _ in self._variables]
+        classes = [(vars(p.where), p.key.name, x) for p, x in now if isinstance(p.where, type)]
+        attributes = [(p.where, "cell_contents" if p.key is CELL else p.key.name, x)
+                      for p, x in now if not isinstance(p.where, type)]  # fmt: skip
         whole = [in_one_piece(x) for x, _ in self._arrays]
         self._scattered = [pair for pair, one in zip(self._arrays, whole, strict=True) if not one]
         arrays = [x for (x, _), one in zip(self._arrays, whole, strict=True) if one]
         entries = [*zip(*self._entries, strict=True), *classes]
-        self._watched = watched(self._lists, entries, [*cells, *slots], arrays,
-                                [*self._sizes, *self._kinds])  # fmt: skip
+        sizes = [*self._sizes, *self._kinds]
+        self._watched = watched(self._lists, entries, attributes, arrays, sizes)
 
     def _all_equal(self) -> bool:
         """Whether nothing but numbers was replaced, by equal ones; those are then the ones."""
-        if not all(filled(cell) and cell.cell_contents is x for cell, x in self._cells):
-            return False
-        if not all(is_same(getattr(x, name, None), value) for x, name, value in self._slots):
+        if not all(is_same(place.get(NOTHING), x) for place, x in self._variables):
             return False
         if not all(content_of(x) == content for x, content in self._arrays):
             return False
         sizes = self._sizes + self._kinds
-        if not all(len(x) == n for x, n in sizes) or not self._same_classes():
+        if not all(len(x) == n for x, n in sizes):
             return False
         if not entries_are_same(self._entries):
             return False
