@@ -1,4 +1,4 @@
-"""Rows of the op table as numbers, and the types of the arrays that passes hand to each other."""
+"""Rows of the op table as numbers; arrays of numbers, which of them are equal, and keys of them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from micrograd.ops import OPS
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Hashes = NDArray[np.uint64]
 
 ROWS = list(OPS)
 ROW_INDEX = {name: i for i, name in enumerate(ROWS)}
 NONE = -1  # in place of a node or an address where there is none
+
+ODD = np.cumprod(np.full(8, 0x9E3779B97F4A7C15, np.uint64))
+GOLDEN, LAST_SHIFT = ODD[0], np.uint64(31)
+MIXING = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+          (np.uint64(27), np.uint64(0x94D049BB133111EB)))  # fmt: skip
+BLOCK = 1 << 14  # numbers that stay in the cache while they are mixed
 
 
 def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
@@ -59,3 +66,31 @@ def among(numbers: Ids, known: Ids) -> Mask:
     table[known - least] = True
     inside = (numbers >= least) & (numbers <= most)
     return table[np.where(inside, numbers - least, -1)]
+
+
+def bits(x: NDArray[Any]) -> Hashes:
+    """The bits of numbers; of integers and flags, those of integers of eight bytes."""
+    whole = x if x.dtype in (np.float64, np.uint64) else x.astype(np.int64)
+    return np.ascontiguousarray(whole).view(np.uint64)
+
+
+def hashed(*columns: NDArray[Any]) -> Hashes:
+    """A number for each row of columns."""
+    rows = bits(columns[0]) * ODD[0]
+    for x, odd in zip(columns[1:], ODD[1:], strict=False):
+        rows += bits(x) * odd
+    return mixed(rows)
+
+
+def mixed(numbers: NDArray[Any]) -> Hashes:
+    """Splitmix64's mixing (Steele, Lea and Flood, 2014): sums of hashes are keys of sets."""
+    whole = numbers if numbers.dtype == np.uint64 else numbers.astype(np.int64).view(np.uint64)
+    made: Hashes = whole + GOLDEN
+    flat = made.ravel("K")  # in the order in which it lies: no copy
+    for start in range(0, len(flat), BLOCK):
+        x = flat[start : start + BLOCK]
+        for shift, factor in MIXING:
+            x ^= x >> shift
+            x *= factor
+        x ^= x >> LAST_SHIFT
+    return made

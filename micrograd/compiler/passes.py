@@ -19,7 +19,8 @@ from micrograd.compiler.arrays.batch import placed
 from micrograd.compiler.arrays.inputs import read_arguments
 from micrograd.compiler.arrays.layout import Homes, lay_out, write_constants
 from micrograd.compiler.arrays.loops import Loops, loops_of
-from micrograd.compiler.arrays.schedule import NoArrays, is_deep, live, schedule
+from micrograd.compiler.arrays.schedule import live, schedule
+from micrograd.compiler.arrays.widths import NoArrays, is_deep
 from micrograd.compiler.backends.numpy import simplified
 from micrograd.compiler.backends.numpy.sequence_rows import SHORT
 from micrograd.compiler.codes import NONE

@@ -19,7 +19,8 @@ from micrograd.compiler.arrays.batch import SampleAxis, placed
 from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.arrays.layout import Homes, Layout, lay_out
 from micrograd.compiler.arrays.loops import Loops, loops_of
-from micrograd.compiler.arrays.schedule import Group, NoArrays, schedule
+from micrograd.compiler.arrays.schedule import Group, schedule
+from micrograd.compiler.arrays.widths import NoArrays
 from micrograd.compiler.compilation import GRADIENT, VALUE, Compilation
 from micrograd.compiler.graph.builder import Builder, Symbols
 from micrograd.compiler.graph.builder import Lanes as Numbers

@@ -10,12 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import NONE, Floats, Ids, Mask, distinct, occurrences
+from micrograd.compiler.arrays.widths import NoArrays, Widths, has_narrow_levels
+from micrograd.compiler.codes import (
+    NONE,
+    Floats,
+    Hashes,
+    Ids,
+    Mask,
+    bits,
+    distinct,
+    hashed,
+    mixed,
+    occurrences,
+)
 from micrograd.compiler.graph.graph import (
     CONSTANT,
     INPUT,
@@ -32,21 +44,6 @@ from micrograd.compiler.graph.graph import (
 
 if TYPE_CHECKING:
     from micrograd.compiler.sequential.choice import InOrder
-
-Hashes = NDArray[np.uint64]
-
-FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
-DEEP = 192  # levels: of fewer it is not asked whether they are turns of arrays
-FEW_MEMBERS = 4  # of a group on average: fewer are no arrays
-MODERATE = 512  # uses of a level on average: of more it is not asked, in a batch, either
-NARROW = 48  # uses of a level on average: fewer are no groups that are arrays
-MOST_GROUPS = 20_000
-ODD = np.cumprod(np.full(8, 0x9E3779B97F4A7C15, np.uint64))
-GOLDEN, LAST_SHIFT = ODD[0], np.uint64(31)
-MIXING = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
-          (np.uint64(27), np.uint64(0x94D049BB133111EB)))  # fmt: skip
-FEW, PATIENCE = 48, 25  # nodes of a narrow level, and of how many one after the other it is asked
-BLOCK = 1 << 14  # numbers that stay in the cache while they are mixed
 
 
 @dataclass(slots=True, eq=False)
@@ -99,10 +96,6 @@ def lane_mask(g: Graph, seeds: Ids) -> Mask:
     return users_of(g, seed, ~g.reduced)
 
 
-class NoArrays(Exception):  # noqa: N818  (a finding)
-    """A graph whose groups have so few members that they are no arrays."""
-
-
 def schedule(
     g: Graph,
     home: Ids,
@@ -118,10 +111,10 @@ def schedule(
     may be computed otherwise.
     """
     level = levels(g)
-    if otherwise and _has_narrow_levels(level) and otherwise.is_narrow():
+    if otherwise and has_narrow_levels(level) and otherwise.is_narrow():
         raise NoArrays
     uses = len(g.node) + int((g.args >= 0).sum())
-    found = _Widths(level, g.kind, uses, otherwise) if otherwise else None
+    found = Widths(level, g.kind, uses, otherwise) if otherwise else None
     groups = Groups(g, level, lanes)
     for kind in (PARAMETER, INPUT, CONSTANT):
         for where in distinct(home[g.kind == kind]).tolist():
@@ -147,48 +140,6 @@ def schedule(
         group.pinned, group.reduced = bool(pinned[first]), bool(g.reduced[first])
     _split_leaves(groups, g)
     return groups.all, groups.of
-
-
-def is_deep(g: Graph) -> bool:
-    """Whether there are many levels, but not of very much: in a batch it is asked of a sample."""
-    count = 1 + int(levels(g).max(initial=-1))
-    return count > DEEP and len(g.node) + int((g.args >= 0).sum()) < MODERATE * count
-
-
-def _has_narrow_levels(level: NDArray[np.int32]) -> bool:
-    """Whether there are many levels of few nodes, one after the other."""
-    wide = np.flatnonzero(np.bincount(level) >= FEW)
-    return bool(np.diff(wide, prepend=-1, append=int(level.max(initial=0)) + 1).max() > PATIENCE)
-
-
-class _Widths:
-    """Whether groups are arrays, some levels at a time."""
-
-    def __init__(
-        self, level: NDArray[np.int32], kind: NDArray[np.int8], uses: int, otherwise: InOrder
-    ) -> None:
-        self._until = np.cumsum(np.bincount(level[kind > CONSTANT]))  # nodes, up to each level
-        self._depth, self._groups = 0, FEW_GROUPS // 2  # where it was looked at last
-        count = len(self._until)
-        narrow = count > FEW_GROUPS and uses < NARROW * count
-        if narrow or (count > DEEP and otherwise.has_turns(count)):
-            raise NoArrays
-
-    def check(self, depth: int, groups: int) -> None:
-        """Raise NoArrays if there are many small groups, and the rest does not look different."""
-        if groups < FEW_GROUPS:
-            if groups < FEW_GROUPS // 2:
-                self._depth = depth
-            return
-        new = groups - self._groups
-        if new < FEW_GROUPS // 2:
-            return
-        nodes = int(self._until[depth] - self._until[self._depth])
-        rest, levels = int(self._until[-1] - self._until[depth]), len(self._until) - 1 - depth
-        wider = rest * (depth - self._depth) > FEW_MEMBERS * nodes * max(levels, 1)
-        if groups > MOST_GROUPS or (nodes < FEW_MEMBERS * new and not wider):
-            raise NoArrays
-        self._depth, self._groups = depth, groups
 
 
 def _by_level(nodes: Ids, level: NDArray[np.int32]) -> dict[int, Ids]:
@@ -254,7 +205,7 @@ class Groups:
         changes = np.ones(len(terms), bool)
         changes[1:] = node[1:] != node[:-1]
         fresh = changes.copy()
-        for x in (group_u, group_v, _bits(c)):
+        for x in (group_u, group_v, bits(c)):
             changes[1:] |= x[1:] != x[:-1]
         start = np.flatnonzero(changes)
         length = np.diff(start, append=len(terms))
@@ -355,30 +306,3 @@ def _in_order_of_first(key: NDArray[np.generic]) -> tuple[list[Ids], Ids]:
     of = occurrences(key)[0]
     order = np.argsort(of, kind="stable")
     return np.split(order, np.cumsum(np.bincount(of))[:-1]), of
-
-
-def _bits(x: NDArray[Any]) -> Hashes:
-    whole = x if x.dtype in (np.float64, np.uint64) else x.astype(np.int64)
-    return np.ascontiguousarray(whole).view(np.uint64)
-
-
-def hashed(*columns: NDArray[Any]) -> Hashes:
-    """A number for each row of columns."""
-    rows = _bits(columns[0]) * ODD[0]
-    for x, odd in zip(columns[1:], ODD[1:], strict=False):
-        rows += _bits(x) * odd
-    return mixed(rows)
-
-
-def mixed(numbers: NDArray[Any]) -> Hashes:
-    """Splitmix64's mixing (Steele, Lea and Flood, 2014): sums of hashes are keys of sets."""
-    whole = numbers if numbers.dtype == np.uint64 else numbers.astype(np.int64).view(np.uint64)
-    made: Hashes = whole + GOLDEN
-    flat = made.ravel("K")  # in the order in which it lies: no copy
-    for start in range(0, len(flat), BLOCK):
-        x = flat[start : start + BLOCK]
-        for shift, factor in MIXING:
-            x ^= x >> shift
-            x *= factor
-        x ^= x >> LAST_SHIFT
-    return made

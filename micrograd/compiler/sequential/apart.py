@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.arrays.schedule import Group, Groups, hashed, mixed
-from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct, occurrences
+from micrograd.compiler.arrays.schedule import Group, Groups
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct, hashed, mixed, occurrences
 from micrograd.compiler.graph.graph import (
     CONSTANT,
     ROW,

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.arrays.schedule import hashed, mixed
-from micrograd.compiler.codes import Floats, Ids, Mask, occurrences
+from micrograd.compiler.codes import Floats, Hashes, Ids, Mask, hashed, mixed, occurrences
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
 
 LEAST = 8  # turns of a loop: fewer do not pay for making it
@@ -23,7 +22,7 @@ GRAM = 4  # statements in a row whose repetition says what periods there may be
 CANDIDATES = 40
 LONG_CANDIDATES = 6
 
-Signatures = NDArray[np.uint64]
+Signatures = Hashes
 Repetition = tuple[int, int, int]  # the first statement, the period, how many turns
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from micrograd.compiler.arrays.schedule import hashed
-from micrograd.compiler.codes import NONE, Ids, Mask, occurrences
+from micrograd.compiler.codes import NONE, Ids, Mask, hashed, occurrences
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Statement
 from micrograd.compiler.nest.sequence import TOTAL, Scalars

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from micrograd.compiler.arrays.schedule import mixed
-from micrograd.compiler.codes import Ids, Mask
+from micrograd.compiler.codes import Ids, Mask, mixed
 from micrograd.compiler.nest.axes import mapped
 from micrograd.compiler.nest.ir import WORK, Affine, Listed, Nest, Space, SpaceRole
 from micrograd.compiler.nest.sequence import Scalars, TurnLoop

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.arrays.schedule import Hashes, mixed
-from micrograd.compiler.codes import Ids
+from micrograd.compiler.codes import Hashes, Ids, mixed
 from micrograd.compiler.trace.recording import CHOICES, Recording
 
 

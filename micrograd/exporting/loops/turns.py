@@ -13,8 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from micrograd.compiler.arrays.schedule import Hashes
-from micrograd.compiler.codes import ROWS, Ids, Mask
+from micrograd.compiler.codes import ROWS, Hashes, Ids, Mask
 from micrograd.compiler.trace.recording import (
     CHOICES,
     CONSTANTS,
