@@ -9,41 +9,24 @@ reads of the work of the program before it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.backends import mark
-from micrograd.compiler.backends.llvm import elementwise, listed, ordered, reduction
-from micrograd.compiler.backends.llvm.alike import parted
-from micrograd.compiler.backends.llvm.bytecode import Encoder
-from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Body, Machine, Pointers
+from micrograd.compiler.backends.llvm import listed
+from micrograd.compiler.backends.llvm.calls import Calls
+from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Machine
 from micrograd.compiler.backends.llvm.module import ModuleText, table_entry
-from micrograd.compiler.backends.llvm.regular import rows_alike, run_length
-from micrograd.compiler.nest.axes import mapped, merged
 from micrograd.compiler.nest.ir import (
     GRADIENTS,
     WORK,
-    Affine,
-    Counter,
     Integers,
-    Listed,
-    Nest,
     Program,
     Range,
-    Repeat,
-    Shares,
     Space,
-    SpaceRole,
-    size_of,
 )
-from micrograd.compiler.nest.sequence import Part, Scalars, TurnLoop
-from micrograd.compiler.nest.spans import reads, writes
-
-Strides = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +43,7 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
     precision = FLOAT if np.dtype(dtype) == np.float32 else DOUBLE
     spaces = (WORK, *program.sizes)
     module = ModuleText(precision, machine, spaces)
-    calls = _Calls(module, program.lanes)
+    calls = Calls(module, program.lanes)
     done = 0
     for shares in program.shares:
         calls.nests(program, done, shares.first)
@@ -162,205 +145,3 @@ def _joined(ranges: list[Range]) -> list[Range]:
         else:
             joined.append((base, length))
     return joined
-
-
-class _Calls:
-    """Writes what runs each nest."""
-
-    def __init__(self, module: ModuleText, lanes: int) -> None:
-        self._module, self._lanes = module, lanes  # of the numbers of a sequence
-
-    def nests(self, program: Program, start: int, end: int) -> None:
-        """Write what runs the nests from one to another, those of repeats as often as they run."""
-        done = start
-        for repeat in program.repeats:
-            if start <= repeat.first < end:
-                for k in range(done, repeat.first):
-                    self.add(program.nests[k], k)
-                self.repeat(program, repeat)
-                done = repeat.end
-        for k in range(done, end):
-            self.add(program.nests[k], k)
-
-    def shares(self, program: Program, shares: Shares) -> None:
-        """Write what runs parts of a program in several threads."""
-        outside = self._module.calls_of_parts()
-        parts = []
-        for start, end in shares.ranges:
-            self.nests(program, start, end)
-            parts.append(self._module.calls_of_parts())
-        self._module.run_together(outside, parts)
-
-    def add(self, nest: Nest, place: int | None = None, blocks: bool = False) -> None:
-        """Write the call; with `blocks`, of a nest whose first axis is that of the blocks."""
-        self._module.split()
-        if place is not None:
-            self._module.part.line(f"; {mark(place)}")
-        if nest.starts is not None:
-            self._ragged(nest, nest.starts)
-        elif nest.is_plain:
-            self._plain(nest, blocks)
-        else:
-            self._looked_up(nest)
-
-    def repeat(self, program: Program, repeat: Repeat) -> None:
-        """Write what runs the nests of a repeat."""
-        self._module.begin_blocks()
-        for k in range(repeat.first, repeat.end):
-            self.add(program.nests[k], k, blocks=True)
-        self._module.end_blocks(repeat.count)
-
-    def sequence(self, parts: Sequence[Part]) -> None:
-        """Write what runs the parts of a sequence."""
-        if not parts:
-            return
-        encoder = Encoder(self._module.precision, self._lanes)
-        scalars = [part for part in parts if isinstance(part, Scalars)]
-        code = iter(encoder.words(scalars) if scalars else ())
-        for part in parts:
-            self._module.split()
-            if isinstance(part, TurnLoop):
-                self._turns(part)
-                continue
-            if isinstance(part, Nest):
-                self._loop(part) if part.ordered else self.add(part)
-                continue
-            words = next(code)
-            padded = np.append(words, np.zeros(len(words) % 2, np.int32)).view(np.int64)
-            self._module.interpret(self._module.integer_table(padded), self._lanes)
-        self._module.add_interpreter(encoder.forms, self._lanes)
-
-    def _turns(self, loop: TurnLoop) -> None:
-        """Nests in every turn; what is a single index has its turns in spaces."""
-        self._module.begin_blocks()
-        for nest in loop.nests:
-            self._module.split()
-            if nest.ordered:
-                self._loop(_moving(nest))
-            else:
-                self._plain(nest, blocks=True)
-        self._module.end_blocks(loop.count)
-
-    def _loop(self, nest: Nest) -> None:
-        """An ordered nest; those that are alike share a function."""
-        module, local = self._module, ordered.localised(nest)
-        key = ("ordered", local.body, len(local.lists), local.fixed)
-        write = partial(ordered.emit, nest=nest, local=local, lanes=self._lanes)
-        name = module.function(key, local.parameters, write)
-        pointers = [self._row(*base) for base in local.bases]
-        for index, source in zip(local.lists, local.sources, strict=True):
-            pointers += [module.integer_table(index), self._row(source)]
-        module.call(name, *(f"ptr {p}" for p in pointers), f"i64 {nest.extents[0]}")
-
-    def _row(self, space: Space, at: int = 0) -> str:
-        """Where what a sequence calls a number is."""
-        moved = Space.of(space.role, space.number, space.step * self._lanes)
-        return self._module.address(moved, at * self._lanes)
-
-    def _plain(self, nest: Nest, blocks: bool) -> None:
-        nest = merged(_moving(nest) if blocks else nest)
-        machine, lanes = self._module.machine, self._module.lanes
-        for part in parted(nest, lanes, machine.registers) if machine.alike else (nest,):
-            self._kernel(part)
-
-    def _kernel(self, nest: Nest) -> None:
-        local, pointers, strides = _localised(nest)
-        addresses = tuple(self._module.address(*pointer) for pointer in pointers)
-        emit = reduction.emit if local.reduce else elementwise.emit
-        if not local.reduce and _is_small(local, self._module.lanes):
-            emit(self._module.part, local, Pointers(addresses, strides))
-            return
-        names = tuple(f"%p{k}" for k in range(len(pointers)))
-
-        def write(body: Body) -> None:
-            emit(body, local, Pointers(names, strides))
-
-        name = self._module.function(local, ", ".join(f"ptr {p}" for p in names), write)
-        self._module.call(name, *(f"ptr {a}" for a in addresses))
-
-    def _looked_up(self, nest: Nest) -> None:
-        """A gather, or a choice by run-time integers."""
-        s = nest.first
-        match s.inputs:
-            case (Listed() as source,):
-                self._gather(s.out, source)
-            case (Affine() as ids, Counter(axis)):
-                hot = listed.OneHot(nest.extents, axis, s.out.strides, ids.strides)
-                write = partial(listed.emit_one_hot, hot=hot)
-                name = self._module.function(hot, "ptr %out, ptr %ids", write)
-                addresses = [self._module.address(x.space, x.base) for x in (s.out, ids)]
-                self._module.call(name, *(f"ptr {a}" for a in addresses))
-            case _:
-                raise ValueError(f"no code for {s}")
-
-    def _gather(self, out: Affine, source: Listed) -> None:
-        done = 0
-        parameters = "ptr %out, ptr %source, ptr %index, i64 %n"
-        run = run_length(source.index, self._module.lanes)
-        for count, lanes in ((max(run, listed.UNROLL), run), (1, 1)):
-            trips = (len(source.index) - done) // count
-            if trips:
-                write = partial(listed.emit_gather, count=count, lanes=lanes)
-                self._module.call(
-                    self._module.function(("gather", count, lanes), parameters, write),
-                    f"ptr {self._module.address(out.space, out.base + done)}",
-                    f"ptr {self._module.address(source.space)}",
-                    f"ptr {self._module.integer_table(source.index, done)}",
-                    f"i64 {trips}",
-                )
-            done += trips * count
-
-    def _ragged(self, nest: Nest, starts: Integers) -> None:
-        module, number, term = self._module, self._module.precision.name, nest.first
-        u, v = (*term.inputs, term.inputs[0])[:2]
-        alike = rows_alike(starts, term.inputs, module.lanes)
-        arguments = {
-            "ptr %out": module.address(term.out.space, term.out.base),
-            "ptr %u_source": module.address(u.space),
-            "ptr %u": module.integer_table(u.index),
-            "ptr %v_source": module.address(v.space),
-            "ptr %v": module.integer_table(v.index),
-            "ptr %start": module.integer_table(starts),
-            f"{number} %c": module.precision.constant(term.coefficient),
-            "i64 %n": str((len(starts) - 1) // alike.rows),
-        }
-        key = ("ragged", nest.reduce, len(term.inputs), term.accumulate, alike)
-        write = partial(listed.emit_ragged, nest=nest, alike=alike)
-        name = module.function(key, ", ".join(arguments), write)
-        module.call(name, *(f"{kind.split()[0]} {x}" for kind, x in arguments.items()))
-
-
-def _moving(nest: Nest) -> Nest:
-    """The nest without the axis of the blocks; spaces tell how far operands move along it."""
-
-    def change(x: Affine | Listed) -> Affine | Listed:
-        if isinstance(x, Listed):  # its space has moved already
-            return x
-        return Affine(Space.of(x.space.role, x.space.number, x.strides[0]), x.base, x.strides[1:])
-
-    return mapped(nest, nest.extents[1:], change)
-
-
-def _localised(nest: Nest) -> tuple[Nest, list[tuple[Space, int]], Strides]:
-    """The nest with numbers of pointers for spaces: one for all operands of the same strides.
-
-    Also the space of each and where in it that is, and the strides.
-    """
-    lowest: dict[tuple[Space, tuple[int, ...]], int] = {}
-    for x in writes(nest) + reads(nest):
-        key = (x.space, x.strides)
-        lowest[key] = min(x.base, lowest.get(key, x.base))
-    numbers = {key: Space.of(SpaceRole.LOCAL, k) for k, key in enumerate(lowest)}
-
-    def local(x: Affine) -> Affine:
-        key = (x.space, x.strides)
-        return Affine(numbers[key], x.base - lowest[key], x.strides)
-
-    pointers = [(space, base) for (space, _), base in lowest.items()]
-    strides = tuple(strides for _, strides in lowest)
-    return mapped(nest, nest.extents, local), pointers, strides
-
-
-def _is_small(nest: Nest, lanes: int) -> bool:
-    """True if a function of its own would cost more than the nest."""
-    return size_of(nest.extents) <= lanes and len(nest.body) <= 4
