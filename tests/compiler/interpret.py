@@ -22,11 +22,11 @@ from micrograd.compiler.nest.ir import (
     Nest,
     Operand,
     Program,
-    SampleGroups,
     Shape,
     Space,
     Statement,
 )
+from micrograd.compiler.nest.samples import SampleGroups
 from micrograd.ops import LARGER, OPS
 
 Spaces = Mapping[Space, NDArray[Any]]

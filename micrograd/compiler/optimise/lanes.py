@@ -24,12 +24,12 @@ from micrograd.compiler.nest.ir import (
     Nest,
     Program,
     Range,
-    SampleGroups,
     Space,
     Statement,
     contraction,
     gather,
 )
+from micrograd.compiler.nest.samples import SampleGroups
 from micrograd.compiler.nest.sequence import Part, Scalars, TurnLoop
 
 ALIGN = 8  # numbers: where what is added up begins is a multiple of it

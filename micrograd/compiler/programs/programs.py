@@ -24,7 +24,7 @@ from micrograd.compiler.running.stepping import Stepping
 from micrograd.compiler.store import place_of
 from micrograd.compiler.trace.arguments.stand_ins import CallShape, shape_of
 from micrograd.compiler.trace.forms import name_of
-from micrograd.compiler.trace.recording import by_use
+from micrograd.compiler.trace.renumbered import by_use
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.around import NumbersChanged
 from micrograd.compiler.trace.world.reachable import located

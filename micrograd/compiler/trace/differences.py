@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, Codes, Recording, by_value
+from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, Codes, Recording
+from micrograd.compiler.trace.renumbered import by_value
 
 
 class Divergence(Exception):  # noqa: N818  (a finding, answered by a CompileError)

@@ -34,7 +34,7 @@ from micrograd.compiler.nest.spans import reads, writes
 Strides = tuple[tuple[int, ...], ...]
 
 
-class Calls:
+class CallWriter:
     """Writes what runs each nest."""
 
     def __init__(self, module: ModuleText, lanes: int) -> None:

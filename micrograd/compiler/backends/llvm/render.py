@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.backends.llvm import listed
-from micrograd.compiler.backends.llvm.calls import Calls
+from micrograd.compiler.backends.llvm.calls import CallWriter
 from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Machine
 from micrograd.compiler.backends.llvm.module import ModuleText, table_entry
 from micrograd.compiler.nest.ir import (
@@ -43,7 +43,7 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
     precision = FLOAT if np.dtype(dtype) == np.float32 else DOUBLE
     spaces = (WORK, *program.sizes)
     module = ModuleText(precision, machine, spaces)
-    calls = Calls(module, program.lanes)
+    calls = CallWriter(module, program.lanes)
     done = 0
     for shares in program.shares:
         calls.nests(program, done, shares.first)
