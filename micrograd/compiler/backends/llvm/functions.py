@@ -147,7 +147,7 @@ class Instructions:
         larger = self.select(self.fcmp("ogt", a, b), a, b)
         return self.select(self.fcmp("uno", a, a), a, larger)
 
-    def term(self, c: float, factors: Sequence[str], total: str | None) -> str:
+    def term(self, c: Number, factors: Sequence[str], total: str | None) -> str:
         """`c · Πfactors`, of at most two; added to what there is, if that is given."""
         if not factors:
             return self.text(c) if total is None else self.fadd(total, c)

@@ -138,7 +138,7 @@ class Opcode:
 
     def _scaled(self, total: str, c: str, form: ProductsForm) -> str:
         """A sum of products times its coefficient, added to what it goes on from."""
-        return self._m.fma(total, c, self._last) if form.goes_on else self._m.fmul(total, c)
+        return self._m.term(c, [total], self._last if form.goes_on else None)
 
     def _at_word(self, at: str, offset: int) -> str:
         """The number whose address is there."""
@@ -151,45 +151,18 @@ class Opcode:
     def _sum(self, form: SumForm) -> str:
         total: str | None = self._last if form.goes_on else None
         for term in form.terms:
-            if form.largest:
-                x = self._product(term)
-                total = x if total is None else self._m.maximum(total, x)
-            else:
-                total = self._added(total, term)
+            x = self._term(term, None if form.largest else total)
+            total = self._m.maximum(total, x) if form.largest and total is not None else x
         assert total is not None
         return total
 
-    def _added(self, total: str | None, term: TermForm) -> str:
+    def _term(self, term: TermForm, total: str | None) -> str:
         """The total so far and one more term; a product is added as it is made."""
-        if total is None:
-            return self._product(term)
-        if term.v == ABSENT and term.c != SCALED:
-            x = self._factor(term.u)
-            return self._m.fsub(total, x) if term.c == NEGATIVE else self._m.fadd(total, x)
-        if term.u == ABSENT:
-            return self._m.fadd(total, self._constant())
-        c = self._constant() if term.c == SCALED else None
-        u = self._factor(term.u)
-        if term.v == ABSENT:
-            assert c is not None
-            return self._m.fma(u, c, total)
-        if c is not None:
-            u = self._m.fmul(u, c)
-        elif term.c == NEGATIVE:
-            u = self._m.fneg(u)
-        return self._m.fma(u, self._factor(term.v), total)
-
-    def _product(self, term: TermForm) -> str:
-        c: Number | None = self._constant() if term.c == SCALED else None
-        if term.u == ABSENT:
-            assert c is not None
-            return self._m.text(c)
-        x = self._factor(term.u)
-        if term.c == NEGATIVE:
-            x = self._m.fneg(x)
-        if term.v != ABSENT:
-            x = self._m.fmul(x, self._factor(term.v))
-        return x if c is None else self._m.fmul(x, c)
+        c: Number = -1.0 if term.c == NEGATIVE else 1.0
+        if term.c == SCALED:
+            c = self._constant()
+        factors = [self._factor(kind) for kind in (term.u, term.v) if kind != ABSENT]
+        return self._m.term(c, factors, total)
 
     def _word(self) -> str:
         """The next word of the instruction, as an index."""

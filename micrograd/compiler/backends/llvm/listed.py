@@ -61,10 +61,8 @@ def emit_ragged(body: Body, nest: Nest, alike: Alike) -> None:
         (total,) = body.repeat(count, lanes, [m.text(-math.inf if largest else 0.0)], step)
         out = body.moved("%out", i, lanes)
         c = "%c" if lanes == 1 else body.spread("%c", lanes)
-        if nest.first.accumulate:
-            total = m.fma(total, c, body.load(out, 0, 1, lanes, lanes))
-        else:
-            total = m.fmul(total, c)
+        before = body.load(out, 0, 1, lanes, lanes) if nest.first.accumulate else None
+        total = m.term(c, [total], before)
         body.store(total, out, 0, 1, lanes, lanes)
         return []
 

@@ -304,12 +304,8 @@ class _Tile:
         def where(x: Affine) -> tuple[str, int, int]:
             return self._where(at, x, result, along)
 
-        c = term.coefficient
-        if term.accumulate:
-            before = body.load(*where(term.out), m.lanes, active)
-            x = m.fadd(before, x) if c == 1.0 else m.fma(x, c, before)
-        elif c != 1.0:
-            x = m.fmul(x, c)
+        before = body.load(*where(term.out), m.lanes, active) if term.accumulate else None
+        x = m.term(term.coefficient, [x], before)
         if term.kept and all(s.out != term.out for s in after):
             body.store(x, *where(term.out), m.lanes, active)
         elementwise.run(body, after, self._fixed | {term.out: x}, m.lanes, active, where)
