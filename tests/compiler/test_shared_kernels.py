@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from micrograd import Value, optim
 from micrograd.compiler.nest.ir import WORK, Affine, Nest, contraction
 
 pytest.importorskip("llvmlite")
+
+import llvmlite.binding as llvm
 
 from micrograd.compiler.backends.llvm import execution, kernels
 from micrograd.compiler.backends.llvm.alike import parted
@@ -79,12 +82,16 @@ def test_other_lengths_have_few_new_kernels() -> None:
     assert sum(fresh[1:]) < 0.4 * fresh[0] * len(fresh[1:])
 
 
+def whole(text: str) -> Any:
+    """Quick code of all that is in a module."""
+    return execution.Code(execution.object_of(text, execution.QUICK), text)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_bits_are_those_of_the_whole_module(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def trained(alone: bool) -> tuple[list[float], list[float]]:
         with monkeypatch.context() as changed:
             if alone:
-                whole = lambda text: execution.Code(execution.object_of(text, execution.QUICK))  # noqa: E731
                 changed.setattr(execution, "quickly", whole)
             model, rng = Attention(2), random.Random(2)
             adam = optim.Adam(model.leaves, lr=0.01)
@@ -150,15 +157,32 @@ attributes #0 = { nounwind }
     assert execution.quickly(text).run() == 2.0
 
 
+def test_functions_that_are_to_be_inline_are_there_once_and_in_good_code_nowhere() -> None:
+    w = [Value(x / 9) for x in range(16)]
+    f = micrograd.compile(
+        lambda: sum(x.tanh() + (x / 3).tanh() for x in w), parameters=w, backend="llvm"
+    )
+    f()
+    text = f._programs.newest.executable.source
+    assert len(re.findall(r"^define internal .* @tanh\.\w+\(", text, re.M)) == 1
+    module = llvm.parse_assembly(text)
+    execution.inline(module, execution._machine(execution.GOOD))
+    assert "@tanh" not in str(module)
+    assert "@llvm.fma" in str(module)
+    unused = "define internal void @f() alwaysinline #0 { ret void }\n"
+    assert kernels.called(unused + text) == text
+
+
 def test_numbers_become_arguments() -> None:
     loop = """\
+  %v2 = call <8 x double> @strided.8of8.f64(ptr %p0, i64 {1})
   %v3 = getelementptr double, ptr %p0, i64 {0}
   %v4 = mul nsw i64 %i1, {1}
   %v5 = icmp ult i64 %v4, {0}
 """
     texts = [kernels._general("void", "ptr %p0", loop.format(*pair)) for pair in ((7, 8), (9, 3))]
     assert texts[0][0] == texts[1][0]
-    assert [more for _, more in texts] == [", i64 7, i64 8, i64 7", ", i64 9, i64 3, i64 9"]
+    assert [more for _, more in texts] == [", i64 8, i64 7, i64 7", ", i64 3, i64 9, i64 9"]
     assert "icmp ult i64 %v4, %number2" in texts[0][0][2]
     other, _ = kernels._general("void", "ptr %p0", loop.format(5, 5))
     assert other != texts[0][0]
@@ -178,7 +202,7 @@ def test_better_kernels_are_there_for_all_programs_that_have_them(dtype: str) ->
     one._improve()
     assert not made.to_improve(one._code.divided)
     assert not made.to_improve(two._code.divided)
-    assert len(two._code.parts) == 2  # the engine of the quick ones, and that of the better ones
+    assert len(two._code.parts) == 2  # the library of the quick ones, and that of the better ones
     for f, (loss, gradient) in zip(functions, before, strict=True):
         again, slopes = f.value_and_grad(ids)
         assert again == loss

@@ -9,6 +9,9 @@ for long. What is made well as a whole is kept on disk, and is there at once in 
 from __future__ import annotations
 
 import ctypes
+import itertools
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
@@ -37,6 +40,9 @@ QUICK, GOOD = 0, 1  # of 0 to 3; the text has all that the others would find
 # took to make: who waits for steps has them sooner, and the thread has a processor of its own.
 WORTH = 8
 OF_MANY = 8  # times as soon it is worth it for kernels that many programs have
+SEEN = re.compile(r"^@(\w+) = (?:dso_local )?global|^define (?:dso_local )?\w+ @(\w+)", re.M)
+# All of a module lies together where LLVM's newer linker is at home: its addresses are short.
+NEAR = {} if sys.platform == "win32" else {"codemodel": "small", "reloc": "pic"}
 LONG = 30  # times as long as it took to make, after which all is made well, not kernels alone
 
 
@@ -79,7 +85,7 @@ class LlvmExecutable:
         start = perf_counter()
         self._key = _key(source.text)
         kept = objects.stored(self._key)
-        self._code = quickly(source.text) if kept is None else Code(kept)
+        self._code = quickly(source.text) if kept is None else Code(kept, source.text)
         self._seconds = perf_counter() - start
         self._left = self._seconds / WORTH  # seconds to run before better code is made
         divided = self._code.divided
@@ -146,7 +152,7 @@ class LlvmExecutable:
     def _improve_kernels(self) -> None:
         slow, needs = kernels.all_to_improve()
         if slow:
-            kernels.improve(slow, engine_of(object_of(module_of(slow, needs), GOOD)))
+            kernels.improve(slow, _good(module_of(slow, needs)))
 
     def _improve(self) -> None:
         for part in (self._next, self):
@@ -159,11 +165,11 @@ class LlvmExecutable:
         if divided is not None and not self._has_good_kernels and kernels.are_shared(divided):
             slow = kernels.to_improve(divided)
             if slow:
-                kernels.improve(slow, engine_of(object_of(module_of(slow, divided.needs), GOOD)))
+                kernels.improve(slow, _good(module_of(slow, divided.needs)))
             self._has_good_kernels = True
             return
         content = object_of(self.source, GOOD)
-        self._better, self._is_good = Code(content), True
+        self._better, self._is_good = Code(content, self.source), True
         objects.store(self._key, content)
 
     def _take_better(self) -> None:
@@ -197,40 +203,48 @@ def _together(run: Callable[[], float]) -> float:
 class Code:
     """Machine code of a module: its function, and the table of the arrays that it runs on."""
 
-    def __init__(self, content: bytes) -> None:
-        self.parts: list[Any] = []  # engines that have kernels of it
+    def __init__(self, content: bytes, text: str) -> None:
+        self.parts: list[Any] = []  # libraries that have kernels of it
         self.divided: Divided | None = None  # which these are
-        self.engine = engine_of(content)
-        table = self.engine.get_global_value_address("spaces")
-        self.table = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
+        self.library = LinkedCode(content, text)
+        self.table = ctypes.cast(self.library["spaces"], ctypes.POINTER(ctypes.c_void_p))
         function = ctypes.CFUNCTYPE(ctypes.c_double)
-        self.address: int = self.engine.get_function_address("run_on")
-        self.run: Callable[[], float] = function(self.engine.get_function_address("run"))
-        self.step: Callable[[], float] = function(self.engine.get_function_address("step"))
+        self.address = self.library.get("run_on", 0)
+        self.run: Callable[[], float] = function(self.library["run"])
+        self.step: Callable[[], float] = function(self.library.get("step", 0))
 
     def go_on(self, entry: ctypes.c_void_p, gradients: int) -> None:
         """Let `step` go on with what begins there."""
         for name, value in (("next", ctypes.addressof(entry)), ("before", gradients)):
-            ctypes.c_void_p.from_address(self.engine.get_global_value_address(name)).value = value
+            ctypes.c_void_p.from_address(self.library[name]).value = value
 
     def share(self, run_shares: int, slot: int) -> None:
         """Let the pool's function run what may run at the same time."""
-        table = self.engine.get_global_value_address(POOL)
         for place, value in enumerate((run_shares, slot)):
-            ctypes.c_void_p.from_address(table + 8 * place).value = value
+            ctypes.c_void_p.from_address(self.library[POOL] + 8 * place).value = value
 
     def keep(self, *things: object) -> None:
         """Let all that the functions use live as long as they do."""
         for function in (self.run, self.step):
-            function.owner = self.engine, self.parts, things  # type: ignore[attr-defined]
+            function.owner = self.library, self.parts, things  # type: ignore[attr-defined]
 
 
 def object_of(text: str, optimisation: int) -> bytes:
     """A module as machine code."""
     if optimisation not in _machines.known:
         _machines.known[optimisation] = _machine(optimisation)
-    made: bytes = _machines.known[optimisation].emit_object(llvm.parse_assembly(text))
+    machine, module = _machines.known[optimisation], llvm.parse_assembly(text)
+    if optimisation == GOOD:
+        inline(module, machine)
+    made: bytes = machine.emit_object(module)
     return made
+
+
+def inline(module: Any, machine: Any) -> None:
+    """Put the functions that are to be inline where they are called."""
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(0)))
 
 
 class _Machines(local):
@@ -243,25 +257,41 @@ class _Machines(local):
 _machines = _Machines()
 
 
-def engine_of(content: bytes) -> Any:
-    """The engine that runs machine code."""
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(QUICK))
-    engine.add_object_file(llvm.ObjectFileRef.from_data(content))
-    engine.finalize_object()
-    return engine
+class LinkedCode(dict[str, int]):
+    """Machine code where it can run: the addresses of what others may call or change, by name."""
+
+    def __init__(self, content: bytes, text: str) -> None:
+        names = [one or other for one, other in SEEN.findall(text)]
+        builder = llvm.JITLibraryBuilder().add_object_img(content).add_current_process()
+        for name in names:
+            builder.export_symbol(name)
+        self._kept = builder.link(_linker(), f"code{next(_numbers)}")
+        super().__init__((name, self._kept[name]) for name in names)
+
+
+_numbers = itertools.count()
+
+
+@cache
+def _linker() -> Any:
+    return llvm.create_lljit_compiler(_machine(QUICK), use_jit_link=bool(NEAR))
+
+
+def _good(text: str) -> LinkedCode:
+    return LinkedCode(object_of(text, GOOD), text)
 
 
 def _machine(optimisation: int) -> Any:
     cpu, features = host()
-    return target().create_target_machine(cpu=cpu, features=features, opt=optimisation)
+    return target().create_target_machine(cpu=cpu, features=features, opt=optimisation, **NEAR)
 
 
 def quickly(text: str) -> Code:
     """A module compiled quickly, without the kernels that others have, too."""
     divided = kernels.divided(text)
-    code = Code(object_of(divided.text, QUICK))
+    code = Code(object_of(divided.text, QUICK), divided.text)
     if not kernels.link(code, divided):  # so many have come meanwhile, from another thread
-        return Code(object_of(text, QUICK))
+        return Code(object_of(text, QUICK), text)
     code.divided = divided
     return code
 

@@ -18,7 +18,8 @@ from micrograd.compiler.backends.llvm.polynomials import exp_rest, fitted, log_r
 
 Number = str | float  # a value, or the same constant in all lanes
 TANH_LIMIT = 0.625  # below it tanh is a polynomial
-ELEMENTARY = ("exp", "log", "log1p", "tanh", "sigmoid", "sqrt", "fabs")  # methods below
+LONG = ("exp", "log", "log1p", "tanh", "sigmoid")
+ELEMENTARY = (*LONG, "sqrt", "fabs")  # methods below
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,10 @@ class Instructions:
         number = self._body.precision.name
         start = (number, self._body.precision.constant(-0.0))
         name = f"llvm.vector.reduce.fadd.{self._suffix}"
-        return self._body.call(number, name, start, (self._type, x), flags="reassoc ")
+        return self._body.inline(
+            number, f"sum.{self._suffix}", (self._type, x),
+            write=lambda b, a: b.call(number, name, start, (self._type, a[0]), flags="reassoc "),
+        )  # fmt: skip
 
     def largest(self, x: str) -> str:
         """The largest of all lanes; nan if any is."""
@@ -190,9 +194,15 @@ class Instructions:
 
     def function(self, name: str, *inputs: Number) -> str:
         """A function of `math`, or one that has code here."""
-        if name in ELEMENTARY:
+        if name not in ELEMENTARY:
+            return self._library(name, *inputs)
+        if self.lanes == 1 or name not in LONG:
             return getattr(self, name)(*inputs)  # type: ignore[no-any-return]
-        return self._library(name, *inputs)
+        given = [(self._type, self.text(x)) for x in inputs]
+        return self._body.inline(
+            self._type, f"{name}.{self._suffix}", *given,
+            write=lambda body, a: getattr(Instructions(body, self.lanes), name)(*a),
+        )  # fmt: skip
 
     def exp(self, x: Number) -> str:
         """E to the x: 2**n · e**r, with x = n ln 2 + r."""
@@ -240,7 +250,7 @@ class Instructions:
         """ln(1 + x); what 1 + x loses in rounding is added to the first order."""
         u = self.fadd(1.0, x)
         lost = self.fsub(x, self.fsub(u, 1.0))
-        plain = self.log(u)
+        plain = self.function("log", u)
         corrected = self.fadd(plain, self.fdiv(lost, u))
         return self.select(self.fcmp("one", lost, 0.0), corrected, plain)
 
@@ -248,7 +258,7 @@ class Instructions:
         """1 - 2 / (e**2|x| + 1), with the sign of x; a polynomial near 0."""
         c = self._constants
         size = self.fabs(x)
-        e = self.exp(self.fadd(size, size))
+        e = self.function("exp", self.fadd(size, size))
         far = self.fsub(1.0, self.fdiv(2.0, self.fadd(e, 1.0)))
         z = self.fmul(x, x)
         near = self.fma(self.fmul(z, self._polynomial(c.tanh, z)), x, x)
@@ -257,7 +267,7 @@ class Instructions:
 
     def sigmoid(self, x: Number) -> str:
         """1 / (1 + e**-x), by e**-|x|, which cannot overflow."""
-        e = self.exp(self.fneg(self.fabs(x)))
+        e = self.function("exp", self.fneg(self.fabs(x)))
         whole = self.select(self.fcmp("olt", x, 0.0), e, 1.0)
         return self.fma(self.fneg(whole), self.fdiv(e, self.fadd(e, 1.0)), whole)
 

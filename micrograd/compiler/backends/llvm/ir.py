@@ -15,6 +15,7 @@ import numpy as np
 
 from micrograd.compiler.nest.ir import Affine
 
+INLINE = "alwaysinline #0"
 Advance = Callable[[str, list[str]], Sequence[str]]  # (index, what is carried) -> that, one on
 
 
@@ -54,12 +55,14 @@ class Machine:
 class Body:
     """The lines of a function; values get the names %1, %2 and so on, blocks L1, L2."""
 
-    def __init__(self, precision: Precision, machine: Machine, declarations: set[str]) -> None:
-        self.precision = precision
+    def __init__(
+        self, precision: Precision, machine: Machine, declarations: set[str], inline: dict[str, str]
+    ) -> None:
+        self.precision, self._machine = precision, machine
         self.lanes = machine.vector_bytes // precision.bytes
         self.registers = machine.registers
         self.alike = machine.alike
-        self.declarations = declarations
+        self.declarations, self._inline = declarations, inline  # those of the module
         self.lines: list[str] = ["entry:"]
         self._block = "entry"
         self._headers: list[int] = []  # of the loops that are open: where their first line is
@@ -98,6 +101,27 @@ class Body:
         self.declarations.add(f"declare {result} @{name}({types})")
         given = ", ".join(f"{kind} {x}" for kind, x in arguments)
         return self.value(f"call {flags}{result} @{name}({given})")
+
+    def inline(
+        self, result: str, name: str, *arguments: tuple[str, str],
+        write: Callable[[Body, list[str]], str],
+    ) -> str:  # fmt: skip
+        """The value of a function that the module has once, as a line; good code has it inline.
+
+        `write` is given the names of its arguments, and returns its value; "" if there is none.
+        """
+        if name not in self._inline:
+            body = Body(self.precision, self._machine, self.declarations, self._inline)
+            inner = [f"%a{k}" for k in range(len(arguments))]
+            value = write(body, inner)
+            head = ", ".join(f"{kind} {x}" for (kind, _), x in zip(arguments, inner, strict=True))
+            lines = " ".join(map(str.strip, [*body.lines, f"ret {result} {value}"]))
+            self._inline[name] = f"define internal {result} @{name}({head}) {INLINE} {{ {lines} }}"
+        call = f"call {result} @{name}({', '.join(map(' '.join, arguments))})"
+        if result != "void":
+            return self.value(call)
+        self.line(call)
+        return ""
 
     # ---- loops ---------------------------------------------------------------------------------
 
@@ -160,20 +184,33 @@ class Body:
         self, pointer: str, offset: int, stride: int, lanes: int, active: int, rest: float = 0.0
     ) -> str:
         """The numbers at `offset + stride · lane`; `rest` in the lanes that are not active."""
-        if lanes == 1 or stride == 0:
-            x = self._load_one(pointer, offset)
-            return x if lanes == 1 else self.spread(x, lanes)
-        kind = self.type(lanes)
+        kind, place = self.type(lanes), self.moved(pointer, str(offset), 1)
+        if lanes == 1 or (stride == 1 and active == lanes):
+            return self.value(f"load {kind}, ptr {place}, align {self.precision.bytes}")
+        if stride == 0:
+            return self.inline(
+                kind, self._name("every", lanes, lanes), ("ptr", place),
+                write=lambda body, a: body.spread(body.load(a[0], 0, 1, 1, 1), lanes),
+            )  # fmt: skip
+        what = "" if active == lanes or rest == 0.0 else self.precision.constant(rest)
         if stride == 1:
-            place = self.moved(pointer, str(offset), 1)
-            if active == lanes:
-                return self.value(f"load {kind}, ptr {place}, align {self.precision.bytes}")
-            return self.load_lanes(place, mask(active, lanes), lanes, rest)
-        vector = "poison" if active == lanes else self.constant(rest, lanes)
-        for lane in range(active):
-            x = self._load_one(pointer, offset + lane * stride)
-            vector = self.insert(vector, x, lane, lanes)
-        return vector
+            return self.inline(
+                kind, self._name(f"first{what}", active, lanes), ("ptr", place),
+                write=lambda body, a: body.load_lanes(a[0], mask(active, lanes), lanes, rest),
+            )  # fmt: skip
+
+        def strided(body: Body, a: list[str]) -> str:
+            vector = "poison" if active == lanes else body.constant(rest, lanes)
+            for lane in range(active):
+                x = body.load(body.moved(a[0], a[1], lane), 0, 1, 1, 1)
+                vector = body.insert(vector, x, lane, lanes)
+            return vector
+
+        name = self._name(f"strided{what}", active, lanes)
+        return self.inline(kind, name, ("ptr", place), ("i64", str(stride)), write=strided)
+
+    def _name(self, what: str, active: int, lanes: int) -> str:
+        return f"{what}.{active}of{lanes}.{self.precision.suffix}"
 
     def first_lanes(self, count: str, lanes: int, start: int = 0) -> str:
         """Which lanes there are, from `start` on, of a count at run time, which may be larger."""
@@ -218,24 +255,27 @@ class Body:
     ) -> None:
         """Write the active lanes to `offset + stride · lane`."""
         kind, align = self.type(lanes), self.precision.bytes
+        place = self.moved(pointer, str(offset), 1)
         if lanes == 1 or (stride == 1 and active == lanes):
-            place = self.moved(pointer, str(offset), 1)
             self.line(f"store {kind} {x}, ptr {place}, align {align}")
-        elif stride == 1:
-            place = self.moved(pointer, str(offset), 1)
+            return
+
+        def first(body: Body, a: list[str]) -> str:
             name = f"llvm.masked.store.v{lanes}{self.precision.suffix}.p0"
             self.declarations.add(f"declare void @{name}({kind}, ptr, i32, <{lanes} x i1>)")
             chosen = f"<{lanes} x i1> {mask(active, lanes)}"
-            self.line(f"call void @{name}({kind} {x}, ptr {place}, i32 {align}, {chosen})")
-        else:
-            for lane in range(active):
-                one = self.extract(x, lane, lanes)
-                self.store(one, pointer, offset + lane * stride, 0, 1, 1)
+            body.line(f"call void @{name}({kind} {a[0]}, ptr {a[1]}, i32 {align}, {chosen})")
+            return ""
 
-    def _load_one(self, pointer: str, offset: int) -> str:
-        place = self.moved(pointer, str(offset), 1)
-        kind = self.precision.name
-        return self.value(f"load {kind}, ptr {place}, align {self.precision.bytes}")
+        def strided(body: Body, a: list[str]) -> str:
+            for lane in range(active):
+                to = body.moved(a[1], a[2], lane)
+                body.store(body.extract(a[0], lane, lanes), to, 0, 0, 1, 1)
+            return ""
+
+        what, given = (first, ()) if stride == 1 else (strided, (("i64", str(stride)),))
+        name = self._name(f"put_{what.__name__}", active, lanes)
+        self.inline("void", name, (kind, x), ("ptr", place), *given, write=what)
 
     # ---- lanes ---------------------------------------------------------------------------------
 
@@ -243,9 +283,13 @@ class Body:
         """The number in all lanes; `number` is its type, if it is another one."""
         number = number or self.precision.name
         kind = f"<{lanes} x {number}>"
-        one = self.value(f"insertelement {kind} poison, {number} {x}, i64 0")
-        zeros = f"<{lanes} x i32> zeroinitializer"
-        return self.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
+
+        def write(body: Body, a: list[str]) -> str:
+            one = body.value(f"insertelement {kind} poison, {number} {a[0]}, i64 0")
+            zeros = f"<{lanes} x i32> zeroinitializer"
+            return body.value(f"shufflevector {kind} {one}, {kind} poison, {zeros}")
+
+        return self.inline(kind, f"spread.{lanes}.{number}", (number, x), write=write)
 
     def insert(self, vector: str, x: str, lane: int, lanes: int) -> str:
         """The vector with one lane replaced."""

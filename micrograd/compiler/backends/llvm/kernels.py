@@ -19,6 +19,8 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from micrograd.compiler.backends.llvm.ir import INLINE
+
 if TYPE_CHECKING:
     from micrograd.compiler.backends.llvm.execution import Code
 
@@ -31,9 +33,12 @@ DEFINITION = re.compile(
 )
 NUMBER = re.compile(
     r"(icmp ult i64 %\w+, |getelementptr (?:\w+|<\d+ x \w+>), ptr %[\w.]+, i64 |"
-    r"mul nsw i64 %\w+, )(\d+)$", re.M
+    r"mul nsw i64 %\w+, |call .*strided[\w.]+\(.*, i64 )(\d+)(?=\)?$)", re.M
 )  # fmt: skip
-NEEDED = re.compile(r"declare |attributes ")
+INLINED = re.compile(rf"^define .* {INLINE} .*\n", re.M)
+NEEDED = re.compile(rf"declare |attributes |define .* {INLINE} ")
+# What ends a block is what LLVM's quick way cannot do: alone in one, it leaves the rest to it.
+APART = "  musttail call", "  br label %apart\napart:\n  musttail call"
 CALL = re.compile(r"^(.*)call (\w+) @(kernel\d+)\((.*)\)$", re.M)
 
 KernelText = tuple[str, str, str]  # of a kernel: what it returns, its parameters, its lines
@@ -54,15 +59,15 @@ class Divided:
 
 @dataclass(slots=True, eq=False)
 class _Kernel:
-    """Where a kernel is, in which engine, and whether it was made well."""
+    """Where a kernel is, in which library, and whether it was made well."""
 
     address: int
-    engine: Any
+    library: Any
     good: bool = False
 
 
 class Kernels:
-    """Addresses of kernels, the engines that they are in, and the code that calls them."""
+    """Addresses of kernels, the libraries that they are in, and the code that calls them."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[KernelText, _Kernel] = OrderedDict()
@@ -86,16 +91,17 @@ class Kernels:
         kernels = list(places)
         new = [k for k, kernel in enumerate(kernels) if kernel not in self._known]
         written = [_definition(f"new{n}", kernels[k]) for n, k in enumerate(new)]
-        table = f"@{TABLE} = global [{len(kernels)} x ptr] zeroinitializer\n"
+        table = f"@{TABLE} = dso_local global [{len(kernels)} x ptr] zeroinitializer\n"
         needs = "".join(line + "\n" for line in rest.splitlines() if NEEDED.match(line))
-        return Divided("".join([table, *written, rest]), kernels, new, needs)
+        made = called("".join([table, *written, rest]).replace(*APART))
+        return Divided(made, kernels, new, needs)
 
     def link(self, code: Code, divided: Divided) -> bool:
         """Give code the addresses of its kernels; False if one is forgotten."""
         with self._lock:
             for n, k in enumerate(divided.new):
-                address = code.engine.get_function_address(f"new{n}")
-                self._known[divided.kernels[k]] = _Kernel(address, code.engine)
+                address = code.library[f"new{n}"]
+                self._known[divided.kernels[k]] = _Kernel(address, code.library)
             whole = self._point(code, divided)
             while len(self._known) > MOST_KERNELS:
                 self._known.popitem(last=False)
@@ -105,12 +111,12 @@ class Kernels:
 
     def _point(self, code: Code, divided: Divided) -> bool:
         found = [self._known.get(kernel) for kernel in divided.kernels]
-        table = code.engine.get_global_value_address(TABLE)
+        table = code.library[TABLE]
         for place, kernel in enumerate(found):
             if kernel is not None:
                 ctypes.c_void_p.from_address(table + 8 * place).value = kernel.address
-                if kernel.engine is not code.engine and kernel.engine not in code.parts:
-                    code.parts.append(kernel.engine)
+                if kernel.library is not code.library and kernel.library not in code.parts:
+                    code.parts.append(kernel.library)
         return None not in found
 
     def allow(self, seconds: float) -> None:
@@ -148,12 +154,11 @@ class Kernels:
         """Those of its kernels that were made quickly."""
         return [k for k in divided.kernels if k in self._known and not self._known[k].good]
 
-    def improve(self, improved: Sequence[KernelText], engine: Any) -> None:
-        """Let all code that has these kernels call those of an engine: `new0`, `new1` and so on."""
+    def improve(self, improved: Sequence[KernelText], library: Any) -> None:
+        """Let all code that has these kernels call a library's: `new0`, `new1` and so on."""
         with self._lock:
             for n, kernel in enumerate(improved):
-                address = engine.get_function_address(f"new{n}")
-                self._known[kernel] = _Kernel(address, engine, good=True)
+                self._known[kernel] = _Kernel(library[f"new{n}"], library, good=True)
             for code in self._calls:
                 self._point(code, code.divided)
 
@@ -161,6 +166,14 @@ class Kernels:
 def module_of(kernels: Sequence[KernelText], needs: str) -> str:
     """A module of these kernels alone."""
     return "".join([*(_definition(f"new{n}", k) for n, k in enumerate(kernels)), needs])
+
+
+def called(text: str) -> str:
+    """The module without functions that are to be inline and are called nowhere."""
+    for line in reversed([match[0] for match in INLINED.finditer(text)]):  # callers come last
+        if text.count(line[line.index("@") : line.index("(") + 1]) == 1:
+            text = text.replace(line, "")
+    return text
 
 
 kernels = Kernels()
@@ -184,7 +197,7 @@ def _general(result: str, parameters: str, lines: str) -> tuple[KernelText, str]
 
 def _definition(name: str, kernel: KernelText) -> str:
     result, parameters, lines = kernel
-    return f"define {result} @{name}({parameters}) noinline #0 {{\n{lines}}}\n"
+    return f"define dso_local {result} @{name}({parameters}) noinline #0 {{\n{lines}}}\n"
 
 
 def _called(match: re.Match[str], place: int, numbers: str) -> str:

@@ -30,6 +30,7 @@ class ModuleText:
         self._places = {space: place for place, space in enumerate(spaces)}
         self._tables: dict[int, int] = {}  # places of tables of integers
         self._declarations: set[str] = set()
+        self._inline: dict[str, str] = {}  # functions that good code has where they are called
         self._functions: list[str] = []
         self._names: dict[Hashable, str] = {}
         self._parts: list[str] = []
@@ -167,9 +168,10 @@ class ModuleText:
         table = f"[{len(self._places) + len(self.integers)} x ptr]"
         return "\n".join(
             [
-                f"@spaces = global {table} zeroinitializer",
-                *[f"@{POOL} = global [2 x ptr] zeroinitializer"] * bool(self._together),
+                f"@spaces = dso_local global {table} zeroinitializer",
+                *[f"@{POOL} = dso_local global [2 x ptr] zeroinitializer"] * bool(self._together),
                 *sorted(self._declarations),
+                *self._inline.values(),
                 *self._functions,
                 *functions,
                 ATTRIBUTES,
@@ -178,7 +180,7 @@ class ModuleText:
         )
 
     def _body(self) -> Body:
-        return Body(self.precision, self.machine, self._declarations)
+        return Body(self.precision, self.machine, self._declarations, self._inline)
 
     def _define(self, name: str, parameters: str, body: Body, result: str) -> None:
         end = ["  ret void"] if result == "void" else []
