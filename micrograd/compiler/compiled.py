@@ -33,6 +33,7 @@ from micrograd.compiler.trace.numbers.refusing import active, current, refuse
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
+from micrograd.interrupts import uncollected
 from micrograd.optim.optimizer import Optimizer
 from micrograd.tensors.backward import hooked
 
@@ -238,8 +239,10 @@ class Compiled(Generic[Result]):
         runner = programs.ready(STEP, inputs)
         if runner is None and programs.waits(STEP, inputs):
             return None
-        if runner is None and programs.starts_exactly(inputs):
-            runner = programs.runner(STEP, inputs)
+        if runner is None:
+            runner = uncollected(
+                lambda: programs.runner(STEP, inputs) if programs.starts_exactly(inputs) else None
+            )
         return programs.keep(STEP, inputs, runner)
 
     def _by_position(self, given: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:

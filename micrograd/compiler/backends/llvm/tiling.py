@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from micrograd.compiler.nest.ir import Nest
+from micrograd.compiler.nest.ir import Nest, size_of
 
 SIZES = (1, 2, 4)  # of tiles of kernels that are to be alike
+SMALL = 1024  # products that are not worth a tile: its code takes longer to make than it saves
 LATENCY = 8  # sums that must be under way for the machine's adders to be busy
 
 
@@ -55,6 +56,8 @@ def plan(nest: Nest, lanes: int, registers: int, alike: bool = False) -> TilePla
         tile, unroll = _tile(outer, vector, lanes, registers, alike)
     else:
         tile, unroll = (), 1 if vector is None else min(4, -(-vector.extent // lanes))
+    if not alike and size_of(nest.extents) <= SMALL:
+        tile = ()
     in_tile = [axis for axis, _ in tile]
     reduced = [axis for axis in axes if not axis.out and axis is not vector]
     return TilePlan(
