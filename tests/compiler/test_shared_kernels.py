@@ -170,7 +170,7 @@ def test_functions_that_are_to_be_inline_are_there_once_and_in_good_code_nowhere
     assert "@tanh" not in str(module)
     assert "@llvm.fma" in str(module)
     unused = "define internal void @f() alwaysinline #0 { ret void }\n"
-    assert kernels.called(unused + text) == text
+    assert kernels.called(unused + text, [unused]) == text
 
 
 def test_numbers_become_arguments() -> None:

@@ -70,7 +70,5 @@ def placed(nest: Nest, base: int) -> Nest:
             return Listed(WORK, x.index + base)
         return Affine(WORK, x.base + base, x.strides)
 
-    body = tuple(
-        replace(s, out=change(s.out), inputs=tuple(map(change, s.inputs))) for s in nest.body
-    )
+    body = tuple(s.on(change(s.out), map(change, s.inputs)) for s in nest.body)
     return replace(nest, body=body)

@@ -22,7 +22,6 @@ from micrograd.compiler.codes import (
     Hashes,
     Ids,
     Mask,
-    bits,
     distinct,
     hashed,
     mixed,
@@ -124,14 +123,17 @@ def schedule(
                     groups.add(Group(kind, nodes, home=where, lanes=lane))
     flags = mixed(lanes + 2 * g.reduced + 4 * pinned)
     rows = _by_level(np.nonzero(g.kind == ROW)[0], level)
-    order = np.argsort(level[g.node], kind="stable")  # of terms, which are sorted by node
-    term_levels = level[g.node[order]]
-    cuts = np.searchsorted(term_levels, np.arange(int(level.max(initial=0)) + 2))
-    for depth in range(int(level.max(initial=0)) + 1):
+    term_levels = level[g.node]
+    order = np.argsort(term_levels, kind="stable")  # of terms, which are sorted by node
+    depths = int(level.max(initial=0)) + 1
+    cuts = np.searchsorted(term_levels[order], np.arange(depths + 1)).tolist()
+    node, u, v, c = g.node[order], g.u[order], g.v[order], g.c[order]
+    for depth in range(depths):
+        own = slice(cuts[depth], cuts[depth + 1])
         if depth in rows:
             groups.add_rows(rows[depth], flags)
         if cuts[depth] < cuts[depth + 1]:
-            groups.add_sums(order[cuts[depth] : cuts[depth + 1]], flags)
+            groups.add_sums((node[own], u[own], v[own], c[own]), flags)
         if found:
             found.check(depth, len(groups.all))
     groups.finish()
@@ -158,7 +160,8 @@ class Groups:
         self.level = level
         self.lanes = lanes
         self.all: list[Group] = []
-        self.of = np.full(len(g), NONE)
+        self._of = np.full(len(g) + 1, NONE)  # of NONE, too
+        self.of = self._of[:-1]
         self.known = np.where(g.kind == CONSTANT, g.value, np.nan)  # a node's value, if constant
         self._unfinished: list[Callable[[], None]] = []
 
@@ -177,8 +180,7 @@ class Groups:
     def add_rows(self, nodes: Ids, flags: Hashes) -> None:
         """Groups of the rows of one level."""
         g, first = self.g, len(self.all)
-        args = g.args[nodes]
-        of = np.where(args >= 0, self.of[args], NONE)
+        of = self._of[g.args[nodes]]
         key = hashed(g.row[nodes], g.static[nodes], flags[nodes], *of.T)
         for places in _in_order_of_first(key)[0]:
             members = nodes[places]
@@ -193,29 +195,33 @@ class Groups:
             own = [args[members, i] for i in range(3) if args[members[0], i] >= 0]
             group.args = [np.full_like(x, x[0]) if self._uniform(x) else x for x in own]
 
-    def add_sums(self, terms: Ids, flags: Hashes) -> None:
-        """Groups of the sums of one level, from all their terms."""
+    def add_sums(self, terms: tuple[Ids, Ids, Ids, Floats], flags: Hashes) -> None:
+        """Groups of the sums of one level, from all their terms: their node, u, v and c."""
         g, first = self.g, len(self.all)
-        node, u, v, c = g.node[terms], g.u[terms], g.v[terms], g.c[terms]
-        group_u, group_v = (np.where(x >= 0, self.of[x], NONE) for x in (u, v))
-        swap = (v >= 0) & (group_v < group_u)
-        u, v = np.where(swap, v, u), np.where(swap, u, v)
-        group_u, group_v = np.where(swap, group_v, group_u), np.where(swap, group_u, group_v)
+        node, u, v, c = terms
+        group_u, group_v = self._of[u], self._of[v]
+        swap = (group_v < group_u) & (v >= 0)
+        if swap.any():
+            u, v = np.where(swap, v, u), np.where(swap, u, v)
+            group_u, group_v = (
+                np.where(swap, group_v, group_u), np.where(swap, group_u, group_v)
+            )  # fmt: skip
         # Terms of a node that are alike mostly follow each other: runs stand for them.
-        changes = np.ones(len(terms), bool)
+        changes = np.ones(len(node), bool)
         changes[1:] = node[1:] != node[:-1]
         fresh = changes.copy()
-        for x in (group_u, group_v, bits(c)):
+        for x in (group_u, group_v, c.view(np.int64)):
             changes[1:] |= x[1:] != x[:-1]
-        start = np.flatnonzero(changes)
-        length = np.diff(start, append=len(terms))
+        start = changes.nonzero()[0]
+        length = np.append(start[1:], len(node)) - start
         key = hashed(group_u[start], group_v[start], c[start], g.kind[node[start]])
         of_class = occurrences(key)[0]
-        nodes, of_node = node[fresh], np.cumsum(fresh[start]) - 1
+        nodes, of_node = node[fresh], fresh[start].cumsum() - 1
         of_pair, before = occurrences(of_node * len(key) + of_class)
         count = np.bincount(of_pair, length).astype(np.int64)
-        pair_node, pair_class = of_node[before < 0], key[before < 0]
-        which, exactly = flags[nodes].copy(), np.zeros(len(nodes), np.uint64)
+        new = before < 0
+        pair_node, pair_class = of_node[new], key[new]
+        which, exactly = flags[nodes], np.zeros(len(nodes), np.uint64)
         np.add.at(which, pair_node, mixed(pair_class))
         np.add.at(exactly, pair_node, hashed(pair_class, count))
         parts, of = _in_order_of_first(which)
@@ -233,7 +239,7 @@ class Groups:
         """The terms of groups, from runs: where these start, their lengths, classes and groups."""
         start, length, of_class, of = runs
         order = np.argsort(of, kind="stable")
-        for k, own in enumerate(np.split(order, np.cumsum(np.bincount(of))[:-1])):
+        for k, own in enumerate(_split(order, np.bincount(of))):
             group = self.all[first + k]
             for same in _in_order_of_first(of_class[own])[0]:
                 t = spans(start[own[same]], length[own[same]])
@@ -304,5 +310,10 @@ def _in_order_of_first(key: NDArray[np.generic]) -> tuple[list[Ids], Ids]:
     if (key == key[0]).all():
         return [np.arange(len(key))], np.zeros(len(key), np.int64)
     of = occurrences(key)[0]
-    order = np.argsort(of, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(of))[:-1]), of
+    return _split(np.argsort(of, kind="stable"), np.bincount(of)), of
+
+
+def _split(x: Ids, counts: Ids) -> list[Ids]:
+    """An array in parts, of which each is so long; `np.split` takes longer than all the rest."""
+    ends = counts.cumsum().tolist()
+    return [x[start:end] for start, end in zip([0, *ends], ends, strict=False)]

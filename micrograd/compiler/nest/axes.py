@@ -6,19 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from micrograd.compiler.nest.ir import Affine, Counter, Listed, Nest, Program, Shape, Statement
+from micrograd.compiler.nest.ir import Affine, Counter, Listed, Nest, Program, Shape
 from micrograd.compiler.nest.spans import reads, writes
 
 
 def mapped(nest: Nest, extents: Shape, change: Callable[[Any], Any]) -> Nest:
     """The nest over other extents, each of its operands changed."""
-    body = []
-    for s in nest.body:
-        out, inputs = change(s.out), tuple(map(change, s.inputs))
-        body.append(Statement(
-            s.row, out, inputs, s.static, s.coefficient, s.accumulate, s.kept, s.starts
-        ))  # fmt: skip
-    return Nest(extents, tuple(body), nest.reduce, nest.starts, nest.origin, nest.ordered)
+    body = tuple([s.on(change(s.out), map(change, s.inputs)) for s in nest.body])
+    return Nest(extents, body, nest.reduce, nest.starts, nest.origin, nest.ordered)
 
 
 def in_block(nest: Nest, number: int) -> Nest:

@@ -9,7 +9,7 @@ products, maxima, gathers, ragged sums and choices by run-time integers are nest
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -166,6 +166,13 @@ class Statement:
     def is_term(self) -> bool:
         """Whether it is a TERM."""
         return self.row == TERM
+
+    def on(self, out: Affine, inputs: Iterable[Any]) -> Statement:
+        """The same on other operands; `dataclasses.replace` takes four times as long."""
+        return Statement(
+            self.row, out, tuple(inputs), self.static, self.coefficient, self.accumulate,
+            self.kept, self.starts,
+        )  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.out} {'+=' if self.accumulate else '='} {self.value}"

@@ -204,7 +204,8 @@ class _Turn:
             out = moved(s.out)
             assert isinstance(out, Affine)
             kept = s.kept and (nest.ordered or self._is_kept(nest, s.out))
-            body.append(replace(s, out=out, inputs=tuple(map(moved, s.inputs)), kept=kept))
+            moved_to = s.on(out, map(moved, s.inputs))
+            body.append(moved_to if kept == s.kept else replace(moved_to, kept=kept))
         return replace(nest, body=tuple(body))
 
     def _is_kept(self, nest: Nest, out: Affine) -> bool:
@@ -267,5 +268,5 @@ def _in_turns(nest: Nest) -> Nest:
     def along(x: Affine) -> Affine:
         return x._replace(strides=(0, *x.strides))
 
-    body = [replace(s, out=along(s.out), inputs=tuple(map(along, s.inputs))) for s in nest.body]
+    body = [s.on(along(s.out), map(along, s.inputs)) for s in nest.body]
     return replace(nest, body=tuple(body))

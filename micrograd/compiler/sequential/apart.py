@@ -120,7 +120,7 @@ def _groups(g: Graph, users: Ids, used: Ids, inside: Mask, forms: Ids) -> list[G
         if len(rows := np.flatnonzero(nodes & (g.kind == ROW))):
             groups.add_rows(rows, flags)
         if len(terms := np.flatnonzero(nodes[g.node])):
-            order = np.lexsort((recorded[g.u[terms]], g.node[terms]))
-            groups.add_sums(terms[order], flags)
+            terms = terms[np.lexsort((recorded[g.u[terms]], g.node[terms]))]
+            groups.add_sums((g.node[terms], g.u[terms], g.v[terms], g.c[terms]), flags)
     groups.finish()
     return groups.all

@@ -33,7 +33,7 @@ def as_array(nest: Nest, base: int) -> Nest:
         turn, s = x.strides
         return Affine(x.space, x.base + last * s, (turn, -s if last else s))
 
-    body = [replace(s, out=turned(s.out), inputs=tuple(map(turned, s.inputs))) for s in nest.body]
+    body = [s.on(turned(s.out), map(turned, s.inputs)) for s in nest.body]
     return Nest(nest.extents, tuple(body))
 
 
@@ -49,7 +49,7 @@ class LeafRows:
         """The nest of arrays reading copies."""
         if nest.ordered:
             return nest
-        body = (replace(s, inputs=tuple(self._row(x, nest) for x in s.inputs)) for s in nest.body)
+        body = (s.on(s.out, [self._row(x, nest) for x in s.inputs]) for s in nest.body)
         return replace(nest, body=tuple(body))
 
     def _row(self, x: Affine | Listed, nest: Nest) -> Affine | Listed:

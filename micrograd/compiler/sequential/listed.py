@@ -115,7 +115,7 @@ def reading_rows(nest: Part, places: Ids) -> Part:
             return Affine(WORK, int(now[0]), (int(steps[0]) if len(steps) else 0,))
         return Listed(WORK, now)
 
-    body = (replace(s, inputs=tuple(map(moved, s.inputs))) for s in nest.body)
+    body = (s.on(s.out, map(moved, s.inputs)) for s in nest.body)
     return replace(nest, body=tuple(body))
 
 

@@ -35,11 +35,10 @@ NUMBER = re.compile(
     r"(icmp ult i64 %\w+, |getelementptr (?:\w+|<\d+ x \w+>), ptr %[\w.]+, i64 |"
     r"mul nsw i64 %\w+, |call .*strided[\w.]+\(.*, i64 )(\d+)(?=\)?$)", re.M
 )  # fmt: skip
-INLINED = re.compile(rf"^define .* {INLINE} .*\n", re.M)
 NEEDED = re.compile(rf"declare |attributes |define .* {INLINE} ")
 # What ends a block is what LLVM's quick way cannot do: alone in one, it leaves the rest to it.
 APART = "  musttail call", "  br label %apart\napart:\n  musttail call"
-CALL = re.compile(r"^(.*)call (\w+) @(kernel\d+)\((.*)\)$", re.M)
+CALL = re.compile(r"^(  (?:%[\w.]+ = )?)call (\w+) @(kernel\d+)\((.*)\)$", re.M)
 
 KernelText = tuple[str, str, str]  # of a kernel: what it returns, its parameters, its lines
 
@@ -92,9 +91,9 @@ class Kernels:
         new = [k for k, kernel in enumerate(kernels) if kernel not in self._known]
         written = [_definition(f"new{n}", kernels[k]) for n, k in enumerate(new)]
         table = f"@{TABLE} = dso_local global [{len(kernels)} x ptr] zeroinitializer\n"
-        needs = "".join(line + "\n" for line in rest.splitlines() if NEEDED.match(line))
-        made = called("".join([table, *written, rest]).replace(*APART))
-        return Divided(made, kernels, new, needs)
+        needed = [f"{x}\n" for x in rest.splitlines() if x[:1] in "da" and NEEDED.match(x)]
+        made = called("".join([table, *written, rest]).replace(*APART), needed)
+        return Divided(made, kernels, new, "".join(needed))
 
     def link(self, code: Code, divided: Divided) -> bool:
         """Give code the addresses of its kernels; False if one is forgotten."""
@@ -168,9 +167,9 @@ def module_of(kernels: Sequence[KernelText], needs: str) -> str:
     return "".join([*(_definition(f"new{n}", k) for n, k in enumerate(kernels)), needs])
 
 
-def called(text: str) -> str:
-    """The module without functions that are to be inline and are called nowhere."""
-    for line in reversed([match[0] for match in INLINED.finditer(text)]):  # callers come last
+def called(text: str, needed: Sequence[str]) -> str:
+    """The module without those of these lines that are functions to be inline, called nowhere."""
+    for line in reversed([x for x in needed if INLINE in x]):  # callers come last
         if text.count(line[line.index("@") : line.index("(") + 1]) == 1:
             text = text.replace(line, "")
     return text

@@ -86,7 +86,8 @@ def localised(nest: Nest) -> LocalLoop:
         inputs = tuple(map(local, s.inputs))
         if s.starts is not None:
             inputs = (*inputs, Affine(noted(s.starts, s.out.space), 0, ()))
-        body.append(replace(s, out=local(s.out), inputs=inputs, starts=None))
+        moved = s.on(local(s.out), inputs)
+        body.append(moved if s.starts is None else replace(moved, starts=None))
     fixed = frozenset(map(local, _unwritten(plain, nest)))
     bases = [(space, base) for (space, *_), base in lowest.items()]
     return LocalLoop(tuple(body), bases, lists, sources, fixed)
