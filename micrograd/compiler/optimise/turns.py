@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from micrograd.compiler.codes import NONE, Ids, among, distinct
-from micrograd.compiler.nest.ir import TERM, WORK, Affine, Listed, Nest, Program, Statement
+from micrograd.compiler.nest.ir import TERM, WORK, Affine, Listed, Nest, Program, Shape, Statement
 from micrograd.compiler.nest.sequence import Part, TurnLoop, addresses, read_by
 from micrograd.compiler.nest.spans import span
 
@@ -25,10 +25,13 @@ def overwriting(program: Program) -> Program:
     """The program with what turns need no longer overwritten by the next."""
     parts, top = list(program.sequence), len(program.work)
     found: list[Part] = []
+    if not any(isinstance(part, TurnLoop) for part in parts):
+        return program
+    reads = [[*read_by(part)] for part in parts]
     for k, part in enumerate(parts):
         turn = None
         if isinstance(part, TurnLoop):
-            others = chain.from_iterable(map(read_by, parts[:k] + parts[k + 1 :]))
+            others = chain.from_iterable(reads[:k] + reads[k + 1 :])
             after = (base + np.arange(length) for base, length in program.read_after)
             turn = _Turn.of(part, np.concatenate([*others, *after]))
         if turn is None:
@@ -66,6 +69,7 @@ class _Turn:
     before: Ids  # and where what the turn before made is then
     top: int = 0
     readers: Ids = field(init=False)  # how many operands read each offset
+    rows: dict[tuple[Affine, Shape], _OfTurn | None] = field(default_factory=dict)  # see `_row`
 
     @staticmethod
     def of(loop: TurnLoop, outside: Ids) -> _Turn | None:
@@ -108,7 +112,13 @@ class _Turn:
         """An operand as a row; empty if it is of no turn, None if it is of others, too."""
         if not isinstance(x, Affine):
             return None
-        (low, high), end = _ends(x, nest.extents), self.period * self.loop.count
+        key = x, nest.extents
+        if key not in self.rows:
+            self.rows[key] = self._row_of(*key)
+        return self.rows[key]
+
+    def _row_of(self, x: Affine, extents: Shape) -> _OfTurn | None:
+        (low, high), end = _ends(x, extents), self.period * self.loop.count
         if x.strides[0] != self.period:
             moved = (self.loop.count - 1) * x.strides[0]
             away = high + max(moved, 0) < self.first or low + min(moved, 0) >= self.first + end
@@ -116,7 +126,7 @@ class _Turn:
         turn = (low - self.first) // self.period
         if turn != (high - self.first) // self.period or turn not in (-1, 0):
             return None
-        at = x.base + x.strides[1] * np.arange(nest.extents[1])
+        at = x.base + x.strides[1] * np.arange(extents[1])
         return _OfTurn((at - self.first) % self.period, turn)
 
     # ---- places --------------------------------------------------------------------------------

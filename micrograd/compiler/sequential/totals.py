@@ -80,9 +80,11 @@ def _of_turns(part: Scalars, base: int, regions: list[Rolled], long: Ids) -> _Pi
     order, starts = _sorted(moving, [c, *within.T, *region.T, n])
     kept: list[tuple[int, int, Ids, list[int], Ids]] = []
     for first, end in zip(starts.tolist(), np.append(starts, len(order))[1:].tolist(), strict=True):
+        if end - first < LEAST:
+            continue
         own = order[first:end]
-        steps = np.diff(factors[own], axis=0)
-        if len(own) >= LEAST and (steps == steps[:1]).all():
+        steps = factors[own[1:]] - factors[own[:-1]]
+        if (steps == steps[:1]).all():
             i = own[0]
             shape = [int(c[i]), len(own), *steps[0].tolist(), 1, 0, 0]
             kept.append((int(n[i]), int(region[i].max()), factors[i], shape, terms[own]))
@@ -131,17 +133,17 @@ def _runs(pieces: _Pieces, same_sum: bool, by: tuple[Ids, Ids]) -> Iterator[Ids]
     order = np.lexsort((*by, *keys))
     keyed = np.stack([key[order] for key in keys])
     apart = np.r_[True, (keyed[:, 1:] != keyed[:, :-1]).any(0)]
-    at, n = pieces.at[order], pieces.n[order]
-    run = [0]
-    for k in range(1, len(order) + 1):
-        if k < len(order) and not apart[k]:
-            step = at[k] - at[run[-1]]
-            new = same_sum or n[k] not in n[run]
-            if new and (len(run) == 1 or (step == at[run[1]] - at[run[0]]).all()):
-                run.append(k)
+    apart = np.append(apart[: len(order)], True)
+    at, n = pieces.at[order], pieces.n[order].tolist()
+    steps = list(map(tuple, (at[1:] - at[:-1]).tolist()))
+    first = 0
+    for k, is_apart in enumerate(apart.tolist()[1:], 1):
+        if not is_apart:
+            new = same_sum or n[k] not in n[first:k]
+            if new and (k == first + 1 or steps[k - 1] == steps[first]):
                 continue
-        yield order[run]
-        run = [k]
+        yield order[first:k]
+        first = k
 
 
 def _nest(pieces: _Pieces, rows: Ids, free: int) -> Nest:

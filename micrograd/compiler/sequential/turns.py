@@ -8,6 +8,7 @@ statement makes lies in a row. What is left is worked out number by number.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ MOST_PHASES = 8  # that are tried
 MOST_ALONE = 1024  # terms of a turn that are in no loop: LLVM takes long for them
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class TurnRun:
     """Statements from `start` on that are `period` to a turn, and the loops of the first turn.
 
@@ -60,6 +61,7 @@ class TurnRun:
     step: Scalars
     inner: list[Rolled] = field(default_factory=list)  # of the body
     alike: Rolled | None = None  # these turns, and those around that do the same to something else
+    nests: dict[tuple[int, int, int], Nest] = field(default_factory=dict)  # see `_inner`
 
     @property
     def end(self) -> int:
@@ -81,12 +83,12 @@ class TurnRun:
         """The inner loops that are arrays."""
         return [x for x in self.inner if _is_array(self, x)]
 
-    @property
+    @cached_property
     def signs(self) -> Signatures:
         """Of each statement what it does, and how what it reads moves from turn to turn."""
         return mixed(forms(self.body) + per_turn(self.step))
 
-    @property
+    @cached_property
     def exact(self) -> Signatures:
         """The same, and what the statements do that it reads."""
         return reading(self.body, self.step, self.signs, self.period)
@@ -200,7 +202,11 @@ def _is_array(turns: TurnRun, loop: Rolled) -> bool:
 
 
 def _inner(turns: TurnRun, loop: Rolled) -> Nest:
-    return as_array(_moving(turns, loop, operands(plain_columns(turns.body, loop))), turns.base)
+    key = loop.start, loop.period, loop.turns
+    if key not in turns.nests:
+        read = operands(plain_columns(turns.body, loop))
+        turns.nests[key] = as_array(_moving(turns, loop, read), turns.base)
+    return turns.nests[key]
 
 
 def _turns(part: Scalars, run: Rolled, same: Ids) -> TurnRun:
@@ -294,7 +300,7 @@ def _moving(turns: TurnRun, loop: Rolled, read: list[LoopOperand]) -> Nest:
         if isinstance(x, Listed):
             x = Listed(Space.of(SpaceRole.WORK, 0, s), x.index)
         elif x is not None:
-            x = x._replace(strides=(s, *x.strides))
+            x = Affine(x.space, x.base, (s, *x.strides))
         moved.append(x)
     out = turns.body.out[loop.start : loop.end].reshape(loop.turns, -1)
     along = (out[1] - out[0]).tolist() if loop.turns > 1 else [loop.period] * loop.period
