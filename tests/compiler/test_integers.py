@@ -204,3 +204,45 @@ def test_long_tables_are_found_in_few_trials(backend: str) -> None:
     assert runs < 40
     with pytest.raises(IndexError):
         f(3000, 0.5)
+
+
+def _caught(find: Callable[..., Any], error: type[Exception], otherwise: Any) -> Callable[..., Any]:
+    def loss(*given: Any) -> Any:
+        try:
+            found = find(*given)
+        except error:
+            found = otherwise
+        return ROWS[0][0] * found
+
+    return loss
+
+
+CAUGHT = {
+    "numbers": (_caught(lambda t: SCALES[:3][t], IndexError, 9.0), [0, 2, 3, 7, -1, -4]),
+    "leaves": (_caught(lambda t: LEAVES[:3][t], LookupError, ROWS[6][0]), [0, 3, -1, -4, 2]),
+    "a dict": (_caught({1: 2.0, 4: 3.0}.__getitem__, KeyError, 9.0), [1, 2, 4, 0]),
+    "the first": (_caught(lambda k: next(x for x in SCALES if x > k), StopIteration, 9.0),
+                  [1, 9, 3, 8]),
+    "a place": (_caught(lambda k: [1, 2, 3].index(k), ValueError, 9.0), [2, 5, 3, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [1, -1, 0])
+@pytest.mark.parametrize("name", CAUGHT)
+def test_an_error_that_is_caught_is_of_the_numbers_that_raise_it(
+    name: str, order: int, backend: str
+) -> None:
+    loss, calls = CAUGHT[name]
+    f = micrograd.compile(loss, backend=backend)
+    for t in calls[:: order or 1] if order else [*calls[1::2], *calls[::2], calls[1]]:
+        assert f(t) == loss(t).data
+
+
+def test_several_lookups_of_which_some_are_caught(backend: str) -> None:
+    def loss(ts: list[int]) -> Any:
+        return sum(_caught(SCALES[:3].__getitem__, IndexError, 9.0)(t) for t in ts)
+
+    for calls in ([[0, 1, 2], [0, 1, 5], [7, 8, 9]], [[5, 1, 1], [1, 5, 1], [2, 2, 2]]):
+        f = micrograd.compile(loss, backend=backend)
+        for ts in calls:
+            assert f(ts) == pytest.approx(loss(ts).data, rel=1e-12)

@@ -102,7 +102,7 @@ def other_forms(fn: Callable[..., Any], batch: bool) -> list[Form]:
 def with_conditions(tracer: Tracer, outputs: Outputs) -> None:
     """Let the loss be nan where the program is not right, and add whether it is to the outputs."""
     wrong: dict[tuple[int, bool], Value] = {}
-    decided = [(condition, holds) for condition, (holds, _) in tracer.decisions]
+    decided = [(condition, holds) for condition, (holds, *_) in tracer.decisions]
     for condition, holds in [*decided, *((x, True) for x in tracer.required)]:
         key = id(condition), holds
         if key not in wrong:

@@ -18,7 +18,7 @@ from micrograd.compiler.trace.numbers.maybe import (
     there,
 )
 from micrograd.compiler.trace.numbers.merging import merged
-from micrograd.compiler.trace.numbers.reads import MOST_ENTRIES, Read, Truth
+from micrograd.compiler.trace.numbers.reads import MOST_ENTRIES, Read, Truth, outside
 from micrograd.compiler.trace.numbers.refusing import current
 from micrograd.engine import Value
 from micrograd.functions import apply
@@ -47,10 +47,11 @@ def item(x: Any, key: Any) -> Any:
         return x[key]  # a class that looks up in its own way
     if isinstance(x, dict):
         return _entry(x, key)
-    if not isinstance(x, list | tuple | np.ndarray | Tensor) or not len(x):
+    if not isinstance(x, list | tuple | np.ndarray | Tensor):
         return x[key]
     here = int(key._data)
     if key._data != here or not -len(x) <= here < len(x):
+        outside(key, len(x))
         return x[here]  # raises what Python raises
     if _slot(key) is None and len(x) > MOST_ENTRIES:
         return x[key]

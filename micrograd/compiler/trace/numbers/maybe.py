@@ -7,13 +7,14 @@ know them; whatever else uses one is refused, and the branch decided.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from micrograd.compiler.trace.numbers.merging import Maybe, conjunction, merged, negated
 from micrograd.compiler.trace.numbers.reads import Truth, as_read
-from micrograd.compiler.trace.numbers.refusing import current
+from micrograd.compiler.trace.numbers.refusing import current, decided
 
 MISSING = object()
 MOST_LOOKED_AT = 1000  # elements, for the first that is there
@@ -76,7 +77,10 @@ def required(condition: Any, error: Callable[[], Exception]) -> None:
     """Let the program be for calls in which the condition holds; raises the error if not here."""
     if condition is True:
         return
-    if condition is False or not condition._data:
+    if condition is False:
+        raise error()
+    if not condition._data:
+        decided(condition, False, "an error is raised, as numbers decide", math.inf)
         raise error()
     tracer = current()
     assert tracer is not None

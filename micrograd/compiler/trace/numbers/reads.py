@@ -26,6 +26,7 @@ from micrograd.functions import apply
 from micrograd.ops import BY_HAND, OPS
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 
+OUT_OF_RANGE = "a number that chooses from a list is out of its range"
 MOST_ENTRIES = 4096  # of a table that a computed number chooses from
 
 # Rows that only a trace has: a number read from a node, the largest of several, and a select of
@@ -79,12 +80,13 @@ class Read(Value):
         """The entry of a table of numbers that it chooses, recorded."""
         here = int(self._data)
         if self._data != here or not -len(entries) <= here < len(entries):
+            outside(self, len(entries))
             raise IndexError(f"index {self._data:g} is out of bounds for size {len(entries)}")
         if len(entries) > MOST_ENTRIES:
             undecided("a computed number chooses from a table that is too long")
         key: Any = self
         if here < 0:
-            decided(self < 0, True, "a number that chooses from a list is negative")
+            decided(self < 0, True, "a number that chooses from a list is negative", len(entries))
             key = self + len(entries)
         tracer = current()
         assert tracer is not None
@@ -159,6 +161,14 @@ class Read(Value):
 
     def __repr__(self) -> str:
         return f"<traced number, here {self._data!r}>"
+
+
+def outside(key: Read, size: int) -> None:
+    """Let the program be for calls in which a number chooses nothing from so many, as here."""
+    if key._data >= size:
+        decided(key >= size, True, OUT_OF_RANGE, size)
+    elif key._data < -size:
+        decided(key < -size, True, OUT_OF_RANGE, -size)
 
 
 class WholeNumber(Read):

@@ -17,7 +17,8 @@ BRANCH = "a branch depends on traced data, and could go the other way in the nex
 
 COUNTS = "an integer counts, looks up something, or is computed with as an integer"
 
-Decision = tuple[bool, float]  # whether a condition holds, and of which number it is
+# Whether a condition holds, and which it is: of which number, of which row, after so many nodes.
+Decision = tuple[bool, float, str, int]
 
 active: list[Tracer] = []  # innermost last; all of one thread
 
@@ -78,5 +79,5 @@ def decided(condition: Value, holds: bool, reason: str, of: float = 0.0) -> bool
     tracer = current()
     if tracer is None or not tracer.guarding or tracer.sides:
         undecided(reason)
-    tracer.decide(condition, (holds, of), reason)
+    tracer.decide(condition, holds, of, reason)
     return holds

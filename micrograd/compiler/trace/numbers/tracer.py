@@ -78,12 +78,14 @@ class Tracer(Keeper):
         self.leaves.append(node)
         self.sources[id(node)] = whole
 
-    def decide(self, condition: Value, holds: Decision, reason: str) -> None:
+    def decide(self, condition: Value, holds: bool, of: float, reason: str) -> None:
         """Note a decision; raises Missed where the trace before has decided otherwise."""
         place = len(self.decisions)
-        if self.expected is not None and self.expected[place : place + 1] != [holds]:
+        row = condition._row
+        decision = holds, of, "" if row is None else row.name, len(self.nodes)
+        if self.expected is not None and self.expected[place : place + 1] != [decision]:
             raise Missed
-        self.decisions.append((condition, holds))
+        self.decisions.append((condition, decision))
         self.reasons.append(f"{reason}\n  at {user_line()}")
 
     def equals(self, number: Value, n: float) -> Truth:
