@@ -29,7 +29,7 @@ from micrograd.compiler.running.runner import Runner, chosen, prepare
 from micrograd.compiler.trace.arguments.structures import ArgumentPlaces, Keywords
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.numbers.advice import advised
-from micrograd.compiler.trace.numbers.refusing import active, current, refuse
+from micrograd.compiler.trace.numbers.refusing import InexactError, active, current, refuse
 from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
@@ -240,9 +240,13 @@ class Compiled(Generic[Result]):
         if runner is None and programs.waits(STEP, inputs):
             return None
         if runner is None:
-            runner = uncollected(
-                lambda: programs.runner(STEP, inputs) if programs.starts_exactly(inputs) else None
-            )
+            try:
+                runner = uncollected(
+                    lambda: programs.runner(STEP, inputs)
+                    if programs.starts_exactly(inputs) else None
+                )
+            except InexactError:
+                return None
         return programs.keep(STEP, inputs, runner)
 
     def _by_position(self, given: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
@@ -335,5 +339,9 @@ class Compiled(Generic[Result]):
 
 def _meet(programs: Programs, inputs: tuple[Any, ...]) -> None:
     """Trace, so that parameters are known, if there will be a program for the arguments."""
-    if not programs.waits(GRADIENT, inputs):
-        programs.traced(inputs)
+    try:
+        if programs.are_met or not programs.waits(GRADIENT, inputs):
+            programs.traced(inputs)
+    except InexactError:
+        if programs.are_met:
+            raise

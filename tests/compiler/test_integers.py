@@ -176,7 +176,7 @@ def test_integers_may_choose_otherwise_in_lists_of_another_length(sort: str, bac
 
 
 def test_a_count_is_not_tried_until_it_takes_for_ever(backend: str) -> None:
-    w, steps = ROWS[0][0], 0
+    w, steps = ROWS[0][0], 0.0
 
     def loss(n: int, x: float) -> Any:
         nonlocal steps

@@ -24,6 +24,7 @@ from micrograd.compiler.running.stepping import Stepping
 from micrograd.compiler.store import place_of
 from micrograd.compiler.trace.arguments.stand_ins import CallShape, shape_of
 from micrograd.compiler.trace.forms import name_of
+from micrograd.compiler.trace.numbers.refusing import InexactError
 from micrograd.compiler.trace.renumbered import by_use
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.around import NumbersChanged
@@ -119,6 +120,11 @@ class Programs:
         """What gradients are taken by."""
         return self._leaves.parameters
 
+    @property
+    def are_met(self) -> bool:
+        """Whether those are what traces come to."""
+        return self._leaves.are_met
+
     def traced(self, inputs: tuple[Any, ...]) -> Traced:
         """The trace for arguments of this shape."""
         traced = self._traces.of(inputs, self.patience.runs)
@@ -153,6 +159,8 @@ class Programs:
         if runner is None:
             return None
         traced = runner.traced
+        if not traced.is_exact(inputs):
+            return None
         if traced.is_due() or (traced.tried and self._traces.untried(traced, inputs)):
             return None
         if not runner.refill(inputs):
@@ -160,7 +168,12 @@ class Programs:
         return self._chosen(runner, mode)
 
     def waits(self, mode: str, inputs: tuple[Any, ...]) -> bool:
-        """Whether there is no program for these arguments, and it is too early for one."""
+        """Whether there is no program for these arguments, and it is too early for one.
+
+        For integers that a program does not hold exactly there never is.
+        """
+        if not self._traces.is_exact(inputs):
+            return True
         if not self._may_wait(mode):
             return False
         if not self._traces.has(inputs):
@@ -184,10 +197,13 @@ class Programs:
             self.look_around()
             if self.waits(mode, inputs):
                 return None
-            with located(self._fn):
-                runner = self.ready(mode, inputs) or uncollected(
-                    lambda: self._checked_runner(mode, inputs)
-                )
+            try:
+                with located(self._fn):
+                    runner = self.ready(mode, inputs) or uncollected(
+                        lambda: self._checked_runner(mode, inputs)
+                    )
+            except InexactError:
+                return None
             self.keep(mode, inputs, runner)
         return runner
 

@@ -15,6 +15,8 @@ from micrograd.compiler.running.fallback import eager_value
 from micrograd.compiler.trace.arguments.given import copies
 from micrograd.compiler.trace.arguments.stand_ins import CallShape, first_samples, flat, shape_of
 from micrograd.compiler.trace.assigned import undisturbed
+from micrograd.compiler.trace.integers import integers_in
+from micrograd.compiler.trace.numbers.refusing import InexactError
 from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.traced import Calls, Traced
 from micrograd.compiler.trace.world.around import around_in
@@ -37,6 +39,7 @@ class Traces:
         self._fn, self._leaves, self._batch = fn, leaves, batch
         self._rebuilds, self._patience = rebuilds, patience
         self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
+        self._inexact: dict[CallShape, int] = {}  # the largest integer for which there was none
         self._calls = Calls()
         self._last: Traced | None = None  # that was made
         self._borrows = not batch  # until tables of one shape were not those of another
@@ -50,6 +53,15 @@ class Traces:
     def has(self, inputs: tuple[Any, ...]) -> bool:
         """Whether there is a trace for arguments of this shape, with all around it as it is."""
         return self._trace_of(self.sample(inputs)[2]) is not None
+
+    def is_exact(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether a program for these arguments may take their integers, as far as is known."""
+        _, sample, shape = self.sample(inputs)
+        traced = self._trace_of(shape)
+        if traced is not None:
+            return traced.is_exact(inputs)
+        known = self._inexact.get(shape)
+        return known is None or _largest(sample) < known
 
     def hold(self, inputs: tuple[Any, ...]) -> bool:
         """Whether the trace for these arguments is still right; if not, all are forgotten.
@@ -71,9 +83,13 @@ class Traces:
             self._note_rebuild(shape, runs)
             source = self._source(self._like())
             with located(self._fn):
-                traced = uncollected(
-                    lambda: self._patience.tracing(shape, lambda: source.trace(sample))
-                )
+                try:
+                    traced = uncollected(
+                        lambda: self._patience.tracing(shape, lambda: source.trace(sample))
+                    )
+                except InexactError:
+                    self._inexact[shape] = min(_largest(sample), self._inexact.get(shape, 2**53))
+                    raise
             self._rebuilds.note_form(shape, traced.form)
             self._last = traced
             traced.calls = self._calls
@@ -183,3 +199,12 @@ class Traces:
     def _source(self, like: Traced | None = None) -> Traceable:
         constant = None if self._batch else self.constant
         return Traceable(self._fn, self._leaves(), self._batch, constant, like)
+
+
+def _largest(arguments: tuple[Any, ...]) -> int:
+    """The largest integer among arguments, in magnitude."""
+    around = around_in(arguments)
+    given = arguments if around is None else arguments[:-1]
+    for x in given:
+        flat(x, np.float64)  # which refuses what floats cannot hold
+    return int(np.abs(integers_in(given)).max(initial=0))

@@ -13,7 +13,7 @@ import numpy as np
 from micrograd.compiler.backends import Executable, space_type
 from micrograd.compiler.nest.ir import Space, SpaceRole
 from micrograd.compiler.trace.arguments.flattening import Flattener, flattener
-from micrograd.compiler.trace.arguments.stand_ins import MOST_INTEGER, flat
+from micrograd.compiler.trace.arguments.stand_ins import flat
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.around import around_in
 from micrograd.compiler.trace.world.watched import Watched, in_one_piece, watched
@@ -67,7 +67,7 @@ class TakenArguments:
                 if type(x) is not float:
                     return False
                 own[0] = x
-            elif not _written(x, shape, sort, own, self._traced.tried.get(space.number)):
+            elif not _written(x, shape, sort, own, space.number, self._traced):
                 return False
         if not self._traced.passes():
             return False
@@ -105,7 +105,7 @@ class TakenArguments:
             plan.append((space, np.shape(x) if isinstance(x, np.ndarray) else (), "", array))
         self._plan, self._records = None, []
         if final:
-            self._plan, self._records = _planned(inputs, plan, self._traced.tried)
+            self._plan, self._records = _planned(inputs, plan, self._traced)
         self._count = len(inputs)
         arrays = [x for x in inputs if isinstance(x, np.ndarray)]
         if repeatable and all(map(in_one_piece, arrays)):
@@ -117,7 +117,7 @@ class TakenArguments:
 
 
 def _planned(
-    inputs: tuple[Any, ...], plan: list[Plan], tried: Mapping[Any, set[int]]
+    inputs: tuple[Any, ...], plan: list[Plan], traced: Traced
 ) -> tuple[list[Plan] | None, list[Record]]:
     """How each argument is taken when it has other numbers; None if one needs a closer look."""
     records: list[Record] = []
@@ -126,13 +126,13 @@ def _planned(
     for k, x in enumerate(inputs[:given]):
         if k in read and not _is_record(x):
             continue
-        flatten = flattener(x, k, tried)
+        flatten = flattener(x, k, traced.tried, traced.most(k))
         if flatten is None:
             return None, []
         own = {space.role is SpaceRole.IDS: array for space, *_, array in plan if space.number == k}
         records.append((k, flatten, (own.get(False), own.get(True))))
     others = {k for k, *_ in records}
-    simple = _simple(inputs, [x for x in plan if x[0].number not in others], tried)
+    simple = _simple(inputs, [x for x in plan if x[0].number not in others], traced.tried)
     return simple, records if simple is not None else []
 
 
@@ -146,20 +146,24 @@ def _is_record(x: Any) -> bool:
 
 
 def _written(
-    x: Any, shape: tuple[int, ...], sort: str, own: np.ndarray, tried: set[int] | None
+    x: Any, shape: tuple[int, ...], sort: str, own: np.ndarray, number: int, traced: Traced
 ) -> bool:
     """Write the numbers of an argument into its array; False if it is not as it was."""
     if sort in ("ids", "whole"):
         if type(x) is not list or len(x) != len(own) or set(map(type, x)) != {int}:
             return False
-        if not (_are_exact(min(x), max(x)) if tried is None else tried.issuperset(x)):
+        tried, most = traced.tried.get(number), traced.most(number)
+        fits = -most <= min(x) and max(x) <= most if tried is None else tried.issuperset(x)
+        if not fits:
             return False
         own[:] = x
     elif type(x) is np.ndarray:
         if sort != x.dtype.str or x.shape != shape:
             return False
-        if x.dtype.kind in "iu" and x.size and not _are_exact(int(x.min()), int(x.max())):
-            return False
+        if x.dtype.kind in "iu" and x.size:
+            most = traced.most(number)
+            if not (-most <= int(x.min()) and int(x.max()) <= most):
+                return False
         own[:] = x.reshape(-1)
     else:
         numbers = own if own.dtype == np.float64 else np.zeros(own.size)
@@ -173,11 +177,6 @@ def _written(
 def _layout(x: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """The type and the length of nested lists along each axis, as `floats_into` takes them."""
     return (type(x), shape[0], *_layout(x[0], shape[1:])) if shape else ()
-
-
-def _are_exact(least: int, largest: int) -> bool:
-    """Whether floats hold integers between these."""
-    return least >= -MOST_INTEGER and largest <= MOST_INTEGER
 
 
 def _simple(

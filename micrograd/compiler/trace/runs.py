@@ -20,7 +20,7 @@ from micrograd.compiler.trace.assigned import (
 )
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
 from micrograd.compiler.trace.numbers.advice import PAGE
-from micrograd.compiler.trace.numbers.refusing import UndecidedError
+from micrograd.compiler.trace.numbers.refusing import InexactError, UndecidedError
 from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer
 from micrograd.compiler.trace.recording import (
     MADE_BY_HAND,
@@ -50,6 +50,10 @@ REASONS = {
 }
 ANOTHER = "another parameter is used than in the call before"
 NO_NUMBER = "something else than a number of the call is put where a number was"
+TOO_LARGE = (
+    "an integer that is computed here reaches 2**53, from where on floats, in which programs "
+    "compute, do not hold every integer"
+)
 KEPT_IN_LIST = (
     "a value that is computed here is put into a list outside, which only a call that runs could "
     "do; return it: `return loss, values`"
@@ -101,7 +105,7 @@ class TracedRuns:
         """Run it once, watched by a new tracer or by this one."""
 
         def run(new: Tracer) -> TracedRun:
-            new.trained = self.trained
+            new.trained, new.of_samples = self.trained, self.mean
 
             def program() -> TracedRun:
                 made = stand_ins(arguments, new)
@@ -114,7 +118,14 @@ class TracedRuns:
                 with_conditions(new, outputs)
                 return TracedRun(new, made, outputs, seconds)
 
-            return run_traced(new, program)
+            try:
+                made = run_traced(new, program)
+            except CompileError:
+                if not new.inexact:  # else that is why, whatever it has led to
+                    raise
+            if new.inexact:
+                raise InexactError(f"cannot be compiled: {TOO_LARGE}\n  at {new.inexact}")
+            return made
 
         found: TracedRun = self.form.run(run, lambda: tracer or Tracer())
         changed = found.made.contents.changed()

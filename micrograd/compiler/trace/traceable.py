@@ -10,12 +10,13 @@ import numpy as np
 
 from micrograd.checks import user_line_of
 from micrograd.compiler.trace.arguments.given import ArgumentChangedError
+from micrograd.compiler.trace.bounds import limits
 from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others, raised_by
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.forms import name_of, other_forms
-from micrograd.compiler.trace.numbers.refusing import Missed, UndecidedError
+from micrograd.compiler.trace.numbers.refusing import InexactError, Missed, UndecidedError
 from micrograd.compiler.trace.numbers.tracer import Tracer, random_states
-from micrograd.compiler.trace.runs import ANOTHER, TracedRun, TracedRuns
+from micrograd.compiler.trace.runs import ANOTHER, TOO_LARGE, TracedRun, TracedRuns
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.trials import with_choices
 from micrograd.compiler.trace.world.around import NumbersChanged, around_in
@@ -82,7 +83,7 @@ class Traceable:
             try:
                 traced = self._trace(arguments)
                 self._compare(traced, arguments)
-            except (ArgumentChangedError, NumbersChanged):
+            except (ArgumentChangedError, NumbersChanged, InexactError):
                 raise
             except Exception as error:
                 differs = differs or isinstance(error, DifferentError)
@@ -135,6 +136,10 @@ class Traceable:
             traced = with_choices(runs, run, recording, arguments, self._like)
         else:
             traced = Traced(runs.record(run, arguments, self.known), run.made, run.outputs)
+        exact = limits(run.tracer, run.made.argument, traced.largest_entry())
+        if exact is None:
+            raise InexactError(f"cannot be compiled: {TOO_LARGE}\n  at {name_of(self.fn)}")
+        traced.limit(exact)
         if drew:
             self._refuse_randomness(traced, arguments)
         own = {captured.name_of(x.place) for x in left}
@@ -237,7 +242,7 @@ class Traceable:
                 form.expected = None
                 try:
                     self._compare_run(runs.run(other), known, other, theirs)
-                except (UndecidedError, Missed):
+                except (UndecidedError, InexactError, Missed):
                     continue  # there will be another program
         finally:
             form.expected = expected

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.arguments.results import Outputs
-from micrograd.compiler.trace.arguments.stand_ins import IndexGroup, StandIns
+from micrograd.compiler.trace.arguments.stand_ins import IndexGroup, StandIns, flat
 from micrograd.compiler.trace.forms import Form, name_of
 from micrograd.compiler.trace.integers import (
     Choices,
@@ -19,7 +19,8 @@ from micrograd.compiler.trace.integers import (
     with_integers,
     with_untried,
 )
-from micrograd.compiler.trace.recording import Recording
+from micrograd.compiler.trace.numbers.reads import MOST_INTEGER
+from micrograd.compiler.trace.recording import CONSTANTS, SORT, Recording
 from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.surroundings import Surroundings
 from micrograd.engine import Value
@@ -52,6 +53,7 @@ class Traced:
     choices: Choices | None = None
     borrowed: bool = False  # whether the tables of these are those of a trace for another shape
     tried: dict[IndexGroup, set[int]] = field(default_factory=dict)  # integers of each group
+    limits: dict[int, int] = field(default_factory=dict)  # of integers, by argument; see `bounds`
     extents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of slots' tables
     captured: Surroundings | None = None  # what the function found around it
     verified: bool = False  # whether a second trace has agreed
@@ -85,8 +87,31 @@ class Traced:
 
     def note(self, made: StandIns) -> None:
         """Note the integers that a trace had."""
-        for group, number in zip(made.ids_group, made.ids, strict=True):
-            self.tried.setdefault(group, set()).add(number)
+        for group, number, k in zip(made.ids_group, made.ids, made.ids_argument, strict=True):
+            known = self.tried.setdefault(group, set())
+            if abs(number) <= self.most(k):
+                known.add(number)
+
+    def limit(self, limits: dict[int, int]) -> None:
+        """Take integers of these arguments up to these."""
+        self.limits = limits
+        for k, group in zip(self.stand_ins.ids_argument, self.stand_ins.ids_group, strict=True):
+            most, known = self.most(k), self.tried.get(group, set())
+            known.difference_update([x for x in known if abs(x) > most])
+
+    def most(self, argument: int) -> int:
+        """The largest integer that it takes in an argument."""
+        return self.limits.get(argument, MOST_INTEGER)
+
+    def is_exact(self, inputs: tuple[Any, ...]) -> bool:
+        """Whether all that is computed from the integers of a call is exact."""
+        own = self.stand_ins
+        for k, most in self.limits.items():
+            places = [at for at, of in zip(own.ids_at, own.ids_argument, strict=True) if of == k]
+            numbers = flat(inputs[k], np.float64).reshape(-1, own.argument.count(k))[:, places]
+            if np.abs(numbers).max(initial=0) > most:
+                return False
+        return True
 
     def tables(self, parameters: Sequence[Value]) -> dict[IndexGroup, Tables]:
         """The tables that each group of integers chooses from, as `table_sort` tells them apart.
@@ -100,6 +125,13 @@ class Traced:
                 sort = table_sort(base, stride)
                 found.setdefault(self.stand_ins.ids_group[slot], set()).add(sort)
         return found
+
+    def largest_entry(self) -> float:
+        """The largest constant, in magnitude, that an integer chooses from a table."""
+        codes = [codes for codes, _ in self.recording.choices]
+        chosen = np.concatenate([np.zeros(0, np.int64), *codes])
+        numbers = self.recording.constants[chosen[chosen >> SORT == CONSTANTS >> SORT] - CONSTANTS]
+        return float(np.abs(numbers).max(initial=0.0))
 
     def widened(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments, with integers that were never tried in place of those that were."""
@@ -129,10 +161,12 @@ class Traced:
                 "mean); call `eval()` first, or let them be an argument and a result"
             )
 
-    def check_constants(self, other: Outputs, fn: Callable[..., Any]) -> None:
+    def check_constants(
+        self, other: Outputs, fn: Callable[..., Any], sort: type[CompileError] = CompileError
+    ) -> None:
         """Raise a CompileError if what is no Value in the result is another in another trace."""
         if self.outputs.constants != other.constants:
-            raise CompileError(
+            raise sort(
                 f"cannot be compiled: aux of {name_of(fn)} holds something that is no Value and "
                 "changes from call to call"
             )

@@ -19,7 +19,7 @@ from micrograd.compiler.trace.integers import (
     solve,
     with_integers,
 )
-from micrograd.compiler.trace.numbers.refusing import UndecidedError
+from micrograd.compiler.trace.numbers.refusing import InexactError, UndecidedError
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.trace.runs import TracedRun, TracedRuns
 from micrograd.compiler.trace.traced import ANY, Traced
@@ -175,6 +175,8 @@ class Trials:
             other = self._runs.run(arguments)
         except IndexError:
             return None
+        except InexactError as error:  # which no call has asked for
+            raise UndecidedError(str(error)) from None
         nodes, others = self._run.tracer.nodes, other.tracer.nodes
         if len(nodes) != len(others):
             reason = "what is computed depends on a run-time integer"
@@ -187,6 +189,6 @@ class Trials:
         # All traces number the parameters alike: those of the traces before come first.
         known = self._recordings[-1].parameters
         self._recordings.append(self._runs.record(other, self._arguments, known))
-        self._traced.check_constants(other.outputs, self._runs.fn)
+        self._traced.check_constants(other.outputs, self._runs.fn, UndecidedError)
         self._tried.append(new)
         self._traced.note(other.made)

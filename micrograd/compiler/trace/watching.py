@@ -16,7 +16,7 @@ from micrograd import observers
 from micrograd.compiler.trace.assigned import assign
 from micrograd.compiler.trace.numbers.maybe import MISSING, extreme
 from micrograd.compiler.trace.numbers.merging import Maybe
-from micrograd.compiler.trace.numbers.reads import LARGEST, Read, as_read
+from micrograd.compiler.trace.numbers.reads import LARGEST, Read, as_one_of
 from micrograd.compiler.trace.numbers.refusing import active, current, refuse
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.core.scalar import Scalar
@@ -175,7 +175,7 @@ def largest(numbers: list[Any]) -> Any:
     data = inputs[0]._data
     for x in inputs[1:]:
         data = LARGER.f(data, x._data)
-    return as_read(record(LARGEST, data, inputs))
+    return as_one_of(record(LARGEST, data, inputs), numbers)
 
 
 def smallest(numbers: list[Any]) -> Any:

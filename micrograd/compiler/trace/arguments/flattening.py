@@ -11,20 +11,23 @@ from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from micrograd.compiler.trace.arguments.stand_ins import MOST_FIELDS, MOST_INTEGER, IndexGroup
+from micrograd.compiler.trace.arguments.stand_ins import MOST_FIELDS, IndexGroup
 from micrograd.compiler.trace.arguments.structures import Keywords, is_static
+from micrograd.compiler.trace.numbers.reads import MOST_INTEGER
 
 MOST_NUMBERS = 512  # of one argument
 FlatNumbers = tuple[list[Any], list[int]]  # all of them, and with 0 for those that are no integers
 Flattener = Callable[[Any], FlatNumbers | None]
 
 
-def flattener(x: Any, group: IndexGroup, tried: Mapping[IndexGroup, set[int]]) -> Flattener | None:
+def flattener(
+    x: Any, group: IndexGroup, tried: Mapping[IndexGroup, set[int]], most: int = MOST_INTEGER
+) -> Flattener | None:
     """What reads the numbers of an argument that is like x; None if there is no such function.
 
-    Of integers, it takes those that were tried.
+    Of integers, it takes those that were tried, and are at most so large.
     """
-    writer = _FlattenerText(tried)
+    writer = _FlattenerText(tried, most)
     if not writer.read("x", x, group) or len(writer.numbers) > MOST_NUMBERS:
         return None
     numbers, integers = ", ".join(writer.numbers), ", ".join(writer.integers)
@@ -35,12 +38,12 @@ def flattener(x: Any, group: IndexGroup, tried: Mapping[IndexGroup, set[int]]) -
 
 
 class _FlattenerText:
-    def __init__(self, tried: Mapping[IndexGroup, set[int]]) -> None:
+    def __init__(self, tried: Mapping[IndexGroup, set[int]], most: int) -> None:
         self.lines: list[str] = []
         self.numbers: list[str] = []
         self.integers: list[str] = []
         self.names: dict[str, Any] = {}
-        self._tried = tried
+        self._tried, self._most = tried, most
         self._count = 0
 
     def _noted(self, x: Any) -> str:
@@ -80,7 +83,7 @@ class _FlattenerText:
         self.numbers.append(name)
         self.integers.append(name if isinstance(x, Integral) else "0")
         if isinstance(x, Integral):
-            self._unless(f"not -{MOST_INTEGER} <= {name} <= {MOST_INTEGER}")
+            self._unless(f"not {-self._most} <= {name} <= {self._most}")
             if self._tried:
                 known = self._tried.get(group)
                 if known is None:

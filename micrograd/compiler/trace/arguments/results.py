@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.numbers.merging import Unset
-from micrograd.compiler.trace.numbers.reads import Index, Truth
+from micrograd.compiler.trace.numbers.reads import type_of
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
 from micrograd.tensors.tensor import Tensor
@@ -83,8 +83,8 @@ def _collected(aux: Any, outputs: Outputs, mean: bool) -> Rebuild:
     if isinstance(aux, Value):
         place = len(outputs.values)
         outputs.values.append(aux)
-        sort = bool if isinstance(aux, Truth) else int if isinstance(aux, Index) else float
-        return lambda x: (float if mean else sort)(x[place])
+        sort = float if mean else type_of(aux)
+        return lambda x: sort(x[place])
     if isinstance(aux, Unset):
         bool(aux)  # raises
     if isinstance(aux, Tensor):

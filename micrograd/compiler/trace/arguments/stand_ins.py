@@ -12,7 +12,7 @@ import numpy as np
 
 from micrograd.compiler.trace.arguments.given import Contents
 from micrograd.compiler.trace.arguments.structures import is_static, kind, parts, rebuilt, static
-from micrograd.compiler.trace.numbers.reads import Flag, Index, Read
+from micrograd.compiler.trace.numbers.reads import MOST_INTEGER, Flag, Index, Read
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.engine import Value, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
@@ -22,7 +22,6 @@ from micrograd.tensors.tensor import Tensor
 
 FLOAT, INTEGER, STATIC = "float", "int", "static"
 MOST_FIELDS = 16  # of a record, each of which has integers of its own
-MOST_INTEGER = 2**53  # up to which every integer is a float
 CallShape = tuple[Hashable, ...]
 
 

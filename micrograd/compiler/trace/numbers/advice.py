@@ -20,6 +20,7 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
      "`d = {**d, 'y': y}`", "Arguments"),
     (("a set given as an argument",), "change a set of your own, `seen = set(seen)`", "Arguments"),
     ((NO_ROW,), "compute it before the call, and pass it as an argument", "Functions of numbers"),
+    (("reaches 2**53",), "compute with floats, `float(n)`, if that is near enough", "Integers"),
     (("append", "extend", "comprehension", "of length"),
      "keep the length: put `micrograd.where(condition, v, 0.0)` into the list, and count with "
      "`n += micrograd.where(condition, 1.0, 0.0)`", "Lists whose length depends on numbers"),

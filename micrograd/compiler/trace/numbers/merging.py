@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from micrograd.compiler.trace.numbers.reads import Read, Truth, as_read, choose
+from micrograd.compiler.trace.numbers.reads import Read, Truth, as_one_of, choose
 from micrograd.compiler.trace.numbers.refusing import Restart, current, undecided
 from micrograd.engine import Value, as_operand
 from micrograd.functions import apply
@@ -206,9 +206,7 @@ def _number(condition: Read, a: Any, b: Any) -> Any:
         if tracer is not None:
             tracer.merges[id(made)] = made, condition, a, b
         return made
-    if all(isinstance(x, bool | Truth) for x in (a, b)):
-        made.__class__ = Truth
-    return as_read(made)
+    return as_one_of(made, (a, b))
 
 
 def truth_of(x: Any) -> Any:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from micrograd.checks import user_line
 from micrograd.compiler.trace.numbers.refusing import (
     BRANCH,
     COUNTS,
@@ -28,6 +30,7 @@ from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 
 OUT_OF_RANGE = "a number that chooses from a list is out of its range"
 MOST_ENTRIES = 4096  # of a table that a computed number chooses from
+MOST_INTEGER = 2**53  # up to which every integer is a float
 
 # Rows that only a trace has: a number read from a node, the largest of several, and a select of
 # which only the side that is taken counts as reached by a backward pass.
@@ -95,7 +98,7 @@ class Read(Value):
         for j, x in enumerate(map(as_operand, entries)):
             one = choose(tracer.equals(key, j), x, as_operand(0.0))
             total = one if total is None else total + one
-        return _as_numbers(total, entries)
+        return as_one_of(total, entries)
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits is not None:
@@ -172,17 +175,23 @@ def outside(key: Read, size: int) -> None:
 
 
 class WholeNumber(Read):
-    """A whole number that others have chosen."""
+    """A number that is an integer to Python, computed or chosen."""
 
     __slots__ = ()
     number_kind = INTEGER
 
+    def _itself(self, digits: int | None = None) -> Read:
+        if digits is not None and digits < 0:
+            undecided("a traced integer is rounded to tens, which is no row of the op table")
+        return self
 
-class Index(Read):
+    __round__ = __trunc__ = __floor__ = __ceil__ = __pos__ = _itself  # type: ignore[assignment]
+
+
+class Index(WholeNumber):
     """A run-time integer: also an index of lists."""
 
     __slots__ = ()
-    number_kind = INTEGER
 
     def _place(self, among_integers: bool) -> int | None:
         tracer = current()
@@ -201,7 +210,7 @@ class Index(Read):
             return Read._entry(self, entries)
         tracer.require(self, len(entries))
         picked = tracer.pick(tuple(map(as_operand, entries)), here, slot)
-        return _as_numbers(picked, entries)
+        return as_one_of(picked, entries)
 
     def _within(self, end: int) -> None:
         """The program is right only where this is one of 0 to end - 1."""
@@ -247,12 +256,19 @@ class Truth(Read):
     number_kind = TRUTH
 
 
+TYPES: dict[str, type] = {FLOAT: float, INTEGER: int, TRUTH: bool}
+
+
+def type_of(x: Any) -> type:
+    """Of which type a number is in the function as it is: bool, int or float."""
+    if isinstance(x, Value):
+        return TYPES[getattr(type(x), "number_kind", FLOAT)]
+    return bool if isinstance(x, bool | np.bool_) else int if isinstance(x, Integral) else float
+
+
 def plain(x: Any) -> Any:
     """The number that something stands for, of its sort."""
-    if not isinstance(x, Value):
-        return x
-    sort = bool if isinstance(x, Flag) else int if isinstance(x, Index) else float
-    return sort(x._data)
+    return type_of(x)(x._data) if isinstance(x, Value) else x
 
 
 def compared(name: str, a: Any, b: Any) -> Any:
@@ -272,14 +288,34 @@ def as_read(v: Any) -> Any:
     return v
 
 
-def _as_numbers(v: Any, entries: Sequence[Any]) -> Any:
-    """An entry of a table; one of numbers is a number."""
-    if any(isinstance(x, Value) and not isinstance(x, Read) for x in entries):
+def as_whole(v: Any) -> Any:
+    """A node that is an integer to the program; beyond what floats hold, the trace is in vain."""
+    if type(v) is Read:
+        v.__class__ = WholeNumber
+        tracer = current()
+        if tracer is not None:
+            tracer.whole.append(v)
+            if not (tracer.inexact or abs(v._data) < MOST_INTEGER):
+                tracer.inexact = user_line()
+    return v
+
+
+def as_one_of(v: Any, numbers: Iterable[Any]) -> Any:
+    """A node that is one of these to the program: a Value, or a number of their sort."""
+    given = list(numbers)
+    if any(isinstance(x, Value) and not isinstance(x, Read) for x in given):
         return v
     v = as_read(v)
-    if type(v) is Read and all(isinstance(x, int | WholeNumber) for x in entries):
-        v.__class__ = WholeNumber
-    return v
+    sorts = set(map(type_of, given))
+    if type(v) is Read and sorts == {bool}:
+        v.__class__ = Truth
+    return as_whole(v) if sorts <= {bool, int} else v
+
+
+def again(x: Read, sort: type) -> Any:
+    """The number once more, as one that is of another type to the program."""
+    v = as_read(record(DETACH, x._data, (x,)))
+    return as_whole(v) if sort is int else v
 
 
 def choose(condition: Read, a: Value, b: Value) -> Value:
@@ -291,15 +327,46 @@ def choose(condition: Read, a: Value, b: Value) -> Value:
     return record(SIDES, (a if condition._data else b)._data, (condition, a, b))
 
 
-def _closed(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of Value whose result is a Read, unless a Value takes part."""
+def _are_whole(*numbers: Any) -> bool:
+    return all(type_of(x) is not float for x in numbers)
+
+
+def _is_whole_power(base: Any, exponent: Any) -> bool:
+    """Whether a power is an integer, as those of integers are whose exponent is not negative."""
+    if not _are_whole(base, exponent):
+        return False
+    if not isinstance(exponent, Value):
+        return bool(exponent >= 0)
+    tracer, condition = current(), compared("less_equal", 0.0, exponent)
+    if tracer is not None and tracer.of_samples and condition._data:
+        tracer.required.append(condition)
+        return True
+    return decided(condition, bool(condition._data), "the sign of an exponent is decided")
+
+
+# Which operators give an integer, of which operands; division never does.
+_WHOLE: dict[str, Callable[..., bool]] = {
+    **{f"__{side}{name}__": _are_whole for name in ("add", "sub", "mul") for side in ("", "r")},
+    "__neg__": _are_whole,
+    "__abs__": _are_whole,
+    "__pow__": _is_whole_power,
+    "__rpow__": lambda exponent, base: _is_whole_power(base, exponent),
+}
+
+
+def _closed(method: Callable[..., Any], keeps: Callable[..., bool] | None) -> Callable[..., Any]:
+    """A method of Value whose result is a Read, unless a Value takes part.
+
+    `keeps` says of which operands it is an integer.
+    """
 
     def closed(self: Read, *others: Any) -> Any:
         result = method(self, *others)
         for x in others:
             if isinstance(x, Value) and not isinstance(x, Read):
                 return result
-        return as_read(result)
+        result = as_read(result)
+        return as_whole(result) if keeps is not None and keeps(self, *others) else result
 
     closed.__name__ = method.__name__
     closed.__doc__ = method.__doc__
@@ -310,26 +377,28 @@ _OPERATORS = ("add", "sub", "mul", "truediv", "pow")
 _METHODS = [f"__{side}{name}__" for name in _OPERATORS for side in ("", "r")]
 _METHODS += ["__neg__", "__abs__", *[row.name for row in OPS.values() if row.method]]
 for _name in _METHODS:
-    setattr(Read, _name, _closed(getattr(Value, _name)))
+    setattr(Read, _name, _closed(getattr(Value, _name), _WHOLE.get(_name)))
 
 
 _DIVISIONS = ("%", "//", "divmod")
 
 
 def _divided(operator: str, a: Any, b: Any) -> Any:
-    """Floats divided: how often b is in a is decided, as rounding is."""
+    """Numbers divided: how often b is in a is decided, as rounding is."""
     if any(type(x) is Value for x in (a, b)):
         return NotImplemented
-    times = math.floor(a / b)
+    times: Any = math.floor(a / b)
     rest = a - times * b
-    return {"%": rest, "//": float(times), "divmod": (float(times), rest)}[operator]
+    times = times if _are_whole(a, b) else float(times)
+    return {"%": rest, "//": times, "divmod": (times, rest)}[operator]
 
 
 def _no_row(
     operator: str, on_integers: Callable[..., Any] | None, reflected: bool = False
 ) -> Callable[..., Any]:
     def method(self: Read, *others: Any) -> Any:
-        if operator in _DIVISIONS and not any(isinstance(x, Index) for x in (self, *others)):
+        computed = any(isinstance(x, Value) and not isinstance(x, Index) for x in (self, *others))
+        if operator in _DIVISIONS and computed:
             return _divided(operator, *(others[0], self) if reflected else (self, others[0]))
         reason = f"the operator {operator} on a traced number is no row of the op table"
         integers = [x for x in (self, *others) if isinstance(x, Index)]

@@ -43,6 +43,10 @@ class UndecidedError(CompileError):
     """A refusal that rewriting the function may do without: what happens depends on numbers."""
 
 
+class InexactError(CompileError):
+    """An integer is too large for a program's floats: the function runs as it is."""
+
+
 class Restart(BaseException):
     """The branch at `site` cannot be two sides of a select: trace again, and decide it."""
 

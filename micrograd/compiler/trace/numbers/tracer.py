@@ -68,6 +68,9 @@ class Tracer(Keeper):
         self.chosen: dict[int, tuple[tuple[Value, ...], int]] = {}  # of each PICK: table, slot
         self.trained: set[int] = set()  # ids of the leaves that have their numbers from steps
         self.assigned: dict[int, tuple[Value, Any]] = {}  # leaves, and the numbers they are given
+        self.whole: list[Value] = []  # integers that are computed
+        self.inexact = ""  # the line that computes one too large for a float
+        self.of_samples = False  # whether it is one of several samples, which have one program
         self.put: dict[int, Any] = {}  # of numbers around: what is there after the run
 
     def cut(self, node: Value) -> None:

@@ -37,7 +37,7 @@ from micrograd.compiler.trace.numbers.numeric import (
     of_two,
     where_of,
 )
-from micrograd.compiler.trace.numbers.reads import Index, Read, Truth
+from micrograd.compiler.trace.numbers.reads import Read, Truth, WholeNumber, again, type_of
 from micrograd.compiler.trace.numbers.refusing import current, undecided
 from micrograd.compiler.trace.rewritten.branches import whether
 from micrograd.engine import Value
@@ -240,13 +240,16 @@ def _bool(*args: Any) -> Any:
 
 def _float(*args: Any) -> Any:
     if args and isinstance(args[0], Value):
-        return args[0].data
+        x = args[0].data
+        return x if type_of(x) is float or not isinstance(x, Read) else again(x, float)
     return float(*args)
 
 
 def _int(*args: Any, **named: Any) -> Any:
-    if len(args) == 1 and isinstance(args[0], Index | Truth):
+    if len(args) == 1 and isinstance(args[0], WholeNumber):
         return args[0]
+    if len(args) == 1 and isinstance(args[0], Truth):
+        return again(args[0], int)
     if len(args) == 1 and isinstance(args[0], Value):
         return int(args[0].data)
     return int(*args, **named)
@@ -262,4 +265,4 @@ def _type(*args: Any) -> Any:
     """The type that a number has in the function as it is."""
     if len(args) != 1 or not isinstance(args[0], Read):
         return type(*args)
-    return bool if isinstance(args[0], Truth) else int if isinstance(args[0], Index) else float
+    return type_of(args[0])

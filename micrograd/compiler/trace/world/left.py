@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.numbers.merging import Maybe
-from micrograd.compiler.trace.numbers.reads import Read
+from micrograd.compiler.trace.numbers.reads import Read, type_of
 from micrograd.compiler.trace.world.around import NumberPlace
 from micrograd.engine import Value, home_of, move
-from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor
 
-TYPES = {FLOAT: float, INTEGER: int, TRUTH: bool}
 DEPTH = 4  # of lists in lists that are looked through
 
 
@@ -47,7 +45,7 @@ class Left:
     def made(place: NumberPlace, what: Any, before: Any = None, is_state: bool = False) -> Left:
         """What a program that is traced has put there."""
         numbers = (v for v in values_in(what) if isinstance(v, Read))
-        types = {id(v): TYPES[v.number_kind] for v in numbers}
+        types = {id(v): type_of(v) for v in numbers}
         return Left(place.where, place.key, what, types, before, is_state)
 
     @property

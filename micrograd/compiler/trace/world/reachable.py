@@ -14,6 +14,7 @@ import numpy as np
 
 from micrograd.checks import PACKAGE
 from micrograd.compiler.trace.numbers.advice import advised
+from micrograd.compiler.trace.numbers.refusing import InexactError
 from micrograd.engine import PLAIN as VALUES
 from micrograd.engine import Value
 from micrograd.errors import CompileError
@@ -59,7 +60,8 @@ def located(fn: Callable[..., Any]) -> Iterator[None]:
             raise advised(error) from None
         path, line = own.__code__.co_filename, own.__code__.co_firstlineno
         text = linecache.getline(path, line).strip()
-        raise advised(CompileError(f"{error}\n  at {path}:{line}: {text}")) from None
+        sort = InexactError if isinstance(error, InexactError) else CompileError
+        raise advised(sort(f"{error}\n  at {path}:{line}: {text}")) from None
 
 
 def generators_of(fn: Callable[..., Any]) -> list[Any]:
