@@ -22,7 +22,7 @@ from micrograd.compiler.programs.trained import TrainedLeaves
 from micrograd.compiler.running.runner import Runner, load
 from micrograd.compiler.running.stepping import Stepping
 from micrograd.compiler.store import place_of
-from micrograd.compiler.trace.arguments.stand_ins import CallShape, shape_of
+from micrograd.compiler.trace.arguments.stand_ins import CallShape
 from micrograd.compiler.trace.forms import name_of
 from micrograd.compiler.trace.numbers.refusing import InexactError
 from micrograd.compiler.trace.renumbered import by_use
@@ -71,7 +71,7 @@ class Programs:
         self._threads = threads
         self._rebuilds = Rebuilds(name_of(fn)) if rebuilds is None else rebuilds
         self.patience = Patience() if patience is None else patience
-        self._traces = Traces(fn, leaves.known, batch, self._rebuilds, self.patience)
+        self._traces = Traces(fn, leaves.known, batch, self._rebuilds, self.patience, dtype)
         self._runners: OrderedDict[tuple[str, CallShape], list[Runner]] = OrderedDict()
         self._updates: OrderedDict[Any, Stepping] = OrderedDict()
         self._last: dict[str, Runner] = {}  # by mode, the program that ran last
@@ -154,7 +154,7 @@ class Programs:
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program for these arguments, pointed at them, if there is nothing left to check."""
-        found = self._runners.get((_program_of(mode), shape_of(inputs)), ())
+        found = self._runners.get((_program_of(mode), self._traces.shape(inputs)), ())
         runner = next((r for r in found if r.traced.verified and r.fits(mode)), None)
         if runner is None:
             return None
@@ -178,7 +178,7 @@ class Programs:
             return False
         if not self._traces.has(inputs):
             return self.patience.waits(self._traces.sample(inputs)[2])
-        shape = shape_of(inputs)
+        shape = self._traces.shape(inputs)
         known = not self.batch or (_program_of(mode), shape) in self._runners
         return not known and self.patience.waits(shape, traced=True)
 
@@ -235,7 +235,7 @@ class Programs:
         return True
 
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
-        key = _program_of(mode), shape_of(inputs)
+        key = _program_of(mode), self._traces.shape(inputs)
         if not self._traces.hold(inputs):
             self._runners.clear()
             self._forget()
@@ -243,6 +243,7 @@ class Programs:
         runner = next((r for r in found if self._still(r, mode)), None)
         if runner is None:
             runner = self._build(key[0], inputs)
+            key = key[0], self._traces.shape(inputs)  # of which more may be known now
             self._traces.check_samples(runner.traced, inputs)
             keep(self._runners, key, runner)
         self._runners.move_to_end(key)
@@ -275,7 +276,7 @@ class Programs:
             made = compiled(unit, self._backend)
             return Runner(made, traced, self._backend, self._dtype, store, members, alike)
 
-        return self.patience.building(build, shape_of(inputs) if self.batch else None)
+        return self.patience.building(build, self._traces.shape(inputs) if self.batch else None)
 
     def _still(self, runner: Runner, mode: str) -> bool:
         """Whether the program before an update is the right one still."""

@@ -13,7 +13,13 @@ from micrograd.compiler.programs.patience import Patience
 from micrograd.compiler.programs.rebuilds import Rebuilds
 from micrograd.compiler.running.fallback import eager_value
 from micrograd.compiler.trace.arguments.given import copies
-from micrograd.compiler.trace.arguments.stand_ins import CallShape, first_samples, flat, shape_of
+from micrograd.compiler.trace.arguments.stand_ins import (
+    CallShape,
+    first_samples,
+    flat,
+    shape_of,
+    types_in,
+)
 from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.integers import integers_in
 from micrograd.compiler.trace.numbers.refusing import InexactError
@@ -34,10 +40,12 @@ class Traces:
 
     def __init__(
         self, fn: Callable[..., Any], leaves: Callable[[], list[Value]], batch: bool,
-        rebuilds: Rebuilds, patience: Patience,
+        rebuilds: Rebuilds, patience: Patience, precision: str,
     ) -> None:  # fmt: skip
         self._fn, self._leaves, self._batch = fn, leaves, batch
         self._rebuilds, self._patience = rebuilds, patience
+        self._precision = precision
+        self._asks_types = False  # whether the function does, as far as it has been traced
         self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._inexact: dict[CallShape, int] = {}  # the largest integer for which there was none
         self._calls = Calls()
@@ -91,6 +99,9 @@ class Traces:
                     self._inexact[shape] = min(_largest(sample), self._inexact.get(shape, 2**53))
                     raise
             self._rebuilds.note_form(shape, traced.form)
+            if traced.captured is not None and traced.captured.asks_types:
+                self._asks_types = True
+                shape = self.sample(inputs)[2]
             self._last = traced
             traced.calls = self._calls
             self._new = traced
@@ -190,15 +201,20 @@ class Traces:
     def sample(self, inputs: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], CallShape]:
         """How many lanes there are (0: none), what is traced, and its shape."""
         if not self._batch:
-            return 0, inputs, shape_of(inputs)
+            return 0, inputs, self.shape(inputs)
         around = around_in(inputs)
         lanes, sample = first_samples(inputs if around is None else inputs[:-1])
         sample = sample if around is None else (*sample, around)
-        return lanes, sample, shape_of(sample)
+        return lanes, sample, self.shape(sample)
+
+    def shape(self, inputs: tuple[Any, ...]) -> CallShape:
+        """What a program depends on; with types of numbers, if the function asks for them."""
+        shape = shape_of(inputs)
+        return (*shape, types_in(inputs)) if self._asks_types else shape
 
     def _source(self, like: Traced | None = None) -> Traceable:
         constant = None if self._batch else self.constant
-        return Traceable(self._fn, self._leaves(), self._batch, constant, like)
+        return Traceable(self._fn, self._leaves(), self._batch, constant, like, self._precision)
 
 
 def _largest(arguments: tuple[Any, ...]) -> int:

@@ -2,7 +2,8 @@
 
 A program computes in floats, which hold integers up to 2**53; Python's integers have no end. Of all
 arguments that are at most so large, the largest that an operation makes is found at the ends of
-its operands, by the row's own function. Calls with larger ones are for the function as it is.
+its operands, by the row's own function. Calls with larger ones are for the function as it is; so
+are those in which an integer of NumPy would leave the range of its type.
 """
 
 from __future__ import annotations
@@ -10,17 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import product
 
-from micrograd.compiler.trace.numbers.reads import (
-    DETACH,
-    LARGEST,
-    MOST_INTEGER,
-    PICK,
-    Truth,
-    type_of,
-)
+from micrograd.compiler.trace.numbers.narrow import MOST_INTEGER, interval, numpy_type
+from micrograd.compiler.trace.numbers.reads import DETACH, LARGEST, PICK, Truth, type_of
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.engine import Value
 
+Ends = tuple[float, float]  # the least and the largest that a number may be
 EXPONENTS = range(53, -1, -1)  # of 2: largest arguments that are looked at
 
 
@@ -64,27 +60,32 @@ def _operands(v: Value, tracer: Tracer) -> tuple[Value, ...]:
 def _is_exact(
     most: int, tracer: Tracer, nodes: list[Value], leaves: Mapping[int, Value], entries: float
 ) -> bool:
-    """Whether all that is computed of integers up to this one is less than floats hold exactly."""
-    bounds: dict[int, float] = {}
+    """Whether all that is computed of integers up to this one is in the range of its type."""
+    ends: dict[int, Ends] = {}
     for key, v in leaves.items():
-        given = key in tracer.inputs
+        least, largest = interval(numpy_type(v))
         if type_of(v) is bool:
-            bounds[key] = 1.0
+            ends[key] = 0.0, 1.0
+        elif key in tracer.inputs:
+            ends[key] = float(max(least, -most)), float(min(largest, most))
         else:
-            bounds[key] = float(most) if given else max(abs(v._data), entries)
+            ends[key] = min(v._data, -entries), max(v._data, entries)
     for v in nodes:
-        operands = [bounds[id(tracer.sources.get(id(x), x))] for x in _operands(v, tracer)]
-        bounds[id(v)] = bound = _largest(v, operands)
-        if not bound < MOST_INTEGER:
+        operands = [ends[id(tracer.sources.get(id(x), x))] for x in _operands(v, tracer)]
+        ends[id(v)] = low, high = _of_operands(v, operands)
+        least, largest = interval(numpy_type(v))
+        if not (least <= low and high <= largest):
             return False
     return True
 
 
-def _largest(v: Value, operands: list[float]) -> float:
-    """The largest result, in magnitude, of operands that are at most so large."""
+def _of_operands(v: Value, operands: list[Ends]) -> Ends:
+    """The least and the largest result, of operands that are between these."""
     row = v._row
     if row is None or row in (DETACH, PICK, LARGEST):
-        return max(operands)
+        return min(low for low, _ in operands), max(high for _, high in operands)
     static = () if v._static is None else (v._static,)
-    ends = product(*((-x, x) for x in operands))
-    return max(abs(row.f(*numbers, *static)) for numbers in ends)
+    results = [row.f(*numbers, *static) for numbers in product(*operands)]
+    if any(low < 0 < high for low, high in operands):  # of a square it is neither end
+        results.append(0.0)
+    return min(results), max(results)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from time import thread_time
 from typing import Any, NoReturn
 
+import numpy as np
+
 from micrograd.compiler.trace.arguments.given import ArgumentChangedError, line_of_change
 from micrograd.compiler.trace.arguments.results import Outputs, outputs_of
 from micrograd.compiler.trace.arguments.stand_ins import StandIns, stand_ins
@@ -92,8 +94,11 @@ def _was_number(x: Any) -> bool:
 class TracedRuns:
     """A function that is run in one form; what it leaves behind is an output of each run."""
 
-    def __init__(self, fn: Callable[..., Any], mean: bool = False) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], mean: bool = False, precision: str = "float64"
+    ) -> None:
         self.fn = fn
+        self.precision = np.dtype(precision)  # of what programs compute
         self.mean = mean  # whether results are means over samples
         self.form = as_it_is(fn)
         self.places: list[NumberPlace] = []  # where it leaves Values behind
@@ -106,6 +111,7 @@ class TracedRuns:
 
         def run(new: Tracer) -> TracedRun:
             new.trained, new.of_samples = self.trained, self.mean
+            new.precision = self.precision
 
             def program() -> TracedRun:
                 made = stand_ins(arguments, new)

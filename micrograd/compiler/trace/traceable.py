@@ -44,12 +44,12 @@ class Traceable:
 
     def __init__(
         self, fn: Callable[..., Any], known: Sequence[Value], mean: bool = False,
-        constant: set[Any] | None = None, like: Traced | None = None,
+        constant: set[Any] | None = None, like: Traced | None = None, precision: str = "float64",
     ) -> None:  # fmt: skip
         self.fn = fn
         self._like = like  # the trace for arguments of another shape, of which this may have much
         self.known = list(known)
-        self._runs = TracedRuns(fn, mean)
+        self._runs = TracedRuns(fn, mean, precision)
         self._runs.trained = {id(v) for v in known}
         self._runs.constant = constant
 

@@ -19,7 +19,7 @@ from micrograd.compiler.trace.integers import (
     with_integers,
     with_untried,
 )
-from micrograd.compiler.trace.numbers.reads import MOST_INTEGER
+from micrograd.compiler.trace.numbers.narrow import MOST_INTEGER
 from micrograd.compiler.trace.recording import CONSTANTS, SORT, Recording
 from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.surroundings import Surroundings

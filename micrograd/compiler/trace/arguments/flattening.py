@@ -13,7 +13,7 @@ from typing import Any
 
 from micrograd.compiler.trace.arguments.stand_ins import MOST_FIELDS, IndexGroup
 from micrograd.compiler.trace.arguments.structures import Keywords, is_static
-from micrograd.compiler.trace.numbers.reads import MOST_INTEGER
+from micrograd.compiler.trace.numbers.narrow import MOST_INTEGER
 
 MOST_NUMBERS = 512  # of one argument
 FlatNumbers = tuple[list[Any], list[int]]  # all of them, and with 0 for those that are no integers

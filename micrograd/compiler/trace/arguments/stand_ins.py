@@ -12,7 +12,8 @@ import numpy as np
 
 from micrograd.compiler.trace.arguments.given import Contents
 from micrograd.compiler.trace.arguments.structures import is_static, kind, parts, rebuilt, static
-from micrograd.compiler.trace.numbers.reads import MOST_INTEGER, Flag, Index, Read
+from micrograd.compiler.trace.numbers.narrow import MOST_INTEGER, is_narrow, numpy_type
+from micrograd.compiler.trace.numbers.reads import Flag, Index, Read, of_numpy
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.engine import Value, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
@@ -35,7 +36,7 @@ def _shape(x: Any, name: str) -> Hashable:
         sort = {"f": FLOAT, "i": INTEGER, "u": INTEGER, "b": INTEGER}.get(x.dtype.kind)
         if sort is None:
             raise ArgumentTypeError(f"{name} must hold numbers, got an array of {x.dtype}")
-        return "array", sort, x.shape
+        return "array", _precisely(sort, x.dtype), x.shape
     if isinstance(x, Tensor):
         if x.requires_grad:
             raise ArgumentTypeError(
@@ -50,10 +51,8 @@ def _shape(x: Any, name: str) -> Hashable:
             f"{name} holds a Value; arguments are numbers, and what is trained is met by itself: "
             "let the function find it in its closure, as `lambda x, y: loss(model, x, y)` does"
         )
-    if isinstance(x, Integral):
-        return INTEGER
     if isinstance(x, Real):
-        return FLOAT
+        return _precisely(INTEGER if isinstance(x, Integral) else FLOAT, numpy_type(x))
     inside = parts(x)
     if inside is None:
         raise ArgumentTypeError(
@@ -64,11 +63,42 @@ def _shape(x: Any, name: str) -> Hashable:
     if isinstance(x, list | tuple):
         regular = _regular(x)
         if regular is not None:
-            return containers(x), *regular
+            sort, shape = regular
+            return containers(x), _precisely(sort, numpy_type(_first_number(x))), shape
     shapes = [_shape(item, name) for item in inside]
     if len(shapes) > 1 and isinstance(x, list | tuple) and shapes.count(shapes[0]) == len(shapes):
         return kind(x), len(shapes), shapes[0]
     return kind(x), tuple(shapes)
+
+
+def _precisely(sort: str, dtype: np.dtype[Any] | None) -> str:
+    """The sort of a number, with the type of NumPy's if it is a narrow one."""
+    return f"{sort}, {dtype}" if is_narrow(dtype) else sort
+
+
+def _first_number(x: Any) -> Any:
+    while isinstance(x, list | tuple | np.ndarray) and len(x):
+        x = x[0]
+    return x
+
+
+def types_in(arguments: tuple[Any, ...]) -> Hashable:
+    """Of which types the numbers in arguments are.
+
+    >>> types_in((1, [2.0, True], np.arange(3)))
+    (<class 'int'>, ((<class 'float'>, <class 'bool'>),), dtype('int64'))
+    """
+    return tuple(_types(x) for x in arguments)
+
+
+def _types(x: Any) -> Any:
+    if isinstance(x, np.ndarray | Tensor):
+        return x.dtype
+    inside = None if is_static(x) else parts(x)
+    if inside is None:
+        return type(x)
+    types = tuple(map(_types, inside))
+    return types[:1] if len(set(types)) == 1 else (types,)
 
 
 def containers(x: Any) -> str:
@@ -102,6 +132,8 @@ def _regular(x: Any) -> tuple[str, tuple[int, ...]] | None:
         sorts = set(map(type, items))
         if len(sorts) > 1 and not all(issubclass(sort, Real) for sort in sorts):
             return None
+    if len(sorts) > 1 and any(is_narrow(numpy_type(sort())) for sort in sorts):
+        return None
     # A tuple is a record: (user, item, rating) has two integers. A list of numbers is of one sort.
     if len(sorts) > 1 and holders != {list} and any(issubclass(t, Integral) for t in sorts):
         return None
@@ -220,7 +252,9 @@ def stand_ins(arguments: tuple[Any, ...], tracer: Tracer) -> StandIns:
 
 def _read(number: Any, group: IndexGroup, k: int, at: int, made: StandIns, tracer: Tracer) -> Read:
     """The stand-in for the number at that place of an argument; an integer has a group."""
-    sort = Read if group is None else Flag if type(number) is bool else Index
+    sort = Read if group is None else Flag if isinstance(number, bool | np.bool_) else Index
+    if isinstance(number, np.generic):
+        sort = of_numpy(sort, number.dtype)
     read = sort.__new__(sort)
     Value.__init__(read, float(number))
     tracer.inputs[id(read)] = len(made.values)
@@ -249,7 +283,8 @@ def refilled(
     if isinstance(x, np.ndarray | Tensor):
         old = _numbers(x) if isinstance(x, Tensor) else x
         own = group if old.dtype.kind != "f" else None
-        numbers = [new(number, own) for number in old.ravel().tolist()]
+        plain = list(old.ravel()) if as_objects and old is x else old.ravel().tolist()
+        numbers = [new(number, own) for number in plain]
         if as_objects:
             made = filled(old.shape, numbers)
             return Tensor._plain(made, x._kind) if isinstance(x, Tensor) else made

@@ -4,6 +4,7 @@
 `Tracer` that made it (`tracer`); what would turn it into a plain number is refused with the user's
 line (`refusing`) and what to write instead (`advice`). Values of both sides of a branch become one
 (`merging`); elements of a list may be there or not (`maybe`); functions of numbers take such
-numbers (`numeric`), and such a number chooses an element (`indexing`). Other threads may meet those
-that stand in the world around (`shared`).
+numbers (`numeric`), and such a number chooses an element (`indexing`). Which of NumPy's numbers a
+program computes as NumPy does is said by `narrow`. Other threads may meet those that stand in the
+world around (`shared`).
 """

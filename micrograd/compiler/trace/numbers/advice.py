@@ -20,6 +20,9 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
      "`d = {**d, 'y': y}`", "Arguments"),
     (("a set given as an argument",), "change a set of your own, `seen = set(seen)`", "Arguments"),
     ((NO_ROW,), "compute it before the call, and pass it as an argument", "Functions of numbers"),
+    (("another precision", "as which NumPy rounds"),
+     "convert it before something is computed of it, `float(x)`, or pass it so, `xs.astype(float)`",
+     "Arguments"),
     (("reaches 2**53",), "compute with floats, `float(n)`, if that is near enough", "Integers"),
     (("append", "extend", "comprehension", "of length"),
      "keep the length: put `micrograd.where(condition, v, 0.0)` into the list, and count with "

@@ -18,7 +18,8 @@ from micrograd.compiler.trace.numbers.maybe import (
     there,
 )
 from micrograd.compiler.trace.numbers.merging import merged
-from micrograd.compiler.trace.numbers.reads import MOST_ENTRIES, Read, Truth, outside
+from micrograd.compiler.trace.numbers.narrow import numpy_type
+from micrograd.compiler.trace.numbers.reads import MOST_ENTRIES, Read, Truth, outside, typed
 from micrograd.compiler.trace.numbers.refusing import current
 from micrograd.engine import Value
 from micrograd.functions import apply
@@ -56,9 +57,12 @@ def item(x: Any, key: Any) -> Any:
     if _slot(key) is None and len(x) > MOST_ENTRIES:
         return x[key]
     entries = list(x._values if isinstance(x, Tensor) else x)
+    dtype = numpy_type(entries[0])
     if isinstance(entries[0], np.generic):
         entries = [number.item() for number in entries]
     picked = _picked(entries, key)
+    if isinstance(picked, Read):
+        picked = typed(picked, dtype)
     if picked is None:
         return x[key]
     rows = isinstance(x, Tensor) and isinstance(picked, np.ndarray)

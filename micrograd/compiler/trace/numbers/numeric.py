@@ -13,7 +13,8 @@ import numpy as np
 
 from micrograd.compiler.trace.numbers.maybe import chosen, either, length, product, required, total
 from micrograd.compiler.trace.numbers.merging import Maybe
-from micrograd.compiler.trace.numbers.reads import Read, as_read
+from micrograd.compiler.trace.numbers.narrow import is_narrow
+from micrograd.compiler.trace.numbers.reads import Read, again, as_read
 from micrograd.compiler.trace.numbers.refusing import undecided
 from micrograd.engine import Value
 from micrograd.functions import apply
@@ -121,6 +122,10 @@ NO_ROWS = ("acos", "asin", "atan", "atan2", "acosh", "asinh", "atanh", "gamma", 
            "remainder", "modf", "frexp", "ldexp", "nextafter", "ulp")  # fmt: skip
 
 
+def _of_python(x: Any) -> Any:
+    return again(x, float) if isinstance(x, Read) and is_narrow(x.numpy_type) else x
+
+
 def of_math(name: str) -> Callable[..., Any]:
     """The function of `math`, which takes traced numbers as well: a number, without gradient."""
     plain, on_reads = getattr(math, name), OF_MATH.get(name)
@@ -128,7 +133,7 @@ def of_math(name: str) -> Callable[..., Any]:
     def function(*args: Any, **named: Any) -> Any:
         if not any(isinstance(x, Value) for x in args):
             return plain(*args, **named)
-        numbers = [x.data if isinstance(x, Value) else x for x in args]
+        numbers = [_of_python(x.data if isinstance(x, Value) else x) for x in args]
         if not any(isinstance(x, Read) for x in numbers):
             return plain(*numbers, **named)
         if on_reads is None:

@@ -15,6 +15,13 @@ from typing import Any
 import numpy as np
 
 from micrograd.checks import user_line
+from micrograd.compiler.trace.numbers.narrow import (
+    BOOL,
+    interval,
+    is_lossy,
+    numpy_type,
+    type_of_result,
+)
 from micrograd.compiler.trace.numbers.refusing import (
     BRANCH,
     COUNTS,
@@ -30,7 +37,6 @@ from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 
 OUT_OF_RANGE = "a number that chooses from a list is out of its range"
 MOST_ENTRIES = 4096  # of a table that a computed number chooses from
-MOST_INTEGER = 2**53  # up to which every integer is a float
 
 # Rows that only a trace has: a number read from a node, the largest of several, and a select of
 # which only the side that is taken counts as reached by a backward pass.
@@ -48,6 +54,7 @@ class Read(Value):
 
     __slots__ = ()
     number_kind = FLOAT  # in an array it is such a number, and requires no gradients
+    numpy_type: np.dtype[Any] | None = None  # if it is one of NumPy's numbers
 
     def _chosen(self, a: Value, b: Value) -> Value:
         """What `where` is of this condition."""
@@ -271,14 +278,57 @@ def plain(x: Any) -> Any:
     return type_of(x)(x._data) if isinstance(x, Value) else x
 
 
+_of_numpy: dict[tuple[type[Read], np.dtype[Any]], type[Read]] = {}
+
+
+def of_numpy(sort: type[Read], dtype: np.dtype[Any]) -> type[Read]:
+    """The class of such numbers that are NumPy's, of that type."""
+    made = _of_numpy.get((sort, dtype))
+    if made is None:
+        made = type(sort.__name__, (sort,), {"__slots__": (), "numpy_type": dtype})
+        _of_numpy[sort, dtype] = made
+    return made
+
+
 def compared(name: str, a: Any, b: Any) -> Any:
     """The answer of a comparison of the op table; NotImplemented for what is no number."""
     if not all(isinstance(x, Value | float | int | np.number | np.bool_) for x in (a, b)):
         return NotImplemented
+    types = [numpy_type(x) for x in (a, b)]
+    if is_lossy(types[0]) or is_lossy(types[1]):
+        a, b = _as_precise(a, types[1]), _as_precise(b, types[0])
     numbers = [x.data if isinstance(x, Value) else float(x) for x in (a, b)]
     answer = apply(name, *numbers)
-    answer.__class__ = Truth
+    answer.__class__ = Truth if types == [None, None] else of_numpy(Truth, BOOL)
     return answer
+
+
+def _as_precise(x: Any, other: np.dtype[Any] | None) -> Any:
+    """A number that is compared with a float of that type: rounded to it, if it is Python's.
+
+    Raises a CompileError if it is not known before the call.
+    """
+    if numpy_type(x) is not None or not is_lossy(other):
+        return x
+    if not isinstance(x, Value):
+        return other.type(x)  # type: ignore[union-attr]
+    if type_of(x) is float:
+        refuse(f"a float is compared with a number that is {other}, as which NumPy rounds it")
+    return x
+
+
+def in_numpy(name: str, *numbers: Any) -> np.dtype[Any] | None:
+    """The type of NumPy's that a result has; raises a CompileError if a program has no such."""
+    types = [t for x in numbers if (t := numpy_type(x)) is not None]
+    if not types:
+        return None
+    floats = None if name in _WHOLE else np.float64 if "truediv" in name else np.float16
+    python = [type_of(x) for x in numbers if numpy_type(x) is None]
+    dtype = type_of_result(types, python, floats)
+    tracer = current()
+    if is_lossy(dtype) and (tracer is None or tracer.precision != dtype):
+        refuse(f"NumPy computes {dtype} here, in another precision than programs, float64")
+    return dtype
 
 
 def as_read(v: Any) -> Any:
@@ -288,16 +338,24 @@ def as_read(v: Any) -> Any:
     return v
 
 
-def as_whole(v: Any) -> Any:
+def typed(v: Any, dtype: np.dtype[Any] | None) -> Any:
+    """A node that is of one of NumPy's types to the program."""
+    if dtype is not None and type(v).numpy_type is None:
+        v.__class__ = of_numpy(type(v), dtype)
+    return v
+
+
+def as_whole(v: Any, dtype: np.dtype[Any] | None = None) -> Any:
     """A node that is an integer to the program; beyond what floats hold, the trace is in vain."""
     if type(v) is Read:
         v.__class__ = WholeNumber
         tracer = current()
         if tracer is not None:
             tracer.whole.append(v)
-            if not (tracer.inexact or abs(v._data) < MOST_INTEGER):
+            least, most = interval(dtype)
+            if not (tracer.inexact or least <= v._data <= most):
                 tracer.inexact = user_line()
-    return v
+    return typed(v, dtype)
 
 
 def as_one_of(v: Any, numbers: Iterable[Any]) -> Any:
@@ -309,11 +367,16 @@ def as_one_of(v: Any, numbers: Iterable[Any]) -> Any:
     sorts = set(map(type_of, given))
     if type(v) is Read and sorts == {bool}:
         v.__class__ = Truth
-    return as_whole(v) if sorts <= {bool, int} else v
+    types = [t for x in given if (t := numpy_type(x)) is not None]
+    dtype = max(types, key=is_lossy, default=None)
+    return as_whole(v, dtype) if sorts <= {bool, int} else typed(v, dtype)
 
 
 def again(x: Read, sort: type) -> Any:
-    """The number once more, as one that is of another type to the program."""
+    """The number once more, as one of Python's that is of that type to the program."""
+    tracer = current()
+    if isinstance(x, Index) and sort is int and tracer is not None:
+        return tracer.twin(x, Index)
     v = as_read(record(DETACH, x._data, (x,)))
     return as_whole(v) if sort is int else v
 
@@ -365,8 +428,9 @@ def _closed(method: Callable[..., Any], keeps: Callable[..., bool] | None) -> Ca
         for x in others:
             if isinstance(x, Value) and not isinstance(x, Read):
                 return result
-        result = as_read(result)
-        return as_whole(result) if keeps is not None and keeps(self, *others) else result
+        result, dtype = as_read(result), in_numpy(method.__name__, self, *others)
+        whole = keeps is not None and keeps(self, *others)
+        return as_whole(result, dtype) if whole else typed(result, dtype)
 
     closed.__name__ = method.__name__
     closed.__doc__ = method.__doc__

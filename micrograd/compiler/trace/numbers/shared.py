@@ -13,6 +13,7 @@ import numpy as np
 
 from micrograd.compiler.trace.numbers.reads import Read
 from micrograd.compiler.trace.numbers.refusing import current
+from micrograd.tensors.dtypes import FLOAT
 
 BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow")
 METHODS = (
@@ -49,6 +50,6 @@ for _name in METHODS:
 def share(stand_in: Any) -> Any:
     """The same stand-in, or array of them, which other threads may meet from now on."""
     for x in stand_in.flat if isinstance(stand_in, np.ndarray) else [stand_in]:
-        if type(x) is Read:
+        if isinstance(x, Read) and x.number_kind == FLOAT:
             x.__class__ = Shared
     return float(stand_in) if type(stand_in) is np.float64 else stand_in

@@ -70,6 +70,7 @@ class Tracer(Keeper):
         self.assigned: dict[int, tuple[Value, Any]] = {}  # leaves, and the numbers they are given
         self.whole: list[Value] = []  # integers that are computed
         self.inexact = ""  # the line that computes one too large for a float
+        self.precision = np.dtype(np.float64)  # of what the program computes
         self.of_samples = False  # whether it is one of several samples, which have one program
         self.put: dict[int, Any] = {}  # of numbers around: what is there after the run
 
@@ -105,6 +106,16 @@ class Tracer(Keeper):
             self._in_range.add(key)
             self.required.append(compared("less_equal", 0.0, number))
             self.required.append(compared("less", number, float(end)))
+
+    def twin(self, given: Value, sort: type[Value]) -> Any:
+        """Another stand-in for the same argument."""
+        other = sort.__new__(sort)
+        Value.__init__(other, given._data)
+        self.leaves.append(other)
+        for numbers in (self.inputs, self.slots):
+            if id(given) in numbers:
+                numbers[id(other)] = numbers[id(given)]
+        return other
 
     def pick(self, table: tuple[Value, ...], here: int, slot: int) -> Value:
         """The entry of a table that the integer of a slot chooses, now that of this place."""

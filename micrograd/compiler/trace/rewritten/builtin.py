@@ -58,8 +58,9 @@ class BuiltIns:
         self._sides, self._converted = sides, converted
         self.swapped: dict[Any, Callable[..., Any]] = {
             any: self._any, all: self._all, sorted: self._sorted, bool: _bool, float: _float,
-            int: _int, isinstance: _isinstance, type: _type, next: self._next, sum: total,
-            len: length, enumerate: _enumerate, zip: _zip, map: self._map, filter: self._filter,
+            int: _int, isinstance: _isinstance, type: _type, hasattr: _hasattr,
+            next: self._next, sum: total, len: length, enumerate: _enumerate,
+            zip: _zip, map: self._map, filter: self._filter,
             np.where: where_of, np.argmax: _arg(True, np.argmax),
             np.argmin: _arg(False, np.argmin), np.max: _most(True), np.min: _most(False),
             np.maximum: of_two("maximum"), np.minimum: of_two("minimum"),
@@ -241,14 +242,16 @@ def _bool(*args: Any) -> Any:
 def _float(*args: Any) -> Any:
     if args and isinstance(args[0], Value):
         x = args[0].data
-        return x if type_of(x) is float or not isinstance(x, Read) else again(x, float)
+        if isinstance(x, Read) and (type_of(x) is not float or x.numpy_type is not None):
+            return again(x, float)
+        return x
     return float(*args)
 
 
 def _int(*args: Any, **named: Any) -> Any:
-    if len(args) == 1 and isinstance(args[0], WholeNumber):
+    if len(args) == 1 and isinstance(args[0], WholeNumber) and args[0].numpy_type is None:
         return args[0]
-    if len(args) == 1 and isinstance(args[0], Truth):
+    if len(args) == 1 and isinstance(args[0], WholeNumber | Truth):
         return again(args[0], int)
     if len(args) == 1 and isinstance(args[0], Value):
         return int(args[0].data)
@@ -261,8 +264,13 @@ def _isinstance(x: Any, sorts: Any) -> bool:
     return issubclass(_type(x), sorts)
 
 
+def _hasattr(x: Any, name: str) -> bool:
+    return hasattr(_type(x)() if isinstance(x, Read) else x, name)
+
+
 def _type(*args: Any) -> Any:
     """The type that a number has in the function as it is."""
     if len(args) != 1 or not isinstance(args[0], Read):
         return type(*args)
-    return type_of(args[0])
+    own = args[0].numpy_type
+    return type_of(args[0]) if own is None else own.type

@@ -26,7 +26,9 @@ NUMBERS = (int, float, str, bytes, bool, complex, type(None))
 # What goes on by itself, or is asked elsewhere.
 APART = (Optimizer, LRScheduler, Random, np.random.Generator)
 BELONGS = (Module, Tensor, Value)  # to a module, whatever its name is: it may be iterated over
-IS_OP, LOAD_CONST = opmap["IS_OP"], opmap["LOAD_CONST"]
+IS_OP, LOAD_CONST, MATCH_CLASS = (opmap[x] for x in ("IS_OP", "LOAD_CONST", "MATCH_CLASS"))
+# Names with which code asks of which type something is.
+TYPES = {"isinstance", "type", "issubclass", "hasattr", "__class__", "dtype", "is_integer"}
 CALLED = ("forward", "__call__")
 # What is not run of an object that is there already, or not to compute.
 NOT_CALLED = frozenset(
@@ -299,6 +301,13 @@ def _is_in_users_file(path: str) -> bool:
     return "site-packages" not in path and not path.startswith(
         (PACKAGE, sys.prefix, sys.base_prefix, "<frozen")
     )
+
+
+def asks_types(code: CodeType) -> bool:
+    """Whether something may be asked for its type, also by `case int():` of `match`."""
+    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
+    asks = not TYPES.isdisjoint(code.co_names) or MATCH_CLASS in code.co_code[::2]
+    return asks or any(map(asks_types, inner))
 
 
 def asks_truths(code: CodeType) -> bool:
