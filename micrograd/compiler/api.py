@@ -107,4 +107,9 @@ def compile(  # noqa: A001
             compile, parameters=parameters, optimizer=optimizer, batch=batch, backend=backend,
             dtype=dtype, exact=exact, threads=threads,
         )  # fmt: skip
+    if isinstance(fn, classmethod):
+        return classmethod(compile(
+            fn.__func__, parameters=parameters, optimizer=optimizer, batch=batch, backend=backend,
+            dtype=dtype, exact=exact, threads=threads,
+        ))  # fmt: skip
     return Compiled(fn, parameters, optimizer, batch, backend, dtype, exact, threads)

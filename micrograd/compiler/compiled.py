@@ -19,6 +19,7 @@ from micrograd.compiler.explain.naming import Given, given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
 from micrograd.compiler.explain.report import Report, explanation, update_of
 from micrograd.compiler.explain.sequence import Passage, in_words, passages
+from micrograd.compiler.methods import BoundFunctions
 from micrograd.compiler.options import check_options, has_own_step, leaves_of
 from micrograd.compiler.programs.decisions import Decisions, loss_of
 from micrograd.compiler.programs.programs import Programs
@@ -60,7 +61,7 @@ class Compiled(Generic[Result]):
         self._optimizer = optimizer
         self._places = ArgumentPlaces(fn)
         self._lock = RLock()
-        self._name = ""  # as an attribute of a class
+        self._methods: BoundFunctions[Compiled[Result]] = BoundFunctions(fn)
         self.batch = batch
         self.exact = exact
         self.dtype = dtype
@@ -73,19 +74,20 @@ class Compiled(Generic[Result]):
         self._decisions = Decisions(programs)
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self._methods.name = name
 
     def __get__(self, instance: Any, owner: type | None = None) -> Compiled[Result]:
-        """As a method: a compiled function for each object, kept in it."""
-        if instance is None:
+        """As a method: a compiled function for each object, kept in it, or for each class."""
+        if instance is None or not hasattr(self.fn, "__get__"):
             return self
-        fn = self.fn.__get__(instance, owner)
-        bound: Compiled[Result] = Compiled(
+        return self._methods.of(instance, self, self._with)
+
+    def _with(self, fn: Callable[..., Any]) -> Compiled[Result]:
+        """Another function, compiled in the same way."""
+        return Compiled(
             fn, self._explicit, self.optimizer, self.batch, self.backend, self.dtype, self.exact,
             self.threads,
         )  # fmt: skip
-        vars(instance)[self._name] = bound
-        return bound
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled[Result]:
         """Of a method or an object with its parameters and optimiser; functions stay what they are.
@@ -100,7 +102,8 @@ class Compiled(Generic[Result]):
 
     def __reduce__(self) -> Any:
         owner, name = getattr(self.fn, "__self__", None), getattr(self.fn, "__name__", "")
-        if getattr(type(owner), name, None).__class__ is Compiled:
+        of_class = isinstance(owner, type) and getattr(owner, name, None) is self
+        if of_class or getattr(type(owner), name, None).__class__ is Compiled:
             return getattr, (owner, name)  # made anew for the object when it is asked for
         module = sys.modules.get(getattr(self.fn, "__module__", ""))
         if getattr(module, getattr(self.fn, "__qualname__", ""), None) is self:
@@ -112,12 +115,19 @@ class Compiled(Generic[Result]):
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Result:
         """The loss, or (loss, aux)."""
-        result: Result
         if current() is not None or inside():
-            result = self.fn(*inputs, **keywords)  # inside another function: part of it
+            result: Result = self.fn(*inputs, **keywords)  # inside another function: part of it
             return result
-        if keywords:
-            inputs = self._by_position(inputs, keywords)
+        try:
+            return self._called(self._by_position(inputs, keywords) if keywords else inputs)
+        except ArgumentTypeError:
+            if not self._methods.first_is_owner(inputs):
+                raise
+            return self.__get__(inputs[0])(*inputs[1:], **keywords)
+
+    def _called(self, inputs: tuple[Any, ...]) -> Result:
+        """The result of these arguments."""
+        result: Result
         with self._lock:
             if not self._is_eager():
                 runner, loss = self._run(VALUE, inputs)

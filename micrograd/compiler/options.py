@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
@@ -20,7 +21,9 @@ MOST_THREADS = 1024
 def check_options(fn: Any, optimizer: Any, backend: str, dtype: str, threads: Any) -> None:
     """Raise an ArgumentTypeError or an ArgumentValueError for what cannot be."""
     if not callable(fn):
-        raise ArgumentTypeError(f"fn must be a function, got {type(fn).__name__}")
+        below = isinstance(fn, property | cached_property)
+        more = "; write @micrograd.compile below it" if below else ""
+        raise ArgumentTypeError(f"fn must be a function, got {type(fn).__name__}{more}")
     if backend not in BACKENDS:
         raise ArgumentValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
     if dtype not in DTYPES:
