@@ -27,7 +27,7 @@ from micrograd.compiler.programs.trained import TrainedLeaves
 from micrograd.compiler.running.fallback import eager_gradient, eager_step, eager_value
 from micrograd.compiler.running.owed import owed
 from micrograd.compiler.running.runner import Runner, chosen, prepare
-from micrograd.compiler.trace.arguments.structures import ArgumentPlaces, Keywords
+from micrograd.compiler.trace.arguments.structures import ArgumentPlaces
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.numbers.advice import advised
 from micrograd.compiler.trace.numbers.refusing import InexactError, active, current, refuse
@@ -261,12 +261,7 @@ class Compiled(Generic[Result]):
 
     def _by_position(self, given: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments of a call in which some have names."""
-        inputs = self._places.of(given, keywords)
-        if self.batch and inputs and type(inputs[-1]) is Keywords:
-            raise ArgumentTypeError(
-                f"with batch=True arguments are given by position, got {', '.join(inputs[-1])}="
-            )
-        return inputs
+        return self._places.of(given, keywords)
 
     def _check_outermost(self, method: str) -> None:
         if current() is not None:

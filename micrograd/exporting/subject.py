@@ -13,6 +13,7 @@ from micrograd.compiler.compilation import Compilation
 from micrograd.compiler.compiled import Compiled
 from micrograd.compiler.explain.naming import given_names
 from micrograd.compiler.running.fallback import eager_gradient
+from micrograd.compiler.trace.arguments.samples import is_shared
 from micrograd.compiler.trace.arguments.stand_ins import refilled
 from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.numbers.reads import plain
@@ -51,10 +52,11 @@ class Subject:
     def parts(self) -> list[ArgumentPart]:
         """The arrays in the arguments: those of the function that is written."""
         names = given_names(self.function.fn, self.leaves, self.function.batch)
+        batch = self.function.batch
         return [
             part
             for k, x in enumerate(self.inputs)
-            for part in parts_of(x[0] if self.function.batch else x, names.argument(k), k)
+            for part in parts_of(x[0] if batch and not is_shared(x) else x, names.argument(k), k)
         ]
 
     def arrays(self, inputs: CallInputs) -> list[np.ndarray]:
@@ -140,7 +142,7 @@ def _composed(model: Callable[..., Any], loss: Callable[..., Any]) -> Callable[.
 def _arguments(traced: Traced, batch: bool, lanes: int) -> CallInputs:
     """The arguments that a program was traced with."""
     sample = tuple(_plain(x) for x in traced.stand_ins.arguments)
-    return tuple([x] * lanes for x in sample) if batch else sample
+    return tuple(x if is_shared(x) else [x] * lanes for x in sample) if batch else sample
 
 
 def _plain(x: Any) -> Any:

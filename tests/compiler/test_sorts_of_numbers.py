@@ -74,6 +74,14 @@ def test_a_type_that_a_function_asks_for_is_that_of_the_call(
         assert sum(right) >= 12, right  # of NumPy's float32 plus 1.0 is none
 
 
+def test_a_truth_of_numpy_is_one_of_each_call(backend: str) -> None:
+    f = micrograd.compile(lambda t, x: W * x if t else W * 2.0, backend=backend)
+    g = micrograd.compile(lambda t: (W, t, not t), backend=backend)
+    for t in (np.bool_(True), np.bool_(False), True, False, np.True_):
+        assert f(t, 3.0) == (1.5 if t else 1.0)
+        assert g(t) == (0.5, t, not t)
+
+
 def test_types_in_lists_and_dicts(backend: str) -> None:
     def loss(xs: list[Any], d: dict[str, Any]) -> Any:
         own = [isinstance(x, int) for x in (*xs, d["a"])]

@@ -154,7 +154,7 @@ class Programs:
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program for these arguments, pointed at them, if there is nothing left to check."""
-        found = self._runners.get((_program_of(mode), self._traces.shape(inputs)), ())
+        found = self._runners.get((_program_of(mode), self._traces.whole_shape(inputs)), ())
         runner = next((r for r in found if r.traced.verified and r.fits(mode)), None)
         if runner is None:
             return None
@@ -178,7 +178,7 @@ class Programs:
             return False
         if not self._traces.has(inputs):
             return self.patience.waits(self._traces.sample(inputs)[2])
-        shape = self._traces.shape(inputs)
+        shape = self._traces.whole_shape(inputs)
         known = not self.batch or (_program_of(mode), shape) in self._runners
         return not known and self.patience.waits(shape, traced=True)
 
@@ -235,7 +235,7 @@ class Programs:
         return True
 
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
-        key = _program_of(mode), self._traces.shape(inputs)
+        key = _program_of(mode), self._traces.whole_shape(inputs)
         if not self._traces.hold(inputs):
             self._runners.clear()
             self._forget()
@@ -243,7 +243,7 @@ class Programs:
         runner = next((r for r in found if self._still(r, mode)), None)
         if runner is None:
             runner = self._build(key[0], inputs)
-            key = key[0], self._traces.shape(inputs)  # of which more may be known now
+            key = key[0], self._traces.whole_shape(inputs)  # of which more may be known now
             self._traces.check_samples(runner.traced, inputs)
             keep(self._runners, key, runner)
         self._runners.move_to_end(key)
@@ -276,7 +276,9 @@ class Programs:
             made = compiled(unit, self._backend)
             return Runner(made, traced, self._backend, self._dtype, store, members, alike)
 
-        return self.patience.building(build, self._traces.shape(inputs) if self.batch else None)
+        return self.patience.building(
+            build, self._traces.whole_shape(inputs) if self.batch else None
+        )
 
     def _still(self, runner: Runner, mode: str) -> bool:
         """Whether the program before an update is the right one still."""

@@ -13,9 +13,14 @@ from micrograd.compiler.programs.patience import Patience
 from micrograd.compiler.programs.rebuilds import Rebuilds
 from micrograd.compiler.running.fallback import eager_value
 from micrograd.compiler.trace.arguments.given import copies
+from micrograd.compiler.trace.arguments.samples import (
+    check_types,
+    first_samples,
+    is_shared,
+    size_of,
+)
 from micrograd.compiler.trace.arguments.stand_ins import (
     CallShape,
-    first_samples,
     flat,
     shape_of,
     types_in,
@@ -183,8 +188,8 @@ class Traces:
             sample = self.sample(arguments)[1]
             if not self._source().verify(traced, sample):
                 raise CompileError(
-                    "cannot be compiled: the integers of some samples are negative, or index "
-                    "longer tables than those of the first sample"
+                    "cannot be compiled: the integers of some samples index longer tables than "
+                    "those of the first sample"
                 )
 
     def untried(self, traced: Traced, inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -194,8 +199,9 @@ class Traces:
             if not traced.tried[group].issuperset(numbers):
                 if not self._batch:
                     return [inputs]
-                return [tuple(x if x is around else x[i : i + 1] for x in inputs)
-                        for i in range(len(inputs[0]))]  # fmt: skip
+                given = inputs if around is None else inputs[:-1]
+                return [tuple(x if x is around or is_shared(x) else x[i : i + 1] for x in inputs)
+                        for i in range(size_of(given))]  # fmt: skip
         return []
 
     def sample(self, inputs: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], CallShape]:
@@ -203,9 +209,17 @@ class Traces:
         if not self._batch:
             return 0, inputs, self.shape(inputs)
         around = around_in(inputs)
-        lanes, sample = first_samples(inputs if around is None else inputs[:-1])
+        given = inputs if around is None else inputs[:-1]
+        if self._asks_types:
+            check_types(given)
+        lanes, sample = first_samples(given)
         sample = sample if around is None else (*sample, around)
-        return lanes, sample, self.shape(sample)
+        shape = self.shape(sample)
+        return lanes, sample, (*shape, "negative") if _has_negative(sample) else shape
+
+    def whole_shape(self, inputs: tuple[Any, ...]) -> CallShape:
+        """What a program depends on that takes all samples."""
+        return (*self.shape(inputs), self.sample(inputs)[2]) if self._batch else self.shape(inputs)
 
     def shape(self, inputs: tuple[Any, ...]) -> CallShape:
         """What a program depends on; with types of numbers, if the function asks for them."""
@@ -217,10 +231,19 @@ class Traces:
         return Traceable(self._fn, self._leaves(), self._batch, constant, like, self._precision)
 
 
-def _largest(arguments: tuple[Any, ...]) -> int:
-    """The largest integer among arguments, in magnitude."""
+def _integers(arguments: tuple[Any, ...]) -> np.ndarray:
     around = around_in(arguments)
     given = arguments if around is None else arguments[:-1]
     for x in given:
         flat(x, np.float64)  # which refuses what floats cannot hold
-    return int(np.abs(integers_in(given)).max(initial=0))
+    return integers_in(given)
+
+
+def _largest(arguments: tuple[Any, ...]) -> int:
+    """The largest integer among arguments, in magnitude."""
+    return int(np.abs(_integers(arguments)).max(initial=0))
+
+
+def _has_negative(arguments: tuple[Any, ...]) -> bool:
+    """Whether an integer among arguments is negative."""
+    return bool((_integers(arguments) < 0).any())

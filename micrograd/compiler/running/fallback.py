@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.arguments.results import Outputs, outputs_of, sequence
-from micrograd.compiler.trace.arguments.stand_ins import first_samples
+from micrograd.compiler.trace.arguments.samples import first_samples, samples_of
 from micrograd.compiler.trace.arguments.structures import called
 from micrograd.compiler.trace.eagerly import eagerly
 from micrograd.engine import Value, backward_from, zero_gradients
@@ -83,7 +83,7 @@ def _run(
     """The loss, and what makes the result of its number."""
     if batch:
         first_samples(inputs)
-    samples = list(zip(*inputs, strict=True)) if batch else [inputs]
+    samples = samples_of(inputs) if batch else [inputs]
 
     def run() -> list[Outputs]:
         return [outputs_of(called(fn, sample), mean=batch) for sample in samples]

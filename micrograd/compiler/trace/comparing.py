@@ -103,4 +103,4 @@ def numbers_in(x: Any) -> list[float]:
         return [number for item in x.values() for number in numbers_in(item)]
     if isinstance(x, list | tuple):
         return [number for item in x for number in numbers_in(item)]
-    return [float(x)] if isinstance(x, Real) else []
+    return [float(x)] if isinstance(x, Real | np.bool_) else []

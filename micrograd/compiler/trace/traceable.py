@@ -35,6 +35,13 @@ def _of_stand_ins(error: Exception) -> CompileError:
     )
 
 
+IN_BATCHES = (
+    "\n  and with batch=True all samples have one program: what is done may not depend on a "
+    "sample's integers (`range(n)`, `n % 2`) but by looking up; pass what it depends on as numbers "
+    "of the samples, `[n % 2 for n in ns]` or a mask, or call it for each sample"
+)
+
+
 class DifferentError(CompileError):
     """A trace does not do what the function does as it is."""
 
@@ -63,7 +70,7 @@ class Traceable:
         try:
             traced = self._trace(arguments)
             asks = traced.captured is not None and traced.captured.asks_types
-            if not (asks or around is not None) or runs.mean:
+            if not asks and (around is None or runs.mean):
                 return traced
             self._compare(traced, arguments)
             return traced
@@ -97,6 +104,8 @@ class Traceable:
         own = raised_by(self.fn, arguments)
         if own is not None:
             raise own
+        if runs.mean:
+            why += IN_BATCHES
         raise DifferentError(why) if differs else UndecidedError(why)
 
     def _trace(self, arguments: tuple[Any, ...]) -> Traced:
@@ -107,6 +116,8 @@ class Traceable:
             raise UndecidedError(
                 "cannot be compiled: `is True`, or `case True`, asks for a truth that may be traced"
             )
+        if captured.asks_numbers and self._runs.form.sides is None and not self._runs.form.guarding:
+            raise UndecidedError("cannot be compiled: a traced number may be asked for its type")
         try:
             traced, run = self._traced(arguments, captured)
         except BaseException:

@@ -100,7 +100,7 @@ def _collected(aux: Any, outputs: Outputs, mean: bool) -> Rebuild:
         parts = [_collected(value, outputs, mean) for value in aux]
         kind = type(aux)
         return lambda x: sequence(kind, [part(x) for part in parts])
-    if aux is None or isinstance(aux, str | bytes | Real | np.ndarray):
+    if aux is None or isinstance(aux, str | bytes | Real | np.bool_ | np.ndarray):
         outputs.constants.append(aux.tolist() if isinstance(aux, np.ndarray) else aux)
         return lambda x: aux
     raise CompileError(

@@ -13,7 +13,7 @@ import numpy as np
 from micrograd.compiler.trace.arguments.given import Contents
 from micrograd.compiler.trace.arguments.structures import is_static, kind, parts, rebuilt, static
 from micrograd.compiler.trace.numbers.narrow import MOST_INTEGER, is_narrow, numpy_type
-from micrograd.compiler.trace.numbers.reads import Flag, Index, Read, of_numpy
+from micrograd.compiler.trace.numbers.reads import Flag, Index, Read, of_numpy, type_of
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.engine import Value, floats_in
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
@@ -51,8 +51,8 @@ def _shape(x: Any, name: str) -> Hashable:
             f"{name} holds a Value; arguments are numbers, and what is trained is met by itself: "
             "let the function find it in its closure, as `lambda x, y: loss(model, x, y)` does"
         )
-    if isinstance(x, Real):
-        return _precisely(INTEGER if isinstance(x, Integral) else FLOAT, numpy_type(x))
+    if isinstance(x, Real | np.bool_):
+        return _precisely(FLOAT if type_of(x) is float else INTEGER, numpy_type(x))
     inside = parts(x)
     if inside is None:
         raise ArgumentTypeError(
@@ -265,6 +265,7 @@ def _read(number: Any, group: IndexGroup, k: int, at: int, made: StandIns, trace
     if group is not None:
         tracer.slots[id(read)] = len(made.ids)
         made.ids.append(int(number))
+        tracer.has_negative |= number < 0
         made.ids_argument.append(k)
         made.ids_at.append(at)
         made.ids_group.append(group)
@@ -294,7 +295,7 @@ def refilled(
         return set(x) if type(x) is set else x
     inside = parts(x)
     if inside is None:
-        integral = sort == INTEGER or (not sort and isinstance(x, Integral))
+        integral = sort == INTEGER or (not sort and isinstance(x, Integral | np.bool_))
         return new(x, group if integral else None)
     if not sort and isinstance(x, list | tuple):
         sort = (_regular(x) or [""])[0]
@@ -304,26 +305,3 @@ def refilled(
     return rebuilt(x, [new(item, None) if floats and type(item) is float
                        else refilled(item, new, own, as_objects, sort)
                        for item, own in zip(inside, groups, strict=True)])  # fmt: skip
-
-
-def first_samples(arguments: tuple[Any, ...]) -> tuple[int, tuple[Any, ...]]:
-    """The number of samples, and the first of each argument; all must have as many."""
-    sizes = []
-    for k, x in enumerate(arguments):
-        if not isinstance(x, np.ndarray | list | tuple | Tensor) or (
-            not isinstance(x, list | tuple) and x.ndim == 0
-        ):
-            raise ArgumentValueError(
-                f"argument {k} must have a leading axis, the batch, got {type(x).__name__}"
-            )
-        sizes.append(len(x))
-    if not sizes or min(sizes) != max(sizes) or not sizes[0]:
-        raise ArgumentValueError(f"the arguments must be equally many samples, got {sizes}")
-    samples = []
-    for k, x in enumerate(arguments):
-        lists = isinstance(x, list | tuple)
-        shapes = {_shape(sample, f"argument {k}") for sample in x} if lists else {0}
-        if len(shapes) > 1:
-            raise ArgumentValueError(f"the samples of argument {k} are not of one shape")
-        samples.append(x[0])
-    return sizes[0], tuple(samples)

@@ -9,15 +9,13 @@ from enum import Enum
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-import numpy as np
-
 from micrograd.compiler.trace.numbers.refusing import current
 from micrograd.compiler.trace.numbers.shared import share
 from micrograd.compiler.trace.world.around import Around, around_in
 from micrograd.errors import ArgumentTypeError
 
 # Of these a program holds what was given: there is a program for each.
-STATICS = (bool, np.bool_, str, bytes, type(None), Enum, range, FunctionType, BuiltinFunctionType,
+STATICS = (bool, str, bytes, type(None), Enum, range, FunctionType, BuiltinFunctionType,
            type, set, frozenset, Around)  # fmt: skip
 
 

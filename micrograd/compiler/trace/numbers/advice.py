@@ -23,6 +23,9 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("another precision", "as which NumPy rounds"),
      "convert it before something is computed of it, `float(x)`, or pass it so, `xs.astype(float)`",
      "Arguments"),
+    (("asked for its type",),
+     "write the function by `def`, in a file, so that it can be rewritten, or pass what depends on "
+     "the type as a flag", "Arguments"),
     (("reaches 2**53",), "compute with floats, `float(n)`, if that is near enough", "Integers"),
     (("append", "extend", "comprehension", "of length"),
      "keep the length: put `micrograd.where(condition, v, 0.0)` into the list, and count with "

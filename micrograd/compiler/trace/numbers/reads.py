@@ -95,10 +95,12 @@ class Read(Value):
         if len(entries) > MOST_ENTRIES:
             undecided("a computed number chooses from a table that is too long")
         key: Any = self
-        if here < 0:
+        tracer = current()
+        if tracer is not None and tracer.of_samples and tracer.has_negative:
+            key = self + choose(self < 0, as_operand(len(entries)), as_operand(0))
+        elif here < 0:
             decided(self < 0, True, "a number that chooses from a list is negative", len(entries))
             key = self + len(entries)
-        tracer = current()
         assert tracer is not None
         tracer.require(key, len(entries))
         total: Any = None
@@ -213,7 +215,8 @@ class Index(WholeNumber):
     def _entry(self, entries: Sequence[Any]) -> Any:
         tracer, here = current(), int(self._data)
         slot = None if tracer is None else tracer.slots.get(id(self))
-        if tracer is None or slot is None or not 0 <= here < len(entries):
+        from_end = tracer is not None and tracer.of_samples and tracer.has_negative
+        if tracer is None or slot is None or from_end or not 0 <= here < len(entries):
             return Read._entry(self, entries)
         tracer.require(self, len(entries))
         picked = tracer.pick(tuple(map(as_operand, entries)), here, slot)

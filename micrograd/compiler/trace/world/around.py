@@ -114,8 +114,7 @@ class Around:
 
     def _spread(self, numbers: list[Any], arguments: tuple[Any, ...]) -> list[Any]:
         """The numbers for each sample of a batch, in the arrays of the last one like it."""
-        first = arguments[0] if arguments else ()
-        size = len(first) if hasattr(first, "__len__") else 0
+        size = next((len(x) for x in arguments if isinstance(x, list | tuple) or np.ndim(x)), 0)
         if len(self._for_samples) > MOST_SIZES:
             self._for_samples.clear()
         arrays = self._for_samples.get(size)

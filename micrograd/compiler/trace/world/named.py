@@ -28,6 +28,10 @@ APART = (Optimizer, LRScheduler, Random, np.random.Generator)
 BELONGS = (Module, Tensor, Value)  # to a module, whatever its name is: it may be iterated over
 IS_OP, LOAD_CONST, MATCH_CLASS = (opmap[x] for x in ("IS_OP", "LOAD_CONST", "MATCH_CLASS"))
 # Names with which code asks of which type something is.
+NUMBER_TYPES = frozenset(
+    ["int", "float", "bool", "complex", "Number", "Real", "Integral", "number", "integer",
+     "floating", "generic", "bool_", "int64", "float64", "float32", "__name__"]
+)  # fmt: skip
 TYPES = {"isinstance", "type", "issubclass", "hasattr", "__class__", "dtype", "is_integer"}
 CALLED = ("forward", "__call__")
 # What is not run of an object that is there already, or not to compute.
@@ -301,6 +305,13 @@ def _is_in_users_file(path: str) -> bool:
     return "site-packages" not in path and not path.startswith(
         (PACKAGE, sys.prefix, sys.base_prefix, "<frozen")
     )
+
+
+def asks_numbers(code: CodeType) -> bool:
+    """Whether a number may be asked for its type by the name of one: stand-ins are of others."""
+    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
+    asks = not (TYPES.isdisjoint(code.co_names) or NUMBER_TYPES.isdisjoint(code.co_names))
+    return asks or MATCH_CLASS in code.co_code[::2] or any(map(asks_numbers, inner))
 
 
 def asks_types(code: CodeType) -> bool:

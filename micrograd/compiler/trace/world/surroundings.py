@@ -20,7 +20,7 @@ from micrograd.compiler.trace.world.around import (
     is_float_array,
 )
 from micrograd.compiler.trace.world.left import Left
-from micrograd.compiler.trace.world.named import Named, asks_truths, asks_types
+from micrograd.compiler.trace.world.named import Named, asks_numbers, asks_truths, asks_types
 from micrograd.compiler.trace.world.reachable import names_of
 from micrograd.compiler.trace.world.watched import (
     Watched,
@@ -81,7 +81,8 @@ class Surroundings:
         self._set = attributes_set()
         # Whether the user's code asks of which type something is: stand-ins are of others.
         own = [code for code in found.codes if not code.co_filename.startswith(PACKAGE)]
-        self.asks_types = any(asks_types(code) for code in own)
+        self.asks_types = any(map(asks_types, own))
+        self.asks_numbers = any(map(asks_numbers, own))
         self.asks_truths = any(map(asks_truths, own))
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
