@@ -248,6 +248,37 @@ def test_a_value_is_drawn_with_its_callers_names():
             assert agrees(line, shown)
 
 
+@pytest.mark.parametrize("names", [
+    ["x", "x'", "x''"], ["w", "w_", "w_2"], ["a+", "a-"], ["y", "y^"], ["!", "?"], ["😀", "😁"],
+    ["w", "w"], ["v1", ""], ["x[0]", "x_0"], ["out", "L"],
+])  # fmt: skip
+def test_each_value_has_its_card_whatever_it_is_called(names):
+    values = [Value(k + 2.0, label=name) for k, name in enumerate(names)]
+    loss = sum(v * v for v in values) * 1.0
+    loss.backward()
+    diagram = gradient_diagram(loss)
+    picture = Picture(diagram)
+    inputs = [
+        key for key in picture.groups if key.endswith("-fwd") and len(picture.texts(key)) == 2
+    ]
+    assert [picture.numbers(key) for key in inputs] == [[v.data] for v in values]
+    gradients = [picture.numbers(key.replace("-fwd", "-bwd")) for key in inputs]
+    assert gradients == [[v.grad] for v in values]
+    assert len({picture.texts(key)[0] for key in inputs}) == len(names)
+
+
+@pytest.mark.parametrize("names", [["w", "w'"], ["w", "w"], ["out0_w0", "b"], ["x0", "y1"]])
+def test_each_parameter_has_its_card_whatever_it_is_called(names):
+    first, second = (Value(k + 2.0, label=name) for k, name in enumerate(names))
+    sgd = optim.SGD([first, second], lr=0.1)
+    step = record_step(
+        lambda x: [first * v + second for v in x], nn.MSELoss(), sgd, [1.0, 2.0], [1.0, 3.0]
+    )
+    picture = Picture(gradient_diagram(step))
+    new = [picture.numbers(key)[-1] for key in picture.groups if key.endswith("-upd")]
+    close(sorted(new), sorted(p.after for p in step.parameters))
+
+
 def test_what_was_made_by_hand_is_refused_with_the_view_that_can():
     a = Value(2.0)
     by_hand = Value(4.0, (a,), "square")

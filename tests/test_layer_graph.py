@@ -43,6 +43,21 @@ def test_every_formula_holds_and_the_picture_is_one(name):
     np.testing.assert_allclose(new, after, rtol=1e-9, atol=1e-11)
 
 
+def test_an_array_that_is_labelled_as_its_input_has_a_card_of_its_own():
+    def labelled(x):
+        hidden = model[0](x)
+        for name, made in (("x", hidden), ("y", hidden.tanh())):
+            for value in made._values.flat:
+                value.label = name
+        return model[1](made)
+
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    drawn = picture(record_step(labelled, MSE, sgd, numbers(2, 3), numbers(2, 2)))
+    check(drawn)
+    assert len(drawn.components()) == 1
+
+
 def test_what_recurs_stands_on_one_card_with_a_count():
     drawn = picture(seeded(STEPS["recurrent"]))
     assert len(drawn.repeated) == 2

@@ -158,7 +158,7 @@ def _rule(
     recorded: Equations, group: _Rank, uses: Sequence[Sequence[Edge]], of: Mapping[int, _Rank]
 ) -> tuple[str, str]:
     """How the gradients of a layer come from those above it, in text and in LaTeX."""
-    above = {of[e.line.position].name: of[e.line.position] for use in uses for e in use}
+    above = {id(rank): rank for rank in (of[e.line.position] for use in uses for e in use)}
     shares = [
         _share(recorded, group, [[e for e in use if of[e.line.position] is rank] for use in uses],
                rank)

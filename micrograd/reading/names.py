@@ -49,10 +49,10 @@ def name_units(
     names = _UnitNames(units, tape, sample, outputs, owner, parameters)
     for unit in units:
         name, inner = names.of(unit)
-        unit.result.name = _unused(unit.result.name or name, taken)
+        unit.result.name = unused(unit.result.name or name, taken)
         if unit.activation and not unit.before.result.name:
-            unit.before.result.name = _unused(inner or f"z_{unit.result.name}", taken)
-        unit.key = _unused(key(unit.result.name), keys)
+            unit.before.result.name = unused(inner or f"z_{unit.result.name}", taken)
+        unit.key = unused(key(unit.result.name), keys)
 
 
 def weight_names(
@@ -87,8 +87,8 @@ def _is_nested(name: str) -> bool:
     return name.count("[") > 1
 
 
-def _unused(name: str, taken: set[str]) -> str:
-    """The name, or if it is taken the first of name_2, name_3, … that is not."""
+def unused(name: str, taken: set[str]) -> str:
+    """The name, or the first of name_2, name_3, … that is not taken; it is from then on."""
     numbered = (f"{name}_{i}" for i in count(2))
     free = next(said for said in chain([name], numbered) if said not in taken)
     taken.add(free)
@@ -141,7 +141,7 @@ class _UnitNames:
 
 
 def key(name: str) -> str:
-    """A name as an id: h1_0 for h1[0].
+    """A name as an id: h1_0 for h1[0]; several names may have the same, so see `unused`.
 
     >>> key("h1[0]"), key("L"), key("layers[0].w[1]")
     ('h1_0', 'L', 'layers_0_w_1')

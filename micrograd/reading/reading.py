@@ -9,7 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from micrograd.reading.names import element, name_units, parameter_names, weight_names
+from micrograd.reading.names import (
+    element,
+    name_units,
+    parameter_names,
+    unused,
+    weight_names,
+)
 from micrograd.reading.order import arrange
 from micrograd.reading.samples import Sample, sample_of
 from micrograd.reading.units import INPUT, PARAMETER, TARGET, Leaf, Line, Reader, Unit, terms
@@ -138,6 +144,7 @@ def _reading(
     tape: Tape, sample: Sample, leaves: dict[int, Leaf], scalars: dict[int, Element],
     outputs: list[int], others: str, apart: Sequence[int] = (), owner: Sequence[int] = (),
 ) -> Reading:  # fmt: skip
+    leaves = _called_apart(leaves)
     shown = [sample.shows(i) for i in range(len(tape.nodes))]
     reader = Reader(tape, list(leaves.values()), shown, sample.owner, {*outputs, *apart}, others)
     units = reader.read()
@@ -160,6 +167,12 @@ def _reading(
     name_units(units, leaves.values(), tape, sample, outputs, owner)
     kept = {i: leaf for i, leaf in leaves.items() if i in uses}
     return Reading(tape, sample, units, kept, scalars, dict(uses), reader.of, frozenset(outputs))
+
+
+def _called_apart(leaves: Mapping[int, Leaf]) -> dict[int, Leaf]:
+    """The leaves, each with a name that no other has: a second w is w_2."""
+    taken: set[str] = set()
+    return {i: replace(leaf, name=unused(leaf.name, taken)) for i, leaf in leaves.items()}
 
 
 def _is_read_otherwise(

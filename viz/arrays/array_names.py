@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from micrograd.compiler.explain.naming import stem
 from micrograd.compiler.explain.recovered import CONSTANT, INPUT, MADE, PARAMETER, Array, role
 from micrograd.compiler.explain.views import CONSTANTS, PARAMETERS, RESULT, View
 from micrograd.compiler.graph.graph import ROW
+from micrograd.reading.names import unused
 from micrograd.steps.step import Floats, Positions
 from micrograd.text.words import exact
 from viz.arrays.parameter_arrays import LeafRead, ParameterArrays
@@ -79,7 +80,12 @@ class ArrayNames:
                 name = f"a{count}"
             names[stage.group] = name
             taken.add(name)
-        return names
+        return self._apart(names, stages[-1].group)
+
+    def _apart(self, names: Mapping[int, str], last: int) -> dict[int, str]:
+        """The names of results, each one's own: an x that is made of the input x is x_2."""
+        taken = {*self._source.inputs, names[last]}
+        return {k: name if k == last else unused(name, taken) for k, name in names.items()}
 
     def _label(self, k: int) -> str:
         """The label that all elements of a group have, without their indices."""

@@ -10,7 +10,7 @@ from micrograd.engine import Value
 from micrograd.gradients import grad
 from micrograd.ops import OPS
 from micrograd.reading.called import called, labelled
-from micrograd.reading.names import key
+from micrograd.reading.names import key, unused
 from micrograd.reading.reading import Reading, read, read_graph
 from micrograd.reading.units import INPUT, PARAMETER, Product, Unit
 from micrograd.steps.step import Step
@@ -87,11 +87,14 @@ class Diagram:
     trained: bool = True
     cards: Cards = field(init=False)
     key_of: dict[int, str] = field(init=False, default_factory=dict)  # of each leaf with a card
+    weight_key: dict[tuple[int, int], str] = field(init=False, default_factory=dict)
+    _keys: set[str] = field(init=False)
     _east: dict[int, str] = field(init=False, default_factory=dict)  # the port where it leaves
     _columns: dict[tuple[int, str], list[str]] = field(init=False, default_factory=dict)
     place: dict[int, int] = field(init=False, default_factory=dict)  # of lines, left to right
 
     def __post_init__(self) -> None:
+        self._keys = {unit.key for unit in self.reading.units}
         own = own_parameters(self.reading)
         gradients = Upstream(self.reading, self.rows)
         updates = Updates(self.reading, self.rows, self.trained)
@@ -152,22 +155,23 @@ class Diagram:
     def _inputs(self) -> None:
         for leaf in self.reading.leaves.values():
             if leaf.kind == INPUT:
-                name = key(leaf.name)
+                name = unused(key(leaf.name), self._keys)
                 self.key_of[leaf.position] = name
                 self._card(self.cards.leaf(leaf, name, not self.trained), 0, "input")
 
     def _shared(self) -> None:
         """Cards of the parameters that are no unit's own, an array each."""
-        arrays: dict[str, list[int]] = {}
+        arrays: dict[tuple[str, bool], list[int]] = {}
         for position, scalar in self.reading.scalars.items():
             if position in self.reading.leaves and position not in self.cards.own:
                 single = not scalar.record.before.shape
                 name = self.reading.leaves[position].name.partition("[")[0]
-                arrays.setdefault(name if single else scalar.record.name, []).append(position)
+                whole = (name if single else scalar.record.name, single)
+                arrays.setdefault(whole, []).append(position)
         for positions in arrays.values():
             first = self.reading.leaves[positions[0]].name
             title = first.partition("[")[0] if len(positions) > 1 else first
-            name = key(title)
+            name = unused(key(title), self._keys)
             self.key_of |= dict.fromkeys(positions, name)
             self._east |= dict.fromkeys(positions, "fe" if len(positions) == 1 else "ge")
             users = [use.unit for i in positions for use in self.reading.uses[i]]
@@ -205,7 +209,8 @@ class Diagram:
             self.drawing.backward(tail, port, self._source(position)[0], "ge", thin)
 
     def _weight(self, unit: Unit, j: int, product: Product) -> None:
-        name = f"{unit.key}_w{j}"
+        name = unused(f"{unit.key}_w{j}", self._keys)
+        self.weight_key[unit.position, j] = name
         card = self.cards.weight(unit, product, name)
         self._card(card, self.place[unit.position] - 1, "weight")
         if isinstance(product.unit.tag, int):

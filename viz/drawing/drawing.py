@@ -77,6 +77,7 @@ class Drawing:
 
     def card(self, card: Card, graph: graphviz.Digraph | None = None) -> None:
         """Add a card, to a cluster if one is given; its key is the node's name and id."""
+        assert card.key not in self.cards, f"two cards with the key {card.key}"
         self._roles.update(card.roles())
         self.cards[card.key] = card
         (graph or self.graph).node(card.key, card.label(self._meanings), id=card.key)

@@ -114,11 +114,11 @@ class Stages:
         stage = Stage(FORWARDS, title if unit.linear else self.say("{name} is computed", name=name))
         stage.equations.append((line.result.name, line.formula, line.result, -1))
         for k, product in enumerate(self.cards.weighted(unit)):
-            key = f"{unit.key}_w{k}"
-            if key in self.diagram.drawing.cards:
-                stage.cards.append(key)
             stage.places += self.places.of["v", product.weight.tag]
-            stage.wires += self._into(key, FORWARD)
+            key = self.diagram.weight_key.get((unit.position, k))
+            if key is not None:
+                stage.cards.append(key)
+                stage.wires += self._into(key, FORWARD)
         stage.cards.append(unit.key)
         for q in self._read(unit):
             stage.places += self.places.of["v", q]
@@ -212,8 +212,9 @@ class Stages:
 
     def _card_of(self, position: int, unit: Unit) -> str:
         for k, product in enumerate(self.cards.weighted(unit)):
-            if product.weight.tag == position and f"{unit.key}_w{k}" in self.diagram.drawing.cards:
-                return f"{unit.key}_w{k}"
+            key = self.diagram.weight_key.get((unit.position, k))
+            if product.weight.tag == position and key is not None:
+                return key
         return self.diagram.key_of.get(position, unit.key)
 
     def _gradient(self, position: int, name: str, card: str) -> Iterator[Stage]:
