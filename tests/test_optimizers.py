@@ -245,6 +245,11 @@ BAD_STATES = [
     {"state": {0: {"momentum_buffer": [1.0]}}, "param_groups": [{"params": [0, 1, 2, 3]}]},
     {"state": {}, "param_groups": [{"params": [0, 1, 2, 3], "lr": -1.0}]},
     {"state": {"x": {}}, "param_groups": [{"params": [0, 1, 2, 3]}]},
+    {"state": {7: {}}, "param_groups": [{"params": [0, 1, 2, 3]}]},
+    {"state": {0: {"momentum_buffer": "x"}}, "param_groups": [{"params": [0, 1, 2, 3]}]},
+    {"state": {0: {"exp_avg": [1.0] * 6}}, "param_groups": [{"params": [0, 1, 2, 3]}]},
+    {"state": {}, "param_groups": [{"params": [0, 1, 2, 3], "momentum": "x"}]},
+    {"state": {}, "param_groups": [{"params": [0, 1, 2, 3], "momentum": 0.9}]},
 ]
 
 
@@ -258,6 +263,73 @@ def test_a_bad_state_dict_changes_nothing(bad: Any) -> None:
     with pytest.raises(MicrogradError):
         sgd.load_state_dict(bad)
     assert repr(sgd.state_dict()) == before
+
+
+@pytest.mark.parametrize("step", [False, True])
+@pytest.mark.parametrize("mine", ["SGD", *GRID])
+@pytest.mark.parametrize("other", ["SGD", *GRID])
+def test_a_state_is_loaded_where_its_options_are(mine: str, other: str, step: bool) -> None:
+    p = Value(1.0)
+    given, target = (getattr(optim, name)([p], lr=0.1) for name in (other, mine))
+    theirs = getattr(torch.optim, other)([torch.ones((), requires_grad=True)], lr=0.1)
+    if step:
+        p.backward()
+        given.step()
+    alike = set(given.defaults) == set(target.defaults)
+    before = repr(target.state_dict())
+    for state in (given.state_dict(), theirs.state_dict()):
+        if alike:
+            target.load_state_dict(state)
+            assert target.param_groups[0].keys() == given.param_groups[0].keys()
+        else:
+            with pytest.raises(MicrogradError, match="of another optimiser"):
+                target.load_state_dict(state)
+            assert repr(target.state_dict()) == before
+
+
+@pytest.mark.parametrize("mine", [*SCHEDULES, "ReduceLROnPlateau"])
+@pytest.mark.parametrize("other", [*SCHEDULES, "ReduceLROnPlateau", "garbage", "nothing", "other"])
+def test_a_schedule_loads_the_state_of_its_kind(mine: str, other: str) -> None:
+    def schedule(name: str, groups: int = 1) -> Any:
+        given = [{"params": [Value(1.0)]} for _ in range(groups)]
+        options = SCHEDULES.get(name, {})
+        return getattr(lr_scheduler, name)(optim.SGD(given, lr=0.1), **options)
+
+    target = schedule(mine)
+    before = (repr(target.state_dict()), target.optimizer.lr)
+    if mine == other:
+        state = target.state_dict()
+        target.load_state_dict(state)
+        kept = ("last_epoch", "base_lrs", "_last_lr", "best", "num_bad_epochs", "cooldown_counter")
+        target.load_state_dict({k: x for k, x in state.items() if k in kept})
+    else:
+        states = {"garbage": {"zzz": 1}, "nothing": None}
+        more = mine != "ReduceLROnPlateau"
+        states["other"] = schedule(mine, 2).state_dict() if more else {"best": "x"}
+        with pytest.raises(MicrogradError, match=f"not the state of a {mine}"):
+            target.load_state_dict(
+                states[other] if other in states else schedule(other).state_dict()
+            )
+    assert (repr(target.state_dict()), target.optimizer.lr) == before
+
+
+def test_lambdas_are_one_for_each_group_as_in_torch() -> None:
+    given = [{"params": [Value(1.0)]}, {"params": [Value(2.0)], "lr": 0.3}]
+    ours = optim.SGD(given, lr=0.1)
+    p, q = torch.zeros(1), torch.zeros(1)
+    theirs = torch.optim.SGD([{"params": [p]}, {"params": [q], "lr": 0.3}], lr=0.1)
+    functions = [lambda epoch: 0.5**epoch, lambda epoch: 1.0 + epoch]
+    mine = lr_scheduler.LambdaLR(ours, functions)
+    reference = torch.optim.lr_scheduler.LambdaLR(theirs, functions)
+    for _ in range(3):
+        theirs.step()
+        mine.step()
+        reference.step()
+        assert mine.get_last_lr() == reference.get_last_lr()
+    assert mine.state_dict()["lr_lambdas"] == reference.state_dict()["lr_lambdas"]
+    for wrong in (functions[:1], [0.5, 0.5]):
+        with pytest.raises(MicrogradError, match="lr_lambda"):
+            lr_scheduler.LambdaLR(ours, wrong)
 
 
 BAD_OPTIONS = [

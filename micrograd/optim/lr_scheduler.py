@@ -7,13 +7,18 @@ user has changed meanwhile is multiplied by what the schedule goes on by, so tha
 
 from __future__ import annotations
 
+import copy
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.interrupts import whole
 from micrograd.optim.optimizer import Optimizer
+
+_PLAIN = (int, float, str, list, tuple)
+_PLACE = ("last_epoch", "base_lrs", "_last_lr")  # where a schedule is
 
 
 class LRScheduler:
@@ -45,7 +50,7 @@ class LRScheduler:
         """
         self._meet(self.optimizer.param_groups[len(self.base_lrs) :])
         if epoch is not None:
-            rates = [self.rate(base, epoch) for base in self.base_lrs]
+            rates = self._rates(epoch)
             whole(lambda: self._put(epoch, rates))
             return
         following = self._following()
@@ -55,19 +60,44 @@ class LRScheduler:
         """The rates now, one a group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
+    def options(self) -> dict[str, Any]:
+        """What it was made with, as plain data."""
+        return {k: v for k, v in vars(self).items()
+                if isinstance(v, _PLAIN) and k not in _PLACE}  # fmt: skip
+
     def state_dict(self) -> dict[str, Any]:
-        """Where it is, as plain data."""
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs),
+        """What it was made with and where it is, as plain data."""
+        return {**self.options(), "last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs),
                 "_last_lr": self.get_last_lr()}  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go where it was, with the rates that there were."""
-        self.base_lrs = list(state["base_lrs"])
-        self.step(state["last_epoch"])
-        for group, rate in zip(
-            self.optimizer.param_groups, state.get("_last_lr", ()), strict=False
-        ):
-            group["lr"] = rate
+        """Go where it was, with the rates that there were; on any error it is as before.
+
+        Raises an ArgumentValueError for the state of another schedule, or of other groups.
+        """
+        options = _checked_options(type(self).__name__, self.options(), state, _PLACE)
+        changed = copy.copy(self)
+        vars(changed).update(options)
+        try:
+            changed.last_epoch = operator.index(state["last_epoch"])
+            changed.base_lrs = [float(rate) for rate in state["base_lrs"]]
+            rates = [float(r) for r in state.get("_last_lr", changed._rates(changed.last_epoch))]
+        except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+            raise _no_state(type(self).__name__, repr(error)) from None
+        groups = len(self.optimizer.param_groups)
+        if not len(rates) == len(changed.base_lrs) == groups:
+            raise _no_state(
+                type(self).__name__, f"rates for {len(rates)} groups, and there are {groups}"
+            )
+
+        def write() -> None:
+            vars(self).update(vars(changed))
+            self._put(changed.last_epoch, rates)
+
+        whole(write)
+
+    def _rates(self, epoch: int) -> list[float]:
+        return [self.rate(base, epoch) for base in self.base_lrs]
 
     def _closed(self, base: float, epoch: int) -> float:
         return base if epoch < 0 else self.rate(base, epoch)
@@ -80,11 +110,13 @@ class LRScheduler:
     def _following(self) -> tuple[int, list[float]]:
         """The next epoch, and the rates in it."""
         epoch, rates = self.last_epoch + 1, []
+        if not self.chains:
+            return epoch, self._rates(epoch)
         start, slope = self._line(self.last_epoch)
         next_start, next_slope = self._line(epoch)
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             lr = group["lr"]
-            if lr == self._closed(base, self.last_epoch) or not slope or not self.chains:
+            if lr == self._closed(base, self.last_epoch) or not slope:
                 rates.append(self.rate(base, epoch))
             else:
                 rates.append(next_start + (lr - start) / slope * next_slope)
@@ -101,6 +133,37 @@ class LRScheduler:
         for group in groups:
             lr = group["lr"]
             self.base_lrs.append((lr - start) / slope if slope else lr)
+
+
+def _checked_options(
+    kind: str, own: Mapping[str, Any], state: Any, place: Sequence[str]
+) -> dict[str, Any]:
+    """What a state says of how its schedule was made: all that this one has, or nothing."""
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        raise _no_state(kind, repr(state)[:60])
+    known = {*place, *own, "verbose"}
+    other = [name for name in state if name not in known and not name.startswith("_")]
+    given = {name: state[name] for name in own if name in state}
+    missing = [name for name in own if name not in given]
+    if other or (given and missing):
+        said = f"{other[0]} is no part of one" if other else f"{missing[0]} is missing"
+        raise _no_state(kind, said)
+    changed = [name for name, x in given.items() if not _is_like(x, own[name])]
+    if changed:
+        raise _no_state(kind, f"{changed[0]} is {given[changed[0]]!r}")
+    return {name: x for name, x in given.items() if x is not None and name != "lr_lambdas"}
+
+
+def _is_like(x: Any, mine: Any) -> bool:
+    """Whether an option may stand where another does: numbers are like numbers."""
+    if isinstance(mine, list):
+        return isinstance(x, list | tuple) and all(isinstance(k, int | None) for k in x)
+    numbers = isinstance(x, int | float) and isinstance(mine, int | float)
+    return numbers or type(x) is type(mine)
+
+
+def _no_state(kind: str, found: str) -> ArgumentValueError:
+    return ArgumentValueError(f"not the state of a {kind}: {found}")
 
 
 class StepLR(LRScheduler):
@@ -154,17 +217,43 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class LambdaLR(LRScheduler):
-    """The initial rate times `lr_lambda(epoch)`, whatever it has been changed to."""
+    """The initial rate times `lr_lambda(epoch)`, whatever it has been changed to.
+
+    A list has a function for each group.
+    """
 
     chains = False
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
-        self.lr_lambda = lr_lambda
+    def __init__(
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Any]
+    ) -> None:
+        self.several = isinstance(lr_lambda, Sequence)
+        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, Sequence) else [lr_lambda]
+        for f in self.lr_lambdas:
+            if not callable(f):
+                raise ArgumentTypeError(
+                    "lr_lambda must be a function of the epoch, or a list of one for each group, "
+                    f"got {type(f).__name__}"
+                )
         super().__init__(optimizer)
 
+    def options(self) -> dict[str, Any]:
+        """That there are functions, as torch says it; they are not saved."""
+        return {"lr_lambdas": [None] * len(self.lr_lambdas)}
+
     def rate(self, base: float, epoch: int) -> float:
-        """See `LRScheduler.rate`."""
-        return base * self.lr_lambda(epoch)
+        """See `LRScheduler.rate`; by the first function."""
+        factor: float = self.lr_lambdas[0](epoch)
+        return base * factor
+
+    def _rates(self, epoch: int) -> list[float]:
+        n, groups = len(self.lr_lambdas), len(self.base_lrs)
+        if self.several and n != groups:
+            raise ArgumentValueError(
+                f"lr_lambda has {n} functions, and the optimiser {groups} groups: one for each"
+            )
+        functions = self.lr_lambdas if self.several else self.lr_lambdas * groups
+        return [base * f(epoch) for base, f in zip(self.base_lrs, functions, strict=True)]
 
 
 class MultiStepLR(LRScheduler):
@@ -252,13 +341,20 @@ class ReduceLROnPlateau:
         self.num_bad_epochs = bad
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it is, as plain data; the rates are in the optimiser's."""
-        return {name: getattr(self, name) for name in self._KEPT}
+        """What it was made with, and where it is; the rates are in the optimiser's."""
+        return {k: v for k, v in vars(self).items() if k != "optimizer"}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go where it was."""
-        for name in self._KEPT:
-            setattr(self, name, state[name])
+        """Go where it was; see `LRScheduler.load_state_dict`."""
+        kind = type(self).__name__
+        own = {k: v for k, v in self.state_dict().items() if k not in self._KEPT}
+        options = _checked_options(kind, own, state, self._KEPT)
+        try:
+            best = float(state["best"])
+            counts = {name: operator.index(state[name]) for name in self._KEPT[1:]}
+        except (TypeError, ValueError, LookupError) as error:
+            raise _no_state(kind, repr(error)) from None
+        whole(lambda: vars(self).update({**options, **counts, "best": best}))
 
     def _is_better(self, current: float) -> bool:
         sign = 1 if self.mode == "min" else -1

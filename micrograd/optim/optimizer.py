@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from micrograd.engine import Value, as_number, gradients_of, numbers_of
@@ -11,7 +11,17 @@ from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.interrupts import whole
 from micrograd.ops import FLOATS, Numbers
 from micrograd.optim.equation import Equation, Paper
-from micrograd.optim.state import ParamGroup, State, checked_state, gathered, scalars, spread
+from micrograd.optim.state import (
+    TAKEN,
+    ParamGroup,
+    State,
+    check_kept,
+    check_options,
+    checked_state,
+    gathered,
+    scalars,
+    spread,
+)
 from micrograd.tensors.tensor import Tensor
 from micrograd.tensors.zeroing import zero_all
 from micrograd.text.equations import Quantity
@@ -188,22 +198,41 @@ class Optimizer:
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Take options and state from a `state_dict`; on any error the optimiser is as before.
 
-        Raises an ArgumentValueError if its groups or shapes are not those of this optimiser.
+        Raises an ArgumentValueError if its groups, options or shapes are not those of this
+        optimiser. Options may be missing, all of them.
         """
         groups, state = checked_state(saved, self.param_groups)
+        self._check_saved(groups, state)
         members = [p for options in self.param_groups for p in options["params"]]
         new: dict[Value, State] = {}
         for i, p in enumerate(members):
             new |= spread(p, state.get(i, {}), f"state[{i}]")
-        for options, group in zip(self.param_groups, groups, strict=True):
-            self.check({**options, **group})
 
         def write() -> None:
             for options, group in zip(self.param_groups, groups, strict=True):
-                options.update({**group, "params": options["params"]})
+                more = {name for name in TAKEN if group.get(name)}
+                known = (options.keys() | more) - {"params"}
+                options.update({name: group[name] for name in known & group.keys()})
             self.state = new
 
         whole(write)
+
+    def _check_saved(
+        self, groups: Sequence[ParamGroup], state: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        """Raise an error about what is another optimiser's, or makes no sense."""
+        kind, first = type(self).__name__, 0
+        for options, group in zip(self.param_groups, groups, strict=True):
+            check_options(kind, options, group)
+            merged = {**options, **group, "params": options["params"]}
+            try:
+                self.check(merged)
+            except (TypeError, LookupError) as error:
+                raise ArgumentValueError(f"the options of the state_dict: {error}") from None
+            last = first + len(options["params"])
+            own = {i: kept for i, kept in state.items() if first <= i < last}
+            check_kept(kind, self.initial_state(merged), own)
+            first = last
 
     @property
     def lr(self) -> float:

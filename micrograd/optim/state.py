@@ -13,6 +13,10 @@ from micrograd.errors import ArgumentValueError
 ParamGroup = dict[str, Any]
 State = dict[str, Any]
 
+# Options that rules have in common, or that only say how a rule is carried out.
+TAKEN = frozenset({"initial_lr", "dense", "maximize"})
+OF_ANY = TAKEN | {"params", "lr", "weight_decay", "decoupled_weight_decay"}
+
 
 def scalars(params: Iterable[Any]) -> Iterator[Value]:
     """The single Values of parameters."""
@@ -41,7 +45,12 @@ def spread(p: Any, saved: Mapping[str, Any], name: str) -> dict[Value, State]:
     values = list(scalars([p]))
     state: dict[Value, State] = {v: {} for v in values} if saved else {}
     for key, given in saved.items():
-        numbers = np.asarray(given, dtype=np.float64).ravel()
+        if given is None:  # torch's, of a rule that keeps nothing
+            continue
+        try:
+            numbers = np.asarray(given, dtype=np.float64).ravel()
+        except (TypeError, ValueError):
+            raise ArgumentValueError(f"{name}[{key!r}] must hold numbers, got {given!r}") from None
         if key != "step" and numbers.size != len(values):
             raise ArgumentValueError(
                 f"{name}[{key!r}] must hold {len(values)} numbers, got {numbers.size}"
@@ -66,4 +75,39 @@ def checked_state(
         raise ArgumentValueError(
             f"the optimiser has groups of {wanted} parameters, the state_dict of {sizes}"
         )
+    beyond = [i for i in state if not 0 <= i < sum(wanted)]
+    if beyond:
+        raise ArgumentValueError(
+            f"state[{beyond[0]}] is of no parameter: the optimiser has {sum(wanted)}"
+        )
     return groups, state
+
+
+def check_options(kind: str, own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Raise an error about options that are those of another rule; there may be none at all.
+
+    What is None or False there is a choice that was not made, such as torch's `foreach`.
+    """
+    known = own.keys() | OF_ANY
+    other = [name for name, given in saved.items()
+             if name not in known and given is not None and given is not False]  # fmt: skip
+    named = saved.keys() & own.keys() - OF_ANY
+    missing = [name for name in own if name not in saved and name not in OF_ANY]
+    if other or (named and missing):
+        said = f"has {other[0]}" if other else f"lacks {missing[0]}"
+        raise ArgumentValueError(
+            f"the state_dict {said}, so it is of another optimiser: {kind} has "
+            f"{', '.join(name for name in own if name not in OF_ANY)}"
+        )
+
+
+def check_kept(kind: str, wanted: Iterable[str], state: Mapping[int, Mapping[str, Any]]) -> None:
+    """Raise an error if of what a rule keeps there is nothing, but something else."""
+    own = set(wanted) - {"step"}
+    for i, kept in state.items():
+        found = [name for name in kept if name != "step"]
+        if own and found and not own & set(found):
+            raise ArgumentValueError(
+                f"state[{i}] has {', '.join(found)}, so it is of another optimiser: {kind} keeps "
+                f"{', '.join(sorted(own))}"
+            )
