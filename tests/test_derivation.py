@@ -166,6 +166,30 @@ def test_an_array_is_summed_up_by_layers_in_matrix_form():
     assert d.text.startswith("∂L/∂W1: 2 paths, summed up layer by layer")
 
 
+@pytest.mark.parametrize("sizes", [[1, 1], [2, 1], [1, 2, 1]], ids=str)
+@pytest.mark.parametrize("samples", [1, 2])
+def test_arrays_of_one_number_are_written(sizes, samples):
+    model = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    x, y = recorded_models.numbers(samples, sizes[0]), recorded_models.numbers(samples, 1)
+    step = record_step(model, nn.MSELoss(), sgd, x, y)
+    for record in step.parameters:
+        found = derivation(step, record.name)
+        for said in (found.text, found.latex, found.markdown):
+            assert said
+        if record.before.size == 1:
+            assert found.text.rstrip().endswith(f"{record.gradient.item():.4f}")
+    w = tensor([2.0], requires_grad=True)
+    assert derivation((w * w + w).sum(), w).text.endswith("= 5.0000")
+
+
+def test_equal_labels_are_told_apart():
+    first, second = Value(1.0, label="w"), Value(2.0, label="w")
+    found = derivation(first * 3 + second * second, second)
+    assert "∂L/∂w =" not in found.text
+    assert "L = w × 3 + w_2 × w_2" in found.text
+
+
 def test_many_paths_are_counted_and_none_is_lost():
     x = Value(0.5, label="x")
     a, b = x * 2.0, x.sin()

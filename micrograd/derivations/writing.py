@@ -131,7 +131,7 @@ def _block(d: Derivation, path: Path) -> Paragraph:
 
 def _end(d: Derivation, left: str, left_tex: str) -> tuple[str, str]:
     """The paths added up."""
-    shown = number(d.value, d.digits)
+    shown = number(np.asarray(d.value).item(), d.digits)  # of an array, one number
     text, latex = numbers_of(d.sum, shown, d.digits) or ("", "")
     middle, middle_tex = (f" = {text}", f" {latex} =") if text else ("", "")
     return f"{left}{middle} = {shown}", f"{left_tex} &={middle_tex} {tex.number(shown)}"
