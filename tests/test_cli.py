@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -214,6 +215,15 @@ def test_ctrl_c_is_one_line(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["step", "--out", str(tmp_path / "new")])
     assert (stop.value.code, "memory" in capsys.readouterr().err) == (2, True)
+
+
+def test_ctrl_c_in_the_first_epoch_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "micrograd.training.fit._epoch", lambda *_: signal.raise_signal(signal.SIGINT)
+    )
+    assert main(["train", "--samples", "8", "--out", str(tmp_path / "new")]) == 130
+    assert capsys.readouterr().err.endswith("\nmicrograd: interrupted\n")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_number_with_an_exponent_is_no_option(tmp_path, capsys):

@@ -12,7 +12,7 @@ from micrograd import MicrogradError, fit, manual_seed, nn, optim, record_step, 
 from micrograd.article import networks as article
 from micrograd.data import DataLoader
 from micrograd.data import article as article_data
-from micrograd.errors import ArgumentValueError, TrainingError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError, TrainingError
 from micrograd.training.fit import evaluate
 
 SIZES = (3, 5, 5, 3, 1)
@@ -227,9 +227,50 @@ def test_ctrl_c_between_compiled_steps_returns_the_history():
         yield from itertools.islice(DataLoader(x, y, 4, seed=1), 2)
         raise KeyboardInterrupt
 
-    history = fit(model, nn.MSELoss(), sgd, batches(), 5, progress=False)
+    history = fit(model, nn.MSELoss(), sgd, Batches(batches), 5, progress=False)
     assert history.stopped == "interrupted in epoch 1"
     assert (history.epochs, len(history.batch_losses), history.compiled) == (0, 2, True)
+
+
+class Batches:
+    """What gives batches, each time it is asked."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return self.batches()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_ctrl_c_in_the_validation_leaves_a_history_of_whole_epochs(compiled):
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    turns = itertools.count(1)
+
+    def batches():
+        if next(turns) == 3:
+            raise KeyboardInterrupt
+        yield x, y
+
+    loader = DataLoader(x, y, 4, seed=1)
+    history = fit(model, nn.MSELoss(), sgd, loader, 5, progress=False, compiled=compiled,
+                  validation=Batches(batches))  # fmt: skip
+    assert history.stopped == "interrupted in epoch 3"
+    assert [len(found) for found in (history.losses, history.validation,
+                                     history.learning_rates)] == [2, 2, 2]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["loader", "validation"])
+def test_batches_that_there_are_once_are_refused_before_anything_is_trained(name):
+    model, x, y = line()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    before = repr(model.state_dict())
+    given = {"loader": [(x, y)], "validation": None, name: ((x, y) for _ in range(3))}
+    with pytest.raises(ArgumentTypeError, match=rf"{name} must give .* once: pass list\({name}\)"):
+        fit(model, nn.MSELoss(), sgd, epochs=2, progress=False, **given)
+    assert repr(model.state_dict()) == before
+    assert fit(model, nn.MSELoss(), sgd, epochs=1, progress=False, **given).epochs == 1
 
 
 def test_history_says_whether_it_compiled():

@@ -84,6 +84,8 @@ def run(options: argparse.Namespace) -> None:
             validation=DataLoader(x[n:], y[n:], shuffle=False),
             compiled=not options.eager,
         )
+        if not history.losses:  # Ctrl-C in the first epoch: there is nothing to show
+            raise KeyboardInterrupt
         print(_losses(history, language))
         compiled = history.compiled is True
         if options.activation == "relu":

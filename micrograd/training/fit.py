@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -15,7 +15,7 @@ from micrograd import observers
 from micrograd.compiler.api import compile  # noqa: A004  (the contract's name)
 from micrograd.data import DataLoader
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError, TrainingError
-from micrograd.interrupts import restored
+from micrograd.interrupts import restored, whole
 from micrograd.nn.losses import Loss
 from micrograd.nn.module import Module
 from micrograd.observers import no_grad
@@ -96,16 +96,14 @@ def fit(
     (200, True)
     """
     _check(model, loss, optimizer, loader, epochs, patience)
+    _check_repeats(epochs, loader=loader, validation=validation)
     history = History()
     steps = _Steps(model, loss, optimizer, history, compiled)
     best = (math.inf, model.state_dict(), 0)
     bar = _bar(epochs) if progress else None
     try:
         for epoch in range(epochs):
-            history.learning_rates.append(optimizer.lr)
-            history.losses.append(_epoch(steps, loader, history))
-            if validation is not None:
-                history.validation.append(steps.evaluate(validation))
+            _finish(epoch, steps, loader, validation)
             watched = (history.validation or history.losses)[-1]
             if watched < best[0]:
                 best = (watched, model.state_dict(), epoch)
@@ -223,6 +221,22 @@ class _Steps:
         self.history.compiled = str(error)
 
 
+def _finish(
+    epoch: int, steps: _Steps, loader: Iterable[Batch], validation: Iterable[Batch] | None
+) -> None:
+    """Run an epoch; the history gets all of its numbers or, if it is interrupted, none."""
+    history, rate = steps.history, steps.optimizer.lr
+    loss = _epoch(steps, loader, history)
+    measured = [] if validation is None else [steps.evaluate(validation)]
+
+    def note() -> None:
+        history.learning_rates[epoch:] = [rate]
+        history.losses[epoch:] = [loss]
+        history.validation[epoch:] = measured
+
+    whole(note)
+
+
 def _epoch(steps: _Steps, loader: Iterable[Batch], history: History) -> float:
     total, samples = 0.0, 0
     for batch in steps.batches(loader):
@@ -266,6 +280,16 @@ def _check(model: Any, loss: Any, optimizer: Any, loader: Any, epochs: Any, pati
     for name, number, least in (("epochs", epochs, 0), ("patience", patience or 1, 1)):
         if not isinstance(number, int | np.integer) or number < least:
             raise ArgumentValueError(f"{name} must be a whole number from {least}, got {number!r}")
+
+
+def _check_repeats(epochs: int, **given: Iterable[Batch] | None) -> None:
+    """Raise an error about batches that there are once, where they are wanted for each epoch."""
+    for name, batches in given.items():
+        if isinstance(batches, Iterator) and epochs > 1:
+            raise ArgumentTypeError(
+                f"{name} must give its batches again for each epoch, got {kind_of(batches)}, which "
+                f"gives them once: pass list({name}), or DataLoader(X, y)"
+            )
 
 
 def _bar(epochs: int) -> Any:
