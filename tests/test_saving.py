@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import os
@@ -252,19 +253,46 @@ def test_an_ending_in_capitals_and_a_file_that_is_not_there(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_file_that_is_cut_off_or_changed(tmp_path: Path, ending: str) -> None:
-    """Every beginning of a file, and every file with a changed byte, loads whole or not at all."""
+    """Every beginning of a file, and every file with a changed bit, loads whole or not at all."""
     path = tmp_path / f"x{ending}"
-    save({"weight": np.array([[1.5, 2.5]]), "step": 3}, path)
+    saved = {"weight": np.array([[1.5, 2.5]]), "step": 3}
+    save(saved, path)
     content = path.read_bytes()
     for n in range(len(content)):
         path.write_bytes(content[:n])
         failure(path)
-    for i in range(len(content)):
-        path.write_bytes(content[:i] + bytes([content[i] ^ 0x11]) + content[i + 1 :])
+    for i, bit in itertools.product(range(len(content)), (0x04, 0x11)):
+        path.write_bytes(content[:i] + bytes([content[i] ^ bit]) + content[i + 1 :])
         try:
-            load(path)
+            assert repr(load(path)) == repr(saved)
         except MicrogradError:
             failure(path)
+
+
+def test_a_file_without_a_sum_and_one_that_was_edited(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(document("[0.1, -0.0, 1e400, {}]".replace("1e400", "Infinity")))
+    assert repr(load(path)) == "[0.1, -0.0, inf, {}]"
+    save([0.1, -0.0, math.inf, {}], path)
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps(told, indent=1))  # the same numbers in another layout
+    assert repr(load(path)) == "[0.1, -0.0, inf, {}]"
+    path.write_text(json.dumps({**told, "content": [0.2]}))
+    assert "was edited (then leave 'crc32' out)" in failure(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_link_and_the_mode_of_a_file_stay(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "disk").mkdir()
+    target, link = tmp_path / "disk" / f"a{ending}", tmp_path / f"latest{ending}"
+    link.symlink_to(target)
+    save({"a": 1}, link)
+    target.chmod(0o600)
+    save({"a": 2}, link)
+    assert (link.is_symlink(), load(target), load(link)) == (True, {"a": 2}, {"a": 2})
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert sorted(os.listdir(tmp_path)) == ["disk", link.name]
+    assert os.listdir(tmp_path / "disk") == [target.name]
 
 
 @in_any_folder

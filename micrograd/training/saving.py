@@ -3,10 +3,11 @@
 A file is a tree of dicts, lists, tuples, strings, numbers, booleans, None and arrays, written as
 one JSON document
 
-    {"format": "micrograd", "version": 1, "content": ...}
+    {"format": "micrograd", "version": 1, "content": ..., "crc32": ...}
 
-in which `{"$array": ...}`, `{"$tuple": [...]}` and `{"$dict": [[key, item], ...]}` stand for what
-JSON lacks. A `.json` file is that document; an array is its numbers in one list, its dtype and its
+where the sum is that of the content as `json.dumps` writes it (older files have none), and
+`{"$array": ...}`, `{"$tuple": [...]}` and `{"$dict": [[key, item], ...]}` stand for what JSON
+lacks. A `.json` file is that document; an array is its numbers in one list, its dtype and its
 shape. A `.npz` file is an uncompressed NumPy archive: the document is its member `micrograd.json`,
 and an array is the name of another member.
 """
@@ -19,6 +20,7 @@ import math
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from numbers import Integral
 from pathlib import Path
@@ -36,6 +38,7 @@ FORMAT = "micrograd"
 VERSION = 1
 
 _DOCUMENT = "micrograd.json"  # member of an archive
+_SUM = "crc32"
 _DTYPES = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "float16", "float32", "float64",
@@ -122,8 +125,13 @@ def _ending(path: str | os.PathLike[str]) -> str:
 
 
 def _text(obj: Any, write: WriteArray) -> bytes:
-    document = {"format": FORMAT, "version": VERSION, "content": _encoded(obj, write, ())}
+    content = _encoded(obj, write, ())
+    document = {"format": FORMAT, "version": VERSION, "content": content, _SUM: _sum(content)}
     return json.dumps(document).encode("ascii")
+
+
+def _sum(content: Any) -> int:
+    return zlib.crc32(json.dumps(content).encode("ascii"))
 
 
 def _encoded(x: Any, write: WriteArray, place: tuple[str, ...]) -> Any:
@@ -171,7 +179,13 @@ def _from_text(content: bytes, read: ReadArray) -> Any:
     version = document.get("version")
     if version != VERSION:
         raise _FileError(f"it has version {version!r:.80}, this program reads version {VERSION}")
-    return _decoded(document["content"], read)
+    content = document["content"]
+    if _SUM in document and document[_SUM] != _sum(content):
+        raise _FileError(
+            f"its content is not what was saved: it is damaged, or was edited (then leave {_SUM!r} "
+            "out)"
+        )
+    return _decoded(content, read)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
