@@ -252,8 +252,9 @@ class Compiled(Generic[Result]):
         if runner is None:
             try:
                 runner = uncollected(
-                    lambda: programs.runner(STEP, inputs)
-                    if programs.starts_exactly(inputs) else None
+                    lambda: (
+                        programs.runner(STEP, inputs) if programs.starts_exactly(inputs) else None
+                    )
                 )
             except InexactError:
                 return None

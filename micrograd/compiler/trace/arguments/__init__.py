@@ -2,5 +2,6 @@
 
 Records, dicts, dataclasses and flags (`structures`) around lists and arrays of numbers, for which
 stand-ins are traced (`stand_ins`), of a batch those of a sample (`samples`), read at once later on
-(`flattening`), and which a function may not change (`given`); the loss and what it returns beside it (`results`).
+(`flattening`), and which a function may not change (`given`); the loss and what it returns beside
+it (`results`).
 """

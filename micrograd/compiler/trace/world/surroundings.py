@@ -21,7 +21,6 @@ from micrograd.compiler.trace.world.around import (
 )
 from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.named import Named, asks_numbers, asks_truths, asks_types
-from micrograd.compiler.trace.world.reachable import names_of
 from micrograd.compiler.trace.world.watched import (
     Watched,
     are_same,
