@@ -307,6 +307,13 @@ def _is_in_users_file(path: str) -> bool:
     )
 
 
+def is_written(code: CodeType) -> bool:
+    """Whether it is the user's, and not a method that `dataclass` has made (`__eq__`)."""
+    if code.co_filename.startswith(PACKAGE):
+        return False
+    return code.co_filename != "<string>" or not code.co_name.startswith("__")
+
+
 def asks_numbers(code: CodeType) -> bool:
     """Whether a number may be asked for its type by the name of one: stand-ins are of others."""
     inner = [x for x in code.co_consts if isinstance(x, CodeType)]

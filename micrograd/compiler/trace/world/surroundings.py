@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from micrograd.checks import PACKAGE
 from micrograd.compiler.trace.world.around import (
     CELL,
     MOST,
@@ -20,7 +19,13 @@ from micrograd.compiler.trace.world.around import (
     is_float_array,
 )
 from micrograd.compiler.trace.world.left import Left
-from micrograd.compiler.trace.world.named import Named, asks_numbers, asks_truths, asks_types
+from micrograd.compiler.trace.world.named import (
+    Named,
+    asks_numbers,
+    asks_truths,
+    asks_types,
+    is_written,
+)
 from micrograd.compiler.trace.world.watched import (
     Watched,
     are_same,
@@ -79,7 +84,7 @@ class Surroundings:
         self._watch()
         self._set = attributes_set()
         # Whether the user's code asks of which type something is: stand-ins are of others.
-        own = [code for code in found.codes if not code.co_filename.startswith(PACKAGE)]
+        own = [code for code in found.codes if is_written(code)]
         self.asks_types = any(map(asks_types, own))
         self.asks_numbers = any(map(asks_numbers, own))
         self.asks_truths = any(map(asks_truths, own))
