@@ -162,9 +162,6 @@ double net_gradient(
     static double dH2[100];
     static double dH1[100];
 
-    /* dL: map 1: div, term */
-    dL = 1.0 / 20.0;
-
     /* X_2: map 3×20: term */
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 20; j++) {
@@ -176,6 +173,9 @@ double net_gradient(
     for (int i = 0; i < 20; i++) {
         H4[i] = b4[0] - y[i];
     }
+
+    /* dL: map 1: div, term */
+    dL = 1.0 / 20.0;
 
     /* H1: matmul 5×20×3: term, relu */
     for (int i = 0; i < 5; i++) {
