@@ -175,7 +175,8 @@ class Compiled(Generic[Result]):
         """The loss (or (loss, aux)) before the step, and one update of the parameters.
 
         Afterwards `p.grad` is the gradient that the step was made with, 0 where it did not come to
-        a parameter. A step that is interrupted has changed all parameters, or none.
+        a parameter; gradients of what the optimizer does not have stay as they were. A step that
+        is interrupted has changed all parameters, or none.
         """
         if keywords:
             inputs = self._by_position(inputs, keywords)

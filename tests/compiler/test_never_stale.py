@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from argparse import Namespace
 from collections import OrderedDict, defaultdict, deque
@@ -339,3 +340,20 @@ def test_an_equal_number_that_is_shared_is_no_change(backend: str) -> None:
         plain.a = a
         for x in (0.1, 0.2):
             assert f(x) == pytest.approx(2.0 * a + 2.0 * x)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: float(os.environ["MICROGRAD_RATE"]),
+        lambda: float(os.environ.get("MICROGRAD_RATE", "9")),
+        lambda: float(os.getenv("MICROGRAD_RATE") or 9),
+        lambda: 3.0 if "MICROGRAD_RATE" in os.environ else 9.0,
+    ],
+)
+def test_the_environment_of_the_process(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    w = Value(0.5)
+    f = micrograd.compile(lambda x: w * x * read(), backend="numpy")
+    for value in ("1", "2", "3"):
+        monkeypatch.setenv("MICROGRAD_RATE", value)
+        assert [f(x) for x in (1.0, 2.0, 3.0)] == [0.5 * x * read() for x in (1.0, 2.0, 3.0)]

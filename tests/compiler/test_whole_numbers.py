@@ -128,3 +128,29 @@ def test_integers_in_results_are_integers(name: str, backend: str) -> None:
     for call in [*calls, *calls[::-1]]:
         loss, *aux = fn(*call)
         assert repr(f(*call)) == repr((loss.data, *aux))
+
+
+def chosen(x: float) -> Any:
+    scores = [v * x for v in LEAVES[1:]]
+    best, order = max(scores), sorted(range(4), key=lambda i: scores[i].data)
+    aux = {"best": scores.index(best), "order": order, "least": scores.index(min(scores))}
+    return best + LEAVES[order[0]], aux, best in scores, best is scores[0]
+
+
+def test_the_place_of_the_largest_value(backend: str) -> None:
+    f = micrograd.compile(chosen, backend=backend)
+    for x in (1.0, -1.0, 2.0, -3.0):
+        loss, *others = chosen(x)
+        assert repr(f(x)) == repr((loss.data, *others))
+
+
+def test_what_has_no_other_numbers_is_not_compared_with_them() -> None:
+    runs = []
+
+    def loss(n: int, x: float = 2.0) -> Any:
+        runs.append(n)
+        return W * sum(1 for _ in range(n)) * x
+
+    f = micrograd.compile(lambda n: loss(n), backend="numpy")
+    assert f(40) == 40.0
+    assert len(runs) < 12

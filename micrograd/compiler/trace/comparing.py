@@ -24,13 +24,37 @@ from micrograd.gradients import grad
 
 NEAR = 1e-9  # of the largest: sums are added up in another order
 FEW, MANY = 2_000, 20_000  # nodes: the longer a trace is, the fewer others there are
+SOON, LONG = 0.02, 0.2  # seconds, which a run may take without a node
 
 
-def others(arguments: tuple[Any, ...], nodes: int) -> Iterator[tuple[Any, ...]]:
-    """Arguments with the numbers in another order, and with other signs."""
+def others(
+    arguments: tuple[Any, ...], nodes: int, seconds: float = 0.0
+) -> Iterator[tuple[Any, ...]]:
+    """Arguments with the numbers in another order, and with other signs; each once.
+
+    There are fewer where a run has many nodes, or takes so many seconds.
+    """
     r = random.Random(0)
-    for k in range(8 if nodes < FEW else 3 if nodes < MANY else 1):
-        yield tuple(_varied(x, r, k) for x in arguments)
+    few, some = nodes < FEW and seconds < SOON, nodes < MANY and seconds < LONG
+    had = {_numbers_of(arguments)}
+    for k in range(8 if few else 3 if some else 1):
+        other = tuple(_varied(x, r, k) for x in arguments)
+        numbers = _numbers_of(other)
+        if numbers not in had:
+            had.add(numbers)
+            yield other
+
+
+def _numbers_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    found: list[Any] = []
+
+    def note(number: Any, _: IndexGroup) -> Any:
+        found.append(number)
+        return number
+
+    for x in arguments:
+        refilled(x, note)
+    return tuple(found)
 
 
 def _varied(x: Any, r: random.Random, k: int) -> Any:

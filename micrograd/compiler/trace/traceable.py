@@ -237,7 +237,8 @@ class Traceable:
                 f"cannot be compiled: {name_of(self.fn)} raises an error by itself"
             )
         try:
-            self._compare_run(runs.run(arguments), known, arguments, own)
+            run = runs.run(arguments)
+            self._compare_run(run, known, arguments, own)
         except DifferentError:
             if traced.changed_names():
                 self.verify(traced, arguments)  # which says so if they are why
@@ -246,7 +247,7 @@ class Traceable:
             return
         expected, before = form.expected, Surroundings(self.fn, around_in(arguments))
         try:
-            for other in others(arguments, len(traced.recording)):
+            for other in others(arguments, len(traced.recording), run.seconds):
                 theirs = eager_numbers(self.fn, other, known)
                 if theirs is None:
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from numbers import Real
 from typing import Any
 
@@ -11,13 +12,14 @@ import numpy as np
 from micrograd.compiler.trace.numbers.maybe import (
     an_uncertain,
     certain,
+    either,
     element,
     is_in,
     required,
     that,
     there,
 )
-from micrograd.compiler.trace.numbers.merging import merged
+from micrograd.compiler.trace.numbers.merging import are_one, merged
 from micrograd.compiler.trace.numbers.narrow import numpy_type
 from micrograd.compiler.trace.numbers.reads import MOST_ENTRIES, Read, Truth, outside, typed
 from micrograd.compiler.trace.numbers.refusing import current
@@ -143,8 +145,10 @@ def contained(x: Any, container: Any) -> Any:
             return x in container and there(container[x])
         return is_in(x, container, lambda a, b: a == b)
     members = list(container.flat) if isinstance(container, np.ndarray) else list(container)
+    if isinstance(x, Value) and not isinstance(x, Read):
+        return reduce(either, [are_one(x, v) for v in members if isinstance(v, Value)], False)
     traced = isinstance(x, Read) or any(isinstance(member, Read) for member in members)
-    if not traced or not members or (isinstance(x, Value) and not isinstance(x, Read)):
+    if not traced or not members:
         return x in container
     answers = []
     for member in members:

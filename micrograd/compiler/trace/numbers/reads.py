@@ -141,7 +141,7 @@ class Read(Value):
         return n
 
     def __format__(self, spec: str) -> str:
-        refuse("a traced number is turned into text, which would be of this run only")
+        undecided("a traced number is turned into text, which would be of this run only")
 
     def __hash__(self) -> int:
         reason = "a traced number is looked up, which would choose for this run only"
@@ -169,7 +169,7 @@ class Read(Value):
         return compared("less_equal", other, self)
 
     def __str__(self) -> str:
-        refuse("a traced number is turned into text, which would be of this run only")
+        undecided("a traced number is turned into text, which would be of this run only")
 
     def __repr__(self) -> str:
         return f"<traced number, here {self._data!r}>"

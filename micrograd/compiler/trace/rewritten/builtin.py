@@ -26,7 +26,7 @@ from micrograd.compiler.trace.numbers.maybe import (
     there,
     total,
 )
-from micrograd.compiler.trace.numbers.merging import Maybe, conjunction, merged
+from micrograd.compiler.trace.numbers.merging import Maybe, are_one, conjunction, merged
 from micrograd.compiler.trace.numbers.numeric import (
     NO_ROWS,
     OF_MATH,
@@ -77,7 +77,7 @@ class BuiltIns:
             return partial(self._sort, xs)
         if tracer is not None and tracer.sides and name in ("append", "extend"):
             return partial(self._append if name == "append" else self._extend, xs)
-        if name == "index" and any(isinstance(x, Read) for x in xs):
+        if name == "index" and any(isinstance(x, Value) for x in xs):
             return partial(_index, xs)
         if name not in ("append", "extend", "copy", "reverse", "clear"):
             certain(xs, f"{name}()")
@@ -188,7 +188,13 @@ def _zip(*lists: Any, strict: bool = False) -> Iterator[Any]:
 def _index(xs: list[Any], x: Any) -> Any:
     """`xs.index(x)`."""
     certain(xs, "index()")
-    return first_where([x == y for y in xs], f"{x!r} is not in list")
+    same = [x == y if isinstance(x, Read) or isinstance(y, Read) else _is_one(x, y) for y in xs]
+    return first_where(same, "x is not in list")
+
+
+def _is_one(x: Any, y: Any) -> Any:
+    """Whether two that may be Values are one: what depends on a branch is one of its sides."""
+    return are_one(x, y) if isinstance(x, Value) and isinstance(y, Value) else x == y
 
 
 def _arg(largest: bool, plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -33,6 +34,7 @@ NUMBER_TYPES = frozenset(
      "floating", "generic", "bool_", "int64", "float64", "float32", "__name__"]
 )  # fmt: skip
 TYPES = {"isinstance", "type", "issubclass", "hasattr", "__class__", "dtype", "is_integer"}
+ENVIRONMENT = frozenset(["environ", "environb", "getenv", "getenvb"])  # of the process
 CALLED = ("forward", "__call__")
 # What is not run of an object that is there already, or not to compute.
 NOT_CALLED = frozenset(
@@ -169,9 +171,12 @@ class Named:
             self.functions.append(f)
             if not any(space is f.__globals__ for space in self.spaces):
                 self.spaces.append(f.__globals__)
-            for name in names_of(code):
+            names = names_of(code)
+            for name in names:
                 if name in f.__globals__:
                     yield f.__globals__[name], (name,), name
+            if not ENVIRONMENT.isdisjoint(names):
+                yield getattr(os.environ, "_data", None), None, "os.environ"
         defaults = f.__defaults__ or ()
         last = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
         yield from ((value, (name,), name) for name, value in zip(last, defaults, strict=True))
