@@ -153,16 +153,15 @@ class Instructions:
         if not factors:
             return self.text(c) if total is None else self.fadd(total, c)
         x: Number = factors[0]
+        if total is None:
+            x = x if len(factors) == 1 else self.fmul(x, factors[1])
+            return self.text(x) if c == 1.0 else self.fneg(x) if c == -1.0 else self.fmul(x, c)
         other: Number = factors[1] if len(factors) == 2 else c
-        if len(factors) == 1 and total is not None and c in (1.0, -1.0):
+        if len(factors) == 1 and c in (1.0, -1.0):
             return self.fadd(total, x) if c == 1.0 else self.fsub(total, x)
         if len(factors) == 2 and c != 1.0:
             x = self.fneg(x) if c == -1.0 else self.fmul(x, c)
-        if total is not None:
-            return self.fma(x, other, total)
-        if other == 1.0:
-            return self.text(x)
-        return self.fneg(x) if other == -1.0 else self.fmul(x, other)
+        return self.fma(x, other, total)
 
     def in_pairs(self, totals: list[str]) -> str:
         """The sum of as many as a power of 2 says, half of them added to the other half."""
