@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakSet
 
 import numpy as np
 
+from micrograd.compiler.codes import Ids
 from micrograd.engine import PLAIN, Value, home_of, move, numbers_of
 from micrograd.errors import CompileError
 from micrograd.interrupts import whole
@@ -38,10 +39,14 @@ class Store:
     def take(self, leaves: Sequence[Value]) -> None:
         """Move leaves into the store, those of another store with all that is in it."""
         new: list[Value] = []
+        others: dict[int, Store] = {}
         for v in leaves:
             home = store_of(v)
-            if home is not self:
-                new += [v] if home is None else home.values
+            if home is None:
+                new.append(v)
+            elif home is not self and id(home) not in others:
+                others[id(home)] = home
+                new += home.values
         new = list(dict.fromkeys(new))
         for v in new:
             if type(v) not in PLAIN:
@@ -49,7 +54,7 @@ class Store:
                     f"cannot be compiled: a parameter is a {type(v).__name__}; parameters must "
                     "be Values, no subclass of them"
                 )
-        for home in {id(h): h for h in map(store_of, new) if h is not None}.values():
+        for home in others.values():
             for memory in home.memories:
                 memory.loosen()
         if not new:
@@ -57,8 +62,7 @@ class Store:
         numbers: Any = aligned(len(self.values) + len(new), self.dtype)
         numbers[: len(self.values)] = self.numbers
         numbers[len(self.values) :] = numbers_of(new)
-        homes = {id(h): h for h in map(store_of, new) if h is not None}.values()
-        versions = [(store, store.version + 1) for store in (self, *homes)]
+        versions = [(store, store.version + 1) for store in (self, *others.values())]
         values = self.values + new
         first = len(self.values)
         own = [p for p, v in enumerate(values) if p >= first or store_of(v) is self]
@@ -86,3 +90,11 @@ def place_of(v: Value) -> int:
     home: Any = home_of(v)
     place: int = home[1]
     return place
+
+
+def places_of(leaves: Iterable[Value], store: Store | None = None) -> Ids:
+    """The places of leaves; if a store is given, of those that are in it."""
+    homes: Iterable[Any] = map(home_of, leaves)
+    if store is not None:
+        homes = (home for home in homes if home is not None and home[0] is store)
+    return np.array([home[1] for home in homes], np.int64)

@@ -21,7 +21,7 @@ from micrograd.compiler.programs.traces import Traces
 from micrograd.compiler.programs.trained import TrainedLeaves
 from micrograd.compiler.running.runner import Runner, load
 from micrograd.compiler.running.stepping import Stepping
-from micrograd.compiler.store import place_of
+from micrograd.compiler.store import places_of
 from micrograd.compiler.trace.arguments.stand_ins import CallShape
 from micrograd.compiler.trace.forms import name_of
 from micrograd.compiler.trace.numbers.refusing import InexactError
@@ -262,7 +262,7 @@ class Programs:
         groups = [] if self._optimizer is None or mode == VALUE else self._optimizer.param_groups
         members = Members(groups) if groups else None
         lanes = self._traces.sample(inputs)[0]
-        places = np.array([place_of(v) for v in r.parameters], np.int64)
+        places = places_of(r.parameters)
         arguments = Arguments.of(traced.stand_ins, lanes)
         number_bytes = np.dtype(self._dtype).itemsize
         unit = Compilation(

@@ -83,8 +83,9 @@ class TrainedLeaves:
             if known.issuperset(leaves):
                 return store
         wanted = list(dict.fromkeys([*trained, *leaves]))
-        homes = [store_of(v) for v in wanted]
-        store = next((home for home in homes if home is not None), None) or Store(self._dtype)
+        store = next((home for home in map(store_of, wanted) if home is not None), None) or Store(
+            self._dtype
+        )
         if store.dtype != self._dtype:
             raise ArgumentValueError(
                 f"the parameters are compiled with dtype={store.dtype!r} elsewhere, "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.codes import Ids
-from micrograd.compiler.store import Store, aligned, place_of, store_of
+from micrograd.compiler.store import Store, aligned, place_of, places_of, store_of
 from micrograd.compiler.update.members import Members
 from micrograd.compiler.update.rules import Rule
 from micrograd.engine import Value
@@ -70,7 +70,7 @@ class Memory(MutableMapping[Value, State]):
 
     def starts_exactly(self, leaves: Sequence[Value]) -> bool:
         """Whether a step of these is one from state, or from what stands for none."""
-        places = np.array([place_of(v) for v in leaves], np.int64)
+        places = places_of(leaves)
         for k, rule in enumerate(self.rules):
             own = places[self.group[places] == k]
             if not rule.exact_start and not all(self._has(n)[own].all() for n in rule.names):
@@ -218,8 +218,7 @@ class Memory(MutableMapping[Value, State]):
     def _groups(self) -> Ids:
         group = np.zeros(self.places, np.int64)
         for k, options in enumerate(self.optimizer.param_groups):
-            own = [place_of(v) for v in scalars(options["params"]) if store_of(v) is self.store]
-            group[own] = k
+            group[places_of(scalars(options["params"]), self.store)] = k
         return group
 
     # ---- as `optimizer.state` --------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from micrograd.compiler.codes import NONE, Ids, Mask, among, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import ROW, Graph, longest_paths, used_by
 from micrograd.compiler.graph.normal_form import Leaves
-from micrograd.compiler.store import place_of
+from micrograd.compiler.store import places_of
 from micrograd.optim.optimizer import wholes
 from micrograd.optim.state import ParamGroup, scalars
 
@@ -64,8 +65,8 @@ def touched_by_step(
     used: list[Ids] = []
     members_of: dict[int, list[int]] = {}
     for group in trained:
-        parts_of = [[place_of(v) for v in scalars(whole)] for whole in wholes(group)]
-        members = np.array([place for whole in parts_of for place in whole], np.int64)
+        parts_of = [[*scalars(whole)] for whole in wholes(group)]
+        members = places_of(chain.from_iterable(parts_of))
         sizes = [len(whole) for whole in parts_of]
         owner = np.repeat(np.arange(len(sizes)), sizes)
         met = np.flatnonzero(members < len(number))

@@ -14,7 +14,7 @@ import numpy as np
 from micrograd.compiler.codes import NONE, Ids, among, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import INPUT, Graph
-from micrograd.compiler.store import place_of
+from micrograd.compiler.store import places_of
 from micrograd.compiler.update.memory import Memory
 from micrograd.optim.state import State, scalars
 
@@ -40,7 +40,7 @@ def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids) -> Update
     leaves = _PlacedLeaves(shared=len(chosen) > 0)
     results: list[tuple[int, Ids, Ids]] = []
     for k, options in enumerate(memory.optimizer.param_groups):
-        own = np.array([place_of(v) for v in scalars(options["params"])], np.int64)
+        own = places_of(scalars(options["params"]))
         for places, flags in (
             (distinct(own[among(own, used)]), None),
             (distinct(own[among(own, chosen)]), reached),

@@ -57,7 +57,9 @@ def _joined(
     length, size = np.array([len(m) for m in meaning]), len(meaning)
     pairs = codes[:-1] * size + codes[1:]
     pairs[apart[1:] | (length[codes[:-1]] + length[codes[1:]] > LONGEST)] = -1
-    found, times = np.unique(pairs[pairs >= 0], return_counts=True)
+    times = np.bincount(pairs[pairs >= 0])
+    found = np.flatnonzero(times)
+    times = times[found]
     order = np.argsort(-times, kind="stable")[:PAIRS]
     codes, second = codes.copy(), np.zeros(len(codes), bool)
     used: set[int] = set()

@@ -85,6 +85,8 @@ def _in_reach(
             continue
         seen.add(id(x))
         yield x
+        if type(x) in VALUES:
+            continue
         if not also_plain and isinstance(x, list | tuple) and is_plain(x):
             continue
         inside = _inside(x)
