@@ -20,6 +20,13 @@ from micrograd.compiler.graph.graph import CONSTANT, ROW, SUM, Graph, sorted_ter
 from micrograd.errors import CompileError
 from micrograd.ops import FLOATS, OPS, Arithmetic
 
+# What nodes have that were given nothing else, and its type, in the order of a graph's arrays.
+UNNAMED: dict[str, tuple[Any, ...]] = {
+    "kind": (SUM, np.int8), "row": (NONE, np.int16), "args": (NONE, np.int64, 3),
+    "static": (np.nan, np.float64), "value": (0.0, np.float64), "stop": (False, bool),
+    "reduced": (False, bool), "origin": (NONE, np.int64),
+}  # fmt: skip
+
 
 class Builder:
     """Adds nodes to a graph, many at a time, by arithmetic on `Lanes`."""
@@ -27,19 +34,27 @@ class Builder:
     def __init__(self, start: Graph | None = None, shared: bool = False) -> None:
         self.size = 0
         self.shared = shared  # whether lanes with equal operands share a node
-        self._parts: list[Graph] = []
+        none = np.zeros(0, np.int64)
+        self._nodes: list[list[Any]] = []  # arrays of what nodes have, as a graph has them
+        self._terms: list[list[Any]] = [[none, none, none, np.zeros(0)]]
         self._constants: dict[float, int] = {}
         if start is not None:
-            self._append(start)
+            arrays = [getattr(start, name) for name in Graph.__dataclass_fields__]
+            self._nodes, self._terms = [arrays[: len(UNNAMED)]], [arrays[len(UNNAMED) :]]
+            self.size = len(start)
 
-    def _append(self, part: Graph) -> None:
-        self._parts.append(part)
-        self.size += len(part)
+    def _add(self, count: int, **given: Any) -> None:
+        """New nodes, that have what is given."""
+        made = [given[name] if name in given else np.full((count, *shape), fill, sort)
+                for name, (fill, sort, *shape) in UNNAMED.items()]  # fmt: skip
+        self._nodes.append(made)
+        self.size += count
 
     def leaves(self, kind: int, values: Sequence[float] | Floats) -> Lanes:
         """New leaves."""
         first = self.size
-        self._append(_nodes(kind, len(values), value=np.asarray(values, np.float64)))
+        kinds = np.full(len(values), kind, np.int8)
+        self._add(len(values), kind=kinds, value=np.asarray(values, np.float64))
         return Lanes(self, np.arange(first, self.size))
 
     def constant(self, x: float) -> int:
@@ -55,22 +70,15 @@ class Builder:
         is_row = kind == ROW
         columns = np.stack(args, 1)
         columns[~is_row] = NONE
-        self._append(
-            _nodes(
-                kind,
-                len(kind),
-                row=np.where(is_row, row, NONE).astype(np.int16),
-                args=columns,
-                static=np.where(is_row, static, np.nan),
-                stop=stop,
-            )
-        )
+        self._add(
+            len(kind), kind=kind, row=np.where(is_row, row, NONE).astype(np.int16), args=columns,
+            static=np.where(is_row, static, np.nan), stop=stop,
+        )  # fmt: skip
         self.block_of_sums(sums)
 
     def block_of_sums(self, count: int, reduced: bool = False, stop: bool = False) -> Ids:
         """SUM nodes whose terms follow."""
-        flags = {"reduced": np.full(count, reduced), "stop": np.full(count, stop)}
-        self._append(_nodes(SUM, count, **flags))
+        self._add(count, reduced=np.full(count, reduced), stop=np.full(count, stop))
         return np.arange(self.size - count, self.size)
 
     def sum_of(self, terms: Sequence[Term]) -> Ids:
@@ -99,8 +107,8 @@ class Builder:
 
     def add_terms(self, node: Ids, u: Any, v: Any, c: Any) -> None:
         """One more term `c · u · v` for each node."""
-        u, v, c = (np.broadcast_to(x, node.shape) for x in (u, v, c))
-        self._append(_nodes(SUM, 0, node=node, u=u, v=v, c=c.astype(np.float64)))
+        terms = [x if np.shape(x) == node.shape else np.full(len(node), x) for x in (u, v, c)]
+        self._terms.append([node, *terms])
 
     def apply(self, name: str, *args: Lanes | float) -> Lanes:
         """New nodes of a row: its inputs, and then its static parameter if it has one."""
@@ -115,11 +123,11 @@ class Builder:
             columns, place = _distinct(columns)
             count = len(columns)
         first = self.size
-        part = _nodes(
-            ROW, count, args=columns, row=np.full(count, ROW_INDEX[name], np.int16),
+        self._add(
+            count, kind=np.full(count, ROW, np.int8), args=columns,
+            row=np.full(count, ROW_INDEX[name], np.int16),
             static=np.full(count, float(static[0]) if static else np.nan),
         )  # fmt: skip
-        self._append(part)
         return Lanes(self, first + place)
 
     def graph(self) -> Graph:
@@ -128,11 +136,8 @@ class Builder:
 
     def unsorted(self) -> Graph:
         """All nodes so far, terms in the order in which they were added: for passes that sort."""
-        fields = (
-            [getattr(part, name) for part in self._parts]
-            for name in Graph.__dataclass_fields__  # the order of the constructor
-        )
-        return Graph(*[np.concatenate(arrays) for arrays in fields])
+        columns = [*zip(*self._nodes, strict=True), *zip(*self._terms, strict=True)]
+        return Graph(*map(np.concatenate, columns))
 
 
 Term = tuple["Lanes | None", "Lanes | None", float]  # u, v and c
@@ -209,22 +214,3 @@ def _distinct(rows: Ids) -> tuple[Ids, Ids]:
         return rows, np.arange(len(rows))
     distinct, place = np.unique(rows, axis=0, return_inverse=True)
     return distinct, place.ravel()
-
-
-def _nodes(kind: Any, count: int, **given: Any) -> Graph:
-    empty = np.zeros(0, np.int64)
-    fields: dict[str, Any] = {
-        "kind": np.full(count, kind, np.int8),
-        "row": np.full(count, NONE, np.int16),
-        "args": np.full((count, 3), NONE),
-        "static": np.full(count, np.nan),
-        "value": np.zeros(count),
-        "stop": np.zeros(count, bool),
-        "reduced": np.zeros(count, bool),
-        "origin": np.full(count, NONE),
-        "node": empty,
-        "u": empty,
-        "v": empty,
-        "c": np.zeros(0),
-    }
-    return Graph(**{**fields, **given})
