@@ -193,9 +193,9 @@ def test_the_time_it_takes_grows_with_the_number_of_kernels() -> None:
     def many(count: int) -> float:
         kernels = [apply("relu", 10 * i + 10, 10 * i) for i in range(count)]
         given = Program(tuple(kernels), np.zeros(10 * count + 20), {}, 0, ())
-        start = time.perf_counter()
+        start = time.process_time()
         fuse(given)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     few = min(many(500) for _ in range(3))
     assert min(many(4000) for _ in range(2)) < 24 * few
