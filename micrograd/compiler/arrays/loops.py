@@ -155,18 +155,16 @@ class Loops:
 
     def affine(self, out: Ids, operands: Sequence[Addresses]) -> tuple[Axes, list[Addresses]]:
         """The axes of `out` and the operands, some of these gathered first if need be."""
-        places = list(operands)
-        axes = factor([out, *[index for _, index in places]])
-        if axes is not None:
-            return axes, places
-        places = [p if factor([out, p[1]]) is not None else self.gathered(p) for p in places]
-        axes = factor([out, *[index for _, index in places]])
-        if axes is not None:
-            return axes, places
-        places = [self.gathered(p) for p in operands]
-        axes = factor([out, *[index for _, index in places]])
-        assert axes is not None, "an output that is not affine"
-        return axes, places
+
+        def own(p: Addresses) -> Addresses:
+            return p if factor([out, p[1]]) is not None else self.gathered(p)
+
+        for change in (None, own, self.gathered):
+            places = list(operands) if change is None else [change(p) for p in operands]
+            axes = factor([out, *[index for _, index in places]])
+            if axes is not None:
+                return axes, places
+        raise AssertionError("an output that is not affine")
 
     def over(
         self, out: Addresses, operands: Sequence[Addresses]

@@ -15,6 +15,7 @@ from micrograd.compiler.backends import Executable, checked_array, space_type, w
 from micrograd.compiler.backends.numpy.calls import Writer
 from micrograd.compiler.backends.numpy.rows import each
 from micrograd.compiler.backends.numpy.sequence import runner
+from micrograd.compiler.backends.numpy.sequence_rows import view
 from micrograd.compiler.nest.ir import GRADIENTS, WORK, Program, Space
 from micrograd.compiler.store import aligned
 
@@ -79,9 +80,7 @@ class NumpyExecutable:
 
     def _view(self, name: str) -> NDArray[Any]:
         access, extents = self._views[name]
-        array = self._spaces[access.space]
-        strides = [stride * array.itemsize for stride in access.strides]
-        return np.ndarray(extents, array.dtype, array, access.base * array.itemsize, strides)
+        return view(access, extents, self._spaces[access.space])
 
 
 def _quiet(run: Callable[[], float]) -> Callable[[], float]:

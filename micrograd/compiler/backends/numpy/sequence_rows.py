@@ -46,7 +46,7 @@ def lines(nest: Nest, depth: int, work: NDArray[Any], noted: Callable[[Any], str
     found: list[str] = []
 
     def named(x: Affine) -> str:
-        return noted(_view(x, nest.extents, work)) + at
+        return noted(view(x, nest.extents, work)) + at
 
     for s in nest.body:
         found += _reduced(s, nest, work, noted) if nest.reduce else _statement(s, named)
@@ -73,15 +73,16 @@ def _reduced(
 ) -> list[str]:
     """A sum, or the largest, along the axes that the result does not have."""
     gone = tuple(axis for axis in range(len(nest.extents)) if axis not in nest.result)
-    product = "*".join(noted(_view(x, nest.extents, work)) for x in s.inputs)
+    product = "*".join(noted(view(x, nest.extents, work)) for x in s.inputs)
     result = f"({product}).{'max' if nest.reduce == 'max' else 'sum'}({gone})"
     strides = tuple(s.out.strides[axis] for axis in nest.result)
     extents = tuple(nest.extents[axis] for axis in nest.result)
-    out = noted(_view(Affine(s.out.space, s.out.base, strides), extents, work))
+    out = noted(view(Affine(s.out.space, s.out.base, strides), extents, work))
     sign = "+=" if s.accumulate else "="
     return [f"{out}[...] {sign} ({s.coefficient!r})*{result}"]
 
 
-def _view(x: Affine, extents: tuple[int, ...], work: NDArray[Any]) -> NDArray[Any]:
-    strides = [stride * work.itemsize for stride in x.strides]
-    return np.ndarray(extents, work.dtype, work, x.base * work.itemsize, strides)
+def view(x: Affine, extents: tuple[int, ...], array: NDArray[Any]) -> NDArray[Any]:
+    """What an operand is at each index."""
+    strides = [stride * array.itemsize for stride in x.strides]
+    return np.ndarray(extents, array.dtype, array, x.base * array.itemsize, strides)

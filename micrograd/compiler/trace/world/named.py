@@ -74,7 +74,7 @@ class Named:
     def _look(self, uses: Uses | None) -> None:
         """Go through everything; of what `uses` has keys of, through these entries only."""
         self._uses = uses
-        self.cells: dict[int, tuple[Any, Any]] = {}
+        self.cells: dict[int, Any] = {}
         self.lists: list[list[Any]] = []
         self.dicts: list[dict[Any, Any]] = []
         self.parts: dict[int, tuple[Any, dict[Any, None]]] = {}  # dicts and lists, and their keys
@@ -164,7 +164,7 @@ class Named:
             return
         for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
             if filled(cell):
-                self.cells[id(cell)] = (cell, cell.cell_contents)
+                self.cells[id(cell)] = cell
                 self.texts[id(cell)] = name
                 yield cell.cell_contents, (name,), name
         if _is_in_users_file(code.co_filename):  # what a library keeps is its own

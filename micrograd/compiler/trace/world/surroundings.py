@@ -60,7 +60,7 @@ class Surroundings:
         found = Named(fn) if around is None else around.arrays_apart(lambda: Named(fn))
         apart = around.identities if around is not None else set()
         lists = {place for place, key in apart if isinstance(key, int)}
-        named = [*((cell, CELL) for cell, _ in found.cells.values()),
+        named = [*((cell, CELL) for cell in found.cells.values()),
                  *((x, Slot(name)) for x, name in found.slots()),
                  *((c, Slot(n)) for c in found.classes for n in sorted(found.names)
                    if n in vars(c))]  # fmt: skip
