@@ -59,8 +59,8 @@ def load(
 
 def prepare() -> None:
     """Do what is done once in a process."""
-    target()
     this_machine()
+    _linker()
 
 
 class LlvmExecutable:
