@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.checks import PACKAGE
-from micrograd.compiler.trace.world.reachable import PLAIN, filled, is_plain, names_of
+from micrograd.compiler.trace.world.reachable import HOLD_NOTHING, filled, is_plain, names_of
 from micrograd.compiler.trace.world.uses import BY_ANY_NAME, Spelled, Uses, reads_by_any_name
 from micrograd.engine import Value
 from micrograd.nn.module import Module
@@ -26,6 +26,7 @@ from micrograd.tensors.tensor import Tensor
 NUMBERS = (int, float, str, bytes, bool, complex, type(None))
 # What goes on by itself, or is asked elsewhere.
 APART = (Optimizer, LRScheduler, Random, np.random.Generator)
+NOT_LOOKED_INTO = (Value, *NUMBERS, *APART)
 BELONGS = (Module, Tensor, Value)  # to a module, whatever its name is: it may be iterated over
 IS_OP, LOAD_CONST, MATCH_CLASS = (opmap[x] for x in ("IS_OP", "LOAD_CONST", "MATCH_CLASS"))
 # Names with which code asks of which type something is.
@@ -90,7 +91,7 @@ class Named:
         stack: list[Reached] = [(self.fn, None, "")]
         while stack:
             x, path, text = stack.pop()
-            if id(x) in seen or isinstance(x, (Value, *NUMBERS, *APART)):
+            if id(x) in seen or isinstance(x, NOT_LOOKED_INTO):
                 continue
             keys = None if uses is None or type(x) not in (dict, list) else uses.of(path)
             if keys is not None and path is not None and self._is_read_by(x, path, keys):
@@ -132,11 +133,11 @@ class Named:
                 self.lists.append(x)
             elif isinstance(x, set | deque | bytearray):
                 self.others.append(x)
-            if not is_plain(x):
+            if not HOLD_NOTHING.issuperset(map(type, x)) and not is_plain(x):
                 yield from ((v, None, entry) for v in x)
         elif isinstance(x, dict):
             self.dicts.append(x)
-            if not PLAIN.issuperset(map(type, x.values())):
+            if not HOLD_NOTHING.issuperset(map(type, x.values())):
                 yield from ((v, None, f"{text}[{key!r:.40}]") for key, v in x.items())
         elif isinstance(x, partial):
             yield from ((v, None, text) for v in (x.func, x.args, x.keywords))
