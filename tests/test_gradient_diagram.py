@@ -1,6 +1,7 @@
 """Every number of the gradient diagram, in the right band of the right card, against torch."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -277,6 +278,17 @@ def test_each_parameter_has_its_card_whatever_it_is_called(names):
     picture = Picture(gradient_diagram(step))
     new = [picture.numbers(key)[-1] for key in picture.groups if key.endswith("-upd")]
     close(sorted(new), sorted(p.after for p in step.parameters))
+
+
+@pytest.mark.parametrize("leaves", [1200, 5])
+def test_what_is_far_too_large_is_refused_at_once(leaves):
+    values = [Value(0.1 * k) for k in range(leaves)]
+    total = sum(values[k % leaves] * values[k * k % leaves] for k in range(1200))
+    total.backward()
+    start = time.process_time()
+    with pytest.raises(GraphError, match="more than 40 cards"):
+        gradient_diagram(total)
+    assert time.process_time() - start < 2  # some ten seconds, and some hours, where all is read
 
 
 def test_what_was_made_by_hand_is_refused_with_the_view_that_can():

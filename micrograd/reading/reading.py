@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from micrograd.ops import OPS
 from micrograd.reading.names import (
     element,
     name_units,
@@ -18,7 +19,17 @@ from micrograd.reading.names import (
 )
 from micrograd.reading.order import arrange
 from micrograd.reading.samples import Sample, sample_of
-from micrograd.reading.units import INPUT, PARAMETER, TARGET, Leaf, Line, Reader, Unit, terms
+from micrograd.reading.units import (
+    INPUT,
+    PARAMETER,
+    TARGET,
+    Leaf,
+    Line,
+    Reader,
+    TooManyUnitsError,
+    Unit,
+    terms,
+)
 from micrograd.steps.step import ParameterRecord, Step
 from micrograd.tape.tape import Tape
 from micrograd.text.equations import Quantity, quantities
@@ -130,23 +141,38 @@ def _read(
     return _reading(step.tape, sample, leaves, scalars, outputs, others, owner=owner)
 
 
-def read_graph(tape: Tape, names: Mapping[int, str], apart: Sequence[int] = ()) -> Reading:
+def read_graph(
+    tape: Tape, names: Mapping[int, str], apart: Sequence[int] = (), most: int = 0
+) -> Reading:
     """The units of a recorded graph; `names` are those of the leaves that have a card.
 
-    What is `apart` is a unit, however simple.
+    What is `apart` is a unit, however simple. With `most`, more leaves and units than that raise a
+    TooManyUnitsError; where branches were not taken only when all are known.
     """
     leaves = {i: Leaf(i, name, INPUT) for i, name in names.items()}
+    if most and not _has_branches(tape):
+        if len(leaves) > most:
+            raise TooManyUnitsError
+    else:
+        most = 0
     sample = Sample(0, 1, (0,) * len(tape.nodes))
-    return _reading(tape, sample, leaves, {}, [], "", apart)
+    return _reading(tape, sample, leaves, {}, [], "", apart, most=most)
+
+
+def _has_branches(tape: Tape) -> bool:
+    """Whether some of a tape may be of no use for its result, since it was not chosen."""
+    return any(OPS[node.op].chooses or OPS[node.op].compares for node in tape.nodes if node.op)
 
 
 def _reading(
     tape: Tape, sample: Sample, leaves: dict[int, Leaf], scalars: dict[int, Element],
     outputs: list[int], others: str, apart: Sequence[int] = (), owner: Sequence[int] = (),
+    most: int = 0,
 ) -> Reading:  # fmt: skip
     leaves = _called_apart(leaves)
     shown = [sample.shows(i) for i in range(len(tape.nodes))]
-    reader = Reader(tape, list(leaves.values()), shown, sample.owner, {*outputs, *apart}, others)
+    kept = {*outputs, *apart}
+    reader = Reader(tape, list(leaves.values()), shown, sample.owner, kept, others, most)
     units = reader.read()
     uses: dict[int, list[Use]] = defaultdict(list)
     for unit in units:
@@ -165,8 +191,8 @@ def _reading(
     )  # fmt: skip
     arrange(units, outputs, order)
     name_units(units, leaves.values(), tape, sample, outputs, owner)
-    kept = {i: leaf for i, leaf in leaves.items() if i in uses}
-    return Reading(tape, sample, units, kept, scalars, dict(uses), reader.of, frozenset(outputs))
+    read = {i: leaf for i, leaf in leaves.items() if i in uses}
+    return Reading(tape, sample, units, read, scalars, dict(uses), reader.of, frozenset(outputs))
 
 
 def _called_apart(leaves: Mapping[int, Leaf]) -> dict[int, Leaf]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,14 +135,22 @@ def terms(formula: Any) -> list[Any]:
     return found
 
 
+class TooManyUnitsError(Exception):
+    """There are more units than were asked for."""
+
+
 class Reader:
-    """Reads the nodes of a tape that `shown` tells as units, in the order of their computation."""
+    """Reads the nodes of a tape that `shown` tells as units, in the order of their computation.
+
+    With `most`, what has more units raises a TooManyUnitsError as soon as that is known.
+    """
 
     def __init__(
         self, tape: Tape, leaves: Sequence[Leaf], shown: Sequence[bool], owner: Sequence[int],
-        kept: Set[int], others: str,
+        kept: Set[int], others: str, most: int = 0,
     ) -> None:  # fmt: skip
         self.others = others  # what the terms of other samples are called
+        self.most = most
         self.tape, self.shown, self.owner, self.kept = tape, shown, owner, kept
         self.units: list[Unit] = []
         self.of: dict[int, Unit] = {}  # by the position of each of its lines
@@ -321,6 +330,8 @@ class Reader:
         unit = Unit([Line(i, expression, result)], linear, max(below, default=0) + linear, scope)
         self.units.append(unit)
         self.of[i] = unit
+        if 0 < self.most < len(self.units):
+            raise TooManyUnitsError
 
     def _with_units(self, expression: Any) -> Any:
         """A sum, of whose terms those that are expressions are units if it would be too long."""
@@ -365,10 +376,12 @@ class Reader:
     def _is_long(self, expression: Any) -> bool:
         if not isinstance(expression, Applied):
             return False
-        result = Quantity("", expression.value, -1)
-        slopes = [derivative(expression, q, result) for q in quantities(expression)
-                  if isinstance(q.tag, int)]  # fmt: skip
-        return max(map(_length, slopes), default=0) > LONGEST_FORMULA
+        read_in: dict[Quantity, list[Any]] = defaultdict(list)
+        for term in terms(expression):
+            for q in quantities(term):
+                read_in[q].append(term)
+        return any(_has_long_slope(found, q) for q, found in read_in.items()
+                   if isinstance(q.tag, int))  # fmt: skip
 
     def _unit_of(self, expression: Any) -> Quantity:
         i = self._place[id(expression)]
@@ -403,6 +416,18 @@ def _length(expression: Any) -> int:
     """Characters, with names as short as they may be."""
     pieces = symbolic(expression)
     return sum(len(text) if tag is None else SHORT_NAME for text, tag in pieces)
+
+
+def _has_long_slope(summands: Sequence[Any], by: Quantity) -> bool:
+    """Whether the derivative of a sum, of which these read a quantity, is too long to be read."""
+    length = 0
+    for x in summands if len(summands) > 1 else ():
+        slope = derivative(x, by)
+        length += _length(slope) + 1 if isinstance(slope, Quantity | Applied) else 0
+        if length > 2 * LONGEST_FORMULA:  # signs may go when all is written
+            return True
+    whole = _sum(summands)
+    return _length(derivative(whole, by, Quantity("", float(whole), -1))) > LONGEST_FORMULA
 
 
 def _sum(parts: Sequence[Any]) -> Any:

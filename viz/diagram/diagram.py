@@ -12,7 +12,7 @@ from micrograd.ops import OPS
 from micrograd.reading.called import called, labelled
 from micrograd.reading.names import key, unused
 from micrograd.reading.reading import Reading, read, read_graph
-from micrograd.reading.units import INPUT, PARAMETER, Product, Unit
+from micrograd.reading.units import INPUT, PARAMETER, Product, TooManyUnitsError, Unit
 from micrograd.steps.step import Step
 from micrograd.tape.tape import Tape, check_current, take
 from micrograd.text.equations import quantities
@@ -53,8 +53,11 @@ def diagram_of_value(root: Value, rows: Rows, anew: bool = False) -> Diagram | N
         found_gradients = dict(zip(order, grad(root, order), strict=True))
         by_place = {position[v]: g.data for v, g in found_gradients.items()}
         tape = Tape(tuple(replace(node, gradient=by_place[i]) for i, node in enumerate(tape.nodes)))
-    tape, names = labelled(tape, called(position))
-    reading = read_graph(tape, names)
+    try:
+        tape, names = labelled(tape, called(position))
+        reading = read_graph(tape, names, most=MOST_CARDS)
+    except TooManyUnitsError:
+        return None
     caption = f"{reading.root.result.name} = {rows.number(root.data)}"
     drawing = Drawing("gradient_diagram", caption, rows.language, "", rows.note)
     diagram = Diagram(reading, drawing, rows, trained=False)
