@@ -217,6 +217,27 @@ def test_ctrl_c_is_one_line(tmp_path, monkeypatch, capsys):
     assert (stop.value.code, "memory" in capsys.readouterr().err) == (2, True)
 
 
+def test_steps_are_written_one_by_one_and_a_seed_of_no_use_is_refused(
+    tmp_path, monkeypatch, capsys
+):
+    drawn = []
+
+    def pictures(step, *_):
+        if drawn:
+            raise KeyboardInterrupt
+        drawn.append(step)
+        return {"first.svg": b""}
+
+    monkeypatch.setattr("micrograd.commands.step._pictures", pictures)
+    assert main(["step", "--steps", "3", "--out", str(tmp_path)]) == 130
+    assert os.listdir(tmp_path) == ["first.svg"]
+    path = tmp_path / "parameters.json"
+    path.write_text(json.dumps(article.PARAMETERS))
+    with pytest.raises(SystemExit):
+        main(["step", "--parameters", str(path), "--seed", "3"])
+    assert "leave one of them out" in capsys.readouterr().err
+
+
 def test_ctrl_c_in_the_first_epoch_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         "micrograd.training.fit._epoch", lambda *_: signal.raise_signal(signal.SIGINT)

@@ -26,10 +26,15 @@ def here(tmp_path, monkeypatch):
         ("drawn_module:loss", "op_graph", "op_graph.svg"),
         ("drawn_module:power(3)", "stepper", "stepper.html"),
         ("drawn_module.py:loss * 2", "gradient_diagram", "gradient_diagram.svg"),
+        ("./drawn_module:loss", "op_graph", "op_graph.svg"),
+        ("../{folder}/drawn_module:loss", "op_graph", "op_graph.svg"),
+        ("{path}/my module.py:loss", "op_graph", "op_graph.svg"),
     ],
 )
 def test_it_draws(here, capsys, what, view, name):
-    assert main(["draw", what, "--view", view]) == 0
+    (here / "my module.py").write_text(MODULE)
+    where = what.format(folder=here.name, path=here)
+    assert main(["draw", where, "--view", view]) == 0
     assert (here / "out" / name).stat().st_size > 1000
     assert name in capsys.readouterr().out
 
@@ -39,6 +44,8 @@ def test_it_draws(here, capsys, what, view, name):
     [
         ("drawn_module", "MODULE:EXPRESSION"),
         ("nowhere:loss", "No module named 'nowhere'"),
+        ("./nowhere:loss", "No module named 'nowhere'"),
+        ("/nowhere/at/all:loss", "there is no file /nowhere/at/all.py"),
         ("drawn_module:los", "NameError"),
         ("drawn_module:3", "got int"),
     ],

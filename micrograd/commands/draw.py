@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from micrograd.commands.arguments import add_out, decimals, folder, formats, show, write_and_say
@@ -29,7 +31,9 @@ def add(commands: Any) -> None:
         allow_abbrev=False,
     )
     draw.set_defaults(run=run)
-    draw.add_argument("what", metavar="MODULE:EXPRESSION", help="of a module in this folder")
+    draw.add_argument(
+        "what", metavar="MODULE:EXPRESSION", help="of a module in this folder, or of a file"
+    )
     draw.add_argument("--view", choices=VIEWS, default="op_graph", help="(%(default)s)")
     draw.add_argument("--digits", type=decimals, default=DIGITS, metavar="N")
     draw.add_argument("--format", type=formats, metavar="F,F", help="(svg; html for stepper)")
@@ -72,7 +76,7 @@ def value_of(what: str, command: str) -> Any:
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
-        names = vars(importlib.import_module(module.removesuffix(".py").replace("/", ".")))
+        names = vars(imported(module))
         return eval(expression, dict(names))
     except Exception as error:
         raise ArgumentValueError(
@@ -80,3 +84,34 @@ def value_of(what: str, command: str) -> Any:
         ) from error
     finally:
         sys.path.remove(here)
+
+
+def imported(module: str) -> ModuleType:
+    """A module by its name, or by the path of its file: mymodel, ./models/mymodel.py."""
+    path = Path(module)
+    if len(path.parts) < 2 and path.suffix != ".py" and not module.startswith("."):
+        return importlib.import_module(module)
+    file = path if path.suffix == ".py" else path.with_name(f"{path.name}.py")
+    whole = file.resolve()
+    try:
+        parts = whole.relative_to(Path.cwd().resolve()).with_suffix("").parts
+    except ValueError:  # of another folder
+        parts = ()
+    if parts and all(part.isidentifier() for part in parts):
+        return importlib.import_module(".".join(parts))
+    known = sys.modules.get(whole.stem)
+    if known is not None and getattr(known, "__file__", None) == str(whole):
+        return known
+    if not whole.is_file():
+        raise ArgumentValueError(f"there is no file {file}")
+    spec = importlib.util.spec_from_file_location(whole.stem, whole)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[whole.stem] = loaded
+    sys.path.insert(0, str(whole.parent))
+    try:
+        spec.loader.exec_module(loaded)
+    finally:
+        sys.path.remove(str(whole.parent))
+    return loaded

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from micrograd.commands.draw import value_of
+from micrograd.commands.draw import imported, value_of
 from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.exporting.targets import TARGETS
 
@@ -28,7 +28,9 @@ def add(commands: Any) -> None:
         allow_abbrev=False,
     )
     export.set_defaults(run=run)
-    export.add_argument("what", metavar="MODULE:FUNCTION", help="of a module in this folder")
+    export.add_argument(
+        "what", metavar="MODULE:FUNCTION", help="of a module in this folder, or of a file"
+    )
     export.add_argument("--to", choices=list(TARGETS), default="numpy", help="(%(default)s)")
     export.add_argument("--inputs", metavar="NAMES", help="arguments, as names of the module")
     export.add_argument("--out", type=Path, metavar="FILE", help="(it is printed)")
@@ -46,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
     module = options.what.partition(":")[0]
     inputs = value_of(f"{module}:({options.inputs},)", "export") if options.inputs else ()
     _check_arguments(options.what, what, inputs)
-    own = getattr(sys.modules.get(module), "__file__", None)
+    own = getattr(imported(module), "__file__", None)
     if own is not None and options.out is not None and options.out.resolve() == Path(own).resolve():
         raise ArgumentValueError(
             f"--out must be another file than {options.out}, which {options.what} is read from"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from micrograd.article import networks as article
@@ -18,13 +19,13 @@ from micrograd.commands.arguments import (
     seed,
     show,
     whole,
-    write_and_say,
 )
 from micrograd.commands.parameter_file import WANTED, read_parameters, sizes_of
 from micrograd.errors import ArgumentValueError
 from micrograd.steps.record import record_steps
 from micrograd.steps.step import Step
 from micrograd.text.words import DIGITS, LANGUAGES, word
+from micrograd.training.files import write_all
 
 WITH_MOMENTUM = ("sgd", "rmsprop")
 
@@ -52,7 +53,8 @@ def add(commands: Any) -> None:
     add("--optimizer", type=str.lower, choices=list(article.OPTIMIZERS), default="sgd")
     add("--parameters", type=path, metavar="FILE",
         help=f"initial parameters: what micrograd.save wrote, or JSON: {WANTED}")  # fmt: skip
-    add("--seed", type=seed, metavar="N", help="draw initial parameters with this seed (0)")
+    add("--seed", type=seed, metavar="N",
+        help="draw initial parameters, and a sample if none is given, by it (0)")  # fmt: skip
     add("--steps", type=whole, default=1, metavar="N",
         help="how many steps; the pictures of each have its number in their names (1)")  # fmt: skip
     add("--sample", type=whole, metavar="N", help="which sample the gradient diagram shows (1)")
@@ -70,19 +72,28 @@ def run(options: argparse.Namespace) -> None:
     sample = options.sample or 1
     if sample > steps[0].samples:
         raise ArgumentValueError(f"--sample must be from 1 to {steps[0].samples}, got {sample}")
-    with folder(options.out) as target:
-        contents: dict[str, bytes] = {}
+    with folder(options.out) as target, _bar(len(steps)) as bar:
+        paths: list[Path] = []
         for i, step in enumerate(steps, 1):
+            said = step.tables(options.language, options.digits)
             if len(steps) > 1:
                 head = word("step {i} of {n}", options.language, i=i, n=len(steps))
-                print(f"{'' if i == 1 else chr(10)}== {head} ==\n")
-            print(step.tables(options.language, options.digits))
+                said = f"{'' if i == 1 else chr(10)}== {head} ==\n\n{said}"
+            bar.write(said)
             number = f".step{i}" if len(steps) > 1 else ""
-            contents |= _pictures(step, options, sample - 1, number)
-        paths = write_and_say(target, contents)
+            paths += write_all(target, _pictures(step, options, sample - 1, number))
+            bar.update()
+    print("\n" + "\n".join(map(str, paths)))
     if options.open:
         pages = [path for path in paths if path.name.startswith("stepper")]
         show((pages or paths)[0])
+
+
+def _bar(steps: int) -> Any:
+    """How many steps are drawn, where there is a terminal and more than one."""
+    from tqdm import tqdm
+
+    return tqdm(total=steps, unit="step", disable=None if steps > 1 else True, leave=False)
 
 
 def _record(options: argparse.Namespace) -> list[Step]:
@@ -128,6 +139,11 @@ def _check(options: argparse.Namespace, sizes: tuple[int, ...]) -> None:
     x, y = (len(given or [[]]) for given in (options.x, options.y))
     if x != y:
         raise ArgumentValueError(f"--x and --y must be given equally often, got {x} and {y}")
+    drawn = sizes != article.SIZES and not options.x  # a sample, by the seed
+    if options.seed is not None and options.parameters is not None and not drawn:
+        raise ArgumentValueError(
+            "--seed draws parameters, and --parameters gives them: leave one of them out"
+        )
     if options.momentum and options.optimizer not in WITH_MOMENTUM:
         raise ArgumentValueError(
             f"--momentum is for {' and '.join(WITH_MOMENTUM)}, got {options.optimizer}"
@@ -154,12 +170,12 @@ def _pictures(
         "op_graph": viz.op_graph(step, **said),
         "layer_graph": viz.layer_graph(step, **said),
     }
-    contents = {
-        f"{name}{number}.{kind}": figure.content(kind)
-        for name, figure in figures.items()
-        for kind in options.format or (("svg", "png") if name == "gradient_diagram" else ("svg",))
-    }
+    page = viz.stepper(step, sample=sample, **said)
+    contents = {}
+    for name, figure in figures.items():
+        for kind in options.format or (("svg", "png") if name == "gradient_diagram" else ("svg",)):
+            same = kind == "svg" and figure.source == page.source  # which lays out once
+            contents[f"{name}{number}.{kind}"] = (page if same else figure).content(kind)
     if options.format and "html" not in options.format and not options.open:
         return contents
-    page = viz.stepper(step, sample=sample, **said).content("html")
-    return contents | {f"stepper{number}.html": page}
+    return contents | {f"stepper{number}.html": page.content("html")}

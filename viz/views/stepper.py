@@ -42,6 +42,7 @@ class Stepper(Figure):
     ) -> None:  # fmt: skip
         self.title, self.language = title, language
         self._draw, self._write, self._diagram = draw, write, diagram
+        self._svg = ""
 
     def __getattr__(self, name: str) -> Any:
         """What the picture has; it is drawn when that is first asked for."""
@@ -50,6 +51,11 @@ class Stepper(Figure):
         drawn = self._draw()
         self.source, self.description, self.words = drawn.source, drawn.description, drawn.words
         return getattr(self, name)
+
+    def svg(self) -> str:
+        """The whole picture as SVG; it is laid out once, as pages and stages are made of it."""
+        self._svg = self._svg or super().svg()
+        return self._svg
 
     def html(self) -> str:
         """The page, one file that needs nothing else."""
