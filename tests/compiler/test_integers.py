@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -246,3 +247,43 @@ def test_several_lookups_of_which_some_are_caught(backend: str) -> None:
         f = micrograd.compile(loss, backend=backend)
         for ts in calls:
             assert f(ts) == pytest.approx(loss(ts).data, rel=1e-12)
+
+
+def _ratio(a: float, b: float) -> Any:
+    try:
+        found = 1 / (1 + a / b)
+    except ZeroDivisionError:
+        found = 5.0
+    return ROWS[0][0] * found
+
+
+def _root(x: float) -> Any:
+    try:
+        found = math.sqrt(x)
+    except ValueError:
+        found = 7.0
+    return ROWS[0][0] if found > 1 else ROWS[6][0] * 2.0
+
+
+def _power(x: float) -> Any:
+    try:
+        found = 1 / (1 + math.exp(x))
+    except OverflowError:
+        found = -3.0
+    return ROWS[0][0] * found
+
+
+RAISED = {
+    "ratio": (_ratio, [(1, 2), (1, 0), (4.0, 2.0), (-2, 2), (0.0, 0.0)]),
+    "root": (_root, [(1.0,), (-1.0,), (9.0,), (4,)]),
+    "power": (_power, [(1.0,), (1000.0,), (-1000.0,)]),
+}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("name", RAISED)
+def test_what_numbers_of_python_raise_is_caught(name: str, order: int, backend: str) -> None:
+    loss, calls = RAISED[name]
+    f = micrograd.compile(loss, backend=backend)
+    for call in [*calls[::order], *calls]:
+        assert f(*call) == pytest.approx(loss(*call).data, rel=1e-12)

@@ -98,6 +98,7 @@ class TracedRuns:
         self, fn: Callable[..., Any], mean: bool = False, precision: str = "float64"
     ) -> None:
         self.fn = fn
+        self.catches = False  # whether it may catch what numbers of Python raise
         self.precision = np.dtype(precision)  # of what programs compute
         self.mean = mean  # whether results are means over samples
         self.form = as_it_is(fn)
@@ -111,7 +112,7 @@ class TracedRuns:
 
         def run(new: Tracer) -> TracedRun:
             new.trained, new.of_samples = self.trained, self.mean
-            new.precision = self.precision
+            new.precision, new.catches = self.precision, self.catches
 
             def program() -> TracedRun:
                 made = stand_ins(arguments, new)

@@ -112,6 +112,7 @@ class Traceable:
         """Trace in this form, with several sets of integers if they index lists."""
         start = perf_counter()
         captured = Surroundings(self.fn, around_in(arguments))
+        self._runs.catches = captured.catches
         if captured.asks_truths and self._runs.form.sides is None:
             raise UndecidedError(
                 "cannot be compiled: `is True`, or `case True`, asks for a truth that may be traced"
@@ -167,6 +168,7 @@ class Traceable:
         runs = self._runs
         runs.meet_left(traced.left)
         runs.form, runs.assigned = traced.form, traced.assigned
+        runs.catches = traced.captured is not None and traced.captured.catches
         before = None
         if traced.writes or traced.left:
             before = Surroundings(self.fn, around_in(arguments))

@@ -209,9 +209,9 @@ def _given(r):
     return [r.gauss(0, 1) for _ in range(4)], r.randrange(4)
 
 
-SEVERAL = [remainder, as_text]  # of which there are several programs
+SEVERAL = [may_fail, remainder, as_text]  # of which there are several programs
 ONE = [sum_from, filtered, least_positive, largest_by_key, mean_of_positive, if_any_kept,
        two_lists, by_truth, entries, numbered, in_pairs, first_kept, first_of, with_one_more,
        twice_filtered, any_and_all, generated, grown_in_a_loop, spread, of_kept, of_math, of_numpy,
-       index_of, may_fail, folded, running, guards]  # fmt: skip
+       index_of, folded, running, guards]  # fmt: skip
 PROGRAMS = [(f, _given) for f in (*ONE, *SEVERAL)]

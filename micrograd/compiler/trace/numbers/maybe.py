@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from micrograd.compiler.trace.numbers.merging import Maybe, conjunction, merged, negated
-from micrograd.compiler.trace.numbers.reads import Truth, as_read
+from micrograd.compiler.trace.numbers.reads import RAISES, Truth, as_read
 from micrograd.compiler.trace.numbers.refusing import current, decided
 
 MISSING = object()
@@ -80,7 +80,7 @@ def required(condition: Any, error: Callable[[], Exception]) -> None:
     if condition is False:
         raise error()
     if not condition._data:
-        decided(condition, False, "an error is raised, as numbers decide", math.inf)
+        decided(condition, False, RAISES, math.inf)
         raise error()
     tracer = current()
     assert tracer is not None

@@ -14,7 +14,7 @@ import numpy as np
 from micrograd.compiler.trace.numbers.maybe import chosen, either, length, product, required, total
 from micrograd.compiler.trace.numbers.merging import Maybe
 from micrograd.compiler.trace.numbers.narrow import is_narrow
-from micrograd.compiler.trace.numbers.reads import Read, again, as_read
+from micrograd.compiler.trace.numbers.reads import Read, again, as_read, unless_raised
 from micrograd.compiler.trace.numbers.refusing import undecided
 from micrograd.engine import Value
 from micrograd.functions import apply
@@ -142,7 +142,9 @@ def of_math(name: str) -> Callable[..., Any]:
             base = numbers[1].log() if isinstance(numbers[1], Read) else math.log(numbers[1])
             number = numbers[0].log() if isinstance(numbers[0], Read) else math.log(numbers[0])
             return number / base
-        return on_reads(*numbers, **named)
+        if named:
+            return on_reads(*numbers, **named)
+        return unless_raised(on_reads(*numbers), plain, numbers)
 
     return function
 

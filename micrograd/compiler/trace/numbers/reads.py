@@ -35,6 +35,7 @@ from micrograd.functions import apply
 from micrograd.ops import BY_HAND, OPS
 from micrograd.tensors.dtypes import FLOAT, INTEGER, TRUTH
 
+RAISES = "an error is raised, as numbers decide"
 OUT_OF_RANGE = "a number that chooses from a list is out of its range"
 MOST_ENTRIES = 4096  # of a table that a computed number chooses from
 
@@ -341,6 +342,32 @@ def as_read(v: Any) -> Any:
     return v
 
 
+def unless_raised(v: Any, plain: Callable[..., Any], numbers: Sequence[Any]) -> Any:
+    """A result of Python's numbers, which raise where a program has inf or nan.
+
+    Where the function may catch that, the program is for calls in which nothing is raised, or for
+    those in which it is, as here.
+    """
+    tracer = current()
+    if tracer is None or not tracer.catches or not isinstance(v, Read):
+        return v
+    if not (tracer.guarding or tracer.of_samples):
+        undecided(RAISES)
+    raised: Exception | None = None
+    try:
+        plain(*[x._data if isinstance(x, Value) else x for x in numbers])
+    except (ArithmeticError, ValueError) as error:
+        raised = error
+    finite = compared("equal", v - v, 0.0)
+    if finite._data:
+        tracer.required.append(finite)
+    else:
+        decided(finite, False, RAISES, math.inf)
+    if raised is not None:
+        raise raised
+    return v
+
+
 def typed(v: Any, dtype: np.dtype[Any] | None) -> Any:
     """A node that is of one of NumPy's types to the program."""
     if dtype is not None and type(v).numpy_type is None:
@@ -420,10 +447,21 @@ _WHOLE: dict[str, Callable[..., bool]] = {
 }
 
 
-def _closed(method: Callable[..., Any], keeps: Callable[..., bool] | None) -> Callable[..., Any]:
+# Operators that raise an error where the result is not finite, as Python has them.
+_RAISING: dict[str, Callable[..., Any]] = {
+    "__truediv__": operator.truediv,
+    "__rtruediv__": lambda b, a: a / b,
+    "__pow__": operator.pow,
+    "__rpow__": lambda b, a: a**b,
+}
+
+
+def _closed(
+    method: Callable[..., Any], keeps: Callable[..., bool] | None, plain: Callable[..., Any] | None
+) -> Callable[..., Any]:
     """A method of Value whose result is a Read, unless a Value takes part.
 
-    `keeps` says of which operands it is an integer.
+    `keeps` says of which operands it is an integer, `plain` is what may raise an error.
     """
 
     def closed(self: Read, *others: Any) -> Any:
@@ -433,6 +471,8 @@ def _closed(method: Callable[..., Any], keeps: Callable[..., bool] | None) -> Ca
                 return result
         result, dtype = as_read(result), in_numpy(method.__name__, self, *others)
         whole = keeps is not None and keeps(self, *others)
+        if plain is not None and dtype is None:
+            unless_raised(result, plain, (self, *others))
         return as_whole(result, dtype) if whole else typed(result, dtype)
 
     closed.__name__ = method.__name__
@@ -444,7 +484,7 @@ _OPERATORS = ("add", "sub", "mul", "truediv", "pow")
 _METHODS = [f"__{side}{name}__" for name in _OPERATORS for side in ("", "r")]
 _METHODS += ["__neg__", "__abs__", *[row.name for row in OPS.values() if row.method]]
 for _name in _METHODS:
-    setattr(Read, _name, _closed(getattr(Value, _name), _WHOLE.get(_name)))
+    setattr(Read, _name, _closed(getattr(Value, _name), _WHOLE.get(_name), _RAISING.get(_name)))
 
 
 _DIVISIONS = ("%", "//", "divmod")

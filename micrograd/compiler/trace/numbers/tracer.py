@@ -72,6 +72,7 @@ class Tracer(Keeper):
         self.inexact = ""  # the line that computes one too large for a float
         self.precision = np.dtype(np.float64)  # of what the program computes
         self.has_negative = False  # whether an integer that it is given is
+        self.catches = False  # whether the function may catch what numbers of Python raise
         self.of_samples = False  # whether it is one of several samples, which have one program
         self.put: dict[int, Any] = {}  # of numbers around: what is there after the run
 

@@ -36,6 +36,14 @@ NUMBER_TYPES = frozenset(
 )  # fmt: skip
 TYPES = {"isinstance", "type", "issubclass", "hasattr", "__class__", "dtype", "is_integer"}
 ENVIRONMENT = frozenset(["environ", "environb", "getenv", "getenvb"])  # of the process
+# Names of what arithmetic raises; how errors are caught, and how only some, or those of `with`.
+RAISED = frozenset(
+    ["ZeroDivisionError", "OverflowError", "ArithmeticError", "ValueError", "Exception",
+     "BaseException", "suppress"]
+)  # fmt: skip
+CATCHES = opmap.get("PUSH_EXC_INFO", opmap.get("SETUP_FINALLY", -1))
+MATCHES = {opmap.get(x, -1)
+           for x in ("CHECK_EXC_MATCH", "JUMP_IF_NOT_EXC_MATCH", "WITH_EXCEPT_START")}  # fmt: skip
 CALLED = ("forward", "__call__")
 # What is not run of an object that is there already, or not to compute.
 NOT_CALLED = frozenset(
@@ -325,6 +333,15 @@ def asks_numbers(code: CodeType) -> bool:
     inner = [x for x in code.co_consts if isinstance(x, CodeType)]
     asks = not (TYPES.isdisjoint(code.co_names) or NUMBER_TYPES.isdisjoint(code.co_names))
     return asks or MATCH_CLASS in code.co_code[::2] or any(map(asks_numbers, inner))
+
+
+def catches(code: CodeType) -> bool:
+    """Whether it may catch an error that numbers raise: it names one, or catches all."""
+    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
+    if not RAISED.isdisjoint(code.co_names) or any(map(catches, inner)):
+        return True
+    ops = set(code.co_code[::2])
+    return CATCHES in ops and ops.isdisjoint(MATCHES)
 
 
 def asks_types(code: CodeType) -> bool:

@@ -24,6 +24,7 @@ from micrograd.compiler.trace.world.named import (
     asks_numbers,
     asks_truths,
     asks_types,
+    catches,
     is_written,
 )
 from micrograd.compiler.trace.world.watched import (
@@ -88,6 +89,7 @@ class Surroundings:
         self.asks_types = any(map(asks_types, own))
         self.asks_numbers = any(map(asks_numbers, own))
         self.asks_truths = any(map(asks_truths, own))
+        self.catches = any(map(catches, own))
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
         """What the function has put into dicts, and lists and sets that it has changed.
