@@ -10,6 +10,7 @@ import numpy as np
 
 from micrograd.checks import user_line_of
 from micrograd.compiler.trace.arguments.given import ArgumentChangedError
+from micrograd.compiler.trace.arguments.structures import code_in
 from micrograd.compiler.trace.bounds import limits
 from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others, raised_by
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
@@ -108,10 +109,14 @@ class Traceable:
             why += IN_BATCHES
         raise DifferentError(why) if differs else UndecidedError(why)
 
+    def _surroundings(self, arguments: tuple[Any, ...]) -> Surroundings:
+        """What there is around the function, and around functions and classes of arguments."""
+        return Surroundings(self.fn, around_in(arguments), code_in(arguments))
+
     def _trace(self, arguments: tuple[Any, ...]) -> Traced:
         """Trace in this form, with several sets of integers if they index lists."""
         start = perf_counter()
-        captured = Surroundings(self.fn, around_in(arguments))
+        captured = self._surroundings(arguments)
         self._runs.catches = captured.catches
         if captured.asks_truths and self._runs.form.sides is None:
             raise UndecidedError(
@@ -171,7 +176,7 @@ class Traceable:
         runs.catches = traced.captured is not None and traced.captured.catches
         before = None
         if traced.writes or traced.left:
-            before = Surroundings(self.fn, around_in(arguments))
+            before = self._surroundings(arguments)
         try:
             return self._is_verified(traced, arguments, before)
         except BaseException as error:
@@ -247,7 +252,7 @@ class Traceable:
             raise
         if form.sides is None or form.sides.unbounded:
             return
-        expected, before = form.expected, Surroundings(self.fn, around_in(arguments))
+        expected, before = form.expected, self._surroundings(arguments)
         try:
             for other in others(arguments, len(traced.recording), run.seconds):
                 theirs = eager_numbers(self.fn, other, known)

@@ -14,6 +14,7 @@ from typing import Any
 from micrograd.compiler.trace.arguments.stand_ins import MOST_FIELDS, IndexGroup
 from micrograd.compiler.trace.arguments.structures import Keywords, is_static
 from micrograd.compiler.trace.numbers.narrow import MOST_INTEGER
+from micrograd.compiler.trace.numbers.records import attributes_of, is_record, slots_of
 
 MOST_NUMBERS = 512  # of one argument
 FlatNumbers = tuple[list[Any], list[int]]  # all of them, and with 0 for those that are no integers
@@ -31,7 +32,8 @@ def flattener(
     if not writer.read("x", x, group) or len(writer.numbers) > MOST_NUMBERS:
         return None
     numbers, integers = ", ".join(writer.numbers), ", ".join(writer.integers)
-    lines = ["def read(x):", *writer.lines, f"    return [{numbers}], [{integers}]"]
+    lines = ["def read(x):", " try:", *writer.lines, f"    return [{numbers}], [{integers}]",
+             " except AttributeError: return None"]  # fmt: skip
     exec("\n".join(lines), writer.names)
     made: Flattener = writer.names["read"]
     return made
@@ -61,7 +63,7 @@ class _FlattenerText:
             self._unless(f"{name} is not {x!r}")
             return True
         if is_static(x):
-            same = isinstance(x, str | bytes)
+            same = isinstance(x, str | bytes) and not getattr(x, "__dict__", None)
             self._unless(f"{name} {'!=' if same else 'is not'} {self._noted(x)}")
             return True
         if isinstance(x, Real):
@@ -72,12 +74,7 @@ class _FlattenerText:
             keys = self._noted(tuple(x))
             self._unless(f"tuple({name}) != {keys}")
             return self._parts(f"{name}.values()", list(x.values()), group, True)
-        if dataclasses.is_dataclass(x) and not isinstance(x, type):
-            fields = [f.name for f in dataclasses.fields(x)]
-            values = [getattr(x, f) for f in fields]
-            together = "".join(f"{name}.{f}, " for f in fields)
-            return self._parts(f"({together})", values, group, True)
-        return False
+        return is_record(x) and self._record(name, x, group)
 
     def _number(self, name: str, x: Any, group: IndexGroup) -> bool:
         self.numbers.append(name)
@@ -94,6 +91,22 @@ class _FlattenerText:
     def _items(self, name: str, x: Any, group: IndexGroup) -> bool:
         self._unless(f"len({name}) != {len(x)}")
         return self._parts(name, list(x), group, not isinstance(x, list))
+
+    def _record(self, name: str, x: Any, group: IndexGroup) -> bool:
+        found, held = attributes_of(x), getattr(x, "__dict__", None)
+        if held is None:
+            if len(found) < len(slots_of(type(x))):  # others may have more
+                return False
+        elif held.keys() != found.keys():
+            return False
+        elif len(found) == len(dataclasses.fields(x)):
+            self._unless(f"len({name}.__dict__) != {len(held)}")
+        else:
+            self._unless(f"tuple({name}.__dict__) != {self._noted(tuple(held))}")
+            texts = [f"{name}.__dict__[{attribute!r}]" for attribute in found]
+            return self._parts(f"({', '.join(texts)},)", list(found.values()), group, True)
+        together = "".join(f"{name}.{attribute}, " for attribute in found)
+        return self._parts(f"({together})", list(found.values()), group, True)
 
     def _parts(self, source: str, values: list[Any], group: IndexGroup, record: bool) -> bool:
         if not values:

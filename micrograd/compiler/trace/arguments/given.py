@@ -10,7 +10,6 @@ import copy
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from micrograd.checks import is_library, line_at
 from micrograd.compiler.trace.arguments.structures import Keywords, parts
+from micrograd.compiler.trace.numbers.records import attributes_of
 from micrograd.compiler.trace.world.around import Around
 from micrograd.engine import Value
 from micrograd.errors import CompileError
@@ -134,9 +134,8 @@ def _held(x: Any) -> Any:
         return list(x), list(map(id, x.values()))
     if isinstance(x, list):
         return list(map(id, x))
-    held = getattr(x, "__dict__", {})
-    slots = [f.name for f in fields(x) if f.name not in held]
-    return list(held), [*map(id, held.values()), *(id(getattr(x, n, None)) for n in slots)]
+    held = attributes_of(x)
+    return list(held), list(map(id, held.values()))
 
 
 def _sort(x: Any) -> str:
@@ -152,7 +151,7 @@ def _named(x: Any, name: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(x, list | tuple):
         inside = [(f"{name}[{k}]", v) for k, v in enumerate(x)]
     elif parts(x) is not None:
-        inside = [(f"{name}.{f.name}", getattr(x, f.name)) for f in fields(x)]
+        inside = [(f"{name}.{attribute}", v) for attribute, v in attributes_of(x).items()]
     else:
         return
     for path, v in inside:

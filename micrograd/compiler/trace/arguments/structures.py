@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Hashable, Sequence
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
+from micrograd.compiler.trace.numbers.records import attributes_of, is_record, record_like
 from micrograd.compiler.trace.numbers.refusing import current
 from micrograd.compiler.trace.numbers.shared import share
 from micrograd.compiler.trace.world.around import Around, around_in
@@ -19,8 +19,16 @@ STATICS = (bool, str, bytes, type(None), Enum, range, FunctionType, BuiltinFunct
            type, set, frozenset, Around)  # fmt: skip
 
 
+CODE = (Enum, FunctionType, BuiltinFunctionType, type)  # and what else can be changed by itself
+
+
 class Keywords(dict[str, Any]):
     """The last of a function's arguments, where some can only be given by name."""
+
+
+# Types of which an argument brings nothing along.
+PLAIN = (list, tuple, dict, str, bytes, Keywords)
+HOLD_NOTHING = frozenset([int, float, bool, str, bytes, type(None)])
 
 
 def called(fn: Callable[..., Any], arguments: Sequence[Any]) -> Any:
@@ -74,7 +82,9 @@ def static(x: Any) -> Hashable:
     """What such an argument is known by."""
     if isinstance(x, set | frozenset):
         return "set", frozenset(x)
-    return type(x).__name__, x
+    if isinstance(x, str | bytes) and getattr(x, "__dict__", None):
+        return type(x), id(x)  # attributes decide, too; its program keeps it
+    return type(x), x
 
 
 def parts(x: Any) -> Collection[Any] | None:
@@ -83,16 +93,37 @@ def parts(x: Any) -> Collection[Any] | None:
         return x
     if isinstance(x, dict):
         return x.values()
-    if dataclasses.is_dataclass(x) and not isinstance(x, type):
-        return [getattr(x, field.name) for field in dataclasses.fields(x)]
-    return None
+    return attributes_of(x).values() if is_record(x) else None
 
 
 def kind(x: Any) -> Any:
     """What sort of container it is: two that are equal differ in what they hold only."""
     if isinstance(x, dict):
         return type(x), tuple(x)
+    if is_record(x):
+        return type(x), tuple(attributes_of(x))
     return type(x).__name__ if type(x) in (list, tuple) else type(x)
+
+
+def code_in(arguments: Sequence[Any]) -> list[Any]:
+    """What arguments bring along that can be changed without them: functions, classes, enums.
+
+    >>> class Pair(tuple): pass
+    >>> code_in(([1.0, (len, 2.0)], Pair([1.0])))
+    [<built-in function len>, <class 'micrograd.compiler.trace.arguments.structures.Pair'>]
+    """
+    found: dict[int, Any] = {}
+    stack = list(reversed(arguments))
+    while stack:
+        x = stack.pop()
+        if isinstance(x, CODE):
+            found[id(x)] = x
+        inside = None if is_static(x) else parts(x)
+        if type(x) not in PLAIN and (inside is not None or isinstance(x, str | bytes)):
+            found[id(type(x))] = type(x)
+        if inside is not None and not HOLD_NOTHING.issuperset(map(type, inside)):
+            stack += reversed([*inside])
+    return list(found.values())
 
 
 def rebuilt(x: Any, new: list[Any]) -> Any:
@@ -104,8 +135,4 @@ def rebuilt(x: Any, new: list[Any]) -> Any:
     if isinstance(x, dict):
         same = type(x) if type(x) in (dict, Keywords) else dict
         return same(zip(x, new, strict=True))
-    made = object.__new__(type(x))
-    made.__dict__.update(getattr(x, "__dict__", {}))
-    for field, part in zip(dataclasses.fields(x), new, strict=True):
-        object.__setattr__(made, field.name, part)
-    return made
+    return record_like(x, new)

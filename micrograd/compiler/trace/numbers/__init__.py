@@ -5,6 +5,6 @@
 line (`refusing`) and what to write instead (`advice`). Values of both sides of a branch become one
 (`merging`); elements of a list may be there or not (`maybe`); functions of numbers take such
 numbers (`numeric`), and such a number chooses an element (`indexing`). Which of NumPy's numbers a
-program computes as NumPy does is said by `narrow`. Other threads may meet those that stand in the
-world around (`shared`).
+program computes as NumPy does is said by `narrow`. Objects of dataclasses hold numbers in all their
+attributes (`records`). Other threads may meet those that stand in the world around (`shared`).
 """

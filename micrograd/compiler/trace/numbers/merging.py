@@ -6,9 +6,8 @@ kept out of the select: `total + u` or `total` is `total` plus `u` or 0, so that
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import partial
 from itertools import zip_longest
 from numbers import Real
 from typing import Any, NoReturn
@@ -16,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from micrograd.compiler.trace.numbers.reads import Read, Truth, as_one_of, choose
+from micrograd.compiler.trace.numbers.records import attributes_of, is_record, record_like
 from micrograd.compiler.trace.numbers.refusing import Restart, current, undecided
 from micrograd.engine import Value, as_operand
 from micrograd.functions import apply
@@ -171,16 +171,11 @@ def _parts(a: Any, b: Any) -> tuple[Callable[[list[Any]], Any], list[tuple[Any, 
         return lambda parts: Tensor(_array(parts, a.shape), a.requires_grad), pairs
     if isinstance(a, np.ndarray) and a.shape == b.shape:
         return lambda parts: _array(parts, a.shape), list(zip(a.flat, b.flat, strict=True))
-    if dataclasses.is_dataclass(a):
-        names = [f.name for f in dataclasses.fields(a)]
-
-        def rebuilt(parts: list[Any]) -> Any:
-            made = copy.copy(a)
-            for name, part in zip(names, parts, strict=True):
-                object.__setattr__(made, name, part)
-            return made
-
-        return rebuilt, [(getattr(a, n), getattr(b, n)) for n in names]
+    if is_record(a):
+        mine, theirs = attributes_of(a), attributes_of(b)
+        if mine.keys() != theirs.keys():
+            return None
+        return partial(record_like, a), [(mine[n], theirs[n]) for n in mine]
     return (lambda _: a, []) if isinstance(a, str) and a == b else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dis import opmap
 from functools import partial
 from random import Random
@@ -62,8 +62,9 @@ Entries = tuple[list[dict[str, Any]], list[Any], list[Any]]  # dicts, keys, valu
 class Named:
     """Everything that the code in reach of a function can name."""
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], also: Sequence[Any] = ()) -> None:
         self.fn = fn
+        self._also = also  # functions, classes and the like that arguments bring along
         self.names: set[str] = {"training"}
         self.asked: set[str] = set()  # what `getattr` and the like may ask for
         self.codes: set[CodeType] = set()
@@ -96,7 +97,8 @@ class Named:
         self.functions: list[FunctionType] = []
         seen: set[int] = set()
         self._by_path: set[tuple[int, Spelled]] = set()
-        stack: list[Reached] = [(self.fn, None, "")]
+        stack: list[Reached] = [(x, None, getattr(x, "__name__", "")) for x in self._also]
+        stack.append((self.fn, None, ""))
         while stack:
             x, path, text = stack.pop()
             if id(x) in seen or isinstance(x, NOT_LOOKED_INTO):

@@ -6,7 +6,7 @@ dicts, contents of arrays. What the code in reach can name is noted, and compare
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.compiler.trace.world.around import (
@@ -57,8 +57,11 @@ class Surroundings:
     False
     """
 
-    def __init__(self, fn: Callable[..., Any], around: Around | None = None) -> None:
-        found = Named(fn) if around is None else around.arrays_apart(lambda: Named(fn))
+    def __init__(
+        self, fn: Callable[..., Any], around: Around | None = None, also: Sequence[Any] = ()
+    ) -> None:
+        found = (Named(fn, also) if around is None
+                 else around.arrays_apart(lambda: Named(fn, also)))  # fmt: skip
         apart = around.identities if around is not None else set()
         lists = {place for place, key in apart if isinstance(key, int)}
         named = [*((cell, CELL) for cell in found.cells.values()),
