@@ -108,16 +108,21 @@ def _update(parts: list[str], place: int) -> list[str]:
 
 def _check(ranges: list[Range], module: ModuleText) -> list[str]:
     """Go to `stop` where a number that is checked is not finite."""
+    number, zero = module.precision.name, module.precision.constant(0.0)
     lines = [f"  %work = load ptr, ptr {table_entry(0)}"]
     for k, (base, length) in enumerate(_joined(ranges)):
-        write = partial(listed.emit_finite, n=length)
-        name = module.function(("finite", length), "ptr %p", write, "i1")
-        lines += [
-            f"  %p{k} = getelementptr {module.precision.name}, ptr %work, i64 {base}",
-            f"  %finite{k} = call i1 @{name}(ptr %p{k})",
-            f"  br i1 %finite{k}, label %checked{k}, label %stop",
-            f"checked{k}:",
-        ]
+        lines.append(f"  %p{k} = getelementptr {number}, ptr %work, i64 {base}")
+        if length == 1:
+            lines += [
+                f"  %x{k} = load {number}, ptr %p{k}",
+                f"  %zero{k} = fmul {number} %x{k}, {zero}",
+                f"  %finite{k} = fcmp ord {number} %zero{k}, {zero}",
+            ]
+        else:
+            write = partial(listed.emit_finite, n=length)
+            name = module.function(("finite", length), "ptr %p", write, "i1")
+            lines.append(f"  %finite{k} = call i1 @{name}(ptr %p{k})")
+        lines += [f"  br i1 %finite{k}, label %checked{k}, label %stop", f"checked{k}:"]
     return lines
 
 
