@@ -26,10 +26,10 @@ def limits(tracer: Tracer, arguments: list[int], entries: float) -> dict[int, in
     None if some are not exact whatever they are. `arguments` says of each traced number in which
     it is. Constants may stand for entries of tables, which are as large as `entries`.
     """
+    if not tracer.whole:
+        return {}
     nodes, leaves = _computed_from(tracer)
     used = {arguments[tracer.inputs[i]] for i in leaves if i in tracer.inputs}
-    if not nodes:
-        return {}
     sizes = [*(2**k for k in EXPONENTS), 0] if used else [0]
     most = next((x for x in sizes if _is_exact(x, tracer, nodes, leaves, entries)), None)
     return None if most is None else {} if most == MOST_INTEGER else dict.fromkeys(used, most)

@@ -21,7 +21,10 @@ EXACT = MOST_INTEGER - 1  # the largest integer of which it is known that it is 
 
 def numpy_type(x: Any) -> np.dtype[Any] | None:
     """The type of a number of NumPy, traced or not; None of one of Python."""
-    return x.dtype if isinstance(x, np.generic) else getattr(type(x), "numpy_type", None)
+    sort = type(x)
+    if sort is float or sort is int:
+        return None
+    return x.dtype if isinstance(x, np.generic) else getattr(sort, "numpy_type", None)
 
 
 def is_narrow(dtype: np.dtype[Any] | None) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from micrograd.checks import user_line
 from micrograd.compiler.trace.numbers.narrow import (
     BOOL,
+    FLOAT64,
     interval,
     is_lossy,
     numpy_type,
@@ -294,6 +295,9 @@ def of_numpy(sort: type[Read], dtype: np.dtype[Any]) -> type[Read]:
     return made
 
 
+_READ64 = of_numpy(Read, FLOAT64)
+
+
 def compared(name: str, a: Any, b: Any) -> Any:
     """The answer of a comparison of the op table; NotImplemented for what is no number."""
     if not all(isinstance(x, Value | float | int | np.number | np.bool_) for x in (a, b)):
@@ -370,7 +374,9 @@ def unless_raised(v: Any, plain: Callable[..., Any], numbers: Sequence[Any]) -> 
 
 def typed(v: Any, dtype: np.dtype[Any] | None) -> Any:
     """A node that is of one of NumPy's types to the program."""
-    if dtype is not None and type(v).numpy_type is None:
+    if dtype is FLOAT64 and type(v) is Read:
+        v.__class__ = _READ64
+    elif dtype is not None and type(v).numpy_type is None:
         v.__class__ = of_numpy(type(v), dtype)
     return v
 
@@ -465,12 +471,17 @@ def _closed(
     """
 
     def closed(self: Read, *others: Any) -> Any:
-        result = method(self, *others)
+        result, dtype = method(self, *others), self.numpy_type
+        plain_types = dtype is None or dtype is FLOAT64  # all of them: most are
         for x in others:
+            sort = type(x)
             if isinstance(x, Value) and not isinstance(x, Read):
                 return result
-        result, dtype = as_read(result), in_numpy(method.__name__, self, *others)
-        whole = keeps is not None and keeps(self, *others)
+            plain_types &= sort is float or sort is int or getattr(sort, "numpy_type", 0) is dtype
+        result = as_read(result)
+        if not plain_types:
+            dtype = in_numpy(method.__name__, self, *others)
+        whole = keeps is not None and self.number_kind != FLOAT and keeps(self, *others)
         if plain is not None and dtype is None:
             unless_raised(result, plain, (self, *others))
         return as_whole(result, dtype) if whole else typed(result, dtype)
