@@ -130,6 +130,13 @@ def test_integers_in_results_are_integers(name: str, backend: str) -> None:
         assert repr(f(*call)) == repr((loss.data, *aux))
 
 
+def test_integers_in_single_precision(backend: str) -> None:
+    w = Value(0.5)
+    f = micrograd.compile(lambda n: (w * n, n * n + 1), backend=backend, dtype="float32")
+    for n in (3, 4097, 10**6, -(10**9), 7):
+        assert f(n)[1] == n * n + 1
+
+
 def chosen(x: float) -> Any:
     scores = [v * x for v in LEAVES[1:]]
     best, order = max(scores), sorted(range(4), key=lambda i: scores[i].data)

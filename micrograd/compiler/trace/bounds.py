@@ -63,7 +63,7 @@ def _is_exact(
     """Whether all that is computed of integers up to this one is in the range of its type."""
     ends: dict[int, Ends] = {}
     for key, v in leaves.items():
-        least, largest = interval(numpy_type(v))
+        least, largest = interval(numpy_type(v), tracer.precision)
         if type_of(v) is bool:
             ends[key] = 0.0, 1.0
         elif key in tracer.inputs:
@@ -73,7 +73,7 @@ def _is_exact(
     for v in nodes:
         operands = [ends[id(tracer.sources.get(id(x), x))] for x in _operands(v, tracer)]
         ends[id(v)] = low, high = _of_operands(v, operands)
-        least, largest = interval(numpy_type(v))
+        least, largest = interval(numpy_type(v), tracer.precision)
         if not (least <= low and high <= largest):
             return False
     return True

@@ -16,7 +16,8 @@ import numpy as np
 
 FLOAT64, INT64, BOOL = np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.bool_)
 MOST_INTEGER = 2**53  # up to which every integer is a float
-EXACT = MOST_INTEGER - 1  # the largest integer of which it is known that it is no rounded one
+# By precision, the largest integer of which it is known that it is no rounded one.
+EXACT = {FLOAT64: MOST_INTEGER - 1, np.dtype(np.float32): 2**24 - 1}
 
 
 def numpy_type(x: Any) -> np.dtype[Any] | None:
@@ -63,11 +64,16 @@ def _promoted(
     return np.result_type(found, floats) if floats is not None and found.kind in "iub" else found
 
 
-def interval(dtype: np.dtype[Any] | None) -> tuple[int, int]:
-    """The least and the largest integer of a type that a program holds; None is Python's."""
+def interval(dtype: np.dtype[Any] | None, precision: np.dtype[Any] = FLOAT64) -> tuple[int, int]:
+    """The least and the largest integer of a type that a program holds; None is Python's.
+
+    >>> interval(np.dtype(np.uint8)), interval(None, np.dtype(np.float32))
+    ((0, 255), (-16777215, 16777215))
+    """
+    exact = EXACT[precision]
     if dtype is None or dtype.kind not in "iub":
-        return -EXACT, EXACT
+        return -exact, exact
     if dtype == BOOL:
         return 0, 1
     ends = np.iinfo(dtype)
-    return max(int(ends.min), -EXACT), min(int(ends.max), EXACT)
+    return max(int(ends.min), -exact), min(int(ends.max), exact)

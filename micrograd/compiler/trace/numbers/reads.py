@@ -388,7 +388,7 @@ def as_whole(v: Any, dtype: np.dtype[Any] | None = None) -> Any:
         tracer = current()
         if tracer is not None:
             tracer.whole.append(v)
-            least, most = interval(dtype)
+            least, most = interval(dtype, tracer.precision)
             if not (tracer.inexact or least <= v._data <= most):
                 tracer.inexact = user_line()
     return typed(v, dtype)
