@@ -195,3 +195,49 @@ def test_root_mean_squares() -> None:
     assert rms([]) == 0.0
     assert rms([1e300, 1e300]) == math.inf
     assert rms(np.ma.masked_array([3.0, 9.0], [False, True])) == 3.0
+
+
+def ended(*last: Any, units: int = 1) -> nn.Sequential:
+    micrograd.manual_seed(0)
+    return nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, units), *last)
+
+
+CLASSES = np.array([0, 1, 2, 0, 1, 2])
+BITS = (Y > 0) * 1.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "y", "loss"),
+    [
+        ("twice", ended(nn.Softmax(dim=1), units=3), CLASSES, nn.CrossEntropyLoss()),
+        ("", ended(units=3), CLASSES, nn.CrossEntropyLoss()),
+        ("", ended(nn.LogSoftmax(dim=1), units=3), CLASSES, nn.CrossEntropyLoss()),
+        ("twice", ended(nn.Sigmoid()), BITS, nn.BCEWithLogitsLoss()),
+        ("", ended(nn.Sigmoid()), BITS, nn.BCELoss()),
+        ("out of range", ended(nn.Sigmoid()), Y + 100.0, None),
+        ("out of range", ended(nn.Tanh()), Y * 2.0, nn.L1Loss()),
+        ("out of range", ended(nn.Softplus()), Y - 1.0, nn.MSELoss()),
+        ("", ended(nn.Softplus()), Y + 100.0, nn.MSELoss()),
+        ("", ended(nn.Tanh()), np.sign(Y), nn.MSELoss()),
+        ("", ended(), Y * 100.0, nn.MSELoss()),
+    ],
+)
+def test_an_end_that_does_not_go_with_the_loss(kind: str, model: Any, y: Any, loss: Any) -> None:
+    found = diagnose(model, X, y, loss)
+    assert found.kinds == ((kind,) if kind else ())
+    assert all(finding.place in found.text("zh") for finding in found.findings)
+
+
+def test_nothing_that_is_trained_and_a_rate_that_does_nothing() -> None:
+    model = network()
+    assert diagnose(model, X, Y, optimizer=sgd(model, 1e-9)).kinds == ("slow",)
+    for lr in (1e-5, 1e-3, 0.0):
+        assert diagnose(model, X, Y, optimizer=sgd(model, lr)).kinds == ()
+    for p in model.parameters():
+        p.requires_grad = False
+    found = diagnose(model, X, Y, optimizer=sgd(model))
+    assert found.kinds == ("frozen",)
+    assert "nothing is trained" in str(found)
+    w = Value(1.0)
+    single = diagnose(lambda x: w * x, 1.0, 2.0, lambda o, y: (o - y) ** 2, optim.SGD([w], lr=0.1))
+    assert str(single).startswith("1 sample, loss")

@@ -9,7 +9,7 @@ from typing import Any
 from micrograd.diagnosis.findings import Finding, LayerHealth, findings, layers_of, rms
 from micrograd.errors import ArgumentTypeError
 from micrograd.nn.losses import MSELoss
-from micrograd.optim.optimizer import Optimizer
+from micrograd.optim.optimizer import Optimizer, is_frozen
 from micrograd.optim.sgd import SGD
 from micrograd.optim.state import scalars
 from micrograd.steps.record import try_step
@@ -21,7 +21,7 @@ HEADS = {
     "zh": ("层", "单元", "输出", "梯度", "死亡", "饱和"),
 }
 LINES = {
-    "en": ("{samples} samples, loss {loss:.4g}, after a step with the learning rate {rate:g} "
+    "en": ("{samples} sample{s}, loss {loss:.4g}, after a step with the learning rate {rate:g} "
            "{after:.4g}", "Root mean squares:", "Found:", "Nothing is wrong that a step shows."),
     "zh": ("{samples} 个样本，损失 {loss:.4g}，以学习率 {rate:g} 更新一步后为 {after:.4g}",
            "均方根：", "发现的问题：", "从这一步看不出问题。"),
@@ -48,7 +48,11 @@ class Diagnosis:
         """The layers as a table, and what was found in words; `language` is "en" or "zh"."""
         first, head, found, nothing = LINES[check_language(language)]
         said = first.format(
-            samples=self.samples, loss=self.loss, rate=self.learning_rate, after=self.loss_after
+            samples=self.samples,
+            loss=self.loss,
+            rate=self.learning_rate,
+            after=self.loss_after,
+            s="" if self.samples == 1 else "s",
         )
         parts = [said]
         if self.layers:
@@ -77,9 +81,10 @@ def diagnose(
 
     Found are units that are dead (a ReLU that is 0 for all samples) or saturated, gradients that
     vanish or explode from the last layer to the first, parameters without a gradient or outside
-    the optimizer, gradients left from before, inputs out of scale, and a learning rate that
-    overshoots: with numbers, and with what to do. Without `optimizer` the last and what is outside
-    of it are not looked for. `loss` is nn.MSELoss() by default; all else is as in `record_step`.
+    the optimizer, gradients left from before, inputs out of scale, outputs that the loss makes
+    again or that cannot reach the targets, nothing that is trained, and a learning rate that
+    overshoots or does next to nothing: with numbers, and with what to do. Without `optimizer` the
+    last and what is outside of it are not looked for. `loss` is nn.MSELoss() by default; all else is as in `record_step`.
 
     Raises an ArgumentTypeError for a function without `optimizer`: what its parameters are is not
     known.
@@ -101,16 +106,22 @@ def diagnose(
             )
         optimizer = SGD(model.parameters(), lr=0.0)
     left = tuple(_left(optimizer))
-    step = try_step(model, MSELoss() if loss is None else loss, optimizer, x, y)
+    wanted = MSELoss() if loss is None else loss
+    step = try_step(model, wanted, optimizer, x, y)
     layers = layers_of(step)
     return Diagnosis(
-        findings=(*findings(step, layers), *left),
+        findings=(*_frozen(optimizer), *findings(step, layers, wanted), *left),
         layers=layers,
         samples=step.samples,
         loss=step.loss,
         loss_after=step.loss_after,
         learning_rate=step.learning_rate,
     )
+
+
+def _frozen(optimizer: Optimizer) -> Iterator[Finding]:
+    if all(is_frozen(p) for group in optimizer.param_groups for p in group["params"]):
+        yield Finding("frozen", "optimizer", {})
 
 
 def _left(optimizer: Optimizer) -> Iterator[Finding]:

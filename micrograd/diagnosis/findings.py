@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from micrograd.nn.classification import BCEWithLogitsLoss, CrossEntropyLoss
+from micrograd.nn.losses import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from micrograd.ops import FLOATS, OPS, Op
 from micrograd.steps.step import Floats, InputRecord, Step
 from micrograd.text.words import check_language
@@ -17,8 +19,12 @@ from micrograd.text.words import check_language
 VANISHED, EXPLODED = 1e-3, 1e3  # gradients at the first layer, in those at the last
 SATURATED = 0.01  # of the slope at 0, of rows that level off on both sides
 FAR, APART = 30.0, 100.0  # size of an input, and of the largest input in that of the least
+STILL, MATTERS = 1e-6, 0.1  # a step, in parameters; the loss by them, in the loss
+STEP = 1e-3  # of the size of parameters: what a step may well change
 NAMED = 6  # units or parameters in a line; of more, how many there are
 FAR_OUT = 1e3  # where a row that levels off has done so
+
+OF_NUMBERS = (MSELoss, L1Loss, SmoothL1Loss, HuberLoss)  # whose targets are what is wanted
 
 WORDS = {
     "dead": (
@@ -80,6 +86,27 @@ WORDS = {
         "{after:.4g}; on this line it would be least near {better:.2g}",
         "学习率 {rate:g} 过大：这一批的损失从 {before:.4g} 变为 {after:.4g}；"
         "沿此方向，约 {better:.2g} 时损失最小",
+    ),
+    "slow": (
+        "the learning rate {rate:g} is too small: a step changes the parameters by {share:.1g} of "
+        "their size, though the loss depends on them; try some {better:.1g}",
+        "学习率 {rate:g} 过小：一步只改变参数大小的 {share:.1g}，而损失与参数有关；"
+        "可试约 {better:.1g}",
+    ),
+    "frozen": (
+        "nothing is trained: no parameter of the {place} requires a gradient; set requires_grad = "
+        "True for those that are to learn",
+        "没有任何训练：{place} 的参数都不需要梯度；请对要学习的参数设 requires_grad = True",
+    ),
+    "twice": (
+        "{place} applies {function} to what is {function} already: leave the last {layer} out",
+        "{place} 会对已经过 {function} 的输出再做一次 {function}：请去掉最后的 {layer}",
+    ),
+    "out of range": (
+        "{place} gives numbers from {low:g} to {high:g}, and targets go from {least:.4g} to "
+        "{most:.4g}: leave the last {function} out, or scale the targets",
+        "{place} 的取值为 {low:g} 到 {high:g}，而目标为 {least:.4g} 到 {most:.4g}："
+        "请去掉最后的 {function}，或缩放目标",
     ),
     "not finite": (
         "the loss is {before}: run the step inside detect_anomaly() to see where it comes from",
@@ -178,7 +205,7 @@ def _layer(step: Step, name: str, kind: str, at: Any) -> LayerHealth:
     )
 
 
-def findings(step: Step, layers: tuple[LayerHealth, ...]) -> Iterator[Finding]:
+def findings(step: Step, layers: tuple[LayerHealth, ...], loss: Any) -> Iterator[Finding]:
     """What is wrong, the worst first."""
     if not math.isfinite(step.loss):
         yield Finding("not finite", "loss", {"before": step.loss})
@@ -187,6 +214,7 @@ def findings(step: Step, layers: tuple[LayerHealth, ...]) -> Iterator[Finding]:
     yield from _of_depth(layers)
     for given in step.inputs:
         yield from _of_input(given)
+    yield from _of_end(step, layers, loss)
     yield from _of_rate(step)
 
 
@@ -246,8 +274,59 @@ def _of_input(given: InputRecord) -> Iterator[Finding]:
             yield Finding("uneven inputs", given.name, numbers)
 
 
+def _of_end(step: Step, layers: tuple[LayerHealth, ...], loss: Any) -> Iterator[Finding]:
+    """An output that the loss makes again, or that cannot be what the targets are."""
+    at, values = np.ravel(step.output), step.values(step.output)
+    ops = {step.tape.nodes[i].op for i in at if i >= 0}
+    place = layers[-1].name if layers else "model"
+    if isinstance(loss, CrossEntropyLoss) and values.ndim > 1 and values.size:
+        rows = np.sum(values, axis=1)
+        if values.shape[1] > 1 and np.all(values >= 0) and np.allclose(rows, 1.0, atol=1e-9):
+            numbers = {"function": "softmax", "layer": "Softmax"}
+            yield Finding("twice", type(loss).__name__, numbers)
+    if isinstance(loss, BCEWithLogitsLoss) and ops == {"sigmoid"}:
+        numbers = {"function": "sigmoid", "layer": "Sigmoid"}
+        yield Finding("twice", type(loss).__name__, numbers)
+    row = OPS.get(ops.pop()) if len(ops) == 1 else None
+    targets = np.asarray(step.y_values, dtype=np.float64)
+    if row is None or row.arity != 1 or row.has_static or not isinstance(loss, OF_NUMBERS):
+        return
+    low, high = (_end(row, x) for x in (-FAR_OUT, FAR_OUT))
+    least, most = float(targets.min()), float(targets.max())
+    if least < low or most > high:
+        ends = {"low": low, "high": high, "least": least, "most": most}
+        yield Finding("out of range", place, {**ends, "function": row.name})
+
+
+def _end(row: Op, x: float) -> float:
+    """What a row comes to far out: its value where it has levelled off; else an infinity."""
+    y, slope = _value_and_slope(row, x)
+    return y if slope == 0.0 else math.copysign(math.inf, x)
+
+
+def _of_slow_rate(step: Step) -> Iterator[Finding]:
+    """A step that is nothing beside the parameters, though the loss depends on them."""
+    trained = [p for p in step.parameters if p.gradient is not None and p.options]
+    size = _norm(p.before for p in trained)
+    change = _norm(p.after - p.before for p in trained)
+    slope = _norm(p.gradient for p in trained)
+    matters = size * slope > MATTERS * abs(step.loss)
+    if step.learning_rate > 0 and 0 < change < STILL * size and matters:
+        share = change / size
+        numbers = {"rate": step.learning_rate, "share": share,
+                   "better": step.learning_rate * STEP / share}  # fmt: skip
+        yield Finding("slow", "lr", numbers)
+
+
+def _norm(arrays: Iterable[Any]) -> float:
+    return math.hypot(*(float(np.linalg.norm(x)) for x in arrays))
+
+
 def _of_rate(step: Step) -> Iterator[Finding]:
-    if step.loss_after <= step.loss or not math.isfinite(step.loss):
+    if not math.isfinite(step.loss):
+        return
+    yield from _of_slow_rate(step)
+    if step.loss_after <= step.loss:
         return
     # The loss along the step as a parabola, through both ends and with the slope at the start.
     slope = sum(
