@@ -82,7 +82,7 @@ def __getattr__(name: str) -> Any:
         home, there = _names.HOMES[name]
         value = getattr(import_module(home), there)
     elif name in _names.METHODS:
-        value = getattr(Tensor, name)
+        value = import_module("micrograd.tensors.functions").function(name)
     elif name in _names.MODULES:
         value = import_module(f"micrograd.{name}")
     elif name in _names.CONSTANTS:

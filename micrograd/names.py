@@ -11,9 +11,9 @@ greater_equal gt index_select inner isfinite isinf isnan le less less_equal log 
 log_softmax logical_and logical_not logical_or logical_xor logsumexp lt masked_fill
 masked_select matmul max mean median min mm movedim mul multiply mv ne neg negative nonzero norm
 not_equal numel outer permute pow prod ravel reciprocal relu remainder repeat_interleave reshape
-roll round rsqrt sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub subtract
-sum swapaxes t take_along_dim tan tanh tile topk transpose tril triu true_divide trunc unbind
-unflatten unique unsqueeze var
+roll round rsqrt scatter sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub
+subtract sum swapaxes t take_along_dim tan tanh tile topk transpose tril triu true_divide trunc
+unbind unflatten unique unsqueeze var
 """.split()  # noqa: SIM905
 _CREATION = """
 BoolTensor FloatTensor LongTensor allclose arange as_tensor bernoulli empty empty_like equal eye
@@ -21,6 +21,7 @@ from_numpy full full_like is_tensor isclose linspace logspace meshgrid multinomi
 ones_like rand rand_like randint randint_like randn randn_like randperm scalar_tensor zeros
 zeros_like
 """.split()  # noqa: SIM905
+_RANDOM = ["Generator", "get_rng_state", "initial_seed", "seed", "set_rng_state"]
 _JOINING = ["cat", "column_stack", "hstack", "stack", "vstack"]
 _DTYPES = """
 bfloat16 float16 float32 float64 get_default_dtype int16 int32 int64 int8 set_default_dtype
@@ -32,7 +33,7 @@ HOMES: dict[str, tuple[str, str]] = {
     **{name: (f"{_TENSORS}.creation", name) for name in _CREATION},
     **{name: (f"{_TENSORS}.shapes", name) for name in _JOINING},
     **{name: (f"{_TENSORS}.dtypes", name) for name in _DTYPES},
-    **{name: (f"{_TENSORS}.generator", name) for name in ("Generator", "initial_seed", "seed")},
+    **{name: (f"{_TENSORS}.generator", name) for name in _RANDOM},
     "manual_seed": (f"{_TENSORS}.generator", "manual_seed"),
     "set_printoptions": (f"{_TENSORS}.printing", "set_printoptions"),
     "concat": (f"{_TENSORS}.shapes", "cat"),

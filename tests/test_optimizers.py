@@ -11,6 +11,7 @@ import pytest
 import torch
 from test_optim import assert_same_parameters, losses, twins
 
+import micrograd
 from micrograd import MicrogradError, Value, optim
 from micrograd.optim import lr_scheduler
 
@@ -220,6 +221,30 @@ def test_training_goes_on_from_a_state_dict_as_if_nothing_had_been(name: str) ->
             optimizer.step()
     for key, numbers in mine.state_dict().items():
         assert (numbers == other.state_dict()[key]).all()
+
+
+@pytest.mark.parametrize("name", ["SGD", *GRID])
+def test_maximize_goes_uphill_as_torchs(name: str) -> None:
+    options = {"lr": 0.01, "weight_decay": 0.1, "maximize": True}
+    a, b = Value(1.3), Value(1.3)
+    q = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+    mine, compiled = (getattr(optim, name)([v], **options) for v in (a, b))
+    theirs = getattr(torch.optim, name)([q], **options)
+    program = micrograd.compile(lambda x: (b * x - 1) ** 2, optimizer=compiled)
+    for _ in range(3):
+        mine.zero_grad()
+        theirs.zero_grad()
+        ((a * 2.0 - 1) ** 2).backward()
+        ((q * 2.0 - 1) ** 2).backward()
+        mine.step()
+        theirs.step()
+        program.step(2.0)
+        assert a.data == pytest.approx(q.item(), rel=1e-12)
+        assert b.data == a.data
+    assert a.data > 1.3
+    step = micrograd.record_step(lambda x: a * x, lambda o, y: (o - y) ** 2, mine, 2.0, 1.0)
+    assert step.parameters[0].equations(())[0].text() == "u = -g"
+    assert "maximize" in step.rule
 
 
 def test_state_has_torchs_names_and_shapes() -> None:

@@ -228,3 +228,14 @@ def test_chinese_pictures(view):
     assert "学习率" in texts
     with pytest.raises(MicrogradError, match="language must be one of en, zh"):
         view(article_step(), language="xx")
+
+
+def test_a_graph_is_saved_as_its_name_ends(tmp_path):
+    a = Value(2.0, label="a")
+    graph = viz.draw_dot(a * a)
+    begins = {"x.svg": b"<svg", "x.PNG": b"\x89PNG", "x.gv": b"digraph", "x.dot": b"digraph"}
+    for name, first in begins.items():
+        assert graph.save(tmp_path / name) == str(tmp_path / name)
+        assert first in (tmp_path / name).read_bytes()[:400]
+    assert viz.draw_dot(a).render("y", directory=tmp_path).endswith("y.svg")
+    assert (tmp_path / "y").read_text().startswith("digraph")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 import micrograd
 from micrograd import nn, tensor
 from micrograd.tensors import backward
+from micrograd.utils.data import DataLoader
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
 NUMBERS = st.floats(-4, 4, width=16)
@@ -290,3 +293,56 @@ def test_an_order_of_samples_is_torchs() -> None:
             orders += [list(sampler), list(sampler), len(sampler)]
         found.append(orders)
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", ["pow", "add", "sub", "mul", "div", "remainder", "floor_divide"])
+def test_a_number_stands_before_an_array_as_in_torch(name: str) -> None:
+    for numbers in ([1.0, 3.0], [1, 3]):
+        for first in (2, 2.5):
+            mine = getattr(micrograd, name)(first, micrograd.tensor(numbers))
+            theirs = getattr(torch, name)(first, torch.tensor(numbers))
+            assert mine.tolist() == pytest.approx(theirs.tolist(), rel=1e-7)
+            assert mine.dtype.is_floating_point == theirs.dtype.is_floating_point
+
+
+def test_what_is_no_array_is_said() -> None:
+    for wrong in (2.0, [1.0], None, "x"):
+        with pytest.raises(TypeError, match="exp takes a Tensor, got"):
+            micrograd.exp(wrong)
+    assert micrograd.exp(input=micrograd.zeros(1)).tolist() == [1.0]
+    with pytest.raises(TypeError, match="x must be the numbers of one sample"):
+        micrograd.nn.MLP(2, [1])(1.0)
+
+
+def test_scatter_is_torchs() -> None:
+    index, rows = [[0, 1, 2, 0], [2, 0, 0, 1]], np.arange(15.0).reshape(3, 5)
+    mine, theirs = micrograd.tensor(rows), torch.tensor(rows)
+    x, y = micrograd.zeros(3, 5, requires_grad=True), torch.zeros(3, 5, dtype=torch.float64)
+    y.requires_grad = True
+    for options in ({"src": True}, {"value": 2.0}):
+        given = [{"src": source} if "src" in options else options for source in (mine, theirs)]
+        a = x.scatter(0, micrograd.tensor(index), **given[0])
+        b = y.scatter(0, torch.tensor(index), **given[1])
+        assert a.tolist() == b.tolist()
+        (a * a).sum().backward()
+        (b * b).sum().backward()
+        assert x.grad.tolist() == y.grad.tolist()
+    assert x.tolist() == np.zeros((3, 5)).tolist()
+
+
+@pytest.mark.parametrize("seeded", [True, False])
+def test_random_numbers_go_on_from_a_saved_state(tmp_path: Path, seeded: bool) -> None:
+    micrograd.manual_seed(3) if seeded else random.seed(3)
+    micrograd.randn(3)
+    micrograd.save(micrograd.get_rng_state(), tmp_path / "state.npz")
+    loader = DataLoader(micrograd.arange(9), batch_size=2, shuffle=True)
+
+    def drawn() -> list[Any]:
+        return [micrograd.randn(3).tolist(), [batch.tolist() for batch in loader]]
+
+    first = drawn()
+    assert drawn() != first
+    micrograd.set_rng_state(micrograd.load(tmp_path / "state.npz"))
+    assert drawn() == first
+    with pytest.raises(TypeError, match="state must be what get_state"):
+        micrograd.set_rng_state(1)

@@ -91,7 +91,9 @@ def test_the_line_of_the_page_changes_imports() -> None:
     (command,) = re.findall(r"^sed -E -i '(.*)' script.py$", (DOCS / "torch.md").read_text(), re.M)
     script = (
         "import torch\nimport torch.nn as nn\nfrom torch.utils.data import DataLoader\n"
-        "  import torch\nimport torch, torch.nn as nn\n"
+        "  import torch\nimport torch, torch.nn as nn\nimport math, torch\n"
+        "import numpy as np, torch, random\nimport torch; import torch.nn as nn\n"
+        "import torch  # all\nimport torch as th\nx = torch.ones(2)  # import torchvision\n"
     )
     done = subprocess.run(
         ["sed", "-E", command], input=script, capture_output=True, text=True, check=True
@@ -99,5 +101,9 @@ def test_the_line_of_the_page_changes_imports() -> None:
     assert done.stdout == (
         "import micrograd as torch\nimport micrograd.nn as nn\n"
         "from micrograd.utils.data import DataLoader\n  import micrograd as torch\n"
-        "import micrograd as torch, micrograd.nn as nn\n"
+        "import micrograd as torch, micrograd.nn as nn\nimport math, micrograd as torch\n"
+        "import numpy as np, micrograd as torch, random\n"
+        "import micrograd as torch; import micrograd.nn as nn\n"
+        "import micrograd as torch# all\nimport micrograd as th\n"
+        "x = torch.ones(2)  # import torchvision\n"
     )

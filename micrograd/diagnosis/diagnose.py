@@ -84,7 +84,8 @@ def diagnose(
     the optimizer, gradients left from before, inputs out of scale, outputs that the loss makes
     again or that cannot reach the targets, nothing that is trained, and a learning rate that
     overshoots or does next to nothing: with numbers, and with what to do. Without `optimizer` the
-    last and what is outside of it are not looked for. `loss` is nn.MSELoss() by default; all else is as in `record_step`.
+    last and what is outside of it are not looked for. `loss` is nn.MSELoss() by default; all else
+    is as in `record_step`.
 
     Raises an ArgumentTypeError for a function without `optimizer`: what its parameters are is not
     known.

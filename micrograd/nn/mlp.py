@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from micrograd.engine import Value, weighted_sum
-from micrograd.errors import ArgumentValueError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError
 from micrograd.nn.module import AnyParameter, Module
 
 
@@ -22,6 +22,10 @@ class Neuron(Module):
 
     def forward(self, x: Sequence[Value | float]) -> Value:
         """The activation for one sample; an ArgumentValueError unless it has `nin` numbers."""
+        if not hasattr(x, "__len__"):
+            raise ArgumentTypeError(
+                f"x must be the numbers of one sample, such as [1.0, 2.0], got {type(x).__name__}"
+            )
         if len(x) != len(self.w):
             raise ArgumentValueError(f"the neuron takes {len(self.w)} numbers, got {len(x)}")
         act: Value = weighted_sum(self.w, x, self.b)

@@ -36,6 +36,8 @@ class Adagrad(Optimizer):
         initial_accumulator_value: float = 0,
         eps: float = 1e-10,
         dense: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -47,6 +49,7 @@ class Adagrad(Optimizer):
                 "eps": eps,
             },
             dense,
+            maximize,
         )
 
     def check(self, options: ParamGroup) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from micrograd.errors import ArgumentValueError
 from micrograd.ops import Numbers
 from micrograd.optim.equation import Equation, Paper, quotient, root, squared
-from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed
+from micrograd.optim.optimizer import Optimizer, check_not_negative, decayed, uphill
 from micrograd.optim.state import ParamGroup, State
 from micrograd.text.equations import SYMBOLS, Expression, Quantity
 
@@ -38,6 +38,8 @@ class Adam(Optimizer):
         weight_decay: float = 0,
         amsgrad: bool = False,
         dense: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -49,6 +51,7 @@ class Adam(Optimizer):
                 "amsgrad": amsgrad,
             },
             dense,
+            maximize,
         )
 
     def check(self, options: ParamGroup) -> None:
@@ -132,12 +135,14 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
         dense: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, dense)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, dense, maximize=maximize)
 
     def direction(self, m: Numbers, p: Any, g: Any, state: State, options: ParamGroup) -> Any:
         """Adam's direction, and the parameter itself by weight_decay."""
-        scaled = self._scaled_mean(m, g, state, options)
+        scaled = self._scaled_mean(m, uphill(g, options), state, options)
         return scaled + options["weight_decay"] * p if options["weight_decay"] else scaled
 
     def equations(
@@ -145,7 +150,7 @@ class AdamW(Adam):
     ) -> tuple[Equation, ...]:
         """Adam's, and λ p added to its direction."""
         paper = Paper(p, g, before, after, options)
-        scaled = self._corrected(paper, g, options)
+        scaled = self._corrected(paper, paper.uphill(), options)
         decay = options["weight_decay"]
         return paper.new(scaled + paper.chosen("λ", decay) * p if decay else scaled)
 

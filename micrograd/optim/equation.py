@@ -103,12 +103,19 @@ class Paper:
         self._equations.append(Equation(result, expression, state, meaning))
         return result
 
+    def uphill(self) -> Quantity:
+        """The gradient, or its opposite where the loss is to be made larger."""
+        if not self._options.get("maximize"):
+            return self.g
+        return self.let("u", -self.g, "uphill, as the loss is to be larger")
+
     def decayed(self) -> Quantity:
         """The gradient with weight decay, if there is any."""
         decay = self._options["weight_decay"]
+        g = self.uphill()
         if not decay:
-            return self.g
-        total = self.g + self.chosen("λ", decay) * self.p
+            return g
+        total = g + self.chosen("λ", decay) * self.p
         return self.let("g_λ", total, "gradient with weight decay")
 
     def new(self, direction: Expression, rate: Quantity | None = None) -> tuple[Equation, ...]:

@@ -50,8 +50,9 @@ class Optimizer:
     """
 
     def __init__(
-        self, params: Iterable[Any], defaults: Mapping[str, Any], dense: bool = False
-    ) -> None:
+        self, params: Iterable[Any], defaults: Mapping[str, Any], dense: bool = False,
+        maximize: bool = False,
+    ) -> None:  # fmt: skip
         single = isinstance(params, Tensor | Value) or hasattr(params, "parameters")
         if single or not isinstance(params, Iterable):
             raise _no_parameters(params, "a sequence of parameters")
@@ -64,7 +65,8 @@ class Optimizer:
         if not given:
             raise ArgumentValueError("params is empty: there is nothing to optimise")
         groups = given if isinstance(given[0], dict) else [{"params": given}]
-        self.defaults = {**defaults, "dense": True} if dense else dict(defaults)
+        self.defaults = {**defaults, **({"dense": True} if dense else {})}
+        self.defaults |= {"maximize": True} if maximize else {}
         self.param_groups: list[ParamGroup] = []
         self.state: dict[Value, State] = {}
         for group in groups:
@@ -285,6 +287,12 @@ def check_not_negative(options: ParamGroup, *names: str) -> None:
             raise ArgumentValueError(f"{name} must be 0 or more, got {options[name]!r}")
 
 
+def uphill(g: Any, options: ParamGroup) -> Any:
+    """The gradient; its opposite with `maximize`, which makes the loss larger."""
+    return -g if options.get("maximize") else g
+
+
 def decayed(p: Any, g: Any, options: ParamGroup) -> Any:
     """The gradient with weight decay: g + weight_decay p."""
+    g = uphill(g, options)
     return g + options["weight_decay"] * p if options["weight_decay"] else g

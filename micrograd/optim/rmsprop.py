@@ -38,6 +38,8 @@ class RMSprop(Optimizer):
         momentum: float = 0,
         centered: bool = False,
         dense: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -50,6 +52,7 @@ class RMSprop(Optimizer):
                 "centered": centered,
             },
             dense,
+            maximize,
         )
 
     def check(self, options: ParamGroup) -> None:

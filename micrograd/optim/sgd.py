@@ -38,6 +38,8 @@ class SGD(Optimizer):
         weight_decay: float = 0,
         nesterov: bool = False,
         dense: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -49,6 +51,7 @@ class SGD(Optimizer):
                 "nesterov": nesterov,
             },
             dense,
+            maximize,
         )
 
     def check(self, options: ParamGroup) -> None:

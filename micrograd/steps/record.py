@@ -176,7 +176,7 @@ def _record(
         loss_derivative=getattr(loss, "derivative", "∂L/∂out"),
         loss_terms=loss.terms(outputs.shape) if isinstance(loss, Loss) else 1,
         optimizer_name=type(optimizer).__name__,
-        rule=optimizer.direction_text(optimizer.param_groups[0]),
+        rule=_rule(optimizer),
         learning_rate=learning_rate,
     )
 
@@ -285,3 +285,10 @@ def _floats(values: Objects) -> Floats:
 
 def _shaped(numbers: list[float], like: Objects) -> Floats:
     return np.array(numbers, dtype=np.float64).reshape(like.shape)
+
+
+def _rule(optimizer: Optimizer) -> str:
+    """The rule in words; one that goes uphill says so."""
+    options = optimizer.param_groups[0]
+    said = optimizer.direction_text(options)
+    return f"{said}; g is -gradient (maximize)" if options.get("maximize") else said

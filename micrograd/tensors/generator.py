@@ -93,8 +93,14 @@ class Generator:
 
     def set_state(self, state: Any) -> None:
         """Go back to where it was."""
-        source, self._rest, self._left = state
-        self._source.setstate(source)
+        try:
+            source, rest, left = state
+            self._source.setstate(source)
+        except (TypeError, ValueError, OverflowError):
+            raise ArgumentTypeError(
+                f"state must be what get_state() returned, got {state!r:.80}"
+            ) from None
+        self._rest, self._left = rest, left
 
     # ---- numbers -------------------------------------------------------------------------------
 
@@ -222,3 +228,21 @@ def initial_seed() -> int:
 def seed() -> int:
     """Seed all random numbers with what the system draws; returns it."""
     return DEFAULT.seed()
+
+
+def get_rng_state() -> Any:
+    """Where all random numbers are, for `set_rng_state`: plain data, which `save` writes, too.
+
+    >>> from micrograd import get_rng_state, rand, set_rng_state
+    >>> state = get_rng_state()
+    >>> first = rand(2)
+    >>> set_rng_state(state)
+    >>> bool((rand(2) == first).all())
+    True
+    """
+    return DEFAULT.get_state()
+
+
+def set_rng_state(new_state: Any) -> None:
+    """Go back to where random numbers were."""
+    DEFAULT.set_state(new_state)

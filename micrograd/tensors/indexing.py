@@ -217,11 +217,19 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
         raise ArgumentIndexError(f"gather from the shape {tuple(x.shape)}: {error}") from None
 
 
-def scatter_(x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
-    """Put elements along an axis, each where the index names, in place."""
+def scatter_(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None) -> Tensor:
+    """Put elements along an axis, each where the index names, in place; of `src` the first ones."""
     places = list(np.indices(index.shape))
     places[axis_of(x, dim)] = _whole(index)
-    return write(x, tuple(places), src)
+    put = value if src is None else src
+    if x._is_array(put) and put.ndim:
+        put = getitem(put, tuple(slice(n) for n in index.shape))
+    return write(x, tuple(places), put)
+
+
+def scatter(x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None) -> Tensor:
+    """A copy in which elements along an axis are put, each where the index names."""
+    return scatter_(x.clone(), dim, index, src, value=value)
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int) -> Tensor:

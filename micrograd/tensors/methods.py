@@ -36,7 +36,7 @@ METHODS: dict[Any, str] = {
     norms: "norm",
     soft_maxima: "softmax log_softmax logsumexp",
     products: "matmul mm mv bmm dot inner=matmul outer ger=outer addmm",
-    indexing: "index_select gather take_along_dim masked_select nonzero copy_ fill_ zero_ "
+    indexing: "index_select gather scatter take_along_dim masked_select nonzero copy_ fill_ zero_ "
     "masked_fill_ scatter_",
     conversions: "numpy tolist item to type=type_ float=float_ double=float_ half=float_ long "
     "int=long bool=bool_ cpu cuda clone contiguous=same type_as=to",

@@ -13,7 +13,7 @@ from micrograd.engine import Value
 from micrograd.steps.mistakes import cannot_draw
 from micrograd.tensors.tensor import Tensor
 from micrograd.training.files import write_atomically
-from viz.drawing.figure import Figure
+from viz.drawing.figure import FORMATS, Figure
 from viz.drawing.markup import one_line
 from viz.drawing.palette import FONT
 
@@ -79,6 +79,20 @@ class Dot(graphviz.Digraph):  # type: ignore[misc]
         content = figure.content(format or self.format)
         return content if encoding is None else content.decode(encoding)
 
+    def save(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> str:
+        """Write the picture, if the name ends in a format; else the source, as graphviz does."""
+        ending = Path(filename or "").suffix.removeprefix(".").lower()
+        if filename is None or ending not in FORMATS or ending == "dot":
+            return str(super().save(filename, directory=directory, **options))
+        target = Path(directory or "", filename)
+        write_atomically(target, self.pipe(ending))
+        return str(target)
+
     def render(
         self,
         filename: str | os.PathLike[str] | None = None,
@@ -92,7 +106,7 @@ class Dot(graphviz.Digraph):  # type: ignore[misc]
         """Write the source to a file, and the picture beside it; returns the picture's path."""
         ending = format or self.format
         picture = self.pipe(ending)
-        source = Path(self.save(filename, directory=directory))
+        source = Path(super().save(filename, directory=directory))
         target = source.with_name(f"{source.name}.{ending}")
         write_atomically(target, picture)
         if cleanup:
