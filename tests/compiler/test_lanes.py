@@ -74,7 +74,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], list[Value], list[str]]] = {
     "a number that is read": (lambda x: A * (x * B).data + B * A.data, [A, B], ["x"]),
     "the larger": (lambda x: apply("maximum", A * x, B) * C, [A, B, C], ["x"]),
     "the largest": (
-        lambda x: sum((a - max(v.data for v in [*x])).exp() * A for a in x), [A], ["row"],
+        lambda x: sum(apply("exp", a - max([*x])) * A for a in x), [A], ["row"],
     ),
     "attention": (attention, [A, B, C], ["row"]),
     "some of a row": (

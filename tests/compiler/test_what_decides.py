@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 import micrograd
 from micrograd import Value, optim
+from micrograd.compiler.trace.world.surroundings import Surroundings
+from micrograd.errors import ArgumentValueError, CompileError
 
 W, B = Value(0.5), Value(-0.2)
 
@@ -116,3 +120,132 @@ def test_records_on_both_sides_of_a_branch() -> None:
         return W * made.squared + B * made.x
 
     compare(loss, [(1.0,), (-2.0,), (3.0,), (-1.0,)], "numpy")
+
+
+@functools.singledispatch
+def dispatched(x: Any) -> Any:
+    return B * 1.0
+
+
+@dispatched.register
+def _(x: float) -> Any:
+    return W * x
+
+
+def matched(x: Any) -> Any:
+    match x:
+        case float(v):
+            return W * v
+        case [float(v), *_]:
+            return W * v - B
+        case _:
+            return B * 1.0
+
+
+TYPES: list[tuple[Callable[[Any], Any], Any]] = [
+    (dispatched, 1.5),
+    (matched, 1.5),
+    (matched, [1.5, 2.0]),
+    (lambda x: W * x if x.__class__ is float else B * 1.0, 1.5),
+    (lambda x: W * x if np.isscalar(x) else B * 1.0, 1.5),
+    (lambda x: B * 1.0 if hasattr(x, "data") else W * x, 1.5),
+    (lambda x: W * x[0] if x.dtype.kind == "f" else B * x[0], np.array([1.5])),
+    (lambda x: (B * x, W * x if x.__class__ is float else B * 1.0), 1.5),
+    (lambda x: W * x if x.__class__ is float else micrograd.no_grad()(lambda: W * x)(), 1.5),
+]
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+@pytest.mark.parametrize(("loss", "x"), TYPES)
+def test_types_decide_in_the_first_call(loss: Any, x: Any, backend: str) -> None:
+    w = [W.data, B.data]
+    optimizer = optim.SGD([W, B], lr=0.1)
+    f = micrograd.compile(loss, optimizer=optimizer, backend=backend)
+    for run in (f.step, f, f.value_and_grad):
+        try:
+            found = run(x)
+        except CompileError:
+            assert [W.data, B.data] == w
+            continue
+        assert run is not f.step
+        result = loss(x)
+        assert found == (result[0].data, result[1].data) if isinstance(result, tuple) else result
+
+
+def test_a_refusal_lasts() -> None:
+    world = [0.0]
+
+    def hidden(x: float) -> Any:
+        return W * x * micrograd.__dict__.get("_tests_factor", 1.0) + world[0]
+
+    f = micrograd.compile(hidden, backend="numpy")
+    assert f(1.0) == 0.5
+    micrograd._tests_factor = 3.0  # type: ignore[attr-defined]  # nothing of ours is watched
+    try:
+        with pytest.raises(CompileError, match="changes from call to call") as first:
+            f(2.0)
+    finally:
+        del micrograd._tests_factor  # type: ignore[attr-defined]
+    for x in (1.0, 2.0):
+        with pytest.raises(CompileError) as again:
+            f(x)
+        assert str(again.value) == str(first.value)
+
+
+@pytest.mark.parametrize("options", [{"backend": "numpy"}, {"exact": True}, {"batch": True}])
+def test_an_optimizer_of_nothing_that_is_used(options: dict[str, Any]) -> None:
+    other = Value(1.0)
+    f = micrograd.compile(lambda x: W * x, optimizer=optim.SGD([other], lr=0.1), **options)
+    for _ in range(2):
+        with pytest.raises(ArgumentValueError, match="the optimizer has none of the parameters"):
+            f.step([1.0] if f.batch else 1.0)
+
+
+def pairs(rows: list[list[float]]) -> Any:
+    total = W * 0.0
+    for a in rows:
+        for b in rows:
+            if a is b:
+                continue
+            total = total + W * a[0] * b[1] - B
+    return total
+
+
+def test_which_arguments_are_the_same() -> None:
+    backend = "numpy"
+    p, q, r = [1.0, 2.0], [3.0, 4.0], [5.0, 6.0]
+    calls = [[p, q], [q, p], [p, p], [q, r], [p, list(p)], [p, q, p]]
+    compare(pairs, [(rows,) for rows in calls], backend)
+    compare(
+        lambda x, y: W * x[0] if x is y else B * y[1], [(p, q), (p, p), (q, q), (r, p)], backend
+    )
+    records = [Squared(1.0), Squared(2.0)]
+    chosen = [(records[0], records[0]), tuple(records), (records[1], records[1])]
+    compare(lambda s, t: W * s.x if id(s) == id(t) else B * t.squared, chosen, backend)
+    array = np.array(p)
+    arrays = [(array, array.copy()), (array, array), (array, array.copy())]
+    compare(lambda x, y: W * x[0] if x is not y else B * y[1], arrays, backend)
+
+
+def test_samples_of_which_others_are_the_same() -> None:
+    p, q = [1.0, 2.0], [3.0, 4.0]
+    f = micrograd.compile(lambda x, y: W * x[0] if x is y else B * y[1], batch=True)
+    assert f([p, q], [p, q]) == pytest.approx(0.5 * 2.0)
+    with pytest.raises(CompileError, match="which of its arguments are the same"):
+        f([p, q], [q, q])
+
+
+@pytest.mark.parametrize(
+    ("ask", "asks"),
+    [
+        (lambda x: x is None, False),
+        (lambda x: x is Sort.A, False),
+        (lambda x: x is W, False),
+        (lambda x, y: x is not y, True),
+        (lambda x, y: [a is y for a in x], True),
+        (lambda x: id(x), True),
+        (lambda x: x.a is x.b, True),
+    ],
+)
+def test_code_that_asks_what_is_the_same(ask: Any, asks: bool) -> None:
+    assert Surroundings(ask).asks_identity is asks

@@ -21,8 +21,7 @@ from micrograd.compiler.running.owed import owed
 from micrograd.compiler.running.runner import Runner
 from micrograd.compiler.trace.forms import Form
 from micrograd.compiler.trace.numbers.advice import advised
-from micrograd.compiler.trace.numbers.refusing import Missed, active
-from micrograd.compiler.trace.traceable import DifferentError
+from micrograd.compiler.trace.numbers.refusing import DifferentError, Missed, active
 from micrograd.compiler.trace.world.around import Around, NumbersChanged
 from micrograd.errors import CompileError
 
@@ -66,17 +65,16 @@ class Decisions:
                 around = self._around
                 try:
                     return self._run(given, find, mode)
-                except DifferentError as error:
-                    self._start_with(None)
-                    self._refuted = str(error)
-                    raise
                 except NumbersChanged as changed:
                     known = () if around is None else around.places
                     has_state = changed.are_state or (around is not None and around.has_state)
                     places = [*known, *changed.places]
                     self._start_with(Around(places, self.programs.batch, has_state))
-                except Exception:
+                except Exception as error:
                     if around is None:
+                        if isinstance(error, DifferentError):
+                            self._start_with(None)
+                            self._refuted = str(error)
                         raise
                     self._start_with(None)
                     added |= around.identities

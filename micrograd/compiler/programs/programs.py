@@ -294,6 +294,7 @@ class Programs:
         size, flags_from = runner.unit.size, runner.unit.flags_from
         unit = UpdateCompilation(memory, touched, size, flags_from, runner.unit.number_bytes)
         if not len(touched.used) + len(touched.chosen):
+            self._leaves.check(runner.traced.recording)
             return Stepping(unit, None, 0.0)
         places = (touched.used, touched.chosen, touched.flag)
         key = memory.version, size, len(touched.flags), *(x.tobytes() for x in places)

@@ -25,9 +25,10 @@ from micrograd.compiler.trace.arguments.stand_ins import (
     shape_of,
     types_in,
 )
+from micrograd.compiler.trace.arguments.structures import check_sharing, sharing
 from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.integers import integers_in
-from micrograd.compiler.trace.numbers.refusing import InexactError
+from micrograd.compiler.trace.numbers.refusing import ALONE, ASKS, DifferentError, InexactError
 from micrograd.compiler.trace.traceable import Traceable
 from micrograd.compiler.trace.traced import Calls, Traced
 from micrograd.compiler.trace.world.around import around_in
@@ -53,6 +54,7 @@ class Traces:
         self._asks_types = False  # whether the function does, as far as it has been traced
         self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._inexact: dict[CallShape, int] = {}  # the largest integer for which there was none
+        self._asks_identity = False  # whether the function does, as far as it has been traced
         self._calls = Calls()
         self._last: Traced | None = None  # that was made
         self._borrows = not batch  # until tables of one shape were not those of another
@@ -106,6 +108,8 @@ class Traces:
             self._rebuilds.note_form(shape, traced.form)
             if traced.captured is not None and traced.captured.asks_types:
                 self._asks_types = True
+            self._asks_identity |= traced.asks_identity
+            if self._asks_types or self._asks_identity:
                 shape = self.sample(inputs)[2]
             self._last = traced
             traced.calls = self._calls
@@ -174,10 +178,9 @@ class Traces:
             loss = self._patience.alone(lambda: eager_value(self._fn, copies(sample), batch=False))
         loss = loss[0] if traced.outputs.has_aux else loss
         if not np.isclose(loss, traced.loss, rtol=1e-6, atol=1e-9, equal_nan=True):
-            raise CompileError(
+            raise DifferentError(
                 f"cannot be compiled: {getattr(self._fn, '__qualname__', self._fn)} gives {loss!r} "
-                f"when it runs by itself, and {traced.loss!r} while it is traced: it asks for the "
-                "types of its arguments, or for something that changes from call to call"
+                f"{ALONE}, and {traced.loss!r} while it is traced: {ASKS}"
             )
         traced.compared = True
 
@@ -213,6 +216,8 @@ class Traces:
         if self._asks_types:
             check_types(given)
         lanes, sample = first_samples(given)
+        if self._asks_identity:
+            check_sharing(given)
         sample = sample if around is None else (*sample, around)
         shape = self.shape(sample)
         return lanes, sample, (*shape, "negative") if _has_negative(sample) else shape
@@ -222,8 +227,10 @@ class Traces:
         return (*self.shape(inputs), self.sample(inputs)[2]) if self._batch else self.shape(inputs)
 
     def shape(self, inputs: tuple[Any, ...]) -> CallShape:
-        """What a program depends on; with types of numbers, if the function asks for them."""
+        """What a program depends on; with types, and what is the same, if the function asks."""
         shape = shape_of(inputs)
+        if self._asks_identity:
+            shape = (*shape, sharing(inputs))
         return (*shape, types_in(inputs)) if self._asks_types else shape
 
     def _source(self, like: Traced | None = None) -> Traceable:

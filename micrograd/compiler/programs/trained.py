@@ -11,6 +11,7 @@ from micrograd.compiler.trace.renumbered import met
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.update.members import Members
 from micrograd.compiler.update.memory import Memory
+from micrograd.compiler.update.trains import check_trains
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError
 from micrograd.nn.module import Module
@@ -26,7 +27,7 @@ class TrainedLeaves:
         dtype: str,
     ) -> None:  # fmt: skip
         self.optimizer = optimizer
-        self._explicit, self._dtype = explicit, dtype
+        self._fn, self._explicit, self._dtype = fn, explicit, dtype
         self._ordered: tuple[Members, list[Value]] | None = None  # those of the optimiser
         self._home: tuple[Store, int, set[Value]] | None = None  # and where they are, with others
         model = getattr(fn, "__self__", fn)
@@ -64,6 +65,11 @@ class TrainedLeaves:
             v = traced.recording.parameters[number]
             if id(v) not in known:
                 self._met.append(v)
+
+    def check(self, recording: Recording) -> None:
+        """Raise an ArgumentValueError if steps would update nothing of what the function uses."""
+        used = [recording.parameters[k] for k in met(recording)]
+        check_trains(self._fn, used, self.trained())
 
     def trained(self) -> list[Value]:
         """What the optimiser updates, in its order."""

@@ -14,7 +14,8 @@ import numpy as np
 from micrograd.compiler.trace.arguments.results import Outputs, outputs_of, sequence
 from micrograd.compiler.trace.arguments.samples import first_samples, samples_of
 from micrograd.compiler.trace.arguments.structures import called
-from micrograd.compiler.trace.eagerly import eagerly
+from micrograd.compiler.trace.eagerly import Gradient, eagerly, put_gradients, slopes
+from micrograd.compiler.update.trains import check_trains
 from micrograd.engine import Value, backward_from, zero_gradients
 from micrograd.functions import apply
 from micrograd.interrupts import restored
@@ -35,14 +36,7 @@ def eager_gradient(
 ) -> tuple[Any, np.ndarray]:
     """The loss (or (loss, aux)) and the gradient; all gradients are left as they were."""
     loss, result = _run(fn, inputs, batch)
-    noted: list[Gradient] = []
-
-    def computed() -> np.ndarray:
-        backward_from(loss, noted)
-        found = {id(v): v.grad for v, *_ in noted}
-        return np.array([found.get(id(v), 0.0) for v in parameters])
-
-    return result(loss.data), restored(computed, lambda: _put(noted))
+    return result(loss.data), np.array(slopes(loss, parameters), float)
 
 
 def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Optimizer) -> Any:
@@ -58,23 +52,17 @@ def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Op
         backward_from(loss, noted)
         updates = optimizer.updates()
         trained = {id(v) for v in leaves}
-        _put([x for x in noted if id(x[0]) not in trained])
+        if not any(id(v) in trained for v, *_ in noted):
+            check_trains(fn, [v for v, *_ in noted if v._row is None], leaves)
+        put_gradients([x for x in noted if id(x[0]) not in trained])
         done.append(updates)
         return updates
 
     def put_back() -> None:
-        _put([] if done else noted + kept)
+        put_gradients([] if done else noted + kept)
 
     optimizer.apply(restored(computed, put_back))
     return result(loss.data)
-
-
-Gradient = tuple[Value, float, Any]  # whose, the number, and the mark of who was reached
-
-
-def _put(gradients: list[Gradient]) -> None:
-    for v, gradient, mark in gradients:
-        v.grad, v._mark = gradient, mark
 
 
 def _run(

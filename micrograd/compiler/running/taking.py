@@ -14,6 +14,7 @@ from micrograd.compiler.backends import Executable, space_type
 from micrograd.compiler.nest.ir import Space, SpaceRole
 from micrograd.compiler.trace.arguments.flattening import Flattener, flattener
 from micrograd.compiler.trace.arguments.stand_ins import flat
+from micrograd.compiler.trace.arguments.structures import sharing
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.around import around_in
 from micrograd.compiler.trace.world.watched import Watched, in_one_piece, watched
@@ -40,6 +41,7 @@ class TakenArguments:
         self._plan: list[Plan] | None = None
         self._records: list[Record] = []
         self._count = 0
+        self._sharing: tuple[int, ...] | None = None  # what was the same, if asked for
         self._held: tuple[Any, ...] | None = None  # arguments that need not be looked at again
         self._watched: Watched = ()  # shapes of arrays among them, and integers
 
@@ -51,6 +53,8 @@ class TakenArguments:
     def refill(self, inputs: tuple[Any, ...]) -> bool:
         """Take other numbers in the structure of the last ones; False if they are anything else."""
         if self._plan is None or len(inputs) != self._count:
+            return False
+        if self._sharing is not None and sharing(inputs) != self._sharing:
             return False
         self._held = None  # whatever follows, these are no more what the program is pointed at
         new: list[tuple[Space, np.ndarray]] = []
@@ -107,6 +111,7 @@ class TakenArguments:
         if final:
             self._plan, self._records = _planned(inputs, plan, self._traced)
         self._count = len(inputs)
+        self._sharing = sharing(inputs) if self._traced.asks_identity else None
         arrays = [x for x in inputs if isinstance(x, np.ndarray)]
         if repeatable and all(map(in_one_piece, arrays)):
             self._held, self._watched = inputs, watched([], [], arrays=integers, shapes=arrays)

@@ -18,9 +18,8 @@ from micrograd.compiler.trace.arguments.results import Outputs, outputs_of
 from micrograd.compiler.trace.arguments.stand_ins import IndexGroup, refilled
 from micrograd.compiler.trace.arguments.structures import called
 from micrograd.compiler.trace.assigned import undisturbed
-from micrograd.compiler.trace.eagerly import eagerly
+from micrograd.compiler.trace.eagerly import eagerly, slopes
 from micrograd.engine import Value
-from micrograd.gradients import grad
 
 NEAR = 1e-9  # of the largest: sums are added up in another order
 FEW, MANY = 2_000, 20_000  # nodes: the longer a trace is, the fewer others there are
@@ -84,9 +83,9 @@ def eager_numbers(
         outputs = _outputs(fn, arguments)
     except Exception:  # whatever it is: these arguments are not for this function
         return None
-    slopes = [g.data for g in grad(outputs.values[0], list(parameters))]
     aux = outputs.rebuild([v.data for v in outputs.values])
-    return [outputs.values[0].data, *slopes, *numbers_in(aux)]
+    loss = outputs.values[0]
+    return [loss.data, *slopes(loss, parameters), *numbers_in(aux)]
 
 
 def raised_by(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Exception | None:

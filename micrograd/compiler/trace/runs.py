@@ -22,7 +22,11 @@ from micrograd.compiler.trace.assigned import (
 )
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
 from micrograd.compiler.trace.numbers.advice import PAGE
-from micrograd.compiler.trace.numbers.refusing import InexactError, UndecidedError
+from micrograd.compiler.trace.numbers.refusing import (
+    DifferentError,
+    InexactError,
+    UndecidedError,
+)
 from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer
 from micrograd.compiler.trace.recording import (
     MADE_BY_HAND,
@@ -105,6 +109,7 @@ class TracedRuns:
         self.places: list[NumberPlace] = []  # where it leaves Values behind
         self.constant: set[Any] | None = None  # places of numbers that cannot be inputs; None: any
         self.trained: set[int] = set()  # ids of the leaves that are trained
+        self.asks_identity = False  # whether it asks which of its arguments are the same
         self.assigned: list[Value] | None = None  # leaves that a run gives numbers, as far as known
 
     def run(self, arguments: tuple[Any, ...], tracer: Tracer | None = None) -> TracedRun:
@@ -115,7 +120,7 @@ class TracedRuns:
             new.precision, new.catches = self.precision, self.catches
 
             def program() -> TracedRun:
-                made = stand_ins(arguments, new)
+                made = stand_ins(arguments, new, self.asks_identity)
                 start = thread_time()
                 result = self.form.result(made.arguments)
                 seconds = thread_time() - start
@@ -145,7 +150,7 @@ class TracedRuns:
         """Raise an error about a changed argument; runs the function again to find the line."""
 
         def run(new: Tracer) -> str:
-            again = stand_ins(arguments, new)
+            again = stand_ins(arguments, new, self.asks_identity)
             form = self.form
             return run_traced(
                 new,
@@ -205,7 +210,7 @@ class TracedRuns:
         reasons = (ANOTHER, REASONS[MADE_EARLIER])
         if names and any(reason in str(error) for reason in reasons):
             name, where = names[0], str(error).partition("\n")[2]
-            raise CompileError(
+            raise DifferentError(
                 f"cannot be compiled: the function puts other Values into {name}, which the next "
                 f"call reads\n{where}\n  instead: change and read its numbers, `{name}.data = 0.9 "
                 f"* {name}.data + 0.1 * z.data` (in a list, those of each Value: "

@@ -14,18 +14,25 @@ from micrograd.compiler.trace.arguments.structures import code_in
 from micrograd.compiler.trace.bounds import limits
 from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others, raised_by
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
+from micrograd.compiler.trace.eagerly import slopes, unobserved
 from micrograd.compiler.trace.forms import name_of, other_forms
-from micrograd.compiler.trace.numbers.refusing import InexactError, Missed, UndecidedError
+from micrograd.compiler.trace.numbers.refusing import (
+    ALONE,
+    ASKS,
+    DifferentError,
+    InexactError,
+    Missed,
+    UndecidedError,
+)
 from micrograd.compiler.trace.numbers.tracer import Tracer, random_states
 from micrograd.compiler.trace.runs import ANOTHER, TOO_LARGE, TracedRun, TracedRuns
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.trials import with_choices
 from micrograd.compiler.trace.world.around import NumbersChanged, around_in
-from micrograd.compiler.trace.world.reachable import generators_of, leaves_of
+from micrograd.compiler.trace.world.reachable import frozen_of, generators_of, leaves_of
 from micrograd.compiler.trace.world.surroundings import Surroundings
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError, CompileError
-from micrograd.gradients import grad
 
 
 def _of_stand_ins(error: Exception) -> CompileError:
@@ -41,10 +48,6 @@ IN_BATCHES = (
     "sample's integers (`range(n)`, `n % 2`) but by looking up; pass what it depends on as numbers "
     "of the samples, `[n % 2 for n in ns]` or a mask, or call it for each sample"
 )
-
-
-class DifferentError(CompileError):
-    """A trace does not do what the function does as it is."""
 
 
 class Traceable:
@@ -69,12 +72,7 @@ class Traceable:
         runs, around = self._runs, around_in(arguments)
         may_decide = around is None or around.has_state  # other numbers that do are constants
         try:
-            traced = self._trace(arguments)
-            asks = traced.captured is not None and traced.captured.asks_types
-            if not asks and (around is None or runs.mean):
-                return traced
-            self._compare(traced, arguments)
-            return traced
+            return self._trace(arguments)
         except (UndecidedError, DifferentError) as error:
             if not may_decide:
                 raise
@@ -89,8 +87,7 @@ class Traceable:
         for form in other_forms(self.fn, runs.mean):
             runs.form, runs.places, runs.assigned = form, [], None
             try:
-                traced = self._trace(arguments)
-                self._compare(traced, arguments)
+                return self._trace(arguments)
             except (ArgumentChangedError, NumbersChanged, InexactError):
                 raise
             except Exception as error:
@@ -100,8 +97,6 @@ class Traceable:
                 more = str(error).removeprefix("cannot be compiled: ")
                 if form.sides is not None and more not in why:
                     why += f"\n  and with both sides of branches traced, {more}"
-                continue
-            return traced
         own = raised_by(self.fn, arguments)
         if own is not None:
             raise own
@@ -114,7 +109,10 @@ class Traceable:
         return Surroundings(self.fn, around_in(arguments), code_in(arguments))
 
     def _trace(self, arguments: tuple[Any, ...]) -> Traced:
-        """Trace in this form, with several sets of integers if they index lists."""
+        """Trace in this form, with several sets of integers if they index lists.
+
+        Raises a CompileError unless the function, run as it is, does the same.
+        """
         start = perf_counter()
         captured = self._surroundings(arguments)
         self._runs.catches = captured.catches
@@ -124,18 +122,22 @@ class Traceable:
             )
         if captured.asks_numbers and self._runs.form.sides is None and not self._runs.form.guarding:
             raise UndecidedError("cannot be compiled: a traced number may be asked for its type")
+        self._runs.asks_identity = captured.asks_identity
         try:
             traced, run = self._traced(arguments, captured)
+            if traced.writes or traced.left:
+                captured.put_back()  # for a run as it is, which does the same
+            traced.captured = captured
+            traced.loss = run.loss
+            traced.form = self._runs.form
+            traced.form.expected = [holds for _, holds in run.tracer.decisions]
+            traced.form.why = run.tracer.reasons
+            unobserved(lambda: self._compare(traced, run, arguments))
         except BaseException:
             captured.put_back()
             raise
         captured.drop_changed()
-        traced.captured = captured
-        traced.loss = run.loss
         run.outputs.forget()
-        traced.form = self._runs.form
-        traced.form.expected = [holds for _, holds in run.tracer.decisions]
-        traced.form.why = run.tracer.reasons
         traced.milliseconds = 1e3 * (perf_counter() - start)
         return traced
 
@@ -174,6 +176,7 @@ class Traceable:
         runs.meet_left(traced.left)
         runs.form, runs.assigned = traced.form, traced.assigned
         runs.catches = traced.captured is not None and traced.captured.catches
+        runs.asks_identity = traced.asks_identity
         before = None
         if traced.writes or traced.left:
             before = self._surroundings(arguments)
@@ -182,7 +185,7 @@ class Traceable:
         except BaseException as error:
             if before is not None:
                 before.put_back()
-            if type(error) is CompileError:
+            if isinstance(error, CompileError) and type(error) in (CompileError, DifferentError):
                 runs.refuse_state(error, traced.changed_names())
             raise
 
@@ -201,9 +204,9 @@ class Traceable:
         known = traced.recording.parameters
         again = runs.record(run, arguments, known)
         traced.loss = run.loss
-        traced.check_constants(run.outputs, self.fn)
+        traced.check_constants(run.outputs, self.fn, DifferentError)
         if len(again.parameters) != len(known):
-            runs.refuse(ANOTHER, 0, arguments)
+            runs.refuse(ANOTHER, 0, arguments, DifferentError)
         try:
             if traced.choices is not None:
                 traced.choices.check(again, ids)
@@ -211,7 +214,7 @@ class Traceable:
             else:
                 check_same(traced.recording, again)
         except Divergence as divergence:
-            runs.refuse(divergence.reason, divergence.node, arguments)
+            runs.refuse(divergence.reason, divergence.node, arguments, DifferentError)
         if runs.form.sides is not None and not traced.verified:
             self._compare_run(run, known, arguments)
         return True
@@ -234,8 +237,11 @@ class Traceable:
         """Run the function once more, watched by this tracer."""
         self._runs.run(arguments, tracer)
 
-    def _compare(self, traced: Traced, arguments: tuple[Any, ...]) -> None:
-        """Raise a CompileError unless the function itself does the same, on other numbers, too."""
+    def _compare(self, traced: Traced, run: TracedRun, arguments: tuple[Any, ...]) -> None:
+        """Raise a CompileError unless the function itself does the same.
+
+        One that is rewritten is tried on other numbers, too.
+        """
         runs = self._runs
         form, known = runs.form, traced.recording.parameters
         own = eager_numbers(self.fn, arguments, known)
@@ -244,11 +250,9 @@ class Traceable:
                 f"cannot be compiled: {name_of(self.fn)} raises an error by itself"
             )
         try:
-            run = runs.run(arguments)
             self._compare_run(run, known, arguments, own)
         except DifferentError:
-            if traced.changed_names():
-                self.verify(traced, arguments)  # which says so if they are why
+            self.verify(traced, arguments)  # which says so if something has changed meanwhile
             raise
         if form.sides is None or form.sides.unbounded:
             return
@@ -276,12 +280,30 @@ class Traceable:
             return
         loss = run.outputs.values[0]
         aux = run.outputs.rebuild([v._data for v in run.outputs.values])
-        slopes = [g._data for g in grad(loss, list(known))]
-        if not agree([loss._data, *slopes, *numbers_in(aux)], theirs, len(slopes)):
-            raise DifferentError(
-                f"cannot be compiled: {name_of(self.fn)} traced would not be what it is eagerly; "
-                "write its branches with micrograd.where"
+        mine = [loss._data, *slopes(loss, known), *numbers_in(aux)]
+        if not (agree(mine, theirs, len(known)) or self._agree_where_trained(mine, theirs, known)):
+            raise DifferentError(f"cannot be compiled: {self._difference(mine, theirs)}")
+
+    def _difference(self, mine: list[float], theirs: list[float]) -> str:
+        name = name_of(self.fn)
+        if self._runs.form.sides is not None:
+            return (
+                f"{name} traced would not be what it is eagerly; write its branches with "
+                "micrograd.where"
             )
+        what = f"{theirs[0]!r} {ALONE}, and {mine[0]!r}"
+        if agree(mine[:1], theirs[:1], 0):
+            what = f"other derivatives, or aux, {ALONE} than"
+        return f"{name} gives {what} while it is traced: {ASKS}"
+
+    def _agree_where_trained(
+        self, mine: list[float], theirs: list[float], known: Sequence[Value]
+    ) -> bool:
+        """Whether they agree but for derivatives by what is frozen, which nobody takes."""
+        frozen = frozen_of(self.fn)
+        kept = [0.0 if id(v) in frozen else x for v, x in zip(known, mine[1:], strict=False)]
+        kept += mine[1 + len(known) :]
+        return bool(frozen) and agree([mine[0], *kept], theirs, len(known))
 
     def _refuse_randomness(self, traced: Traced, arguments: tuple[Any, ...]) -> NoReturn:
         runs = self._runs

@@ -72,6 +72,11 @@ class Traced:
         """Whether it is of some decisions, and others need another one."""
         return bool(self.form.expected)
 
+    @property
+    def asks_identity(self) -> bool:
+        """Whether it depends on which containers among the arguments are the same."""
+        return self.captured is not None and self.captured.asks_identity
+
     def passes(self) -> bool:
         """Count a call, if nothing is to be looked at before it; False if something is."""
         if self.due or self.calls.next_is_looked_at():

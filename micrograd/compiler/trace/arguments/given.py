@@ -104,7 +104,8 @@ def line_of_change(contents: Contents, k: int, run: Callable[[], object]) -> str
 
 def copies(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arguments for a run that must not reach the caller's."""
-    return tuple(x if isinstance(x, Around) else copy.deepcopy(x) for x in arguments)
+    memo: dict[int, Any] = {}  # what is the same object is so in the copies
+    return tuple(x if isinstance(x, Around) else copy.deepcopy(x, memo) for x in arguments)
 
 
 def _holders(arguments: Sequence[Any]) -> Iterator[Any]:

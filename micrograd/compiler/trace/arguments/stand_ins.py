@@ -233,10 +233,14 @@ class StandIns:
                 yield group, numbers[:, places].ravel().tolist()
 
 
-def stand_ins(arguments: tuple[Any, ...], tracer: Tracer) -> StandIns:
-    """The arguments with a Read in the place of every number."""
+def stand_ins(arguments: tuple[Any, ...], tracer: Tracer, same: bool = False) -> StandIns:
+    """The arguments with a Read in the place of every number.
+
+    With `same`, what is the same container in several places is so here.
+    """
     made = StandIns()
     whole = []
+    known: dict[int, Any] | None = {} if same else None
     for k, x in enumerate(arguments):
         flat(x, np.float64)  # raises for integers that no float holds
         first = len(made.values)
@@ -244,7 +248,7 @@ def stand_ins(arguments: tuple[Any, ...], tracer: Tracer) -> StandIns:
         def read(number: Any, group: IndexGroup, k: int = k, first: int = first) -> Read:
             return _read(number, group, k, len(made.values) - first, made, tracer)
 
-        whole.append(refilled(x, read, k, as_objects=True))
+        whole.append(refilled(x, read, k, as_objects=True, known=known))
     made.arguments = tuple(whole)
     made.contents = Contents(made.arguments)
     return made
@@ -274,13 +278,22 @@ def _read(number: Any, group: IndexGroup, k: int, at: int, made: StandIns, trace
 
 def refilled(
     x: Any, new: Callable[[Any, IndexGroup], Any], group: IndexGroup = 0, as_objects: bool = False,
-    sort: str = "",
+    sort: str = "", known: dict[int, Any] | None = None,
 ) -> Any:  # fmt: skip
     """The argument with others in the place of its numbers: `new(number, group of an integer)`.
 
     `sort` is that of all its numbers, where it is known. Arrays stay what they are, or become
-    arrays of objects.
+    arrays of objects. With `known`, a container that is met again is the one that was made of it.
     """
+    made = _refilled(x, new, group, as_objects, sort, known)
+    is_container = isinstance(x, np.ndarray) or (not is_static(x) and parts(x) is not None)
+    return made if known is None or not is_container else known.setdefault(id(x), made)
+
+
+def _refilled(
+    x: Any, new: Callable[[Any, IndexGroup], Any], group: IndexGroup, as_objects: bool, sort: str,
+    known: dict[int, Any] | None,
+) -> Any:  # fmt: skip
     if isinstance(x, np.ndarray | Tensor):
         old = _numbers(x) if isinstance(x, Tensor) else x
         own = group if old.dtype.kind != "f" else None
@@ -303,5 +316,5 @@ def refilled(
     groups = [(group, place) if record else group for place in range(len(inside))]
     floats = sort != INTEGER
     return rebuilt(x, [new(item, None) if floats and type(item) is float
-                       else refilled(item, new, own, as_objects, sort)
+                       else refilled(item, new, own, as_objects, sort, known)
                        for item, own in zip(inside, groups, strict=True)])  # fmt: skip

@@ -8,11 +8,13 @@ from enum import Enum
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
+import numpy as np
+
 from micrograd.compiler.trace.numbers.records import attributes_of, is_record, record_like
 from micrograd.compiler.trace.numbers.refusing import current
 from micrograd.compiler.trace.numbers.shared import share
 from micrograd.compiler.trace.world.around import Around, around_in
-from micrograd.errors import ArgumentTypeError
+from micrograd.errors import ArgumentTypeError, CompileError
 
 # Of these a program holds what was given: there is a program for each.
 STATICS = (bool, str, bytes, type(None), Enum, range, FunctionType, BuiltinFunctionType,
@@ -124,6 +126,39 @@ def code_in(arguments: Sequence[Any]) -> list[Any]:
         if inside is not None and not HOLD_NOTHING.issuperset(map(type, inside)):
             stack += reversed([*inside])
     return list(found.values())
+
+
+def sharing(arguments: Sequence[Any]) -> tuple[int, ...]:
+    """Which containers in arguments are the same, by the order in which they come; () if none are.
+
+    >>> row, other = [1.0], [1.0]
+    >>> sharing(([row, other], row)), sharing(([row, other], [row]))
+    ((0, 1, 2, 1), (0, 1, 2, 3, 1))
+    >>> sharing(([row, other],))
+    ()
+    """
+    known: dict[int, int] = {}
+    order = []
+    stack = list(reversed(arguments))
+    while stack:
+        x = stack.pop()
+        inside = None if is_static(x) else parts(x)
+        if not inside and not isinstance(x, list | dict | np.ndarray):
+            continue
+        is_new = id(x) not in known
+        order.append(known.setdefault(id(x), len(known)))
+        if is_new and inside and not HOLD_NOTHING.issuperset(map(type, inside)):
+            stack += reversed([*inside])
+    return tuple(order) if len(order) > len(known) else ()
+
+
+def check_sharing(arguments: Sequence[Any]) -> None:
+    """Raise a CompileError unless the same containers are the same in all samples of a batch."""
+    if len({sharing(sample) for sample in zip(*arguments, strict=True)}) > 1:
+        raise CompileError(
+            "cannot be compiled: the function asks which of its arguments are the same, and in "
+            "some samples others are than in the first"
+        )
 
 
 def rebuilt(x: Any, new: list[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from micrograd.compiler.trace.numbers.refusing import ALONE
 from micrograd.errors import CompileError
 
 PAGE = "docs/compiling.md"
@@ -44,6 +45,7 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("branch", "`is`", "sorted", "an element is made", "looked up"),
      "choose between numbers with `micrograd.where(condition, a, b)`, `max` or `min`",
      "Branches"),
+    ((ALONE,), "pass what decides as an argument of its own, a flag or a text", "Arguments"),
     (("into a float",),
      "leave it a number of the program: `v.exp()` instead of `math.exp(v)`, `v.data` instead of "
      "`float(v)`", "Functions of numbers"),

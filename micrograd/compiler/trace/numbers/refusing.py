@@ -17,6 +17,12 @@ BRANCH = "a branch depends on traced data, and could go the other way in the nex
 
 COUNTS = "an integer counts, looks up something, or is computed with as an integer"
 
+ALONE = "when it runs by itself"
+ASKS = (
+    "it asks for the types of its arguments, for which of them are the same, or for something that "
+    "changes from call to call"
+)
+
 # Whether a condition holds, and which it is: of which number, of which row, after so many nodes.
 Decision = tuple[bool, float, str, int]
 
@@ -45,6 +51,10 @@ class UndecidedError(CompileError):
 
 class InexactError(CompileError):
     """An integer is too large for a program's floats: the function runs as it is."""
+
+
+class DifferentError(CompileError):
+    """A program does not do what the function does as it is."""
 
 
 class Restart(BaseException):

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dis import opmap
+from dis import get_instructions, opmap
 from functools import partial
 from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -364,3 +364,21 @@ def asks_truths(code: CodeType) -> bool:
         op == IS_OP and ops[k - 1] == LOAD_CONST and args[k - 1] in truths
         for k, op in enumerate(ops) if k and truths
     )  # fmt: skip
+
+
+def asks_identity(code: CodeType) -> bool:
+    """Whether code asks if two things are the same, neither a constant nor what a global holds."""
+    if any(asks_identity(x) for x in code.co_consts if isinstance(x, CodeType)):
+        return True
+    if "id" in code.co_names:
+        return True
+    generated = code.co_filename == "<string>" and code.co_name == "__eq__"  # of a dataclass
+    if generated or IS_OP not in code.co_code[::2] or not _is_in_users_file(code.co_filename):
+        return False
+    before = ""  # what put the right operand there
+    for instruction in get_instructions(code):
+        if instruction.opname == "IS_OP" and before not in ("LOAD_CONST", "LOAD_GLOBAL"):
+            return True
+        if not (instruction.opname == "LOAD_ATTR" and before == "LOAD_GLOBAL"):
+            before = instruction.opname
+    return False

@@ -14,7 +14,6 @@ import numpy as np
 
 from micrograd.checks import PACKAGE
 from micrograd.compiler.trace.numbers.advice import advised
-from micrograd.compiler.trace.numbers.refusing import InexactError
 from micrograd.engine import PLAIN as VALUES
 from micrograd.engine import Value
 from micrograd.errors import CompileError
@@ -34,6 +33,12 @@ def leaves_of(fn: Callable[..., Any]) -> list[Value]:
     2
     """
     return [x for x in _in_reach(fn) if isinstance(x, Value) and x._row is None]
+
+
+def frozen_of(fn: Callable[..., Any]) -> set[int]:
+    """The leaves of frozen arrays in reach, by id."""
+    arrays = (x for x in _in_reach(fn, values=False) if isinstance(x, Tensor))
+    return {id(v) for x in arrays if not x.requires_grad for v in x._values.flat}
 
 
 def lengths_of(fn: Callable[..., Any]) -> set[int]:
@@ -60,8 +65,7 @@ def located(fn: Callable[..., Any]) -> Iterator[None]:
             raise advised(error) from None
         path, line = own.__code__.co_filename, own.__code__.co_firstlineno
         text = linecache.getline(path, line).strip()
-        sort = InexactError if isinstance(error, InexactError) else CompileError
-        raise advised(sort(f"{error}\n  at {path}:{line}: {text}")) from None
+        raise advised(type(error)(f"{error}\n  at {path}:{line}: {text}")) from None
 
 
 def generators_of(fn: Callable[..., Any]) -> list[Any]:

@@ -21,6 +21,7 @@ from micrograd.compiler.trace.world.around import (
 from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.named import (
     Named,
+    asks_identity,
     asks_numbers,
     asks_truths,
     asks_types,
@@ -93,6 +94,7 @@ class Surroundings:
         self.asks_numbers = any(map(asks_numbers, own))
         self.asks_truths = any(map(asks_truths, own))
         self.catches = any(map(catches, own))
+        self.asks_identity = any(map(asks_identity, own))
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
         """What the function has put into dicts, and lists and sets that it has changed.
