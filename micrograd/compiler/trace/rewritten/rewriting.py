@@ -28,6 +28,7 @@ from micrograd.compiler.trace.rewritten.lowering import (
     lowered,
     name,
 )
+from micrograd.compiler.trace.rewritten.patterns import without_numbers
 from micrograd.compiler.trace.rewritten.source import FunctionNode, NoSource, tree_of
 
 BASE = f"{HELPER}base"  # how many sides are around a generator
@@ -190,7 +191,9 @@ class _Rewriting(Expressions, ast.NodeTransformer):
         return [ast.copy_location(assign(depth, asked("depth")), s), s]
 
     def visit_Match(self, s: ast.Match) -> Any:
-        """A truth that is matched is decided."""
+        """A truth that is matched is decided, and of a number it is asked of which type it is."""
+        self._count += 1
+        s.cases = [without_numbers(case, f"{self._count}_{k}") for k, case in enumerate(s.cases)]
         self.generic_visit(s)
         s.subject = ast.copy_location(asked("matched", s.subject), s.subject)
         return s
