@@ -91,3 +91,19 @@ def test_what_samples_cannot_decide_says_what_to_write(backend: str) -> None:
     f([1, 2])
     with pytest.raises(ArgumentValueError, match=r"\[float\(x\) for x in xs\]"):
         f([1, 2.5])
+
+
+SIGN, SWITCH = lambda x: W if x > 1 else W * 2.0, lambda x: W * 3.0 if x > 1 else W  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fn", "mean"),
+    [(SIGN, 0.75), (SWITCH, 1.0), ((lambda x: (lambda y: y * W if y > 1 else W)(x)), 0.75),
+     (
+         lambda x:
+         W if x > 1
+         else W * 2.0, 0.75,
+     )],
+)  # fmt: skip
+def test_lambdas_that_branch_are_found_by_where_their_code_is(fn: Any, mean: float) -> None:
+    assert micrograd.compile(fn, batch=True)([0.5, 2.0]) == mean

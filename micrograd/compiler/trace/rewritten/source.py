@@ -8,6 +8,7 @@ import inspect
 from collections import defaultdict
 from functools import lru_cache
 from types import CodeType, FunctionType
+from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.Lambda
 
@@ -53,8 +54,18 @@ def _is(node: FunctionNode, code: CodeType) -> bool:
     if isinstance(node, ast.FunctionDef):
         return node.name == code.co_name
     body = node.body
-    whole = body.lineno, body.end_lineno, body.col_offset, body.end_col_offset
-    return code.co_name == "<lambda>" and whole in code.co_positions()
+    whole = (body.lineno, body.col_offset), (body.end_lineno, body.end_col_offset)
+    return code.co_name == "<lambda>" and whole == _from_to(code)
+
+
+def _from_to(code: CodeType) -> tuple[Any, Any]:
+    """Where the first and the last of a lambda's instructions begin and end."""
+    own = [((line, column), (end_line, end_column))
+           for line, end_line, column, end_column in code.co_positions()
+           if None not in (line, end_line, column, end_column)]  # fmt: skip
+    written = [(start, end) for start, end in own if start != end]  # what begins it has no text
+    starts, ends = [start for start, _ in written], [end for _, end in written]
+    return min(starts, default=None), max(ends, default=None)
 
 
 def _same_names(node: FunctionNode, code: CodeType) -> bool:
