@@ -14,7 +14,7 @@ import pytest
 import micrograd
 from micrograd import Value, optim
 from micrograd.compiler.trace.world.surroundings import Surroundings
-from micrograd.errors import ArgumentValueError, CompileError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
 
 W, B = Value(0.5), Value(-0.2)
 
@@ -170,6 +170,20 @@ def test_types_decide_in_the_first_call(loss: Any, x: Any, backend: str) -> None
             continue
         assert found == pytest.approx(wanted if isinstance(result, tuple) else wanted[0])
     W.data, B.data = w
+
+
+def test_what_is_finite_by_itself_is_no_nan() -> None:
+    loss, nan = (lambda x: W * max(0.25, x)), float("nan")
+    assert loss(nan).data == 0.125
+    with pytest.raises(CompileError, match=r"gives 0\.125 when it runs by itself, and nan"):
+        micrograd.compile(loss, backend="numpy")(nan)
+
+
+def test_masked_arrays_are_refused() -> None:
+    f = micrograd.compile(lambda x: W * x.sum(), backend="numpy")
+    assert f(np.array([1.0, 2.0])) == pytest.approx(1.5)
+    with pytest.raises(ArgumentTypeError, match=r"x\.filled\(0\.0\)"):
+        f(np.ma.array([1.0, 2.0], mask=[False, True]))
 
 
 def tree(x: Any) -> Any:

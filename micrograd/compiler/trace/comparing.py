@@ -106,13 +106,14 @@ def _outputs(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Outputs:
 def agree(mine: Sequence[float], theirs: Sequence[float], slopes: int) -> bool:
     """Whether numbers are as near as sums in another order are; what is not finite is passed over.
 
-    Of a program whose numbers are not finite the function itself is run.
+    Of a program whose numbers are not finite the function itself is run; but where its own loss is
+    finite, the program's has to be.
     """
     if len(mine) != len(theirs):
         return False
     a, b = np.array(mine, float), np.array(theirs, float)
     if not np.isfinite(a[: 1 + slopes]).all():
-        return True
+        return bool(np.isfinite(a[0]) or not np.isfinite(b[0]))
     scale = 1e-3 + np.abs(b[np.isfinite(b)]).max(initial=0.0)
     equal = (a == b) | (np.isnan(a) & np.isnan(b))
     return bool((equal | (np.abs(a - b) <= NEAR * scale)).all())

@@ -34,6 +34,11 @@ def shape_of(arguments: tuple[Any, ...]) -> CallShape:
 def _shape(x: Any, name: str) -> Hashable:
     if isinstance(x, np.ndarray):
         sort = {"f": FLOAT, "i": INTEGER, "u": INTEGER, "b": INTEGER}.get(x.dtype.kind)
+        if hasattr(x, "mask"):
+            raise ArgumentTypeError(
+                f"{name} is a masked array; pass its numbers, `x.filled(0.0)`, and beside them its "
+                "mask as numbers, `1.0 - x.mask`"
+            )
         if sort is None:
             raise ArgumentTypeError(f"{name} must hold numbers, got an array of {x.dtype}")
         return "array", _precisely(sort, x.dtype), x.shape

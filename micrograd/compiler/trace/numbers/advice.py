@@ -10,6 +10,7 @@ PAGE = "docs/compiling.md"
 # Words of a refusal, what to write instead, and the section of the page; the first that fits.
 NO_ROW = "is no row of the op table"
 INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    ((ALONE,), "pass what decides as an argument of its own, a flag or a text", "Arguments"),
     (("an array given as an argument",),
      "make another array, `xs = xs / 10` for `xs /= 10`, or change one of your own, "
      "`xs = xs.copy()`", "Arguments"),
@@ -45,7 +46,6 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("branch", "`is`", "sorted", "an element is made", "looked up"),
      "choose between numbers with `micrograd.where(condition, a, b)`, `max` or `min`",
      "Branches"),
-    ((ALONE,), "pass what decides as an argument of its own, a flag or a text", "Arguments"),
     (("into a float",),
      "leave it a number of the program: `v.exp()` instead of `math.exp(v)`, `v.data` instead of "
      "`float(v)`", "Functions of numbers"),
