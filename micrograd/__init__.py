@@ -12,11 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from micrograd import names as _names
-from micrograd.checks import detect_anomaly, gradcheck, gradgradcheck
+from micrograd.checks import detect_anomaly
 from micrograd.engine import Value
 from micrograd.errors import LISTED, CompileError, MicrogradError, no_attribute
 from micrograd.gradients import grad, hessian
 from micrograd.observers import no_grad
+from micrograd.tensors.checking import gradcheck, gradgradcheck
 from micrograd.tensors.choice import maximum, minimum, where
 from micrograd.tensors.tensor import Tensor, tensor
 

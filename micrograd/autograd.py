@@ -14,13 +14,14 @@ from micrograd.grad_mode import inference_mode as inference_mode
 from micrograd.grad_mode import set_grad_enabled as set_grad_enabled
 from micrograd.observers import no_grad as no_grad
 from micrograd.tensors.backward import root_of
+from micrograd.tensors.checking import gradcheck as gradcheck
+from micrograd.tensors.checking import gradgradcheck as gradgradcheck
 from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor, tensor
 
 INSTEAD = {
     "Function": "add a row to micrograd/ops.py, or set `_backward` of a Value",
     "functional": "micrograd.hessian of Values, or autograd.grad of each output",
-    "gradcheck": "micrograd.gradcheck",
     "profiler": "time.perf_counter, or compile(...).report()",
 }
 

@@ -346,3 +346,17 @@ def test_random_numbers_go_on_from_a_saved_state(tmp_path: Path, seeded: bool) -
     assert drawn() == first
     with pytest.raises(TypeError, match="state must be what get_state"):
         micrograd.set_rng_state(1)
+
+
+def test_gradients_of_functions_of_arrays_are_checked() -> None:
+    x = tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    w = tensor([0.5, -1.0], requires_grad=True)
+    fixed = tensor([2.0, 3.0])
+    check = micrograd.autograd.gradcheck
+    assert check(lambda a, b, c: ((a @ b).tanh() * c, a.sum()), (x, w, fixed))
+    assert check(lambda a: (a * a).sum(), x)
+    assert micrograd.gradgradcheck(lambda a: (a**3).sum(0), w)
+    with pytest.raises(AssertionError, match="of element 1 of the result"):
+        check(lambda a: a.abs() + (a - a.detach()) * tensor([0.0, 1.0]), w)
+    with pytest.raises(TypeError, match="requires a gradient"):
+        check(lambda a: a, fixed)
