@@ -245,6 +245,7 @@ def test_maximize_goes_uphill_as_torchs(name: str) -> None:
     step = micrograd.record_step(lambda x: a * x, lambda o, y: (o - y) ** 2, mine, 2.0, 1.0)
     assert step.parameters[0].equations(())[0].text() == "u = -g"
     assert "maximize" in step.rule
+    assert all(step.tables(language) for language in ("en", "zh"))
 
 
 def test_state_has_torchs_names_and_shapes() -> None:

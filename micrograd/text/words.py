@@ -33,6 +33,7 @@ _CHINESE = {
     "Update rule": "更新规则",
     "step {i} of {n}": "第 {i} 步（共 {n} 步）",
     "before the step": "更新之前",
+    "uphill, as the loss is to be larger": "取反，使损失变大",
     "gradient with weight decay": "加上权重衰减的梯度",
     "velocity": "速度",
     "sum of squared gradients": "梯度平方之和",
