@@ -304,7 +304,7 @@ MAY_BE_REFUSED = {
 SEVERAL = {  # programs, as no select expresses what they do
     "an_alias", "an_error_that_is_caught", "for_with_else", "while_with_else",
     "an_iterator_that_is_shared", "names_in_expressions", "matched", "the_same_object",
-    "with_a_context", "unbound", "recursion", "text_as_state", "no_source", "a lambda", "a partial",
+    "with_a_context", "unbound", "recursion", "text_as_state", "no_source",
 }  # fmt: skip
 
 
