@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import enum
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
@@ -293,3 +295,27 @@ def test_samples_of_which_others_are_the_same() -> None:
 )
 def test_code_that_asks_what_is_the_same(ask: Any, asks: bool) -> None:
     assert Surroundings(ask).asks_identity is asks
+
+
+def last(xs: list[float], k: int) -> Any:
+    return sum((W * x for x in collections.deque(xs, maxlen=k)), W * 0.0)
+
+
+def last_by_index(xs: list[float], k: int) -> Any:
+    return last(xs, operator.index(k))
+
+
+def test_libraries_that_want_plain_numbers() -> None:
+    with pytest.raises(CompileError, match=r"maxlen=operator\.index\(k\)"):
+        micrograd.compile(last, backend="numpy")([1.0, 2.0], 1)
+    compare(last_by_index, [([1.0, 2.0], 1), ([1.0, 3.0], 2), ([4.0, 2.0], 1)], "numpy")
+    with pytest.raises(CompileError, match=r"np\.asarray\(xs\)` without a dtype"):
+        micrograd.compile(lambda xs: W * np.asarray(xs, dtype=float).sum())([1.0])
+
+
+def test_a_batch_of_nothing() -> None:
+    f = micrograd.compile(lambda x, y: W * x * y, batch=True, backend="numpy")
+    with pytest.raises(ArgumentValueError, match="the batch has no samples"):
+        f([], [])
+    with pytest.raises(ArgumentValueError, match=r"equally many samples, got \[1, 2\]"):
+        f([1.0], [1.0, 2.0])

@@ -56,7 +56,12 @@ def size_of(arguments: tuple[Any, ...]) -> int:
                 f"argument {k} must have a leading axis, the batch, got {type(x).__name__}"
             )
         sizes.append(len(x))
-    if not sizes or min(sizes) != max(sizes) or not sizes[0]:
+    if sizes and not max(sizes):
+        raise ArgumentValueError(
+            "the batch has no samples, of which the mean would be: leave such a call out, "
+            "`if len(xs):`"
+        )
+    if not sizes or min(sizes) != max(sizes):
         raise ArgumentValueError(f"the arguments must be equally many samples, got {sizes}")
     return sizes[0]
 

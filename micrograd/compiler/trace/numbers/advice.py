@@ -48,7 +48,11 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
      "Branches"),
     (("into a float",),
      "leave it a number of the program: `v.exp()` instead of `math.exp(v)`, `v.data` instead of "
-     "`float(v)`", "Functions of numbers"),
+     "`float(v)`, `np.asarray(xs)` without a dtype; or convert before the call",
+     "Functions of numbers"),
+    (("an integer is required", "cannot be interpreted as an integer"),
+     "give the library a plain integer, for each of which there is a program: "
+     "`deque(maxlen=operator.index(k))`", "Integers"),
     (("rounded", "an int,", "truncated", "the operator"),
      "compute it before the call, and pass it as an argument", "Functions of numbers"),
     (("integer", "indexes", "counts"),
