@@ -22,6 +22,7 @@ from micrograd.compiler.trace.eagerly import eagerly, slopes
 from micrograd.engine import Value
 
 NEAR = 1e-9  # of the largest: sums are added up in another order
+SINGLE = 1e-5  # where a program computes in single precision, and NumPy's single numbers are single
 FEW, MANY = 2_000, 20_000  # nodes: the longer a trace is, the fewer others there are
 SOON, LONG = 0.02, 0.2  # seconds, which a run may take without a node
 
@@ -103,7 +104,7 @@ def _outputs(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Outputs:
     return outputs_of(result)
 
 
-def agree(mine: Sequence[float], theirs: Sequence[float], slopes: int) -> bool:
+def agree(mine: Sequence[float], theirs: Sequence[float], slopes: int, near: float = NEAR) -> bool:
     """Whether numbers are as near as sums in another order are; what is not finite is passed over.
 
     Of a program whose numbers are not finite the function itself is run; but where its own loss is
@@ -116,7 +117,7 @@ def agree(mine: Sequence[float], theirs: Sequence[float], slopes: int) -> bool:
         return bool(np.isfinite(a[0]) or not np.isfinite(b[0]))
     scale = 1e-3 + np.abs(b[np.isfinite(b)]).max(initial=0.0)
     equal = (a == b) | (np.isnan(a) & np.isnan(b))
-    return bool((equal | (np.abs(a - b) <= NEAR * scale)).all())
+    return bool((equal | (np.abs(a - b) <= near * scale)).all())
 
 
 def numbers_in(x: Any) -> list[float]:

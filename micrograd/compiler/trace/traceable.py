@@ -12,7 +12,15 @@ from micrograd.checks import user_line_of
 from micrograd.compiler.trace.arguments.given import ArgumentChangedError
 from micrograd.compiler.trace.arguments.structures import code_in
 from micrograd.compiler.trace.bounds import limits
-from micrograd.compiler.trace.comparing import agree, eager_numbers, numbers_in, others, raised_by
+from micrograd.compiler.trace.comparing import (
+    NEAR,
+    SINGLE,
+    agree,
+    eager_numbers,
+    numbers_in,
+    others,
+    raised_by,
+)
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.eagerly import slopes, unobserved
 from micrograd.compiler.trace.forms import name_of, other_forms
@@ -281,8 +289,15 @@ class Traceable:
         loss = run.outputs.values[0]
         aux = run.outputs.rebuild([v._data for v in run.outputs.values])
         mine = [loss._data, *slopes(loss, known), *numbers_in(aux)]
-        if not (agree(mine, theirs, len(known)) or self._agree_where_trained(mine, theirs, known)):
+        if not (
+            agree(mine, theirs, len(known), self._near)
+            or self._agree_where_trained(mine, theirs, known)
+        ):
             raise DifferentError(f"cannot be compiled: {self._difference(mine, theirs)}")
+
+    @property
+    def _near(self) -> float:
+        return NEAR if self._runs.precision == np.float64 else SINGLE
 
     def _difference(self, mine: list[float], theirs: list[float]) -> str:
         name = name_of(self.fn)
@@ -292,7 +307,7 @@ class Traceable:
                 "micrograd.where"
             )
         what = f"{theirs[0]!r} {ALONE}, and {mine[0]!r}"
-        if agree(mine[:1], theirs[:1], 0):
+        if agree(mine[:1], theirs[:1], 0, self._near):
             what = f"other derivatives, or aux, {ALONE} than"
         return f"{name} gives {what} while it is traced: {ASKS}"
 
@@ -303,7 +318,7 @@ class Traceable:
         frozen = frozen_of(self.fn)
         kept = [0.0 if id(v) in frozen else x for v, x in zip(known, mine[1:], strict=False)]
         kept += mine[1 + len(known) :]
-        return bool(frozen) and agree([mine[0], *kept], theirs, len(known))
+        return bool(frozen) and agree([mine[0], *kept], theirs, len(known), self._near)
 
     def _refuse_randomness(self, traced: Traced, arguments: tuple[Any, ...]) -> NoReturn:
         runs = self._runs
