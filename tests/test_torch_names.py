@@ -107,3 +107,9 @@ def test_the_line_of_the_page_changes_imports() -> None:
         "import micrograd as torch# all\nimport micrograd as th\n"
         "x = torch.ones(2)  # import torchvision\n"
     )
+
+
+def test_what_to_use_in_place_of_a_schedule_is_said() -> None:
+    with pytest.raises(AttributeError, match="LambdaLR takes any function"):
+        micrograd.optim.lr_scheduler.OneCycleLR  # noqa: B018
+    assert not hasattr(micrograd.optim.lr_scheduler, "Nothing")

@@ -13,9 +13,22 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.errors import LISTED, ArgumentTypeError, ArgumentValueError, no_attribute
 from micrograd.interrupts import whole
 from micrograd.optim.optimizer import Optimizer
+
+INSTEAD = dict.fromkeys(
+    ["OneCycleLR", "CyclicLR", "CosineAnnealingWarmRestarts", "PolynomialLR", "MultiplicativeLR"],
+    "LambdaLR takes any function of the epoch: LambdaLR(optimizer, lambda epoch: …)",
+) | {
+    "SequentialLR": "step one schedule for its epochs, and then the next",
+    "ChainedScheduler": "step all of them after each epoch: they chain",
+}
+
+
+def __getattr__(name: str) -> Any:
+    raise no_attribute("module 'micrograd.optim.lr_scheduler'", name, INSTEAD.get(name, LISTED))
+
 
 _PLAIN = (int, float, str, list, tuple)
 _PLACE = ("last_epoch", "base_lrs", "_last_lr")  # where a schedule is

@@ -4,6 +4,7 @@ Object arrays of Values (`elements`, `given`), `Tensor` on them (`array`; what P
 `protocol`; `.data` and `.grad`: `window`). What an operation is stands once, as a function
 (`pointwise`, `shapes`, `reductions`, `extremes`, `ordering`, `norms`, `soft_maxima`, `products`,
 `indexing`, which asks `chosen` in a compiled call, `conversions`, `backward`); `tensor` makes
-methods of them, `names.py` functions of torch's names. New arrays
-(`creation`), torch's stream of random numbers (`generator`), its printing.
+methods of them, `functions` functions by torch's names (`names.py` has those). New arrays
+(`creation`), torch's stream of random numbers (`generator`), its printing; `gradcheck` of functions
+of arrays (`checking`).
 """
