@@ -171,6 +171,14 @@ def test_what_fills_the_place_of_a_sum_is_added_in_its_nest() -> None:
         assert [x.base for x in added.inputs] == [x.base for x in filling.first.inputs]
 
 
+def test_what_a_moved_filling_reads_is_stored_until_then() -> None:
+    """A cheap statement is not made again where its only reader was, in another nest."""
+    full = [apply("abs", 1, 0, n=1), *(apply("relu", k + 1, k, n=1) for k in range(2, 33))]
+    filling = Nest((1,), (Statement(TERM, at(50), (at(1),)),))
+    total = summed((1, 4), Affine(WORK, 50, (1, 0)), Affine(WORK, 60, (0, 1)), None, 1.0, True)
+    same_numbers(program(*full, filling, total, kept=((50, 1), (33, 1))))
+
+
 @pytest.mark.parametrize("extents", [(2, 5), (5, 2), (1, 10), (2, 1, 5)])
 def test_a_long_axis_is_split_to_join_a_matrix(extents: tuple[int, ...]) -> None:
     dense = tuple(math.prod(extents[i + 1 :]) for i in range(len(extents)))

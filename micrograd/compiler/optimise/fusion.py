@@ -161,6 +161,7 @@ class _Fusion:
             statement, origin = filled
             added = elementwise(extents, replace(statement, accumulate=True))
             group.add(_grouped(replace(added, origin=origin)))
+            self._touches.note(added, len(self._done))  # its operand is read here now
         self._done.append(group)
 
     def _take_filling(self, out: Affine, extents: Shape) -> tuple[Statement, frozenset[int]] | None:
