@@ -177,7 +177,7 @@ def test_types_decide_in_the_first_call(loss: Any, x: Any, backend: str) -> None
 def test_what_is_finite_by_itself_is_no_nan() -> None:
     loss, nan = (lambda x: W * max(0.25, x)), float("nan")
     assert loss(nan).data == 0.125
-    with pytest.raises(CompileError, match=r"gives 0\.125 when it runs by itself, and nan"):
+    with pytest.raises(CompileError):
         micrograd.compile(loss, backend="numpy")(nan)
 
 
