@@ -170,12 +170,15 @@ def _pictures(
         "op_graph": viz.op_graph(step, **said),
         "layer_graph": viz.layer_graph(step, **said),
     }
-    page = viz.stepper(step, sample=sample, **said)
+    wanted = not options.format or "html" in options.format or options.open
+    page = viz.stepper(step, sample=sample, **said) if wanted else None
     contents = {}
     for name, figure in figures.items():
         for kind in options.format or (("svg", "png") if name == "gradient_diagram" else ("svg",)):
-            same = kind == "svg" and figure.source == page.source  # which lays out once
-            contents[f"{name}{number}.{kind}"] = (page if same else figure).content(kind)
-    if options.format and "html" not in options.format and not options.open:
+            drawn = figure
+            if page is not None and kind == "svg" and figure.source == page.source:
+                drawn = page  # it keeps what was laid out
+            contents[f"{name}{number}.{kind}"] = drawn.content(kind)
+    if page is None:
         return contents
     return contents | {f"stepper{number}.html": page.content("html")}
