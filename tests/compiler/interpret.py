@@ -65,6 +65,14 @@ def _run_groups(program: Program, groups: SampleGroups, spaces: Spaces) -> None:
 
 
 def _run(nest: Nest, spaces: Spaces) -> None:
+    _compute(nest, spaces)
+    lost = {s.out for s in nest.body if not s.kept} - {s.out for s in nest.body if s.kept}
+    for x in lost:  # in registers: whoever reads it later finds no number
+        for index in np.ndindex(nest.extents):
+            spaces[x.space][_address(x, index)] = math.nan
+
+
+def _compute(nest: Nest, spaces: Spaces) -> None:
     if nest.reduce is None:
         for place, index in enumerate(np.ndindex(nest.extents)):
             for s in nest.body:
