@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from formulas import LayerPicture, check
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from peers import Case
 from recorded_models import Built, deep, functional, karpathy, numbers, seeded, step, steps
@@ -289,6 +289,7 @@ def loss_of(name, model):
     return getattr(nn, name)()
 
 
+@example(3, [("activation", "relu"), ("scale", 1.0)], 2, 3, "MSELoss", 0)
 @given(
     st.integers(1, 4), st.lists(PIECES, max_size=5), st.integers(1, 4), st.integers(1, 6),
     st.sampled_from(LOSSES), st.integers(0, 999),

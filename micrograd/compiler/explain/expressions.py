@@ -169,6 +169,13 @@ class Formulas:
             return self._operand(terms.u, source, members, kinds)
         return (Marked(replace(view, space=source.space, group=source.group)),), ATOM
 
+    def _original(self, view: View) -> View:
+        """What a view is a copy of, as a view of the same shape."""
+        while view.group >= 0 and self.inlined.alias[view.group]:
+            (source,) = self.readings[view.group][0].views
+            view = replace(view, space=source.space, group=source.group)
+        return view
+
     def _behind(self, k: int, view: View) -> View:
         """What a derived group is computed from, as a view of the group is read."""
         (inner,) = self.readings[k][0].views
@@ -215,8 +222,10 @@ class Formulas:
     def _matrices(self, group: Group, terms: TermClass, reading: TermLoop) -> list[Marked] | None:
         """The factors of a product of two matrices."""
         apart = len(reading.views) < 2 or _squared(terms) or group.kind == LARGEST
-        if apart or any(view.group in self.inlined.groups for view in reading.views):
+        views = tuple(map(self._original, reading.views))
+        if apart or any(view.group in self.inlined.groups for view in views):
             return None
+        reading = replace(reading, views=views)
         shape = self.shapes[int(self.forward.of[group.nodes[0]])]
         return matrices(reading, shape, group.lanes, _over_lanes(group, reading))
 

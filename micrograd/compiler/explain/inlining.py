@@ -63,7 +63,8 @@ def inlined(forward: Forward, readings: Sequence[Sequence[TermLoop]], recorded: 
             or k in derived
             or (not squared and any(terms.v is not None for terms in groups[k].terms))
         )
-        if len({k for k, _ in users[j]}) > 1 or (alone and not alias[k]):
+        alone &= not (alias[k] and (k in outputs or not users[k]))  # which has no other formula
+        if len({k for k, _ in users[j]}) > 1 or alone:
             continue
         if len(users[j]) > 1 and not squared:
             continue
