@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -185,3 +186,23 @@ def test_no_process_waits_for_code_that_nobody_will_run() -> None:
     own.wait()
     assert thread is not None
     assert thread.daemon
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not say")
+def test_code_goes_with_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRAD_CACHE", "0")
+
+    def pages(programs: range) -> int:
+        for k in programs:
+            w = [Value(0.1 * i) for i in range(4)]
+            f = micrograd.compile(
+                lambda xs, w=w, k=k: sum(((a * x + k).tanh() for a, x in zip(w, xs, strict=True))),
+                parameters=w, backend="llvm",
+            )  # fmt: skip
+            f([0.1, 0.2, 0.3, float(k)])
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1])
+
+    before = pages(range(200))
+    assert pages(range(200, 500)) - before < 400  # of 4,096 bytes: under 6 kB a program

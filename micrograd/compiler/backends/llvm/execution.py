@@ -9,9 +9,7 @@ for long. What is made well as a whole is kept on disk, and is there at once in 
 from __future__ import annotations
 
 import ctypes
-import itertools
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
@@ -40,9 +38,7 @@ QUICK, GOOD = 0, 1  # of 0 to 3; the text has all that the others would find
 # took to make: who waits for steps has them sooner, and the thread has a processor of its own.
 WORTH = 8
 OF_MANY = 8  # times as soon it is worth it for kernels that many programs have
-SEEN = re.compile(r"^@(\w+) = (?:dso_local )?global|^define (?:dso_local )?\w+ @(\w+)", re.M)
-# All of a module lies together where LLVM's newer linker is at home: its addresses are short.
-NEAR = {} if sys.platform == "win32" else {"codemodel": "small", "reloc": "pic"}
+SEEN = re.compile(r"^@(\w+) = global|^define \w+ @(\w+)", re.M)
 LONG = 30  # times as long as it took to make, after which all is made well, not kernels alone
 
 
@@ -59,8 +55,8 @@ def load(
 
 def prepare() -> None:
     """Do what is done once in a process."""
+    target()
     this_machine()
-    _linker()
 
 
 class LlvmExecutable:
@@ -261,20 +257,12 @@ class LinkedCode(dict[str, int]):
     """Machine code where it can run: the addresses of what others may call or change, by name."""
 
     def __init__(self, content: bytes, text: str) -> None:
-        names = [one or other for one, other in SEEN.findall(text)]
-        builder = llvm.JITLibraryBuilder().add_object_img(content).add_current_process()
-        for name in names:
-            builder.export_symbol(name)
-        self._kept = builder.link(_linker(), f"code{next(_numbers)}")
-        super().__init__((name, self._kept[name]) for name in names)
-
-
-_numbers = itertools.count()
-
-
-@cache
-def _linker() -> Any:
-    return llvm.create_lljit_compiler(_machine(QUICK), use_jit_link=bool(NEAR))
+        self._engine = engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(QUICK))
+        engine.add_object_file(llvm.ObjectFileRef.from_data(content))
+        engine.finalize_object()
+        for table, function in SEEN.findall(text):
+            address = engine.get_global_value_address if table else engine.get_function_address
+            self[table or function] = address(table or function)
 
 
 def _good(text: str) -> LinkedCode:
@@ -283,7 +271,7 @@ def _good(text: str) -> LinkedCode:
 
 def _machine(optimisation: int) -> Any:
     cpu, features = host()
-    return target().create_target_machine(cpu=cpu, features=features, opt=optimisation, **NEAR)
+    return target().create_target_machine(cpu=cpu, features=features, opt=optimisation)
 
 
 def quickly(text: str) -> Code:

@@ -90,7 +90,7 @@ class Kernels:
         kernels = list(places)
         new = [k for k, kernel in enumerate(kernels) if kernel not in self._known]
         written = [_definition(f"new{n}", kernels[k]) for n, k in enumerate(new)]
-        table = f"@{TABLE} = dso_local global [{len(kernels)} x ptr] zeroinitializer\n"
+        table = f"@{TABLE} = global [{len(kernels)} x ptr] zeroinitializer\n"
         needed = [f"{x}\n" for x in rest.splitlines() if x[:1] in "da" and NEEDED.match(x)]
         made = called("".join([table, *written, rest]).replace(*APART), needed)
         return Divided(made, kernels, new, "".join(needed))
@@ -196,7 +196,7 @@ def _general(result: str, parameters: str, lines: str) -> tuple[KernelText, str]
 
 def _definition(name: str, kernel: KernelText) -> str:
     result, parameters, lines = kernel
-    return f"define dso_local {result} @{name}({parameters}) noinline #0 {{\n{lines}}}\n"
+    return f"define {result} @{name}({parameters}) noinline #0 {{\n{lines}}}\n"
 
 
 def _called(match: re.Match[str], place: int, numbers: str) -> str:

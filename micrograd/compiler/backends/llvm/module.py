@@ -168,8 +168,8 @@ class ModuleText:
         table = f"[{len(self._places) + len(self.integers)} x ptr]"
         return "\n".join(
             [
-                f"@spaces = dso_local global {table} zeroinitializer",
-                *[f"@{POOL} = dso_local global [2 x ptr] zeroinitializer"] * bool(self._together),
+                f"@spaces = global {table} zeroinitializer",
+                *[f"@{POOL} = global [2 x ptr] zeroinitializer"] * bool(self._together),
                 *sorted(self._declarations),
                 *self._inline.values(),
                 *self._functions,

@@ -64,7 +64,7 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
     else:
         check = _check([(program.loss, 1), *program.checked], module)
         functions = [
-            "define dso_local double @run() #0 {",
+            "define double @run() #0 {",
             "entry:", *parts, *check, *_answer(program.loss, module),
             "}",
             *STEP,
@@ -73,9 +73,9 @@ def render(program: Program, dtype: Any, machine: Machine) -> Text:
 
 
 STEP = """\
-@next = dso_local global ptr null
-@before = dso_local global ptr null
-define dso_local double @step() #0 {
+@next = global ptr null
+@before = global ptr null
+define double @step() #0 {
 entry:
   %loss = call double @run()
   %finite = fcmp ord double %loss, %loss
@@ -94,10 +94,10 @@ done:
 def _update(parts: list[str], place: int) -> list[str]:
     """The functions of an update, whose gradients may be made to lie elsewhere for each run."""
     return [
-        "define dso_local double @run() #0 {",
+        "define double @run() #0 {",
         "entry:", *parts, f"  ret double {DOUBLE.constant(0.0)}",
         "}",
-        "define dso_local void @run_on(ptr %gradients) #0 {",
+        "define void @run_on(ptr %gradients) #0 {",
         "entry:",
         f"  store ptr %gradients, ptr {table_entry(place)}",
         "  %loss = call double @run()",
