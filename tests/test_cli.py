@@ -250,3 +250,11 @@ def test_ctrl_c_in_the_first_epoch_is_one_line(tmp_path, monkeypatch, capsys):
 def test_a_number_with_an_exponent_is_no_option(tmp_path, capsys):
     assert main(["step", "--x", "-1e-3", "--format", "svg", "--out", str(tmp_path)]) == 0
     assert "-0.0010" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--parameters", "--out"])
+def test_names_that_no_file_can_have(option, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["step", "--sizes", "1", option, "\ud800"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith(r"micrograd: error: no file can be called '\ud800")

@@ -71,6 +71,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         parser.error(str(error))
     except OSError as error:
         parser.error(f"{error.filename or 'file'}: {error.strerror or error}")
+    except UnicodeEncodeError as error:
+        parser.error(f"no file can be called {error.object!r}")
     except MemoryError:
         parser.error("there is not enough memory for so much")
     except KeyboardInterrupt:
