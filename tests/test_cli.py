@@ -255,6 +255,6 @@ def test_a_number_with_an_exponent_is_no_option(tmp_path, capsys):
 @pytest.mark.parametrize("option", ["--parameters", "--out"])
 def test_names_that_no_file_can_have(option, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["step", "--sizes", "1", option, "\ud800"])
+        main(["step", "--sizes", "1", "1", option, "\ud800"])
     assert stopped.value.code == 2
     assert capsys.readouterr().err.startswith(r"micrograd: error: no file can be called '\ud800")
