@@ -75,6 +75,14 @@ def test_gradients_by_depth(scale: float, kind: str) -> None:
     assert depth.numbers["first"] == pytest.approx(found.layers[0].gradient)
 
 
+def test_gradients_of_two_layers() -> None:
+    model = nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 1))
+    _, last = model.children()
+    last.weight.data = last.weight.numpy() * 1e-7
+    (depth,) = [f for f in diagnose(model, X, Y).findings if f.kind == "vanishing"]
+    assert depth.numbers["last_place"] == "1"
+
+
 def test_parameters_that_are_left_out() -> None:
     class Partial(nn.Module):
         def __init__(self) -> None:

@@ -33,6 +33,7 @@ from micrograd.compiler.optimise.fusion import fuse
 from micrograd.ops import OPS, Op
 
 llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
+from micrograd.compiler.backends.llvm import render  # noqa: E402
 from micrograd.compiler.backends.llvm.ir import Machine  # noqa: E402
 
 NAN, INF = math.nan, math.inf
@@ -337,3 +338,7 @@ def test_kernels_alike_but_for_their_places_share_a_function() -> None:
     )
     program = Program(kernels, np.zeros(91), {argument(0): 91}, 90, ())
     assert llvm.load(program, "float64").source.count("define internal void @kernel") == 1
+
+
+def test_ranges_that_touch_are_checked_as_one() -> None:
+    assert render._joined([(20, 1), (8, 3), (11, 2), (30, 0), (9, 1)]) == [(8, 5), (20, 1)]

@@ -167,6 +167,7 @@ def test_every_recorded_operation_is_counted_once(name):
     f = called(name)
     found = f.recovered()
     assert found.scalars == f.report().nodes
+    assert 0 < f.report().trace_ms < 60_000
     results = [op.result.name for op in found.operations]
     assert len(set(results)) == len(results)
     made = set()
