@@ -242,3 +242,10 @@ def test_gradients_of_a_step_outlast_a_gradient_that_is_asked_for(backend: str) 
         f.value_and_grad(100.0)
         f(-100.0)
         assert [v.grad for v in (a, b)] == pytest.approx([5.0 * slope, -slope], rel=1e-12)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_the_loss_of_a_step_is_that_before_it(exact: bool) -> None:
+    w = Value(2.0)
+    f = micrograd.compile(lambda: w, optimizer=optim.SGD([w], lr=0.5), exact=exact)
+    assert [f.step(), f.step(), w.data] == [2.0, 1.5, 1.0]

@@ -42,6 +42,7 @@ def eager_gradient(
 def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Optimizer) -> Any:
     """The loss (or (loss, aux)) and one update; other gradients are left as they were."""
     loss, result = _run(fn, inputs, batch)
+    before = loss.data  # which may be a parameter
     leaves = [v for group in optimizer.param_groups for v in scalars(group["params"])]
     kept: list[Gradient] = [(v, v.grad, v._mark) for v in leaves]
     noted: list[Gradient] = []
@@ -62,7 +63,7 @@ def eager_step(fn: Function, inputs: tuple[Any, ...], batch: bool, optimizer: Op
         put_gradients([] if done else noted + kept)
 
     optimizer.apply(restored(computed, put_back))
-    return result(loss.data)
+    return result(before)
 
 
 def _run(
