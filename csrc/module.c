@@ -97,7 +97,7 @@ static PyMethodDef functions[] = {
     FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O),
     FUNCTION(packed_array, METH_VARARGS),
     FUNCTION(same_entries, METH_VARARGS), FUNCTION(same_all, METH_VARARGS),
-    FUNCTION(same_call, METH_VARARGS),
+    FUNCTION(same_call, METH_VARARGS), FUNCTION(word_of, METH_VARARGS),
     FUNCTION(longest_paths, METH_VARARGS), FUNCTION(occurrences, METH_O),
     FUNCTION(reachable, METH_VARARGS), {NULL}};
 

@@ -142,13 +142,35 @@ static int arrays_hold(PyObject *arrays, PyObject *packed) {
     return 1;
 }
 
-/* Whether each object has that attribute; NotImplemented stands for none. */
+/* word_of(x, value, size): where in the memory of x, in bytes from its beginning, the only pointer
+   to a value is; -1 if there is none, or are several */
+static PyObject *function_word_of(PyObject *module, PyObject *args) {
+    PyObject *x, *value;
+    Py_ssize_t size, found = -1;
+    if (!PyArg_ParseTuple(args, "OOn", &x, &value, &size)) return NULL;
+    for (Py_ssize_t at = sizeof(PyObject); at + (Py_ssize_t)sizeof x <= size; at += sizeof x)
+        if (*(PyObject **)((char *)x + at) == value) {
+            if (found >= 0) return PyLong_FromLong(-1);
+            found = at;
+        }
+    return PyLong_FromSsize_t(found);
+}
+
+/* Whether each object has that attribute; NotImplemented stands for none. What is an integer in
+   place of a name is where its word is, and 1 more if there None may be a null pointer. */
 static int attributes_are(PyObject *objects, PyObject *names, PyObject *values) {
     for (Py_ssize_t i = 0, count = size_of(objects); i < count; i++) {
-        PyObject *found = PyObject_GetAttr(item_at(objects, i), item_at(names, i));
+        PyObject *x = item_at(objects, i), *name = item_at(names, i), *value = item_at(values, i);
+        if (PyLong_Check(name)) {
+            const Py_ssize_t at = PyLong_AsSsize_t(name);
+            PyObject *word = *(PyObject **)((char *)x + (at & ~(Py_ssize_t)1));
+            if (word != value && !(at & 1 && !word && value == Py_None)) return 0;
+            continue;
+        }
+        PyObject *found = PyObject_GetAttr(x, name);
         if (!found) PyErr_Clear();
         Py_XDECREF(found);
-        if ((found ? found : Py_NotImplemented) != item_at(values, i)) return 0;
+        if ((found ? found : Py_NotImplemented) != value) return 0;
     }
     return 1;
 }

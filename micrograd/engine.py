@@ -47,6 +47,7 @@ if TYPE_CHECKING or WHY_PYTHON:
         same_call,
         same_entries,
         weighted_sum,
+        word_of,
         zero_gradients,
     )
 else:
@@ -104,5 +105,6 @@ __all__ = [
     "same_call",
     "same_entries",
     "weighted_sum",
+    "word_of",
     "zero_gradients",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import micrograd
-from micrograd import Value
+from micrograd import Value, engine
+from micrograd.compiler.trace.world import words
 from micrograd.compiler.trace.world.surroundings import Surroundings
 from micrograd.compiler.trace.world.watched import in_one_piece, watched
 from micrograd.engine import same_all
@@ -156,3 +157,81 @@ def test_attributes_of_a_class(backend: str, monkeypatch: pytest.MonkeyPatch) ->
     assert f(2.0) == 4.5 + 7.0 + 10.0
     assert len(f._decisions) == programs  # a number there is an input by now
     Config.sizes[1], FACTOR[0] = 2.0, 2.0
+
+
+class Rated:
+    __slots__ = ("other", "rate")
+    if TYPE_CHECKING:
+        rate: Any
+        other: Any
+
+
+def whose_rate_is(value: Any, other: Any = None) -> Rated:
+    x = Rated()
+    x.rate, x.other = value, other
+    return x
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: setattr(x, "rate", 0.25),
+        lambda x: delattr(x, "rate"),
+        lambda x: setattr(Rated, "rate", property(lambda self: 0.25)),
+    ],
+    ids=["value", "none", "descriptor of the class"],
+)
+def test_an_attribute_in_a_slot(change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rated, "rate", vars(Rated)["rate"])  # put back at the end
+    x = whose_rate_is(rate := float("0.5"))
+    before = watched([], [], [(x, "rate", rate)])
+    assert same_all(*before)
+    x.other = 3
+    assert same_all(*before)
+    change(x)
+    assert not same_all(*before)
+
+
+def test_the_class_of_an_object() -> None:
+    class Other:
+        __slots__ = ("other", "rate")
+
+    x = whose_rate_is(0.5)
+    around, before = Surroundings(lambda: x.rate), watched([], [], [(x, "rate", x.rate)])
+    assert around.same()
+    x.__class__ = Other  # type: ignore[assignment]
+    assert not around.same()
+    assert engine.CORE != "native" or not same_all(*before)
+    assert around.changes() == ["x.__class__"]
+
+
+def test_where_attributes_are() -> None:
+    marker = object()
+    alone, twice = whose_rate_is(marker), whose_rate_is(marker, marker)
+    known = engine.CORE == "native"
+    assert (words.place_of(alone, "rate", marker)[0] > 0) is known
+    assert words.place_of(twice, "rate", marker) == (-1, [])  # which of the two is not known
+
+    class Named(Rated):
+        rate = 0.5
+
+    x = Named()
+    assert words.place_of(x, "rate", x.rate) == (-1, [])
+
+
+@pytest.mark.parametrize("name", ["__code__", "__defaults__", "__kwdefaults__"])
+def test_attributes_of_functions(name: str) -> None:
+    def f(a: int = 1, *, b: int = 2) -> int:
+        return a + b
+
+    def g() -> int:
+        return 3
+
+    for x, other in ((f, g), (g, f)):
+        before = watched([], [], [(x, name, getattr(x, name))])
+        assert same_all(*before)
+        held = getattr(x, name)
+        setattr(x, name, getattr(other, name))
+        assert not same_all(*before)
+        setattr(x, name, held)
+        assert same_all(*before)

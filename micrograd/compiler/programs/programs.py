@@ -138,9 +138,10 @@ class Programs:
 
     def again(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program that ran last in this mode, if these arguments are like those it had."""
-        runner = self._last.get(mode)
-        if runner is not None and runner.holds(inputs) and runner.fits(mode):
-            return self._chosen(runner, mode)
+        last = self._last.get(mode)
+        taken = last is not None and (last.holds(inputs) or last.refill_at_once(inputs))
+        if last is not None and taken and last.fits(mode):
+            return self._chosen(last, mode)
         for runner in self._like.get(_key(mode, inputs), ()):
             if runner.fits(mode) and runner.refill(inputs):
                 self._last[mode] = runner

@@ -63,7 +63,8 @@ class Runner:
         self.executable.point(PARAMETERS, store.numbers)
         read = {space for space in unit.program.spaces_read() if space.is_argument}
         self._taken = taken = TakenArguments(self.executable, read, traced, dtype)
-        self.holds, self.refill, self.take = taken.holds, taken.refill, taken.take
+        self.holds, self.take = taken.holds, taken.take
+        self.refill, self.refill_at_once = taken.refill, taken.refill_at_once
         self._used: np.ndarray | None = None  # places of the parameters that it reads
         self._left: np.ndarray | None = None  # numbers of what the function has left
         self._leaves: Sequence[Value] = ()  # whose derivatives were asked for,

@@ -21,6 +21,7 @@ from micrograd.compiler.trace.world.watched import Watched, in_one_piece, watche
 from micrograd.engine import floats_in, floats_into, same_call
 
 Plan = tuple[Space, tuple[Any, ...], str, np.ndarray]  # of an argument; see `refill`
+Floats = tuple[int, tuple[Any, ...], np.ndarray]  # lists of floats: which, as what, and where to
 
 # Of an argument that is a record: what reads it, and the arrays for its numbers and integers.
 Record = tuple[int, Flattener, tuple[np.ndarray | None, np.ndarray | None]]
@@ -39,6 +40,7 @@ class TakenArguments:
         ]
         self.numbers: dict[Space, np.ndarray] = {}
         self._plan: list[Plan] | None = None
+        self._floats: list[Floats] = []  # what the core writes, and is not in the plan
         self._records: list[Record] = []
         self._count = 0
         self._sharing: tuple[int, ...] | None = None  # what was the same, if asked for
@@ -50,6 +52,10 @@ class TakenArguments:
         held = self._held
         return held is not None and same_call(inputs, held, self._watched)
 
+    def refill_at_once(self, inputs: tuple[Any, ...]) -> bool:
+        """As `refill`, but False where it takes long to see that arguments are others."""
+        return not self._records and self.refill(inputs)
+
     def refill(self, inputs: tuple[Any, ...]) -> bool:
         """Take other numbers in the structure of the last ones; False if they are anything else."""
         if self._plan is None or len(inputs) != self._count:
@@ -57,6 +63,9 @@ class TakenArguments:
         if self._sharing is not None and sharing(inputs) != self._sharing:
             return False
         self._held = None  # whatever follows, these are no more what the program is pointed at
+        for k, layout, own in self._floats:
+            if not floats_into(inputs[k], layout, own):
+                return False
         new: list[tuple[Space, np.ndarray]] = []
         if self._records and not self._refill_records(inputs):
             return False
@@ -107,9 +116,9 @@ class TakenArguments:
             if space.role is SpaceRole.IDS and isinstance(x, np.ndarray):
                 integers.append(x)
             plan.append((space, np.shape(x) if isinstance(x, np.ndarray) else (), "", array))
-        self._plan, self._records = None, []
-        if final:
-            self._plan, self._records = _planned(inputs, plan, self._traced)
+        found, self._records = _planned(inputs, plan, self._traced) if final else (None, [])
+        self._floats = [] if found is None else _floats(found)
+        self._plan = None if found is None else [x for x in found if not _is_direct(x)]
         self._count = len(inputs)
         self._sharing = sharing(inputs) if self._traced.asks_identity else None
         arrays = [x for x in inputs if isinstance(x, np.ndarray)]
@@ -171,12 +180,19 @@ def _written(
                 return False
         own[:] = x.reshape(-1)
     else:
-        numbers = own if own.dtype == np.float64 else np.zeros(own.size)
+        numbers = np.zeros(own.size)
         if not floats_into(x, shape, numbers):
             return False
-        if numbers is not own:
-            own[:] = numbers
+        own[:] = numbers
     return True
+
+
+def _is_direct(row: Plan) -> bool:
+    return row[2] == "floats" and row[3].dtype == np.float64
+
+
+def _floats(plan: list[Plan]) -> list[Floats]:
+    return [(row[0].number, row[1], row[3]) for row in plan if _is_direct(row)]
 
 
 def _layout(x: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:

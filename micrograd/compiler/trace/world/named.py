@@ -261,7 +261,8 @@ class Named:
         return sorted(slots & self.names)
 
     def slots(self) -> Iterator[tuple[Any, str]]:
-        """Objects and their slots that are to be compared; functions, which may be changed."""
+        """Objects and their classes and slots, to be compared; functions, which may be changed."""
+        yield from ((x, "__class__") for x in self.objects)
         yield from ((x, name) for x in self.objects for name in self._slots_of(x))
         yield from ((f, name) for f in self.functions for name in OF_FUNCTIONS)
 

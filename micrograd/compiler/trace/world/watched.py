@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.world.named import NUMBERS, Entries
+from micrograd.compiler.trace.world.words import CLASS, place_of
 from micrograd.engine import packed, packed_array
 
 Watched = tuple[Any, ...]  # the arguments of `same_all`
@@ -40,12 +41,26 @@ def watched(
     >>> same_all(*before)
     False
     """
-    dicts, keys, values = _columns(entries)
-    objects, names, contents = _columns(attributes)
+    placed, of_classes = _placed(attributes)
+    dicts, keys, values = _columns([*entries, *of_classes])
+    objects, names, contents = _columns(placed)
     held = [*map(_packed, arrays), *(_packed(x, 0) for x in shapes)]
     containers, lengths = [x for x, _ in sizes], [n for _, n in sizes]
     return (lists, packed(lists), dicts, keys, values, objects, names, contents,
             [*arrays, *shapes], held, containers, lengths)  # fmt: skip
+
+
+def _placed(attributes: Sequence[Triple]) -> tuple[list[tuple[Any, Any, Any]], list[Triple]]:
+    """Attributes with where they are in memory, if that is known; and what it depends on."""
+    placed: list[tuple[Any, Any, Any]] = []
+    classes: dict[tuple[type[Any], str], Any] = {}
+    for x, name, value in attributes:
+        at, entries = place_of(x, name, value)
+        placed.append((x, name if at < 0 else at, value))
+        if entries:
+            placed.append((x, CLASS, type(x)))
+            classes.update(((base, key), found) for base, key, found in entries)
+    return placed, [(vars(base), key, found) for (base, key), found in classes.items()]
 
 
 def together(*parts: Watched) -> Watched:
