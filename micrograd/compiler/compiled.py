@@ -8,17 +8,12 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from threading import RLock
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from micrograd import observers
 from micrograd.checks import detect_anomaly
 from micrograd.compiler.codes import Floats
 from micrograd.compiler.compilation import GRADIENT, STEP, VALUE
-from micrograd.compiler.explain.marked import marked_source
-from micrograd.compiler.explain.naming import Given, given_names
-from micrograd.compiler.explain.recovered import Recovered, recovered
-from micrograd.compiler.explain.report import Report, explanation, update_of
-from micrograd.compiler.explain.sequence import Passage, in_words, passages
 from micrograd.compiler.methods import BoundFunctions
 from micrograd.compiler.options import check_options, has_own_step, leaves_of
 from micrograd.compiler.programs.decisions import Decisions, loss_of
@@ -31,12 +26,17 @@ from micrograd.compiler.trace.arguments.structures import ArgumentPlaces
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.numbers.advice import advised
 from micrograd.compiler.trace.numbers.refusing import InexactError, active, current, refuse
-from micrograd.compiler.trace.traced import Traced
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
 from micrograd.interrupts import uncollected
 from micrograd.optim.optimizer import Optimizer
 from micrograd.tensors.backward import hooked
+
+if TYPE_CHECKING:
+    from micrograd.compiler.explain.account import Account
+    from micrograd.compiler.explain.recovered import Recovered
+    from micrograd.compiler.explain.report import Report
+    from micrograd.compiler.explain.sequence import Passage
 
 Result = TypeVar("Result", covariant=True)  # of a call: the loss, a float, or (loss, aux)
 
@@ -295,12 +295,11 @@ class Compiled(Generic[Result]):
     @property
     def source(self) -> str:
         """The text of the program that ran last; comments number its kernels as `explain` does."""
-        newest = self._programs.newest
-        return "" if newest is None else marked_source(newest, self._programs.mode)
+        return "" if self._programs.newest is None else self._account().source()
 
     def report(self) -> Report:
         """Figures of the program that ran last: nodes, kernels, milliseconds."""
-        return Report.of(self.ran(), self._programs.mode, self.backend)
+        return self._account().report()
 
     def ran(self) -> Runner:
         """The program that ran last. Raises an ArgumentValueError if there is none."""
@@ -312,32 +311,22 @@ class Compiled(Generic[Result]):
         """What was recovered from the scalar program that ran last, in words."""
         if self._programs.newest is None:
             return "nothing has been compiled yet: call the function first"
-        unit, traced = self._programs.newest.unit, self._programs.newest.traced
-        if unit.sequence is not None:
-            given = self._names(traced)
-            return in_words(self.report(), unit, traced, self.fn, given)
-        update = update_of(self._programs.newest, self._programs.mode)
-        return explanation(self.report(), self._programs.newest.program, update, self.recovered())
-
-    def _names(self, traced: Traced) -> Given:
-        """What the user calls the arguments and leaves of a trace."""
-        leaves, inputs = traced.recording.parameters, traced.stand_ins.arguments
-        return given_names(self.fn, leaves, self.batch, inputs)
+        return self._account().words()
 
     def passages(self) -> list[Passage] | None:
         """The loops of the program that ran last, if it is a sequence, as plain data."""
-        unit, traced = self.ran().unit, self.ran().traced
-        if unit.sequence is None:
-            return None
-        return passages(unit, traced, self.fn, self._names(traced))
+        return self._account().passages()
 
     def recovered(self) -> Recovered:
         """The arrays that were found in the program that ran last, as plain data."""
         if self.exact:
             raise ArgumentValueError("with exact=True the program runs as it is: no arrays")
-        unit, traced = self.ran().unit, self.ran().traced
-        names = self._names(traced)
-        return recovered(unit, traced, names)
+        return self._account().recovered()
+
+    def _account(self) -> Account:
+        from micrograd.compiler.explain.account import Account  # which running does not need
+
+        return Account(self.ran(), self._programs.mode, self.backend, self.fn, bool(self.batch))
 
     def __repr__(self) -> str:
         name = getattr(self.fn, "__qualname__", repr(self.fn))
