@@ -21,7 +21,7 @@ from micrograd.compiler.trace.world.watched import Watched, in_one_piece, watche
 from micrograd.engine import floats_in, floats_into, same_call
 
 Plan = tuple[Space, tuple[Any, ...], str, np.ndarray]  # of an argument; see `refill`
-Floats = tuple[int, tuple[Any, ...], np.ndarray]  # lists of floats: which, as what, and where to
+Refill = tuple[int, tuple[Any, ...], np.ndarray]  # of lists of floats: which, as what, where to
 
 # Of an argument that is a record: what reads it, and the arrays for its numbers and integers.
 Record = tuple[int, Flattener, tuple[np.ndarray | None, np.ndarray | None]]
@@ -40,7 +40,7 @@ class TakenArguments:
         ]
         self.numbers: dict[Space, np.ndarray] = {}
         self._plan: list[Plan] | None = None
-        self._floats: list[Floats] = []  # what the core writes, and is not in the plan
+        self._floats: list[Refill] = []  # what the core writes, and is not in the plan
         self._records: list[Record] = []
         self._count = 0
         self._sharing: tuple[int, ...] | None = None  # what was the same, if asked for
@@ -191,7 +191,7 @@ def _is_direct(row: Plan) -> bool:
     return row[2] == "floats" and row[3].dtype == np.float64
 
 
-def _floats(plan: list[Plan]) -> list[Floats]:
+def _floats(plan: list[Plan]) -> list[Refill]:
     return [(row[0].number, row[1], row[3]) for row in plan if _is_direct(row)]
 
 
