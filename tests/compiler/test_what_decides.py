@@ -310,7 +310,7 @@ def test_libraries_that_want_plain_numbers() -> None:
         micrograd.compile(last, backend="numpy")([1.0, 2.0], 1)
     compare(last_by_index, [([1.0, 2.0], 1), ([1.0, 3.0], 2), ([4.0, 2.0], 1)], "numpy")
     with pytest.raises(CompileError, match=r"np\.asarray\(xs\)` without a dtype"):
-        micrograd.compile(lambda xs: W * np.asarray(xs, dtype=float).sum())([1.0])
+        micrograd.compile(lambda xs: W * np.asarray(xs, dtype=np.float32).sum())([1.0])
 
 
 def test_a_batch_of_nothing() -> None:

@@ -21,11 +21,12 @@ from micrograd.compiler.trace.arguments.samples import (
 )
 from micrograd.compiler.trace.arguments.stand_ins import (
     CallShape,
+    check_layout,
     flat,
     shape_of,
     types_in,
 )
-from micrograd.compiler.trace.arguments.structures import check_sharing, sharing
+from micrograd.compiler.trace.arguments.structures import check_outside, check_sharing, sharing
 from micrograd.compiler.trace.assigned import undisturbed
 from micrograd.compiler.trace.integers import integers_in
 from micrograd.compiler.trace.numbers.refusing import ALONE, ASKS, DifferentError, InexactError
@@ -52,6 +53,8 @@ class Traces:
         self._rebuilds, self._patience = rebuilds, patience
         self._precision = precision
         self._asks_types = False  # whether the function does, as far as it has been traced
+        self._asks_layout = False
+        self._outside: dict[int, int] = {}  # the containers around it, which arguments may be
         self._kept: OrderedDict[CallShape, list[Traced]] = OrderedDict()
         self._inexact: dict[CallShape, int] = {}  # the largest integer for which there was none
         self._asks_identity = False  # whether the function does, as far as it has been traced
@@ -109,7 +112,9 @@ class Traces:
             if traced.captured is not None and traced.captured.asks_types:
                 self._asks_types = True
             self._asks_identity |= traced.asks_identity
-            if self._asks_types or self._asks_identity:
+            self._outside.update(traced.outside)
+            self._asks_layout |= traced.captured is not None and traced.captured.asks_layout
+            if self._asks_types or self._asks_identity or self._asks_layout:
                 shape = self.sample(inputs)[2]
             self._last = traced
             traced.calls = self._calls
@@ -230,7 +235,9 @@ class Traces:
         """What a program depends on; with types, and what is the same, if the function asks."""
         shape = shape_of(inputs)
         if self._asks_identity:
-            shape = (*shape, sharing(inputs))
+            shape = (*shape, check_outside(sharing(inputs, self._outside)))
+        if self._asks_layout:
+            check_layout(inputs)
         return (*shape, types_in(inputs)) if self._asks_types else shape
 
     def _source(self, like: Traced | None = None) -> Traceable:

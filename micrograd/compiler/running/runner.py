@@ -16,6 +16,7 @@ from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, Program, SpaceRole
 from micrograd.compiler.running.stepping import Stepping
 from micrograd.compiler.running.taking import TakenArguments
 from micrograd.compiler.store import Store, place_of, store_of
+from micrograd.compiler.trace.recording import LARGEST_OF
 from micrograd.compiler.trace.renumbered import met
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.left import Work
@@ -149,9 +150,11 @@ class Runner:
         What depends on a nan is nan in whatever order it is computed. Sums that overflow are not:
         nothing may be infinite, nor the numbers that went in be large. A lookup by a run-time
         integer is a sum over its table, in which a nan would reach the other entries; a side that
-        is not taken, or whose nan nobody reads, may be what is not finite.
+        is not taken, or whose nan nobody reads, may be what is not finite. And `max` may pass a nan
+        over, of which the program's largest number is nan.
         """
-        if self.traced.recording.choices or len(self.traced.recording.sides):
+        r = self.traced.recording
+        if r.choices or len(r.sides) or (r.row == LARGEST_OF).any():
             return False
         if self._used is None:
             self._used = self.unit.places[np.array(met(self.traced.recording), np.int64)]

@@ -60,7 +60,7 @@ class TakenArguments:
         """Take other numbers in the structure of the last ones; False if they are anything else."""
         if self._plan is None or len(inputs) != self._count:
             return False
-        if self._sharing is not None and sharing(inputs) != self._sharing:
+        if self._sharing is not None and sharing(inputs, self._traced.outside) != self._sharing:
             return False
         self._held = None  # whatever follows, these are no more what the program is pointed at
         for k, layout, own in self._floats:
@@ -120,7 +120,8 @@ class TakenArguments:
         self._floats = [] if found is None else _floats(found)
         self._plan = None if found is None else [x for x in found if not _is_direct(x)]
         self._count = len(inputs)
-        self._sharing = sharing(inputs) if self._traced.asks_identity else None
+        asks = self._traced.asks_identity
+        self._sharing = sharing(inputs, self._traced.outside) if asks else None
         arrays = [x for x in inputs if isinstance(x, np.ndarray)]
         if repeatable and all(map(in_one_piece, arrays)):
             self._held, self._watched = inputs, watched([], [], arrays=integers, shapes=arrays)

@@ -76,17 +76,17 @@ def _varied(x: Any, r: random.Random, k: int) -> Any:
     return refilled(x, lambda _, group: next(left[group]))
 
 
-def eager_numbers(
+def eager_result(
     fn: Callable[..., Any], arguments: tuple[Any, ...], parameters: Sequence[Value]
-) -> list[float] | None:
-    """What the function returns, and its derivatives; None if it raises."""
+) -> tuple[list[float], list[Any]] | None:
+    """Numbers that the function returns and its derivatives, and what else; None if it raises."""
     try:
         outputs = _outputs(fn, arguments)
     except Exception:  # whatever it is: these arguments are not for this function
         return None
     aux = outputs.rebuild([v.data for v in outputs.values])
     loss = outputs.values[0]
-    return [loss.data, *slopes(loss, parameters), *numbers_in(aux)]
+    return [loss.data, *slopes(loss, parameters), *numbers_in(aux)], texts_in(aux)
 
 
 def raised_by(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Exception | None:
@@ -118,6 +118,17 @@ def agree(mine: Sequence[float], theirs: Sequence[float], slopes: int, near: flo
     scale = 1e-3 + np.abs(b[np.isfinite(b)]).max(initial=0.0)
     equal = (a == b) | (np.isnan(a) & np.isnan(b))
     return bool((equal | (np.abs(a - b) <= near * scale)).all())
+
+
+def texts_in(x: Any) -> list[Any]:
+    """What is no number in a result, and how it is nested, in order."""
+    if isinstance(x, np.ndarray):
+        return [x.shape]
+    if isinstance(x, dict):
+        return [list(x), *(text for item in x.values() for text in texts_in(item))]
+    if isinstance(x, list | tuple):
+        return [(type(x), len(x)), *(text for item in x for text in texts_in(item))]
+    return [] if isinstance(x, Real | np.bool_) else [x]
 
 
 def numbers_in(x: Any) -> list[float]:

@@ -39,6 +39,7 @@ class Form:
     fn: Callable[..., Any]
     guarding: bool = False
     sides: Sides | None = None
+    in_order: bool = False  # whether `max` and `min` compare one after the other, as in Python
     expected: list[Decision] | None = None  # the decisions that it was traced for
     why: list[str] = field(default_factory=list)  # it has decisions
 
@@ -47,6 +48,7 @@ class Form:
         for _ in range(MOST_RESTARTS):
             new = tracer()
             new.guarding, new.expected = self.guarding, self.expected
+            new.in_order = self.in_order
             try:
                 return trace(new)
             except Restart as restart:
@@ -88,15 +90,15 @@ class Form:
             raise Restart(tracer.sides[0].site, reason + line)
 
 
-def as_it_is(fn: Callable[..., Any]) -> Form:
+def as_it_is(fn: Callable[..., Any], in_order: bool = False) -> Form:
     """Traced as it is."""
-    return Form(fn)
+    return Form(fn, in_order=in_order)
 
 
-def other_forms(fn: Callable[..., Any], batch: bool) -> list[Form]:
+def other_forms(fn: Callable[..., Any], batch: bool, in_order: bool) -> list[Form]:
     """How to trace a function that cannot be traced as it is; decisions differ in a batch."""
-    forms = [Form(fn, not batch, Sides())]
-    return forms if batch else [*forms, Form(fn, True)]
+    forms = [Form(fn, not batch, Sides(), in_order)]
+    return forms if batch else [*forms, Form(fn, True, in_order=in_order)]
 
 
 def with_conditions(tracer: Tracer, outputs: Outputs) -> None:

@@ -16,14 +16,16 @@ from micrograd.compiler.trace.comparing import (
     NEAR,
     SINGLE,
     agree,
-    eager_numbers,
+    eager_result,
     numbers_in,
     others,
     raised_by,
+    texts_in,
 )
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.eagerly import slopes, unobserved
-from micrograd.compiler.trace.forms import name_of, other_forms
+from micrograd.compiler.trace.extremes import NanUnnoticed, may_go_unnoticed
+from micrograd.compiler.trace.forms import as_it_is, name_of, other_forms
 from micrograd.compiler.trace.numbers.refusing import (
     ALONE,
     ASKS,
@@ -77,6 +79,14 @@ class Traceable:
 
         Raises a CompileError that names the user's line for what cannot be compiled.
         """
+        runs = self._runs
+        try:
+            return self._in_a_form(arguments, False)
+        except NanUnnoticed:
+            runs.form, runs.places, runs.assigned = as_it_is(self.fn, True), [], None
+            return self._in_a_form(arguments, True)
+
+    def _in_a_form(self, arguments: tuple[Any, ...], in_order: bool) -> Traced:
         runs, around = self._runs, around_in(arguments)
         may_decide = around is None or around.has_state  # other numbers that do are constants
         try:
@@ -85,18 +95,18 @@ class Traceable:
             if not may_decide:
                 raise
             first: CompileError = error
-        except (CompileError, ArgumentValueError, NumbersChanged):
+        except (CompileError, ArgumentValueError, NumbersChanged, NanUnnoticed):
             raise
         except Exception as error:
             if not may_decide or raised_by(self.fn, arguments) is not None:
                 raise  # as it does eagerly
             first = _of_stand_ins(error)
         why, differs = str(first), isinstance(first, DifferentError)
-        for form in other_forms(self.fn, runs.mean):
+        for form in other_forms(self.fn, runs.mean, in_order):
             runs.form, runs.places, runs.assigned = form, [], None
             try:
                 return self._trace(arguments)
-            except (ArgumentChangedError, NumbersChanged, InexactError):
+            except (ArgumentChangedError, NumbersChanged, InexactError, NanUnnoticed):
                 raise
             except Exception as error:
                 differs = differs or isinstance(error, DifferentError)
@@ -133,6 +143,8 @@ class Traceable:
         self._runs.asks_identity = captured.asks_identity
         try:
             traced, run = self._traced(arguments, captured)
+            if not run.tracer.in_order and may_go_unnoticed(traced.recording):
+                raise NanUnnoticed
             if traced.writes or traced.left:
                 captured.put_back()  # for a run as it is, which does the same
             traced.captured = captured
@@ -252,7 +264,7 @@ class Traceable:
         """
         runs = self._runs
         form, known = runs.form, traced.recording.parameters
-        own = eager_numbers(self.fn, arguments, known)
+        own = eager_result(self.fn, arguments, known)
         if own is None:
             raise DifferentError(
                 f"cannot be compiled: {name_of(self.fn)} raises an error by itself"
@@ -267,7 +279,7 @@ class Traceable:
         expected, before = form.expected, self._surroundings(arguments)
         try:
             for other in others(arguments, len(traced.recording), run.seconds):
-                theirs = eager_numbers(self.fn, other, known)
+                theirs = eager_result(self.fn, other, known)
                 if theirs is None:
                     continue
                 form.expected = None
@@ -281,18 +293,18 @@ class Traceable:
 
     def _compare_run(
         self, run: TracedRun, known: Sequence[Value], arguments: tuple[Any, ...],
-        theirs: list[float] | None = None,
+        result: tuple[list[float], list[Any]] | None = None,
     ) -> None:  # fmt: skip
-        theirs = theirs or eager_numbers(self.fn, arguments, known)
-        if theirs is None:
+        result = result or eager_result(self.fn, arguments, known)
+        if result is None:
             return
+        theirs, texts = result
         loss = run.outputs.values[0]
         aux = run.outputs.rebuild([v._data for v in run.outputs.values])
         mine = [loss._data, *slopes(loss, known), *numbers_in(aux)]
-        if not (
-            agree(mine, theirs, len(known), self._near)
-            or self._agree_where_trained(mine, theirs, known)
-        ):
+        agree_in_all = agree(mine, theirs, len(known), self._near)
+        are_near = agree_in_all or self._agree_where_trained(mine, theirs, known)
+        if not are_near or texts_in(aux) != texts:
             raise DifferentError(f"cannot be compiled: {self._difference(mine, theirs)}")
 
     @property

@@ -73,6 +73,12 @@ class Traced:
         return bool(self.form.expected)
 
     @property
+    def outside(self) -> dict[int, int]:
+        """The containers around the function, if it asks which things are the same."""
+        asks = self.captured is not None and self.captured.asks_identity
+        return self.captured.outside if asks else {}  # type: ignore[union-attr]
+
+    @property
     def asks_identity(self) -> bool:
         """Whether it depends on which containers among the arguments are the same."""
         return self.captured is not None and self.captured.asks_identity

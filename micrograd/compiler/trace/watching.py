@@ -16,13 +16,13 @@ from micrograd import observers
 from micrograd.compiler.trace.assigned import assign
 from micrograd.compiler.trace.numbers.maybe import MISSING, extreme
 from micrograd.compiler.trace.numbers.merging import Maybe
-from micrograd.compiler.trace.numbers.reads import LARGEST, Read, as_one_of
+from micrograd.compiler.trace.numbers.numeric import largest, smallest
+from micrograd.compiler.trace.numbers.reads import Read
 from micrograd.compiler.trace.numbers.refusing import active, current, refuse
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.core.scalar import Scalar
-from micrograd.engine import Value, as_operand, record
+from micrograd.engine import Value
 from micrograd.interrupts import locked, restored
-from micrograd.ops import LARGER
 
 T = TypeVar("T")
 
@@ -144,7 +144,8 @@ def _watched_copy(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Callable[..., Any]:
     def watched(*args: Any, key: Any = None, **kwargs: Any) -> Any:
-        if current() is None:
+        tracer = current()
+        if tracer is None:
             return choice(*args, key=key, **kwargs)
         one = len(args) == 1 and isinstance(args[0], Iterable)
         given = list(args[0]) if one else list(args)
@@ -156,7 +157,8 @@ def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Callable
             if not one and len(given) < 2:
                 return choice(*args, **kwargs)
             return choice(given, key=lambda _: next(order), **kwargs)
-        if key is None and all(isinstance(x, Read) or not isinstance(x, Value) for x in keys):
+        are_numbers = all(isinstance(x, Read) or not isinstance(x, Value) for x in keys)
+        if key is None and are_numbers and not tracer.in_order:
             return traced(given)
         return extreme(choice is builtins_max, given, _in_turn(keys), MISSING)
 
@@ -167,17 +169,3 @@ def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Callable
 def _in_turn(keys: list[Any]) -> Callable[[Any], Any]:
     left = iter(keys)
     return lambda _: next(left)
-
-
-def largest(numbers: list[Any]) -> Any:
-    """The largest of several numbers, Reads among them, as one node."""
-    inputs = tuple(as_operand(x) for x in numbers)
-    data = inputs[0]._data
-    for x in inputs[1:]:
-        data = LARGER.f(data, x._data)
-    return as_one_of(record(LARGEST, data, inputs), numbers)
-
-
-def smallest(numbers: list[Any]) -> Any:
-    """The smallest of several numbers, Reads among them."""
-    return -largest([-x for x in numbers])

@@ -16,7 +16,7 @@ from micrograd.compiler.trace.numbers.narrow import MOST_INTEGER, is_narrow, num
 from micrograd.compiler.trace.numbers.reads import Flag, Index, Read, of_numpy, type_of
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.engine import Value, floats_in
-from micrograd.errors import ArgumentTypeError, ArgumentValueError
+from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
 from micrograd.tensors.dtypes import NUMPY
 from micrograd.tensors.elements import filled
 from micrograd.tensors.tensor import Tensor
@@ -85,6 +85,21 @@ def _first_number(x: Any) -> Any:
     while isinstance(x, list | tuple | np.ndarray) and len(x):
         x = x[0]
     return x
+
+
+def check_layout(arguments: tuple[Any, ...]) -> None:
+    """Raise a CompileError for arrays that do not lie in memory as stand-ins for them do."""
+    stack = list(arguments)
+    while stack:
+        x = stack.pop()
+        if not isinstance(x, np.ndarray):
+            stack += () if is_static(x) else parts(x) or ()
+        elif x.itemsize != 8 or x.base is not None or not x.flags.carray:
+            raise CompileError(
+                "cannot be compiled: the function asks how an array lies in memory, and is given a "
+                "view, or one that is not in one piece or of other numbers than 64 bits; pass "
+                "`np.array(x, float)`"
+            )
 
 
 def types_in(arguments: tuple[Any, ...]) -> Hashable:

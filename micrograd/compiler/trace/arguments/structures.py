@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from enum import Enum
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -128,7 +128,10 @@ def code_in(arguments: Sequence[Any]) -> list[Any]:
     return list(found.values())
 
 
-def sharing(arguments: Sequence[Any]) -> tuple[int, ...]:
+NOTHING: Mapping[int, int] = MappingProxyType({})
+
+
+def sharing(arguments: Sequence[Any], outside: Mapping[int, int] = NOTHING) -> tuple[int, ...]:
     """Which containers in arguments are the same, by the order in which they come; () if none are.
 
     >>> row, other = [1.0], [1.0]
@@ -136,8 +139,13 @@ def sharing(arguments: Sequence[Any]) -> tuple[int, ...]:
     ((0, 1, 2, 1), (0, 1, 2, 3, 1))
     >>> sharing(([row, other],))
     ()
+
+    Numbers below 0 are of containers `outside`, by their ids.
+
+    >>> sharing(([row],), {id(row): -1})
+    (0, -1)
     """
-    known: dict[int, int] = {}
+    known = dict(outside)
     order = []
     stack = list(reversed(arguments))
     while stack:
@@ -146,10 +154,11 @@ def sharing(arguments: Sequence[Any]) -> tuple[int, ...]:
         if not inside and not isinstance(x, list | dict | np.ndarray):
             continue
         is_new = id(x) not in known
-        order.append(known.setdefault(id(x), len(known)))
+        order.append(known.setdefault(id(x), len(known) - len(outside)))
         if is_new and inside and not HOLD_NOTHING.issuperset(map(type, inside)):
             stack += reversed([*inside])
-    return tuple(order) if len(order) > len(known) else ()
+    shares = len(order) > len(known) - len(outside) or min(order, default=0) < 0
+    return tuple(order) if shares else ()
 
 
 def check_sharing(arguments: Sequence[Any]) -> None:
@@ -159,6 +168,16 @@ def check_sharing(arguments: Sequence[Any]) -> None:
             "cannot be compiled: the function asks which of its arguments are the same, and in "
             "some samples others are than in the first"
         )
+
+
+def check_outside(shared: tuple[int, ...]) -> tuple[int, ...]:
+    """The same again. Raises a CompileError if an argument is a container around the function."""
+    if min(shared, default=0) < 0:
+        raise CompileError(
+            "cannot be compiled: the function asks with `is` what is the same, and an argument is "
+            "a list, dict or array that it finds around itself; pass a copy, or compare with `==`"
+        )
+    return shared
 
 
 def rebuilt(x: Any, new: list[Any]) -> Any:

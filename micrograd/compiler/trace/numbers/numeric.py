@@ -6,7 +6,6 @@ import math
 import operator
 import statistics
 from collections.abc import Callable, Iterable
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,11 @@ import numpy as np
 from micrograd.compiler.trace.numbers.maybe import chosen, either, length, product, required, total
 from micrograd.compiler.trace.numbers.merging import Maybe
 from micrograd.compiler.trace.numbers.narrow import is_narrow
-from micrograd.compiler.trace.numbers.reads import Read, again, as_read, unless_raised
+from micrograd.compiler.trace.numbers.reads import LARGEST, Read, again, as_one_of, unless_raised
 from micrograd.compiler.trace.numbers.refusing import undecided
-from micrograd.engine import Value
+from micrograd.engine import Value, as_operand, record
 from micrograd.functions import apply
+from micrograd.ops import LARGER
 from micrograd.tensors import near_zero
 from micrograd.tensors.choice import where
 from micrograd.tensors.tensor import Tensor
@@ -33,17 +33,29 @@ def where_of(*args: Any, **named: Any) -> Any:
 
 
 def of_two(row: str) -> Callable[..., Any]:
-    """`np.maximum` and the like."""
+    """`np.maximum` or `np.minimum` of two numbers."""
     plain = getattr(np, row)
 
-    def function(*args: Any, **named: Any) -> Any:
-        numbers = len(args) == 2 and not named and all(isinstance(x, Value | Real) for x in args)
-        if not numbers or not any(isinstance(x, Value) for x in args):
-            return plain(*args, **named)
-        made = apply(row, *args)
-        return made if any(type(x) is Value for x in args) else as_read(made)
+    def function(a: Any, b: Any) -> Any:
+        if not (isinstance(a, Value) or isinstance(b, Value)):
+            return plain(a, b)
+        return as_one_of(apply(row, a, b), (a, b))
 
     return function
+
+
+def largest(numbers: list[Any]) -> Any:
+    """The largest of several numbers, Reads among them, as one node."""
+    inputs = tuple(as_operand(x) for x in numbers)
+    data = inputs[0]._data
+    for x in inputs[1:]:
+        data = LARGER.f(data, x._data)
+    return as_one_of(record(LARGEST, data, inputs), numbers)
+
+
+def smallest(numbers: list[Any]) -> Any:
+    """The smallest of several numbers, Reads among them."""
+    return -largest([-x for x in numbers])
 
 
 def _method(name: str) -> Callable[..., Any]:

@@ -170,11 +170,41 @@ class Read(Value):
     def __ge__(self, other: Any) -> Any:
         return compared("less_equal", other, self)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
+        """What NumPy computes of it: as the operator of Python, or element by element."""
+        operators = _OF_UFUNC.get(ufunc.__name__)
+        arrays = [x for x in inputs if isinstance(x, np.ndarray)]
+        if operators and method == "__call__" and not (named or arrays):
+            a, b = inputs
+            mine = isinstance(a, Read)
+            return getattr(a if mine else b, operators[not mine])(b if mine else a)
+        if any(is_lossy(x.dtype) for x in arrays):
+            in_numpy(ufunc.__name__, *(x.dtype.type() for x in arrays), self)
+        boxed = [_boxed(x) if isinstance(x, Read) else x for x in inputs]
+        return getattr(ufunc, method)(*boxed, **named)
+
     def __str__(self) -> str:
         undecided("a traced number is turned into text, which would be of this run only")
 
     def __repr__(self) -> str:
         return f"<traced number, here {self._data!r}>"
+
+
+# NumPy's names of operators, with the method of the left operand, and that of the right one.
+_OF_UFUNC = {
+    **{ufunc: (f"__{name}__", f"__r{name}__") for ufunc, name in (
+        ("add", "add"), ("subtract", "sub"), ("multiply", "mul"), ("divide", "truediv"),
+        ("power", "pow"), ("floor_divide", "floordiv"), ("remainder", "mod"))},
+    "less": ("__lt__", "__gt__"), "less_equal": ("__le__", "__ge__"),
+    "greater": ("__gt__", "__lt__"), "greater_equal": ("__ge__", "__le__"),
+    "equal": ("__eq__", "__eq__"), "not_equal": ("__ne__", "__ne__"),
+}  # fmt: skip
+
+
+def _boxed(x: Any) -> np.ndarray:
+    box = np.empty((), object)
+    box[()] = x
+    return box
 
 
 def outside(key: Read, size: int) -> None:

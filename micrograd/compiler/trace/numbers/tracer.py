@@ -54,6 +54,7 @@ class Tracer(Keeper):
         self.indexed: dict[int, str] = {}  # of integers that chose from a list: the line
         self.refusal: CompileError | None = None  # the first one, if the program goes on after it
         self.guarding = False  # whether a program may be of some decisions
+        self.in_order = False  # whether `max` and `min` compare one after the other
         self.decisions: list[tuple[Value, Decision]] = []  # conditions, and whether they hold
         self.required: list[Value] = []  # what must hold for the program to be right
         self.expected: list[Decision] | None = None  # decisions of the trace before

@@ -16,7 +16,6 @@ from micrograd.compiler.trace.numbers.maybe import (
     certain,
     counted,
     either,
-    extreme,
     first,
     first_where,
     length,
@@ -34,12 +33,12 @@ from micrograd.compiler.trace.numbers.numeric import (
     median,
     of_math,
     of_several,
-    of_two,
     where_of,
 )
 from micrograd.compiler.trace.numbers.reads import Read, Truth, WholeNumber, again, type_of
 from micrograd.compiler.trace.numbers.refusing import current, undecided
 from micrograd.compiler.trace.rewritten.branches import whether
+from micrograd.compiler.trace.rewritten.of_arrays import FUNCTIONS, METHODS, has_traced
 from micrograd.engine import Value
 
 if TYPE_CHECKING:
@@ -61,9 +60,7 @@ class BuiltIns:
             int: _int, isinstance: _isinstance, type: _type, hasattr: _hasattr,
             next: self._next, sum: total, len: length, enumerate: _enumerate,
             zip: _zip, map: self._map, filter: self._filter,
-            np.where: where_of, np.argmax: _arg(True, np.argmax),
-            np.argmin: _arg(False, np.argmin), np.max: _most(True), np.min: _most(False),
-            np.maximum: of_two("maximum"), np.minimum: of_two("minimum"),
+            np.where: where_of, **FUNCTIONS,
             statistics.median: median(self._sorted),
             **{plain: of_several(plain) for plain in OF_SEVERAL},
             **{getattr(math, name): of_math(name)
@@ -82,6 +79,10 @@ class BuiltIns:
         if name not in ("append", "extend", "copy", "reverse", "clear"):
             certain(xs, f"{name}()")
         return None
+
+    def of_array(self, xs: np.ndarray, name: str) -> Callable[..., Any] | None:
+        """The method of an array of that name; None if it is the array's own."""
+        return partial(METHODS[name], xs) if name in METHODS and has_traced(xs) else None
 
     def _append(self, xs: list[Any], x: Any) -> None:
         """On a side, it is there where all sides around are taken."""
@@ -195,34 +196,6 @@ def _index(xs: list[Any], x: Any) -> Any:
 def _is_one(x: Any, y: Any) -> Any:
     """Whether two that may be Values are one: what depends on a branch is one of its sides."""
     return are_one(x, y) if isinstance(x, Value) and isinstance(y, Value) else x == y
-
-
-def _arg(largest: bool, plain: Callable[..., Any]) -> Callable[..., Any]:
-    """`np.argmax` or `np.argmin` of a list or a vector."""
-
-    def arg(xs: Any, *args: Any, **named: Any) -> Any:
-        if args or named or not isinstance(xs, list | tuple | np.ndarray):
-            return plain(xs, *args, **named)
-        numbers = list(xs)
-        if not any(isinstance(x, Value) for x in numbers):
-            return plain(xs)
-        left = iter(numbers)
-        return extreme(largest, range(len(numbers)), lambda _: next(left), MISSING)
-
-    return arg
-
-
-def _most(largest: bool) -> Callable[..., Any]:
-    """`np.max` or `np.min`, of a list or a vector."""
-    plain = np.max if largest else np.min
-
-    def most(xs: Any, *args: Any, **named: Any) -> Any:
-        numbers = list(xs) if isinstance(xs, list | tuple | np.ndarray) else []
-        if args or named or not any(isinstance(x, Value) for x in numbers):
-            return plain(xs, *args, **named)
-        return max(numbers) if largest else min(numbers)
-
-    return most
 
 
 def _enumerate(xs: Iterable[Any], start: Any = 0) -> Iterator[tuple[Any, Any]]:

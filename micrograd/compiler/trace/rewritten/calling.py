@@ -61,6 +61,10 @@ class Callables:
             method = self._built_in.of_list(owner, f.__name__)
             if method is not None:
                 return method
+        if isinstance(owner, np.ndarray):
+            method = self._built_in.of_array(owner, f.__name__)
+            if method is not None:
+                return method
         tracer = current()
         if tracer is not None and tracer.sides:
             self._check(f)

@@ -35,6 +35,11 @@ NUMBER_TYPES = frozenset(
      "floating", "generic", "bool_", "int64", "float64", "float32", "__name__"]
 )  # fmt: skip
 TYPES = {"isinstance", "type", "issubclass", "hasattr", "__class__", "dtype", "is_integer"}
+# Names with which it asks how arrays lie in memory.
+LAYOUT = frozenset(
+    ["strides", "flags", "itemsize", "nbytes", "base", "ctypes", "getsizeof", "isfortran",
+     "shares_memory", "may_share_memory", "__array_interface__"]
+)  # fmt: skip
 ENVIRONMENT = frozenset(["environ", "environb", "getenv", "getenvb"])  # of the process
 # Names of what arithmetic raises; how errors are caught, and how only some, or those of `with`.
 RAISED = frozenset(
@@ -354,6 +359,12 @@ def asks_types(code: CodeType) -> bool:
     return asks or any(map(asks_types, inner))
 
 
+def asks_layout(code: CodeType) -> bool:
+    """Whether it may ask how arrays lie in memory."""
+    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
+    return not LAYOUT.isdisjoint(code.co_names) or any(map(asks_layout, inner))
+
+
 def asks_truths(code: CodeType) -> bool:
     """Whether something is compared with True or False by `is`, as `match` does: by no method."""
     inner = [x for x in code.co_consts if isinstance(x, CodeType)]
@@ -367,18 +378,19 @@ def asks_truths(code: CodeType) -> bool:
     )  # fmt: skip
 
 
-def asks_identity(code: CodeType) -> bool:
-    """Whether code asks if two things are the same, neither a constant nor what a global holds."""
-    if any(asks_identity(x) for x in code.co_consts if isinstance(x, CodeType)):
+def asks_identity(code: CodeType, also_of_globals: bool = False) -> bool:
+    """Whether code asks if two things are the same, neither a constant, or what a global holds."""
+    if any(asks_identity(x, also_of_globals) for x in code.co_consts if isinstance(x, CodeType)):
         return True
     if "id" in code.co_names:
         return True
     generated = code.co_filename == "<string>" and code.co_name == "__eq__"  # of a dataclass
     if generated or IS_OP not in code.co_code[::2] or not _is_in_users_file(code.co_filename):
         return False
+    fixed = {"LOAD_CONST"} if also_of_globals else {"LOAD_CONST", "LOAD_GLOBAL"}
     before = ""  # what put the right operand there
     for instruction in get_instructions(code):
-        if instruction.opname == "IS_OP" and before not in ("LOAD_CONST", "LOAD_GLOBAL"):
+        if instruction.opname == "IS_OP" and before not in fixed:
             return True
         if not (instruction.opname == "LOAD_ATTR" and before == "LOAD_GLOBAL"):
             before = instruction.opname

@@ -7,6 +7,8 @@ dicts, contents of arrays. What the code in reach can name is noted, and compare
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from micrograd.compiler.trace.world.around import (
@@ -22,6 +24,7 @@ from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.named import (
     Named,
     asks_identity,
+    asks_layout,
     asks_numbers,
     asks_truths,
     asks_types,
@@ -91,10 +94,20 @@ class Surroundings:
         # Whether the user's code asks of which type something is: stand-ins are of others.
         own = [code for code in found.codes if is_written(code)]
         self.asks_types = any(map(asks_types, own))
+        self.asks_layout = any(map(asks_layout, own))
         self.asks_numbers = any(map(asks_numbers, own))
         self.asks_truths = any(map(asks_truths, own))
         self.catches = any(map(catches, own))
-        self.asks_identity = any(map(asks_identity, own))
+        of_enums = {id(x) for c in found.classes if issubclass(c, Enum) for x in vars(c).values()}
+        containers = (*found.lists, *found.dicts, *found.arrays)
+        holds = any(id(x) not in of_enums for x in containers)
+        self.asks_identity = any(asks_identity(code, holds) for code in own)
+
+    @cached_property
+    def outside(self) -> dict[int, int]:
+        """A number below 0 for each container around, by its id: an argument may be one."""
+        held = [*self._lists, *(x for x, _ in (*self._arrays, *self._sizes, *self._others))]
+        return {id(x): -1 - k for k, x in enumerate(held)}
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
         """What the function has put into dicts, and lists and sets that it has changed.
