@@ -95,7 +95,7 @@ static PyMethodDef functions[] = {
     FUNCTION(floats_in, METH_O), FUNCTION(floats_into, METH_VARARGS), FUNCTION(move, METH_VARARGS),
     FUNCTION(home_of, METH_O), FUNCTION(owe, METH_O),
     FUNCTION(as_arrays, METH_VARARGS), FUNCTION(packed, METH_O),
-    FUNCTION(packed_array, METH_VARARGS),
+    FUNCTION(packed_array, METH_VARARGS), FUNCTION(packed_keys, METH_O),
     FUNCTION(same_entries, METH_VARARGS), FUNCTION(same_all, METH_VARARGS),
     FUNCTION(same_call, METH_VARARGS), FUNCTION(word_of, METH_VARARGS),
     FUNCTION(longest_paths, METH_VARARGS), FUNCTION(occurrences, METH_O),

@@ -175,10 +175,37 @@ static int attributes_are(PyObject *objects, PyObject *names, PyObject *values) 
     return 1;
 }
 
+/* packed_keys(dict): its keys in order, as bytes */
+static PyObject *function_packed_keys(PyObject *module, PyObject *dict) {
+    PyObject *key, *bytes;
+    Py_ssize_t at = 0, size = PyDict_Size(dict);
+    if (size < 0) return NULL;
+    bytes = PyBytes_FromStringAndSize(NULL, size * (Py_ssize_t)sizeof key);
+    if (!bytes) return NULL;
+    for (PyObject **to = (PyObject **)(void *)PyBytes_AsString(bytes);
+         PyDict_Next(dict, &at, &key, NULL);) *to++ = key;
+    return bytes;
+}
+
+static int keys_are(PyObject *dict, PyObject *packed) {
+    PyObject *key, **was = (PyObject **)(void *)PyBytes_AsString(packed);
+    Py_ssize_t at = 0;
+    if (PyDict_Size(dict) * (Py_ssize_t)sizeof key != PyBytes_Size(packed)) return 0;
+    while (PyDict_Next(dict, &at, &key, NULL))
+        if (key != *was++) return 0;
+    return 1;
+}
+
+/* Whether each container is of that size; where bytes are in its place, has these keys. */
 static int sizes_are(PyObject *containers, PyObject *sizes) {
     for (Py_ssize_t i = 0, count = size_of(containers); i < count; i++) {
-        const Py_ssize_t size = PyObject_Size(item_at(containers, i));
-        if (size < 0 || size != PyLong_AsSsize_t(item_at(sizes, i))) return 0;
+        PyObject *container = item_at(containers, i), *was = item_at(sizes, i);
+        if (PyBytes_Check(was)) {
+            if (!keys_are(container, was)) return 0;
+            continue;
+        }
+        const Py_ssize_t size = PyObject_Size(container);
+        if (size < 0 || size != PyLong_AsSsize_t(was)) return 0;
     }
     return 1;
 }

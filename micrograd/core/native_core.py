@@ -14,8 +14,8 @@ from micrograd.core import notes, scalar
 BUILD = "`make native` builds it in a checkout, `pip install` where there is a C compiler"
 NAMES = ("as_arrays", "as_operand", "backward_from", "compute", "floats_in", "floats_into",
          "gradients_of", "home_of", "longest_paths", "make_leaf", "make_leaves", "move",
-         "numbers_of", "occurrences", "owe", "packed", "packed_array", "reachable", "record",
-         "same_all", "same_call", "same_entries", "weighted_sum", "word_of",
+         "numbers_of", "occurrences", "owe", "packed", "packed_array", "packed_keys", "reachable",
+         "record", "same_all", "same_call", "same_entries", "weighted_sum", "word_of",
          "zero_gradients")  # fmt: skip
 
 

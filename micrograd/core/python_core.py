@@ -459,6 +459,11 @@ def same_entries(dicts: list[dict[str, Any]], keys: list[Any], values: list[Any]
     return True
 
 
+def packed_keys(d: dict[Any, Any]) -> Any:
+    """The keys of a dict in order, to be given to `same_all` in the place of its size."""
+    return list(d)
+
+
 def packed_array(x: Any, address: int, axes: int, size: int) -> Any:
     """What an array holds, to be compared with what it holds later; of size 0: its shape alone."""
     return x.shape, x.strides, x.tobytes() if size else b""
@@ -467,11 +472,12 @@ def packed_array(x: Any, address: int, axes: int, size: int) -> Any:
 def same_all(
     lists: list[list[Any]], before: Any, dicts: list[Any], keys: list[Any], values: list[Any],
     objects: list[Any], names: list[str], contents: list[Any], arrays: list[Any],
-    packed_before: list[Any], containers: list[Any], sizes: list[int],
+    packed_before: list[Any], containers: list[Any], sizes: list[Any],
 ) -> bool:  # fmt: skip
     """All in one go; and attributes of objects, of which NotImplemented is none, and sizes."""
-    if [*map(len, containers)] != sizes:
-        return False
+    for x, size in zip(containers, sizes):  # noqa: B905
+        if len(x) != size if isinstance(size, int) else list(x) != size:
+            return False
     for x, (shape, strides, held) in zip(arrays, packed_before):  # noqa: B905
         if (x.shape, x.strides) != (shape, strides) or (held and x.tobytes() != held):
             return False

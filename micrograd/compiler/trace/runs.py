@@ -45,6 +45,7 @@ from micrograd.compiler.trace.world.around import (
     is_float_array,
 )
 from micrograd.compiler.trace.world.left import Left, values_in
+from micrograd.compiler.trace.world.sources import put_back
 from micrograd.compiler.trace.world.surroundings import Surroundings
 from micrograd.engine import Value
 from micrograd.errors import CompileError
@@ -244,8 +245,7 @@ class TracedRuns:
                 try:
                     self.refuse(KEPT_IN_LIST, nodes[0], arguments)
                 finally:
-                    x.clear()
-                    x.extend(before) if hasattr(x, "extend") else x.update(before)
+                    put_back(x, before)
         self.places = [x.place for x in put if x.values(known)]
         return self._leave(run)
 

@@ -8,6 +8,7 @@ and notice nothing.
 from __future__ import annotations
 
 import builtins
+import io
 from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any, TypeVar
@@ -88,6 +89,7 @@ def _watched() -> list[tuple[Any, str, Any]]:
         *[(Value, name, _watched_copy(getattr(Value, name))) for name in COPYING],
         (builtins, "max", _watched_choice(builtins.max, largest)),
         (builtins, "min", _watched_choice(builtins.min, smallest)),
+        *[(module, "open", _watched_open(module.open)) for module in (builtins, io)],
     ]
 
 
@@ -163,6 +165,18 @@ def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Callable
         return extreme(choice is builtins_max, given, _in_turn(keys), MISSING)
 
     watched.watched = choice  # type: ignore[attr-defined]
+    return watched
+
+
+def _watched_open(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        if current() is not None:
+            refuse(
+                "a file is opened, which later calls would neither read nor write; open it before, "
+                "and pass what it holds"
+            )
+        return plain(*args, **kwargs)
+
     return watched
 
 

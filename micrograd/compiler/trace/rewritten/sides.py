@@ -38,7 +38,7 @@ from micrograd.compiler.trace.rewritten.calling import Callables
 from micrograd.compiler.trace.rewritten.effects import Effects
 from micrograd.compiler.trace.rewritten.rewriting import rewritten
 from micrograd.compiler.trace.rewritten.source import NoSource
-from micrograd.compiler.trace.world.named import asks_truths
+from micrograd.compiler.trace.world.asks import asks_truths
 
 
 class Sides(Effects):

@@ -39,13 +39,18 @@ class NumberPlace(NamedTuple):
     def get(self, nothing: Any = None) -> Any:
         """What is there, or `nothing`."""
         try:
-            if isinstance(self.key, Slot) and isinstance(self.where, type):
+            if isinstance(self.key, Slot) and isinstance(self.where, type) and not self._is_of_type:
                 return vars(self.where).get(self.key.name, nothing)
             if isinstance(self.key, Slot):
                 return getattr(self.where, self.key.name)
             return self.where.cell_contents if self.key is CELL else self.where[self.key]
         except (LookupError, ValueError, AttributeError):
             return nothing
+
+    @property
+    def _is_of_type(self) -> bool:
+        """Whether it is an attribute that classes have, in no dict of theirs."""
+        return bool(self.key.name == "__bases__")
 
     def put(self, x: Any) -> None:
         """Let that be there."""

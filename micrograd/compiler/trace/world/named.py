@@ -6,7 +6,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dis import get_instructions, opmap
 from functools import partial
 from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -15,7 +14,14 @@ from typing import Any
 import numpy as np
 
 from micrograd.checks import PACKAGE
-from micrograd.compiler.trace.world.reachable import HOLD_NOTHING, filled, is_plain, names_of
+from micrograd.compiler.trace.world.reachable import (
+    HOLD_NOTHING,
+    filled,
+    is_in_users_file,
+    is_plain,
+    names_of,
+)
+from micrograd.compiler.trace.world.sources import Asked, behind, names_in
 from micrograd.compiler.trace.world.uses import BY_ANY_NAME, Spelled, Uses, reads_by_any_name
 from micrograd.engine import Value
 from micrograd.nn.module import Module
@@ -28,27 +34,7 @@ NUMBERS = (int, float, str, bytes, bool, complex, type(None))
 APART = (Optimizer, LRScheduler, Random, np.random.Generator)
 NOT_LOOKED_INTO = (Value, *NUMBERS, *APART)
 BELONGS = (Module, Tensor, Value)  # to a module, whatever its name is: it may be iterated over
-IS_OP, LOAD_CONST, MATCH_CLASS = (opmap[x] for x in ("IS_OP", "LOAD_CONST", "MATCH_CLASS"))
-# Names with which code asks of which type something is.
-NUMBER_TYPES = frozenset(
-    ["int", "float", "bool", "complex", "Number", "Real", "Integral", "number", "integer",
-     "floating", "generic", "bool_", "int64", "float64", "float32", "__name__"]
-)  # fmt: skip
-TYPES = {"isinstance", "type", "issubclass", "hasattr", "__class__", "dtype", "is_integer"}
-# Names with which it asks how arrays lie in memory.
-LAYOUT = frozenset(
-    ["strides", "flags", "itemsize", "nbytes", "base", "ctypes", "getsizeof", "isfortran",
-     "shares_memory", "may_share_memory", "__array_interface__"]
-)  # fmt: skip
 ENVIRONMENT = frozenset(["environ", "environb", "getenv", "getenvb"])  # of the process
-# Names of what arithmetic raises; how errors are caught, and how only some, or those of `with`.
-RAISED = frozenset(
-    ["ZeroDivisionError", "OverflowError", "ArithmeticError", "ValueError", "Exception",
-     "BaseException", "suppress"]
-)  # fmt: skip
-CATCHES = opmap.get("PUSH_EXC_INFO", opmap.get("SETUP_FINALLY", -1))
-MATCHES = {opmap.get(x, -1)
-           for x in ("CHECK_EXC_MATCH", "JUMP_IF_NOT_EXC_MATCH", "WITH_EXCEPT_START")}  # fmt: skip
 CALLED = ("forward", "__call__")
 # What is not run of an object that is there already, or not to compute.
 NOT_CALLED = frozenset(
@@ -56,7 +42,7 @@ NOT_CALLED = frozenset(
                                "getstate", "setstate", "copy", "deepcopy", "init_subclass")
 )  # fmt: skip
 CATCHING = frozenset(["AttributeError", "Exception", "BaseException", "suppress"])
-DYNAMIC = frozenset(["getattr", "hasattr", "get", "vars"])
+DYNAMIC = frozenset(["getattr", "hasattr", "get", "vars", "__getattribute__", "__dict__"])
 OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")  # which may be put into them
 ROUNDS = 8  # of looking for code, and for what it names
 
@@ -79,7 +65,7 @@ class Named:
             own = [code for code in self.codes if not code.co_filename.startswith(PACKAGE)]
             asks = any(not BY_ANY_NAME.isdisjoint(names_of(code)) for code in own)
             self.by_any_name = asks and any(
-                reads_by_any_name(code) for code in own if _is_in_users_file(code.co_filename)
+                reads_by_any_name(code) for code in own if is_in_users_file(code.co_filename)
             )
             self._look(None if asks else Uses(self.codes))
             if known == (len(self.names), len(self.codes)):
@@ -94,7 +80,7 @@ class Named:
         self.dicts: list[dict[Any, Any]] = []
         self.parts: dict[int, tuple[Any, dict[Any, None]]] = {}  # dicts and lists, and their keys
         self.texts: dict[int, str] = {}
-        self.others: list[Any] = []  # sets, deques
+        self.others: list[Asked] = []  # sets, deques, buffers
         self.spaces: list[dict[str, Any]] = []  # globals
         self.objects: list[Any] = []
         self.arrays: list[np.ndarray] = []
@@ -115,6 +101,11 @@ class Named:
             seen.add(id(x))
             self.parts.pop(id(x), None)
             self.texts.setdefault(id(x), text)
+            source = Asked.of(x)
+            if source is not None:
+                self.others.append(source)
+                self.texts[id(source)] = text
+            self.names.update(names_in(x))
             stack += reversed([*self._inside(x, text)])
 
     def _is_read_by(self, x: Any, path: Spelled, keys: list[Any]) -> bool:
@@ -143,11 +134,9 @@ class Named:
         elif isinstance(x, np.ndarray):
             self._arrays_in(x, text)
             yield from ((v, None, entry) for v in (x.flat if x.dtype == object else ()))
-        elif isinstance(x, list | tuple | set | frozenset | deque | bytearray):
+        elif isinstance(x, list | tuple | set | frozenset | deque):
             if isinstance(x, list):
                 self.lists.append(x)
-            elif isinstance(x, set | deque | bytearray):
-                self.others.append(x)
             if not HOLD_NOTHING.issuperset(map(type, x)) and not is_plain(x):
                 yield from ((v, None, entry) for v in x)
         elif isinstance(x, dict):
@@ -166,6 +155,8 @@ class Named:
             yield x.__func__, None, ""
         elif isinstance(x, FunctionType):
             yield from self._of_function(x)
+        elif behind(x) is not None:
+            yield behind(x), None, text
         else:
             yield from self._of_object(x, text)
 
@@ -183,7 +174,7 @@ class Named:
                 self.cells[id(cell)] = cell
                 self.texts[id(cell)] = name
                 yield cell.cell_contents, (name,), name
-        if _is_in_users_file(code.co_filename):  # what a library keeps is its own
+        if is_in_users_file(code.co_filename):  # what a library keeps is its own
             self.functions.append(f)
             if not any(space is f.__globals__ for space in self.spaces):
                 self.spaces.append(f.__globals__)
@@ -191,6 +182,8 @@ class Named:
             for name in names:
                 if name in f.__globals__:
                     yield f.__globals__[name], (name,), name
+            if f.__dict__:  # its own attributes
+                yield f.__dict__, None, f"{f.__name__}."
             if not ENVIRONMENT.isdisjoint(names):
                 yield getattr(os.environ, "_data", None), None, "os.environ"
         defaults = f.__defaults__ or ()
@@ -212,7 +205,7 @@ class Named:
     def _of_object(self, x: Any, text: str) -> Iterator[Reached]:
         """The attributes of an object that code names, and the code of its class that is named."""
         if isinstance(x, type):
-            for cls in x.__mro__[:-1]:
+            for cls in (*x.__mro__[:-1], *type.mro(type(x))[:-2]):  # and of what it is an instance
                 yield from self._of_class(cls, ())
             return
         held = getattr(x, "__dict__", {})
@@ -226,6 +219,8 @@ class Named:
             yield from self._of_class(cls, NOT_CALLED)
         owner = text or type(x).__name__
         self.texts[id(held)] = f"{owner}."  # attributes
+        if self.by_any_name and not isinstance(x, Module):
+            self.dicts.append(held)
         inside = [(name, held[name]) for name in self._held_by(x, held)]
         inside += [(n, getattr(x, n)) for n in self._slots_of(x) if hasattr(x, n)]
         yield from ((value, (name,), f"{owner}.{name}") for name, value in inside)
@@ -268,6 +263,7 @@ class Named:
     def slots(self) -> Iterator[tuple[Any, str]]:
         """Objects and their classes and slots, to be compared; functions, which may be changed."""
         yield from ((x, "__class__") for x in self.objects)
+        yield from ((x, "__bases__") for x in self.classes)
         yield from ((x, name) for x in self.objects for name in self._slots_of(x))
         yield from ((f, name) for f in self.functions for name in OF_FUNCTIONS)
 
@@ -320,13 +316,7 @@ def _is_users(module: ModuleType) -> bool:
     path = getattr(module, "__file__", None)
     if not path:  # one that was made by hand is the user's
         return getattr(module, "__spec__", None) is None
-    return _is_in_users_file(path)
-
-
-def _is_in_users_file(path: str) -> bool:
-    return "site-packages" not in path and not path.startswith(
-        (PACKAGE, sys.prefix, sys.base_prefix, "<frozen")
-    )
+    return is_in_users_file(path)
 
 
 def is_written(code: CodeType) -> bool:
@@ -334,64 +324,3 @@ def is_written(code: CodeType) -> bool:
     if code.co_filename.startswith(PACKAGE):
         return False
     return code.co_filename != "<string>" or not code.co_name.startswith("__")
-
-
-def asks_numbers(code: CodeType) -> bool:
-    """Whether a number may be asked for its type by the name of one: stand-ins are of others."""
-    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
-    asks = not (TYPES.isdisjoint(code.co_names) or NUMBER_TYPES.isdisjoint(code.co_names))
-    return asks or MATCH_CLASS in code.co_code[::2] or any(map(asks_numbers, inner))
-
-
-def catches(code: CodeType) -> bool:
-    """Whether it may catch an error that numbers raise: it names one, or catches all."""
-    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
-    if not RAISED.isdisjoint(code.co_names) or any(map(catches, inner)):
-        return True
-    ops = set(code.co_code[::2])
-    return CATCHES in ops and ops.isdisjoint(MATCHES)
-
-
-def asks_types(code: CodeType) -> bool:
-    """Whether something may be asked for its type, also by `case int():` of `match`."""
-    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
-    asks = not TYPES.isdisjoint(code.co_names) or MATCH_CLASS in code.co_code[::2]
-    return asks or any(map(asks_types, inner))
-
-
-def asks_layout(code: CodeType) -> bool:
-    """Whether it may ask how arrays lie in memory."""
-    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
-    return not LAYOUT.isdisjoint(code.co_names) or any(map(asks_layout, inner))
-
-
-def asks_truths(code: CodeType) -> bool:
-    """Whether something is compared with True or False by `is`, as `match` does: by no method."""
-    inner = [x for x in code.co_consts if isinstance(x, CodeType)]
-    if any(map(asks_truths, inner)):
-        return True
-    truths = {k for k, x in enumerate(code.co_consts) if x is True or x is False}
-    ops, args = code.co_code[::2], code.co_code[1::2]
-    return any(
-        op == IS_OP and ops[k - 1] == LOAD_CONST and args[k - 1] in truths
-        for k, op in enumerate(ops) if k and truths
-    )  # fmt: skip
-
-
-def asks_identity(code: CodeType, also_of_globals: bool = False) -> bool:
-    """Whether code asks if two things are the same, neither a constant, or what a global holds."""
-    if any(asks_identity(x, also_of_globals) for x in code.co_consts if isinstance(x, CodeType)):
-        return True
-    if "id" in code.co_names:
-        return True
-    generated = code.co_filename == "<string>" and code.co_name == "__eq__"  # of a dataclass
-    if generated or IS_OP not in code.co_code[::2] or not _is_in_users_file(code.co_filename):
-        return False
-    fixed = {"LOAD_CONST"} if also_of_globals else {"LOAD_CONST", "LOAD_GLOBAL"}
-    before = ""  # what put the right operand there
-    for instruction in get_instructions(code):
-        if instruction.opname == "IS_OP" and before not in fixed:
-            return True
-        if not (instruction.opname == "LOAD_ATTR" and before == "LOAD_GLOBAL"):
-            before = instruction.opname
-    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -150,6 +151,13 @@ def names_of(code: CodeType) -> list[str]:
         if isinstance(constant, CodeType):
             names += names_of(constant)
     return list(dict.fromkeys(names))
+
+
+def is_in_users_file(path: str) -> bool:
+    """Whether code is neither installed nor ours."""
+    return "site-packages" not in path and not path.startswith(
+        (PACKAGE, sys.prefix, sys.base_prefix, "<frozen")
+    )
 
 
 def filled(cell: Any) -> bool:

@@ -20,17 +20,16 @@ from micrograd.compiler.trace.world.around import (
     Slot,
     is_float_array,
 )
-from micrograd.compiler.trace.world.left import Left
-from micrograd.compiler.trace.world.named import (
-    Named,
+from micrograd.compiler.trace.world.asks import (
     asks_identity,
     asks_layout,
     asks_numbers,
     asks_truths,
     asks_types,
     catches,
-    is_written,
 )
+from micrograd.compiler.trace.world.left import Left
+from micrograd.compiler.trace.world.named import Named, is_written
 from micrograd.compiler.trace.world.watched import (
     Watched,
     are_same,
@@ -83,6 +82,7 @@ class Surroundings:
         self._arrays = [(x, content_of(x)) for x in found.arrays]
         self._sizes = [(x, len(x)) for x in [*found.dicts, *found.lists]
                        if isinstance(x, dict) or id(x) in lists]  # fmt: skip
+        self._orders = [(x, list(x)) for x in found.dicts if type(x) is dict]
         self._parts = [(vars(x), len(vars(x))) for x in found.objects if isinstance(x, Module)]
         self._held = [(vars(x), len(vars(x))) for x in found.objects if hasattr(x, "__dict__")]
         self._others = [(x, list(x)) for x in found.others]
@@ -142,8 +142,10 @@ class Surroundings:
         self._kinds = [(x, n) for x, n in self._kinds if len(x) == n]
         self._arrays = [(x, content) for x, content in self._arrays if content_of(x) == content]
         self._sizes = [(x, n) for x, n in self._sizes if len(x) == n]
+        self._orders = [(x, keys) for x, keys in self._orders if list(x) == keys]
         self._parts = [(x, n) for x, n in self._parts if len(x) == n]
-        self._others = [(x, items) for x, items in self._others if are_same(list(x), items)]
+        self._others = [(x, list(x) if x.counts_runs else items) for x, items in self._others
+                        if x.counts_runs or are_same(list(x), items)]  # fmt: skip
         self._items = [(x, k, v) for x, k, v in self._items if len(x) > k and is_same(x[k], v)]
         self._watch()
         self._set = attributes_set()
@@ -206,7 +208,7 @@ class Surroundings:
         fixed = all(content_of(x) == content for x, content in self._arrays if id(x) not in renewed)
         sizes = self._sizes + self._kinds + self._parts
         fixed = fixed and all(len(x) == n for x, n in sizes)
-        fixed = fixed and self._same_others()
+        fixed = fixed and self._same_others() and self._same_orders()
         return found if fixed and len(found) <= MOST else []
 
     def changes(self) -> list[str]:
@@ -220,6 +222,8 @@ class Surroundings:
         found += [self._text(x) for x, content in self._arrays if content_of(x) != content]
         sizes = self._sizes + self._kinds + self._parts
         found += [f"len({self._text(x)})" for x, n in sizes if len(x) != n]
+        found += [f"the order of {self._text(x)}" for x, keys in self._orders
+                  if list(x) != keys and len(x) == len(keys)]  # fmt: skip
         return list(dict.fromkeys(found))
 
     def name_of(self, place: NumberPlace) -> str:
@@ -268,6 +272,9 @@ class Surroundings:
     def _same_others(self) -> bool:
         return all(are_same(other, items) for other, items in self._others)
 
+    def _same_orders(self) -> bool:
+        return all(list(x) == keys for x, keys in self._orders)
+
     def _same_items(self) -> bool:
         return all(len(x) > k and is_same(x[k], value) for x, k, value in self._items)
 
@@ -282,14 +289,18 @@ class Surroundings:
     def _watch(self) -> None:
         """Note what is compared before each call, in one go."""
         now = [(place, place.get(NOTHING)) for place, _ in self._variables]
-        classes = [(vars(p.where), p.key.name, x) for p, x in now if isinstance(p.where, type)]
+        of_classes = [isinstance(p.where, type) and p.key.name != "__bases__" for p, _ in now]
+        classes = [(vars(p.where), p.key.name, x)
+                   for (p, x), is_one in zip(now, of_classes, strict=True) if is_one]  # fmt: skip
         attributes = [(p.where, "cell_contents" if p.key is CELL else p.key.name, x)
-                      for p, x in now if not isinstance(p.where, type)]  # fmt: skip
+                      for (p, x), is_one in zip(now, of_classes, strict=True)
+                      if not is_one]  # fmt: skip
         whole = [in_one_piece(x) for x, _ in self._arrays]
         self._scattered = [pair for pair, one in zip(self._arrays, whole, strict=True) if not one]
         arrays = [x for (x, _), one in zip(self._arrays, whole, strict=True) if one]
         entries = [*zip(*self._entries, strict=True), *classes]
-        sizes = [*self._sizes, *self._kinds]
+        ordered = {id(x) for x, _ in self._orders}
+        sizes = [(x, None if id(x) in ordered else n) for x, n in [*self._sizes, *self._kinds]]
         self._watched = watched(self._lists, entries, attributes, arrays, sizes)
 
     def _all_equal(self) -> bool:
@@ -301,7 +312,7 @@ class Surroundings:
         sizes = self._sizes + self._kinds
         if not all(len(x) == n for x, n in sizes):
             return False
-        if not entries_are_same(self._entries):
+        if not self._same_orders() or not entries_are_same(self._entries):
             return False
         for x, copy in zip(self._lists, self._copies, strict=True):
             if not are_same(x, copy):

@@ -11,7 +11,7 @@ import numpy as np
 
 from micrograd.compiler.trace.world.named import NUMBERS, Entries
 from micrograd.compiler.trace.world.words import CLASS, place_of
-from micrograd.engine import packed, packed_array
+from micrograd.engine import packed, packed_array, packed_keys
 
 Watched = tuple[Any, ...]  # the arguments of `same_all`
 Triple = tuple[Any, str, Any]
@@ -22,12 +22,13 @@ def watched(
     entries: Sequence[tuple[Any, Any, Any]],
     attributes: Sequence[Triple] = (),
     arrays: Sequence[np.ndarray] = (),
-    sizes: Sequence[tuple[Any, int]] = (),
+    sizes: Sequence[tuple[Any, int | None]] = (),
     shapes: Sequence[np.ndarray] = (),
 ) -> Watched:
     """Lists, entries (dict, key, value), attributes (object, name, value), arrays and sizes.
 
-    Of the arrays in `shapes` only these, not what is in them.
+    Where a size is None, the keys of a dict in order. Of the arrays in `shapes` only these, not
+    what is in them.
 
     `entries` may be of a class's dict, too; None is no entry, NotImplemented no attribute. Of
     arrays only those that lie in one piece: see `in_one_piece`.
@@ -45,7 +46,8 @@ def watched(
     dicts, keys, values = _columns([*entries, *of_classes])
     objects, names, contents = _columns(placed)
     held = [*map(_packed, arrays), *(_packed(x, 0) for x in shapes)]
-    containers, lengths = [x for x, _ in sizes], [n for _, n in sizes]
+    containers = [x for x, _ in sizes]
+    lengths = [packed_keys(x) if n is None else n for x, n in sizes]
     return (lists, packed(lists), dicts, keys, values, objects, names, contents,
             [*arrays, *shapes], held, containers, lengths)  # fmt: skip
 
@@ -86,6 +88,8 @@ def is_same(x: Any, y: Any) -> bool:
     """Whether it is the same object, or an equal number of its type."""
     if x is y:
         return True
+    if type(x) is type(y) is bytes:
+        return bool(x == y)
     return type(x) is type(y) and isinstance(x, NUMBERS) and repr(x) == repr(y)
 
 
