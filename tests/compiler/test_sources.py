@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
+import io
 import operator
 import types
 import weakref
@@ -18,7 +20,7 @@ import pytest
 
 import micrograd
 from micrograd import Value
-from micrograd.errors import CompileError
+from micrograd.errors import CompileError, CompileWarning
 
 W = Value(1.5)
 Made = tuple[Callable[[float], Any], Callable[[], object]]  # a function, and what changes around it
@@ -157,3 +159,34 @@ def test_files_are_refused(read: Any, tmp_path: Path) -> None:
     with pytest.raises(CompileError, match="a file is opened"):
         micrograd.compile(lambda x: W * x * float(read(path)))(1.0)
     assert path.read_text() == "2.0"
+
+
+def test_a_history_that_is_an_attribute_is_refused() -> None:
+    own = types.SimpleNamespace(history=[])
+
+    def f(x: float) -> Any:
+        own.history = [*own.history, x]
+        return W * x
+
+    compiled = micrograd.compile(f, backend="numpy")
+    assert compiled(1.0) == 1.5
+    assert own.history == [1.0]
+    with pytest.raises(CompileError, match="puts into history depends on"):
+        compiled(2.0)
+
+
+def test_effects_of_a_first_call_are_those_of_one() -> None:
+    counts, raw = np.zeros(2), bytearray(2)
+
+    def f(x: float) -> Any:
+        counts[0] += 1
+        raw[1] += 1
+        print("called")
+        return W * x
+
+    compiled = micrograd.compile(f, backend="numpy")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        compiled(1.0)
+    assert (counts[0], raw[1], printed.getvalue()) == (1.0, 1, "called\n")
+    with pytest.warns(CompileWarning, match="changes .*counts.*, standard output"):
+        compiled(2.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import thread_time
 from typing import Any, NoReturn
 
@@ -75,6 +75,7 @@ class TracedRun:
     made: StandIns
     outputs: Outputs
     seconds: float  # of processor time that the function took
+    left: list[Left] = field(default_factory=list)  # what it has left behind, as far as known
 
     @property
     def loss(self) -> float:
@@ -144,7 +145,7 @@ class TracedRuns:
         changed = found.made.contents.changed()
         if changed is not None:
             self._refuse_change(found.made, changed, arguments)
-        self._leave(found)
+        found.left = self._leave(found)
         return found
 
     def _refuse_change(self, made: StandIns, changed: int, arguments: tuple[Any, ...]) -> NoReturn:

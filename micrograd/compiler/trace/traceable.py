@@ -39,6 +39,7 @@ from micrograd.compiler.trace.runs import ANOTHER, TOO_LARGE, TracedRun, TracedR
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.trials import with_choices
 from micrograd.compiler.trace.world.around import NumbersChanged, around_in
+from micrograd.compiler.trace.world.left import Left, outline
 from micrograd.compiler.trace.world.reachable import frozen_of, generators_of, leaves_of
 from micrograd.compiler.trace.world.surroundings import Surroundings
 from micrograd.engine import Value
@@ -216,8 +217,10 @@ class Traceable:
         run = runs.run(arguments)
         if before is not None:
             traced.repeats = [x for x in before.changes() if x in traced.writes]
+        traced.repeats += ["standard output"] if run.tracer.prints else []
         if len(run.tracer.decisions) != len(traced.form.expected or ()):
             raise Missed
+        self._check_left(traced.left, run.left)
         ids = np.array(run.made.ids, np.int64)
         if traced.past_tables(ids):
             return False
@@ -238,6 +241,17 @@ class Traceable:
         if runs.form.sides is not None and not traced.verified:
             self._compare_run(run, known, arguments)
         return True
+
+    def _check_left(self, before: list[Left], now: list[Left]) -> None:
+        """Raise a CompileError if something else is left than before, its numbers apart."""
+        known = {x.place.identity: outline(x.what) for x in before}
+        for x in now:
+            if known.get(x.place.identity, ...) != outline(x.what):
+                name = x.place.name or "a place"
+                raise DifferentError(
+                    f"cannot be compiled: what {name_of(self.fn)} puts into {name} depends on what "
+                    "the call before has put there; return it: `return loss, values`"
+                )
 
     def verify_more(self, traced: Traced, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Verify, if that can be with more integers that were never tried; None if it is false.

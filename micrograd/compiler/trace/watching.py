@@ -90,6 +90,7 @@ def _watched() -> list[tuple[Any, str, Any]]:
         (builtins, "max", _watched_choice(builtins.max, largest)),
         (builtins, "min", _watched_choice(builtins.min, smallest)),
         *[(module, "open", _watched_open(module.open)) for module in (builtins, io)],
+        (builtins, "print", _watched_print(builtins.print)),
     ]
 
 
@@ -176,6 +177,17 @@ def _watched_open(plain: Callable[..., Any]) -> Callable[..., Any]:
                 "and pass what it holds"
             )
         return plain(*args, **kwargs)
+
+    return watched
+
+
+def _watched_print(plain: Callable[..., None]) -> Callable[..., None]:
+    def watched(*args: Any, **kwargs: Any) -> None:
+        tracer = current()
+        if tracer is None:
+            plain(*args, **kwargs)
+            return
+        tracer.prints = bool([*map(str, args)]) or tracer.prints  # as text no traced number goes
 
     return watched
 

@@ -76,6 +76,7 @@ class Tracer(Keeper):
         self.catches = False  # whether the function may catch what numbers of Python raise
         self.of_samples = False  # whether it is one of several samples, which have one program
         self.put: dict[int, Any] = {}  # of numbers around: what is there after the run
+        self.prints = False
 
     def cut(self, node: Value) -> None:
         """Keep what a node that `no_grad` turns into a leaf was, in another."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,23 @@ def values_in(x: Any, depth: int = DEPTH) -> Iterator[Value]:
             yield from values_in(item, depth - 1)
     elif isinstance(x, np.ndarray) and x.dtype == object:
         yield from (v for v in x.flat if isinstance(v, Value))
+
+
+def outline(x: Any) -> Any:
+    """How lists, dicts and arrays are nested, and what is no number in them.
+
+    >>> outline([Value(1.0), {"a": (2.0, "text")}])
+    (<class 'list'>, [(), (<class 'dict'>, ['a'], [(<class 'tuple'>, [2.0, 'text'])])])
+    """
+    if isinstance(x, Value):
+        return ()
+    if isinstance(x, list | tuple):
+        return type(x), [outline(item) for item in x]
+    if isinstance(x, dict):
+        return type(x), list(x), [outline(item) for item in x.values()]
+    if isinstance(x, np.ndarray | Tensor):
+        return type(x), tuple(x.shape)
+    return x if isinstance(x, str | Real) and x == x else type(x)
 
 
 def _with_numbers(x: Any, numbers: Mapping[int, type]) -> Any:

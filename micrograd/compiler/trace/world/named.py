@@ -6,6 +6,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from enum import Enum
 from functools import partial
 from random import Random
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -182,8 +183,7 @@ class Named:
             for name in names:
                 if name in f.__globals__:
                     yield f.__globals__[name], (name,), name
-            if f.__dict__:  # its own attributes
-                yield f.__dict__, None, f"{f.__name__}."
+            yield f.__dict__, None, f"{f.__name__}."
             if not ENVIRONMENT.isdisjoint(names):
                 yield getattr(os.environ, "_data", None), None, "os.environ"
         defaults = f.__defaults__ or ()
@@ -266,6 +266,12 @@ class Named:
         yield from ((x, "__bases__") for x in self.classes)
         yield from ((x, name) for x in self.objects for name in self._slots_of(x))
         yield from ((f, name) for f in self.functions for name in OF_FUNCTIONS)
+
+    def has_containers(self) -> bool:
+        """Whether there are lists, dicts or arrays; not those of enumerations or functions alone."""
+        apart = {id(x) for c in self.classes if issubclass(c, Enum) for x in vars(c).values()}
+        apart |= {id(f.__dict__) for f in self.functions}
+        return any(id(x) not in apart for x in (*self.lists, *self.dicts, *self.arrays))
 
     def items(self) -> Iterator[tuple[list[Any], int]]:
         """Lists of which single items are to be compared, and which."""

@@ -68,9 +68,11 @@ class Asked(Collection[Any]):
 
 
 def put_back(x: list[Any] | Asked, items: list[Any]) -> None:
-    """Let a list, a set or a deque hold these things again."""
+    """Let a list, a set, a deque or a buffer hold these things again."""
     held = x.of_what if isinstance(x, Asked) else x
-    if isinstance(held, set):
+    if isinstance(held, bytearray | array):
+        memoryview(held).cast("B")[:] = items[0]
+    elif isinstance(held, set):
         held.clear()
         held.update(items)
     elif isinstance(held, list | deque):

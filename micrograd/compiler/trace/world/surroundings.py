@@ -7,9 +7,10 @@ dicts, contents of arrays. What the code in reach can name is noted, and compare
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from micrograd.compiler.trace.world.around import (
     CELL,
@@ -30,6 +31,7 @@ from micrograd.compiler.trace.world.asks import (
 )
 from micrograd.compiler.trace.world.left import Left
 from micrograd.compiler.trace.world.named import Named, is_written
+from micrograd.compiler.trace.world.sources import put_back
 from micrograd.compiler.trace.world.watched import (
     Watched,
     are_same,
@@ -98,10 +100,8 @@ class Surroundings:
         self.asks_numbers = any(map(asks_numbers, own))
         self.asks_truths = any(map(asks_truths, own))
         self.catches = any(map(catches, own))
-        of_enums = {id(x) for c in found.classes if issubclass(c, Enum) for x in vars(c).values()}
-        containers = (*found.lists, *found.dicts, *found.arrays)
-        holds = any(id(x) not in of_enums for x in containers)
-        self.asks_identity = any(asks_identity(code, holds) for code in own)
+        has_containers = found.has_containers()
+        self.asks_identity = any(asks_identity(code, has_containers) for code in own)
 
     @cached_property
     def outside(self) -> dict[int, int]:
@@ -252,6 +252,12 @@ class Surroundings:
         for x, copy in zip(self._lists, self._copies, strict=True):
             if not are_same(x, copy):
                 x[:] = copy
+        for other, items in self._others:
+            if not are_same(other, items):
+                put_back(other, items)
+        for array, (shape, numbers) in self._arrays:
+            if array.dtype != object and content_of(array) != (shape, numbers):
+                array[...] = np.frombuffer(numbers, array.dtype).reshape(shape)
         for place, value in self._variables:
             if not is_same(place.get(NOTHING), value):
                 place.put(None if value is NOTHING else value)
