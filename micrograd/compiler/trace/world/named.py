@@ -268,7 +268,7 @@ class Named:
         yield from ((f, name) for f in self.functions for name in OF_FUNCTIONS)
 
     def has_containers(self) -> bool:
-        """Whether there are lists, dicts or arrays; not those of enumerations or functions alone."""
+        """Whether there are lists, dicts or arrays, but those of enumerations and functions."""
         apart = {id(x) for c in self.classes if issubclass(c, Enum) for x in vars(c).values()}
         apart |= {id(f.__dict__) for f in self.functions}
         return any(id(x) not in apart for x in (*self.lists, *self.dicts, *self.arrays))
