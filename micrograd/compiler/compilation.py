@@ -14,9 +14,7 @@ from micrograd.compiler.arrays.schedule import Group, lane_mask
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.graph.graph import Graph
 from micrograd.compiler.graph.normal_form import Leaves
-from micrograd.compiler.nest.ir import (
-    Program,
-)
+from micrograd.compiler.nest.ir import Program
 from micrograd.compiler.sequential.sequence import InSequence
 from micrograd.compiler.trace.recording import Recording
 from micrograd.compiler.update.memory import Memory

@@ -15,10 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from micrograd.compiler.arrays.batch import placed
 from micrograd.compiler.arrays.inputs import read_arguments
 from micrograd.compiler.arrays.layout import Homes, lay_out, write_constants
-from micrograd.compiler.arrays.loops import Loops, loops_of
+from micrograd.compiler.arrays.loops import Loops, loops_of, placed
 from micrograd.compiler.arrays.schedule import live, schedule
 from micrograd.compiler.arrays.widths import NoArrays, is_deep
 from micrograd.compiler.backends.numpy import simplified
@@ -30,21 +29,14 @@ from micrograd.compiler.graph.gradient import differentiated, gradient, reached
 from micrograd.compiler.graph.normal_form import normal_form
 from micrograd.compiler.graph.safe import with_safe_operands
 from micrograd.compiler.nest import verify
-from micrograd.compiler.nest.ir import (
-    LANES,
-    PARAMETERS,
-    WORK,
-    Program,
-    Space,
-)
+from micrograd.compiler.nest.ir import LANES, PARAMETERS, WORK, Program, Space
 from micrograd.compiler.nest.sequence import Part
 from micrograd.compiler.optimise.added import added_in_turns
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
 from micrograd.compiler.optimise.lanes import over_samples
 from micrograd.compiler.optimise.turns import overwriting
-from micrograd.compiler.sequential.choice import InOrder
-from micrograd.compiler.sequential.order import ranks
+from micrograd.compiler.sequential.order import InOrder, ranks
 from micrograd.compiler.sequential.places import read_leaves
 from micrograd.compiler.update.program import HOMES, update_program
 from micrograd.compiler.update.touched import touched_by_step

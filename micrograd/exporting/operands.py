@@ -9,7 +9,7 @@ import numpy as np
 
 from micrograd.compiler.codes import Ids
 from micrograd.compiler.explain.expressions import Formulas
-from micrograd.compiler.explain.products import dims_of, outer_axes
+from micrograd.compiler.explain.formula import dims_of, outer_axes
 from micrograd.compiler.explain.views import TermLoop, View
 from micrograd.exporting.expressions import (
     NUMBER,

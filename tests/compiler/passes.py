@@ -15,10 +15,9 @@ from interpret import run
 
 from micrograd import Value
 from micrograd.compiler import passes as compiler_passes
-from micrograd.compiler.arrays.batch import SampleAxis, placed
 from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.arrays.layout import Homes, Layout, lay_out
-from micrograd.compiler.arrays.loops import Loops, loops_of
+from micrograd.compiler.arrays.loops import Loops, SampleAxis, loops_of, placed
 from micrograd.compiler.arrays.schedule import Group, schedule
 from micrograd.compiler.arrays.widths import NoArrays
 from micrograd.compiler.compilation import GRADIENT, VALUE, Compilation

@@ -19,7 +19,7 @@ from micrograd.compiler.graph.graph import CONSTANT
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Nest, Statement
 from micrograd.compiler.sequential import apart
 from micrograd.compiler.sequential.apart import WIDE
-from micrograd.compiler.sequential.soonest import soonest_first
+from micrograd.compiler.sequential.bodies import soonest_first
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -25,8 +25,7 @@ from programs import programs, run
 
 import micrograd
 from micrograd import Value, grad, nn
-from micrograd.compiler.arrays.batch import SampleAxis, placed
-from micrograd.compiler.arrays.loops import Loops, loops_of
+from micrograd.compiler.arrays.loops import Loops, SampleAxis, loops_of, placed
 from micrograd.compiler.arrays.schedule import lane_mask
 from micrograd.compiler.codes import NONE, ROWS
 from micrograd.compiler.graph.builder import Builder

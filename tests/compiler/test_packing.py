@@ -11,15 +11,15 @@ import pytest
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Nest, Program, Statement
 
 llvm = pytest.importorskip("micrograd.compiler.backends.llvm")
-packing = pytest.importorskip("micrograd.compiler.backends.llvm.packing")
+tiling = pytest.importorskip("micrograd.compiler.backends.llvm.tiling")
 
 
 @pytest.fixture(autouse=True)
 def small_panels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Panels, blocks of rows and parts of sums wherever there can be some."""
-    monkeypatch.setattr(packing, "FAR_BYTES", 0)
-    monkeypatch.setattr(packing, "DEPTH", 8)
-    monkeypatch.setattr(packing, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(tiling, "FAR_BYTES", 0)
+    monkeypatch.setattr(tiling, "DEPTH", 8)
+    monkeypatch.setattr(tiling, "BLOCK_BYTES", 1024)
 
 
 def product(

@@ -23,8 +23,8 @@ from micrograd.compiler.trace.recording import (
     PARAMETERS,
     Recording,
     Unrecordable,
+    met,
 )
-from micrograd.compiler.trace.renumbered import met
 from micrograd.functions import apply
 from micrograd.ops import OPS
 

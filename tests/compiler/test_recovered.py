@@ -13,7 +13,7 @@ from programs_to_compile import WORKLOADS, network
 import micrograd
 from micrograd import Value, nn, optim
 from micrograd.compiler.codes import NONE, ROWS
-from micrograd.compiler.explain.recurring import Repeated, folded
+from micrograd.compiler.explain.recovered import Repeated, folded
 from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.errors import ArgumentValueError
 

@@ -20,7 +20,7 @@ pytest.importorskip("llvmlite")
 import llvmlite.binding as llvm
 
 from micrograd.compiler.backends.llvm import execution, kernels
-from micrograd.compiler.backends.llvm.alike import parted
+from micrograd.compiler.backends.llvm.calls import parted
 from micrograd.compiler.backends.llvm.ir import Machine
 from micrograd.compiler.backends.llvm.later import later
 from micrograd.compiler.backends.llvm.tiling import plan

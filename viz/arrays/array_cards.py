@@ -16,8 +16,9 @@ from micrograd.compiler.explain.recovered import (
     Array,
     Operation,
     Recovered,
+    Repeated,
+    folded,
 )
-from micrograd.compiler.explain.recurring import Repeated, folded
 from micrograd.text.words import word
 from viz.arrays.sequence_cards import sequence_layers
 from viz.drawing.cards import Band, Card, Matrices, Row

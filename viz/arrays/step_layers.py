@@ -18,8 +18,9 @@ from micrograd.compiler.explain.recovered import (
     PARAMETER,
     Array,
     Operation,
+    Repeated,
+    folded,
 )
-from micrograd.compiler.explain.recurring import Repeated, folded
 from micrograd.errors import GraphError
 from micrograd.text.words import exact, word
 from viz.arrays.parameter_cards import parameter_card

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograd.compiler.arrays.batch import SampleAxis
 from micrograd.compiler.arrays.layout import Layout, factor
-from micrograd.compiler.arrays.loops import Loops, operands_of
+from micrograd.compiler.arrays.loops import Loops, SampleAxis, operands_of
 from micrograd.compiler.arrays.schedule import Group
 from micrograd.compiler.codes import NONE, Ids, distinct
 from micrograd.compiler.graph.graph import INPUT

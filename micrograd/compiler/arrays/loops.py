@@ -1,18 +1,18 @@
 """Groups and places as nests: each class of terms one sum, each row one map.
 
 Operands whose addresses are not affine together are gathered first; sums of unequal length become
-ragged ones. Irregularity costs time, never correctness.
+ragged ones. Irregularity costs time, never correctness. Samples of a batch are one more axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.arrays.batch import SampleAxis
 from micrograd.compiler.arrays.layout import ALIGN, Axes, Layout, factor
 from micrograd.compiler.arrays.schedule import Group, TermClass
 from micrograd.compiler.codes import ROWS, Ids
@@ -22,6 +22,7 @@ from micrograd.compiler.nest.ir import (
     TERM,
     WORK,
     Affine,
+    Counter,
     Listed,
     Nest,
     Reduction,
@@ -36,6 +37,69 @@ from micrograd.compiler.nest.ir import (
     ragged,
 )
 from micrograd.ops import LARGER, OPS
+
+ROOM = 8  # numbers: of so many multiples is the room for one node's lanes
+
+
+@dataclass(frozen=True, slots=True)
+class SampleAxis:
+    """With `batch=True`, what has a value for each sample has one more axis, the innermost.
+
+    Such nodes are in LANES, `width` numbers each; what is in an argument is there sample after
+    sample. Without samples there is no axis.
+    """
+
+    count: int  # 0: none
+    strides: Mapping[Space, int]  # of the spaces of arguments, from one sample to the next
+
+    @staticmethod
+    def none() -> SampleAxis:
+        """No axis."""
+        return SampleAxis(0, {})
+
+    @property
+    def width(self) -> int:
+        """Room for one node's lanes."""
+        return -(-self.count // ROOM) * ROOM
+
+    def has(self, space: Space) -> bool:
+        """Whether an operand there differs from lane to lane."""
+        return self.count > 0 and (space is LANES or space in self.strides)
+
+    def with_axis(
+        self, extents: tuple[int, ...], operands: Sequence[Affine]
+    ) -> tuple[tuple[int, ...], list[Affine]]:
+        """The extents and the operands, with the axis of the lanes if one of them has it."""
+        if not any(self.has(x.space) for x in operands):
+            return extents, list(operands)
+        return (*extents, self.count), [self._spread(x) for x in operands]
+
+    def _spread(self, x: Affine) -> Affine:
+        if x.space is LANES:
+            strides = tuple(s * self.width for s in x.strides)
+            return Affine(LANES, x.base * self.width, (*strides, 1))
+        return Affine(x.space, x.base, (*x.strides, self.strides.get(x.space, 0)))
+
+    def listed(self, space: Space, index: Ids) -> Listed:
+        """What is listed by node, for each of them lane after lane."""
+        step = self.width if space is LANES else 1
+        apart = 1 if space is LANES else self.strides.get(space, 0)
+        return Listed(space, (index[:, None] * step + np.arange(self.count) * apart).ravel())
+
+
+def placed(nest: Nest, base: int) -> Nest:
+    """The nest, with lanes from that address of work on."""
+
+    def change(x: Any) -> Any:
+        if isinstance(x, Counter) or x.space is not LANES:
+            return x
+        if isinstance(x, Listed):
+            return Listed(WORK, x.index + base)
+        return Affine(WORK, x.base + base, x.strides)
+
+    body = tuple(s.on(change(s.out), map(change, s.inputs)) for s in nest.body)
+    return replace(nest, body=body)
+
 
 Addresses = tuple[Space, Ids]  # a space and addresses there; of lanes, an address a node
 Where = Callable[[Ids], Addresses]

@@ -42,7 +42,7 @@ from micrograd.compiler.graph.graph import (
 )
 
 if TYPE_CHECKING:
-    from micrograd.compiler.sequential.choice import InOrder
+    from micrograd.compiler.sequential.order import InOrder
 
 
 @dataclass(slots=True, eq=False)
@@ -96,11 +96,7 @@ def lane_mask(g: Graph, seeds: Ids) -> Mask:
 
 
 def schedule(
-    g: Graph,
-    home: Ids,
-    lanes: Mask,
-    pinned: Mask | Ids,
-    otherwise: InOrder | None = None,
+    g: Graph, home: Ids, lanes: Mask, pinned: Mask | Ids, otherwise: InOrder | None = None
 ) -> tuple[list[Group], Ids]:
     """Groups in the order in which they can be computed, and the group of each node.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from micrograd.compiler.graph.graph import CONSTANT, Graph, levels
 
 if TYPE_CHECKING:
-    from micrograd.compiler.sequential.choice import InOrder
+    from micrograd.compiler.sequential.order import InOrder
 
 FEW_GROUPS = 256  # of which it does not pay to ask whether they are arrays
 DEEP = 192  # levels: of fewer it is not asked whether they are turns of arrays

@@ -3,9 +3,9 @@
 NumPy calls, or LLVM's text rendered (`render`; of sequences an interpreter: `bytecode`, sums of
 many `products`, instructions that are one: `combined`, `interpreter`, and loops: `ordered`) apart
 from being run (`execution`): compiled quickly at once, without kernels that other programs have
-but for numbers (`kernels`; nests of lists of several lengths are cut so that they are, `alike`),
+but for numbers (`kernels`; nests of lists of several lengths are cut so that they are, `calls`),
 and well in another thread once it has run for a while (`later`), with the same bits; kept on disk
-(`objects`); large matrix products panel by panel (`packing`); shares are claimed by whoever comes
+(`objects`); large matrix products panel by panel (`tiling`); shares are claimed by whoever comes
 first, a program's thread or one of a `pool`.
 """
 

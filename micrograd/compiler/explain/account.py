@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.compiler.explain.marked import marked_source
 from micrograd.compiler.explain.naming import Given, given_names
 from micrograd.compiler.explain.recovered import Recovered, recovered
-from micrograd.compiler.explain.report import Report, explanation, update_of
+from micrograd.compiler.explain.report import Report, explanation, marked_source, update_of
 from micrograd.compiler.explain.sequence import Passage, in_words, passages
 from micrograd.compiler.running.runner import Runner
 

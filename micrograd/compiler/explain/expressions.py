@@ -13,10 +13,18 @@ import numpy as np
 
 from micrograd.compiler.arrays.schedule import Group, TermClass
 from micrograd.compiler.codes import ROWS, Ids
-from micrograd.compiler.explain.formula import Formula, Marked, Pieces, added, applied, held
+from micrograd.compiler.explain.formula import (
+    Formula,
+    Marked,
+    Pieces,
+    added,
+    applied,
+    broadcast,
+    held,
+    matrices,
+)
 from micrograd.compiler.explain.forward import Forward
 from micrograd.compiler.explain.inlining import inlined
-from micrograd.compiler.explain.products import broadcast, matrices
 from micrograd.compiler.explain.views import (
     RAGGED,
     WINDOWS,

@@ -1,16 +1,17 @@
-"""What the compiler found, in figures and in words."""
+"""What the compiler found, in figures and in words, and the text that runs, marked with these."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from micrograd.compiler.backends import MARK
 from micrograd.compiler.codes import NONE, Ids
 from micrograd.compiler.compilation import STEP, UpdateCompilation
-from micrograd.compiler.explain.recovered import Operation, Recovered
-from micrograd.compiler.explain.recurring import Repeated, folded
+from micrograd.compiler.explain.recovered import Operation, Recovered, Repeated, folded
 from micrograd.compiler.graph.graph import adjoint_of
 from micrograd.compiler.nest.axes import in_block
 from micrograd.compiler.nest.ir import Nest, Program
@@ -215,3 +216,26 @@ def _sum(nest: Nest) -> str:
 
 def _size(extents: tuple[int, ...]) -> str:
     return "×".join(map(str, extents)) or "1"
+
+
+LINE = re.compile(rf"^( *[;#]) {MARK} (\d+)$", re.M)
+
+
+def marked_source(runner: Runner, mode: str) -> str:
+    """What runs in a mode: the text of a program and, for a step, that of the update after it."""
+    text = _marked(runner.executable.source, runner.program, 0)
+    if update_of(runner, mode) is None:
+        return text
+    assert runner.stepping is not None
+    assert runner.stepping.executable is not None
+    update = runner.stepping.unit.program
+    source = _marked(runner.stepping.executable.source, update, len(runner.program.nests))
+    return f"{text}\n{source}"
+
+
+def _marked(source: str, program: Program, before: int) -> str:
+    """The text with a line of words at each mark; so many kernels come before its first."""
+    texts = described(program)
+    return LINE.sub(
+        lambda found: f"{found[1]} {before + int(found[2])}  {texts[int(found[2]) - 1]}", source
+    )

@@ -13,15 +13,7 @@ import numpy as np
 
 from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import (
-    PARAMETER,
-    ROW,
-    SUM,
-    Graph,
-    adjoint_of,
-    used_by,
-    users_of,
-)
+from micrograd.compiler.graph.graph import PARAMETER, ROW, SUM, Graph, adjoint_of, used_by, users_of
 from micrograd.compiler.graph.normal_form import inlined
 from micrograd.ops import OPS, Op
 

@@ -1,11 +1,15 @@
-"""What a nest reads and writes: its affine operands, and the addresses that each of them covers."""
+"""What a nest reads and writes: its affine operands, which addresses each covers, and when."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from micrograd.compiler.nest.ir import Affine, Listed, Nest, Shape, Space
+import numpy as np
+from numpy.typing import NDArray
+
+from micrograd.compiler.nest.ir import Affine, Listed, Nest, Program, Shape, Space
 
 
 class Span(NamedTuple):
@@ -52,3 +56,60 @@ def writes(nest: Nest) -> list[Affine]:
 def listed(nest: Nest) -> list[Listed]:
     """The operands that a nest takes one by one."""
     return [x for s in nest.body for x in s.inputs if isinstance(x, Listed)]
+
+
+Times = NDArray[np.int32]
+NEVER = np.iinfo(np.int32).max
+
+
+class Touches:
+    """When each address was touched: the number that each nest was noted with, -1 before."""
+
+    def __init__(self, program: Program) -> None:
+        sizes = program.all_sizes
+        self.first_read = {space: np.full(size, NEVER, np.int32) for space, size in sizes.items()}
+        self.read = {space: np.full(size, -1, np.int32) for space, size in sizes.items()}
+        self.written = {space: np.full(size, -1, np.int32) for space, size in sizes.items()}
+
+    def last_before(self, nest: Nest) -> int:
+        """The last that wrote what the nest reads or writes, or read what it writes."""
+        extents = nest.extents
+        before = [latest(self.written, x, extents) for x in reads(nest)]
+        before += [int(self.written[x.space][x.index].max(initial=-1)) for x in listed(nest)]
+        for x in writes(nest):
+            before.append(latest(self.written, x, extents))
+            before.append(latest(self.read, x, extents))
+        return max(before)
+
+    def note(self, nest: Nest, time: int) -> None:
+        """The nest touches what it touches at that time, which may be before the last one."""
+        for x in reads(nest):
+            part = view(self.read[x.space], x, nest.extents)
+            np.maximum(part, time, out=part)
+            part = view(self.first_read[x.space], x, nest.extents)
+            np.minimum(part, time, out=part)
+        for operand in listed(nest):
+            at, space = operand.index, operand.space
+            self.read[space][at] = np.maximum(self.read[space][at], time)
+            self.first_read[space][at] = np.minimum(self.first_read[space][at], time)
+        for x in writes(nest):
+            view(self.written[x.space], x, nest.extents)[...] = time
+
+
+def view(times: NDArray[Any], x: Affine, extents: Iterable[int]) -> NDArray[Any]:
+    """The entries of the addresses of an operand, each once unless its strides repeat it."""
+    axes = [(n, s) for n, s in zip(extents, x.strides, strict=True) if s and n > 1]
+    if not axes:
+        return times[x.base : x.base + 1].reshape(())
+    if len(axes) == 1 and axes[0][1] > 0:
+        n, step = axes[0]
+        return times[x.base : x.base + (n - 1) * step + 1 : step]
+    shape, size = [n for n, _ in axes], times.itemsize
+    strides = [s * size for _, s in axes]
+    return np.ndarray(shape, times.dtype, times, x.base * size, strides)
+
+
+def latest(times: dict[Space, Times], x: Affine, extents: Shape) -> int:
+    """The last time of all the addresses of an operand."""
+    found = view(times[x.space], x, extents)
+    return found.item() if found.size == 1 else int(found.max())

@@ -27,8 +27,7 @@ from micrograd.compiler.nest.ir import (
     SpaceRole,
     Statement,
 )
-from micrograd.compiler.nest.spans import Span, listed, reads, span, writes
-from micrograd.compiler.nest.touches import view
+from micrograd.compiler.nest.spans import Span, listed, reads, span, view, writes
 from micrograd.ops import OPS
 
 Sizes = Mapping[Space, int]

@@ -2,6 +2,6 @@
 
 Sums over turns added up in them (`added`), what turns need no longer overwritten (`turns`); nests
 merged, stores dropped (`fusion`); the sample axis block by block, so that a block stays in the
-first-level cache (`blocking`, `runs`, `scratch`), and in shares for several threads, each with
+first-level cache (`blocking`, `runs`), and in shares for several threads, each with
 sums of its own (`split`); sequences for several samples at a time (`lanes`).
 """

@@ -25,8 +25,7 @@ from micrograd.compiler.nest.ir import (
     elementwise,
 )
 from micrograd.compiler.nest.sequence import Part, read_by
-from micrograd.compiler.nest.spans import Span, reads, span, writes
-from micrograd.compiler.nest.touches import Touches, latest, view
+from micrograd.compiler.nest.spans import Span, Touches, latest, reads, span, view, writes
 from micrograd.ops import OPS
 
 STATEMENTS = 32  # of a nest, at most: more would not fit in the registers

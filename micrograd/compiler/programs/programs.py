@@ -25,7 +25,7 @@ from micrograd.compiler.store import places_of
 from micrograd.compiler.trace.arguments.stand_ins import CallShape
 from micrograd.compiler.trace.forms import name_of
 from micrograd.compiler.trace.numbers.refusing import InexactError
-from micrograd.compiler.trace.renumbered import by_use
+from micrograd.compiler.trace.recording import by_use
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.around import NumbersChanged
 from micrograd.compiler.trace.world.reachable import located

@@ -56,13 +56,13 @@ class Rebuilds:
             self._warn(
                 f"was compiled again {len(self._changes)} times in a row, as this has changed each "
                 f"time: {', '.join(names) or 'what it finds around it'}. Pass it as an argument, "
-                "or keep it where the function does not read it",
+                "or keep it where the function does not read it"
             )
         elif len(self._shapes) >= SHAPES_IN_A_ROW:
             self._warn(
                 f"was compiled for {len(self._shapes)} shapes or flags in a row: "
                 f"{_difference(self._shapes[-2], self._shapes[-1])}. Bring arguments to a few "
-                "shapes, as with zeros and a mask, or pass numbers in place of text and flags",
+                "shapes, as with zeros and a mask, or pass numbers in place of text and flags"
             )
 
     def note_form(self, shape: CallShape, form: Form) -> None:

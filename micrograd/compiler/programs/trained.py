@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.compiler.store import Store, store_of
-from micrograd.compiler.trace.recording import Recording
-from micrograd.compiler.trace.renumbered import met
+from micrograd.compiler.trace.recording import Recording, met
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.update.members import Members
 from micrograd.compiler.update.memory import Memory

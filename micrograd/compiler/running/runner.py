@@ -16,8 +16,7 @@ from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, Program, SpaceRole
 from micrograd.compiler.running.stepping import Stepping
 from micrograd.compiler.running.taking import TakenArguments
 from micrograd.compiler.store import Store, place_of, store_of
-from micrograd.compiler.trace.recording import LARGEST_OF
-from micrograd.compiler.trace.renumbered import met
+from micrograd.compiler.trace.recording import LARGEST_OF, met
 from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.left import Work
 from micrograd.compiler.trace.world.watched import Watched, together, watched

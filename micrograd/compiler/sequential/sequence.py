@@ -17,22 +17,13 @@ from micrograd.compiler.nest.sequence import Part, Scalars, copies, read_by
 from micrograd.compiler.sequential.apart import Apart, apart
 from micrograd.compiler.sequential.bodies import nest_of
 from micrograd.compiler.sequential.leaves import LeafRows
-from micrograd.compiler.sequential.listed import InRows, in_rows, reading_rows
-from micrograd.compiler.sequential.loops import LEAST_UNEQUAL, Rolled, TurnOf, find_loops
-from micrograd.compiler.sequential.needed import needed
-from micrograd.compiler.sequential.places import lay_out_in_order, place_arrays
+from micrograd.compiler.sequential.loops import LEAST_UNEQUAL, Rolled, TurnOf, find_loops, needed
+from micrograd.compiler.sequential.places import lay_out_in_order, place_arrays, scalars_of
 from micrograd.compiler.sequential.repeats import LEAST, Signatures, forms, sets
-from micrograd.compiler.sequential.rows import lie_in_rows
-from micrograd.compiler.sequential.scalars import scalars_of
+from micrograd.compiler.sequential.rows import InRows, in_rows, lie_in_rows, reading_rows
 from micrograd.compiler.sequential.sums import LONG, add_up, added_up, long_sums, with_sums
 from micrograd.compiler.sequential.totals import totals
-from micrograd.compiler.sequential.turns import (
-    TurnRun,
-    find_turns,
-    left_over,
-    loop_of,
-    with_loops,
-)
+from micrograd.compiler.sequential.turns import TurnRun, find_turns, left_over, loop_of, with_loops
 
 LEAST_STATEMENTS = 32  # of a loop in no turns: others take longer to compile than they save
 

@@ -10,6 +10,5 @@ A function is run in one form (`runs`), with several integers: what differs is a
 table, or refused with the user's line (`integers`, `trials`, `differences`); how large they may be
 is said by `bounds`. It is traced again or held against itself (`traceable`, `comparing`,
 `eagerly`), until what is known of it (`traced`) can be trusted. Out comes the trace as arrays, an
-operation an entry, in program order (`recording`), of which some numbers have other orders, too
-(`renumbered`).
+operation an entry, in program order (`recording`).
 """

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, Codes, Recording
-from micrograd.compiler.trace.renumbered import by_value
+from micrograd.compiler.trace.recording import CHOICES, CONSTANTS, Codes, Recording, by_value
 
 
 class Divergence(Exception):  # noqa: N818  (a finding, answered by a CompileError)

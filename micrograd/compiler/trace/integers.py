@@ -23,8 +23,8 @@ from micrograd.compiler.trace.recording import (
     SORT,
     Codes,
     Recording,
+    by_value,
 )
-from micrograd.compiler.trace.renumbered import by_value
 
 MOST_COVERED = 1024  # the length of tables of which entries that are new are sought
 MOST_TRACES = 12

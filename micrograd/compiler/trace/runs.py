@@ -22,11 +22,7 @@ from micrograd.compiler.trace.assigned import (
 )
 from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
 from micrograd.compiler.trace.numbers.advice import PAGE
-from micrograd.compiler.trace.numbers.refusing import (
-    DifferentError,
-    InexactError,
-    UndecidedError,
-)
+from micrograd.compiler.trace.numbers.refusing import DifferentError, InexactError, UndecidedError
 from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer
 from micrograd.compiler.trace.recording import (
     MADE_BY_HAND,

@@ -1,26 +1,128 @@
-"""The update of an optimiser as a program: its graph, in groups, laid out, as nests."""
+"""The update of an optimiser as a program: its graph, in groups, laid out, as nests.
+
+The rule is the optimiser's `direction`, the one that eager steps run, applied once to all
+parameters of a group: from parameters, gradients and state to new ones.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from micrograd.compiler.arrays.batch import SampleAxis
 from micrograd.compiler.arrays.layout import ALIGN, Homes, lay_out, write_constants
-from micrograd.compiler.arrays.loops import Loops, loops_of
+from micrograd.compiler.arrays.loops import Loops, SampleAxis, loops_of
 from micrograd.compiler.arrays.schedule import live, schedule
-from micrograd.compiler.codes import NONE, distinct
+from micrograd.compiler.codes import NONE, Ids, among, distinct
 from micrograd.compiler.graph import graph as G  # noqa: N812
+from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
+from micrograd.compiler.graph.graph import INPUT, Graph
 from micrograd.compiler.graph.normal_form import inlined
-from micrograd.compiler.nest.ir import (
-    GRADIENTS,
-    PARAMETERS,
-    STATE,
-    WORK,
-    Program,
-)
+from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, STATE, WORK, Program
+from micrograd.compiler.store import places_of
 from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched
-from micrograd.compiler.update.update import update_graph
+from micrograd.optim.state import State, scalars
+
+PARAMETERS_HOME, GRADIENTS_HOME, STATE_HOME = 1, 2, 3
+
+
+@dataclass(slots=True, eq=False)
+class UpdateGraph:
+    """A graph, where its leaves are, and where its results go: (home, addresses, nodes)."""
+
+    graph: Graph
+    home: Ids
+    address: Ids
+    results: list[tuple[int, Ids, Ids]]
+
+
+def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids) -> UpdateGraph:
+    """The update of the parameters at the places `used`, where their gradients are, too.
+
+    Those in `chosen` were looked up by run-time integers. They are updated, as in an eager step,
+    only if they were: if the number among the gradients at `reached[i]` is not 0.
+    """
+    leaves = _PlacedLeaves(shared=len(chosen) > 0)
+    results: list[tuple[int, Ids, Ids]] = []
+    for k, options in enumerate(memory.optimizer.param_groups):
+        own = places_of(scalars(options["params"]))
+        for places, flags in (
+            (distinct(own[among(own, used)]), None),
+            (distinct(own[among(own, chosen)]), reached),
+        ):
+            if len(places):
+                flag = None
+                if flags is not None:
+                    at = np.searchsorted(chosen, places)
+                    flag = leaves.at(GRADIENTS_HOME, flags[at])
+                results += _group_update(memory, leaves, k, options, places, flag)
+    g = leaves.builder.graph()
+    home, address = np.zeros(len(g), np.int64), np.zeros(len(g), np.int64)
+    for kind, nodes in leaves.known.items():
+        at = np.flatnonzero(nodes != NONE)
+        home[nodes[at]], address[nodes[at]] = kind, at
+    return UpdateGraph(g, home, address, results)
+
+
+def _group_update(
+    memory: Memory, leaves: _PlacedLeaves, group: int, options: Any, places: Ids, flag: Lanes | None
+) -> list[tuple[int, Ids, Ids]]:
+    rule = memory.rules[group]
+    symbols = Symbols(leaves.builder)
+    p = leaves.at(PARAMETERS_HOME, places)
+    g = leaves.at(GRADIENTS_HOME, places)
+    rate = leaves.at(STATE_HOME, np.array([memory.rate_address(group)]))
+    cohorts = memory.cohort[places]
+    where = {
+        name: memory.shared_address(name, cohorts)
+        if name in memory.shared
+        else memory.vector_address(name, places)
+        for name in rule.names
+    }
+    if flag is None:
+        single = {name for name in rule.names if len(distinct(where[name])) == 1}
+        where |= {name: where[name][:1] for name in single}
+    before = {name: leaves.at(STATE_HOME, at) for name, at in where.items()}
+    state: State = dict(before)
+    direction = memory.optimizer.direction(symbols, p, g, state, options)
+    new: list[tuple[int, Ids, Any, Lanes]] = [(PARAMETERS_HOME, places, p - rate * direction, p)]
+    new += [(STATE_HOME, where[name], state[name], before[name]) for name in rule.names]
+    if flag is not None and rule.names:
+        stepped = memory.stepped_address(places)
+        new.append((STATE_HOME, stepped, 1.0, leaves.at(STATE_HOME, stepped)))
+    results = []
+    for home, at, value, old in new:
+        if flag is not None:
+            value = symbols.select(flag, value, old)
+        if not isinstance(value, Lanes):
+            value = Lanes(leaves.builder, np.array([leaves.builder.constant(float(value))]))
+        at, first = np.unique(at, return_index=True)
+        ids = np.broadcast_to(value.ids, (max(len(value.ids), int(first.max()) + 1),))[first]
+        # One more node each, so that nothing is copied from where results go.
+        outputs = leaves.builder.block_of_sums(len(ids))
+        leaves.builder.add_terms(outputs, ids, NONE, 1.0)
+        results.append((home, at, outputs))
+    return results
+
+
+class _PlacedLeaves:
+    """One leaf for each place that is read."""
+
+    def __init__(self, shared: bool) -> None:
+        self.builder = Builder(shared=shared)
+        self.known: dict[int, Ids] = {}  # by home, the leaf of each address
+
+    def at(self, home: int, addresses: Ids) -> Lanes:
+        """The leaves for these addresses of a home."""
+        known = self.known.get(home, np.zeros(0, np.int64))
+        grown = np.full(max(int(addresses.max(initial=-1)) + 1 - len(known), 0), NONE)
+        known = self.known[home] = np.concatenate([known, grown])
+        new = distinct(addresses[known[addresses] == NONE])
+        known[new] = self.builder.leaves(INPUT, np.zeros(len(new))).ids
+        return Lanes(self.builder, known[addresses])
+
 
 HOMES = (PARAMETERS, GRADIENTS, STATE)  # of leaves and results of an update
 

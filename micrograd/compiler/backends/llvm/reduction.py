@@ -15,8 +15,7 @@ from dataclasses import replace
 from micrograd.compiler.backends.llvm import elementwise
 from micrograd.compiler.backends.llvm.functions import Instructions
 from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment, segments
-from micrograd.compiler.backends.llvm.packing import Panel, panel_of
-from micrograd.compiler.backends.llvm.tiling import Axis, TilePlan, plan
+from micrograd.compiler.backends.llvm.tiling import Axis, Panel, TilePlan, panel_of, plan
 from micrograd.compiler.nest.ir import Affine, Nest, size_of
 
 LARGE = 1 << 22  # products, from which what is multiplied is in no fast memory

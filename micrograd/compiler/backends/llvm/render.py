@@ -19,14 +19,7 @@ from micrograd.compiler.backends.llvm import listed
 from micrograd.compiler.backends.llvm.calls import CallWriter
 from micrograd.compiler.backends.llvm.ir import DOUBLE, FLOAT, Machine
 from micrograd.compiler.backends.llvm.module import ModuleText, table_entry
-from micrograd.compiler.nest.ir import (
-    GRADIENTS,
-    WORK,
-    Integers,
-    Program,
-    Range,
-    Space,
-)
+from micrograd.compiler.nest.ir import GRADIENTS, WORK, Integers, Program, Range, Space
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from micrograd.compiler.backends import mark
-from micrograd.compiler.backends.numpy.parts import Parts
-from micrograd.compiler.backends.numpy.rows import call_of, is_choice
+from micrograd.compiler.backends.numpy.rows import Parts, call_of, is_choice
 from micrograd.compiler.backends.numpy.terms import TermLines
 from micrograd.compiler.nest.axes import along, merged, ordered
 from micrograd.compiler.nest.ir import (
@@ -24,8 +23,7 @@ from micrograd.compiler.nest.ir import (
     Shape,
     Statement,
 )
-from micrograd.compiler.nest.spans import span, writes
-from micrograd.compiler.nest.touches import Touches, latest
+from micrograd.compiler.nest.spans import Touches, latest, span, writes
 from micrograd.ops import REDUCTIONS
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -26,8 +26,7 @@ from micrograd.compiler.nest.ir import (
     Space,
     Statement,
 )
-from micrograd.compiler.nest.spans import listed, reads, writes
-from micrograd.compiler.nest.touches import NEVER, Touches, view
+from micrograd.compiler.nest.spans import NEVER, Touches, listed, reads, view, writes
 
 FEW = 64  # numbers that are read as fast wherever they lie
 

@@ -10,11 +10,7 @@ from typing import Any
 
 from micrograd.compiler.trace.numbers.indexing import item
 from micrograd.compiler.trace.numbers.maybe import certain
-from micrograd.compiler.trace.numbers.merging import (
-    Maybe,
-    Unset,
-    merged,
-)
+from micrograd.compiler.trace.numbers.merging import Maybe, Unset, merged
 from micrograd.compiler.trace.numbers.reads import Read
 from micrograd.compiler.trace.numbers.refusing import current, raises, undecided
 from micrograd.compiler.trace.numbers.tracer import Side

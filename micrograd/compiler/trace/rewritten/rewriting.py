@@ -18,6 +18,7 @@ from micrograd.compiler.trace.rewritten.expressions import (
     arguments,
     own,
     thunk,
+    without_numbers,
     without_slices,
 )
 from micrograd.compiler.trace.rewritten.lowering import (
@@ -28,7 +29,6 @@ from micrograd.compiler.trace.rewritten.lowering import (
     lowered,
     name,
 )
-from micrograd.compiler.trace.rewritten.patterns import without_numbers
 from micrograd.compiler.trace.rewritten.source import FunctionNode, NoSource, tree_of
 
 BASE = f"{HELPER}base"  # how many sides are around a generator

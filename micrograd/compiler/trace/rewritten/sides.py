@@ -13,13 +13,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from micrograd.compiler.trace.numbers.maybe import an_uncertain, that, there
-from micrograd.compiler.trace.numbers.merging import (
-    NOTHING,
-    Maybe,
-    conjunction,
-    merged,
-    negated,
-)
+from micrograd.compiler.trace.numbers.merging import NOTHING, Maybe, conjunction, merged, negated
 from micrograd.compiler.trace.numbers.reads import Read, Truth
 from micrograd.compiler.trace.numbers.refusing import current, undecided
 from micrograd.compiler.trace.numbers.tracer import Side, Tracer
