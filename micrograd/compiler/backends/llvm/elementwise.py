@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from micrograd.compiler.backends.llvm.functions import Instructions
 from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment, segments
@@ -46,18 +47,15 @@ def _emit_along(body: Body, nest: Nest, place: Pointers, axis: int | None) -> No
             run(body, nest.body, {}, 1, 1, lambda a: (at.pointer(a), a.base, 0))
             return
         for part in segments(nest.extents[axis], body.lanes, unrolled(nest, axis)):
-            _emit_part(body, nest, at, axis, part, weft, fixed)
+            write = partial(_emit_part, body, nest, axis, part, weft, fixed)
+            at.each(body, axis, part.trips, len(part.active) * body.lanes, write)
 
     def around(level: int, at: Pointers) -> None:
         if level == len(outer):
             row(at)
             return
-
-        def step(index: str, _: list[str]) -> list[str]:
-            around(level + 1, at.moved(body, outer[level], index, 1))
-            return []
-
-        body.repeat(nest.extents[outer[level]], 1, [], step)
+        axis = outer[level]
+        at.each(body, axis, nest.extents[axis], 1, partial(around, level + 1))
 
     around(0, place)
 
@@ -82,36 +80,30 @@ def fixed_inputs(body: Body, statements: Sequence[Statement], place: Pointers) -
 def _emit_part(
     body: Body,
     nest: Nest,
-    at: Pointers,
     axis: int,
     part: Segment,
     weft: int | None,
     fixed: dict[Affine, str],
+    at: Pointers,
 ) -> None:
-    size = len(part.active) * body.lanes
     apart = {} if weft is None else _apart(nest, axis, weft)
 
-    def step(index: str, _: list[str]) -> list[str]:
-        moved = at.moved(body, axis, index, size)
-        for k, active in enumerate(part.active):
-            first = part.start + k * body.lanes
-            sorted_apart = {
-                a: body.load_woven(moved.pointer(a), a.base + first * n, n, active)
-                for a, n in apart.items()
-            }
-            for i in range(1 if weft is None else nest.extents[weft]):
+    for k, active in enumerate(part.active):
+        first = part.start + k * body.lanes
+        sorted_apart = {
+            a: body.load_woven(at.pointer(a), a.base + first * n, n, active)
+            for a, n in apart.items()
+        }
+        for i in range(1 if weft is None else nest.extents[weft]):
 
-                def where(a: Affine, first: int = first, i: int = i) -> tuple[str, int, int]:
-                    offset = a.base + first * a.strides[axis]
-                    if weft is not None:
-                        offset += i * a.strides[weft]
-                    return moved.pointer(a), offset, a.strides[axis]
+            def where(a: Affine, first: int = first, i: int = i) -> tuple[str, int, int]:
+                offset = a.base + first * a.strides[axis]
+                if weft is not None:
+                    offset += i * a.strides[weft]
+                return at.pointer(a), offset, a.strides[axis]
 
-                registers = fixed | {a: vectors[i] for a, vectors in sorted_apart.items()}
-                run(body, nest.body, registers, body.lanes, active, where)
-        return []
-
-    body.repeat(part.trips, 1, [], step)
+            registers = fixed | {a: vectors[i] for a, vectors in sorted_apart.items()}
+            run(body, nest.body, registers, body.lanes, active, where)
 
 
 def woven(nest: Nest, axis: int) -> int | None:

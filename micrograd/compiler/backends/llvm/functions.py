@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
@@ -70,6 +70,15 @@ def constants(precision: Precision) -> Constants:
     )
 
 
+def _binary(instruction: str) -> Callable[[Instructions, Number, Number], str]:
+    """The method that writes an instruction on two operands."""
+
+    def method(m: Instructions, a: Number, b: Number) -> str:
+        return m._body.value(f"{instruction} {m._type} {m.text(a)}, {m.text(b)}")
+
+    return method
+
+
 class Instructions:
     """Instructions on vectors of some lanes, or on numbers where that is 1."""
 
@@ -89,29 +98,11 @@ class Instructions:
         """The value, or the constant as LLVM writes it."""
         return x if isinstance(x, str) else self._body.constant(x, self.lanes)
 
-    def _binary(self, instruction: str, a: Number, b: Number) -> str:
-        first, second = self.text(a), self.text(b)
-        return self._body.value(f"{instruction} {self._type} {first}, {second}")
-
     def _intrinsic(self, name: str, *inputs: Number) -> str:
         arguments = [(self._type, self.text(x)) for x in inputs]
         return self._body.call(self._type, f"llvm.{name}.{self._suffix}", *arguments)
 
-    def fadd(self, a: Number, b: Number) -> str:
-        """A + b."""
-        return self._binary("fadd", a, b)
-
-    def fsub(self, a: Number, b: Number) -> str:
-        """A - b."""
-        return self._binary("fsub", a, b)
-
-    def fmul(self, a: Number, b: Number) -> str:
-        """A * b."""
-        return self._binary("fmul", a, b)
-
-    def fdiv(self, a: Number, b: Number) -> str:
-        """A / b."""
-        return self._binary("fdiv", a, b)
+    fadd, fsub, fmul, fdiv = map(_binary, ("fadd", "fsub", "fmul", "fdiv"))
 
     def fneg(self, x: Number) -> str:
         """-x."""

@@ -157,6 +157,15 @@ class Body:
             self.lines[header + k] = f"  {name} = phi {kind} {edges}"
         return results
 
+    def each(self, trips: int | str, write: Callable[[str], None]) -> None:
+        """Run `write` at the indices below `trips`, at least once; nothing is carried."""
+
+        def step(index: str, carried: list[str]) -> list[str]:
+            write(index)
+            return carried
+
+        self.repeat(trips, 1, [], step)
+
     # ---- memory --------------------------------------------------------------------------------
 
     def room(self, count: int) -> str:
@@ -330,6 +339,12 @@ class Pointers:
             for pointer, strides in zip(self.pointers, self.strides, strict=True)
         )
         return Pointers(tuple(pointers), self.strides)
+
+    def each(
+        self, body: Body, axis: int, trips: int, step: int, write: Callable[[Pointers], None]
+    ) -> None:
+        """Run `write` at so many places along an axis, each `step` on from the one before."""
+        body.each(trips, lambda index: write(self.moved(body, axis, index, step)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -71,16 +72,15 @@ def emit_gather(body: Body, count: int, lanes: int) -> None:
     So many lanes at a time have addresses one after the other.
     """
 
-    def step(i: str, _: list[str]) -> list[str]:
+    def step(i: str) -> None:
         index = body.moved("%index", i, count, "i64")
         out = body.moved("%out", i, count)
         for k in range(0, count, lanes):
             address = body.value(f"load i64, ptr {body.moved(index, str(k), 1, 'i64')}")
             x = body.load(body.moved("%source", address, 1), 0, 1, lanes, lanes)
             body.store(x, out, k, 1, lanes, lanes)
-        return []
 
-    body.repeat("%n", 1, [], step)
+    body.each("%n", step)
 
 
 def emit_ragged(body: Body, nest: Nest, alike: Alike) -> None:
@@ -97,7 +97,7 @@ def emit_ragged(body: Body, nest: Nest, alike: Alike) -> None:
         address = body.value(f"load i64, ptr {place}")
         return body.load(body.moved(source, address, 1), 0, stride, lanes, lanes)
 
-    def group(i: str, _: list[str]) -> list[str]:
+    def group(i: str) -> None:
         start = body.moved("%start", i, lanes, "i64")
         first = body.value(f"load i64, ptr {start}")
         end = body.value(f"load i64, ptr {body.moved(start, '1', 1, 'i64')}")
@@ -116,9 +116,8 @@ def emit_ragged(body: Body, nest: Nest, alike: Alike) -> None:
         before = body.load(out, 0, 1, lanes, lanes) if nest.first.accumulate else None
         total = m.term(c, [total], before)
         body.store(total, out, 0, 1, lanes, lanes)
-        return []
 
-    body.repeat("%n", 1, [], group)
+    body.each("%n", group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def emit_one_hot(body: Body, hot: OneHot) -> None:
     n, stride = hot.extents[hot.axis], hot.out[hot.axis]
     lanes = body.lanes if stride == 1 and n > 1 else 1
 
-    def compare(place: str, chosen: str, index: str, part: Segment) -> list[str]:
+    def compare(place: str, chosen: str, part: Segment, index: str) -> None:
         size = len(part.active) * lanes
         place = body.moved(place, index, stride * size)
         done = body.value(f"mul nsw i64 {index}, {size}")
@@ -152,25 +151,20 @@ def emit_one_hot(body: Body, hot: OneHot) -> None:
             equal = body.value(f"icmp eq {kind} {wanted}, {listed}")
             x = m.select(equal, 1.0, 0.0)
             body.store(x, place, first * stride, stride, lanes, active)
-        return []
 
-    def nest(level: int, place: str, identity: str) -> list[str]:
+    def nest(level: int, place: str, identity: str) -> None:
         if level == len(outer):
             chosen = body.value(f"load i64, ptr {identity}")
             for part in segments(n, lanes, UNROLL):
-
-                def along(index: str, _: list[str], part: Segment = part) -> list[str]:
-                    return compare(place, chosen, index, part)
-
-                body.repeat(part.trips, 1, [], along)
-            return []
+                body.each(part.trips, partial(compare, place, chosen, part))
+            return
         axis = outer[level]
 
-        def step(index: str, _: list[str]) -> list[str]:
+        def step(index: str) -> None:
             moved = body.moved(place, index, hot.out[axis])
-            return nest(level + 1, moved, body.moved(identity, index, hot.ids[axis], "i64"))
+            nest(level + 1, moved, body.moved(identity, index, hot.ids[axis], "i64"))
 
-        return body.repeat(hot.extents[axis], 1, [], step)
+        body.each(hot.extents[axis], step)
 
     nest(0, "%out", "%ids")
 

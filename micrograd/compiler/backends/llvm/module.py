@@ -102,12 +102,11 @@ class ModuleText:
         self._end_part()
         names, self._parts, self._parameters = self._parts, self._before_blocks, ""
 
-        def step(index: str, _: list[str]) -> list[str]:
+        def block(index: str) -> None:
             for name in names:
                 self.call(name, f"i64 {index}")
-            return []
 
-        self.part.repeat(count, 1, [], step)
+        self.part.each(count, block)
 
     def calls_of_parts(self) -> list[str]:
         """The lines that run all that was written since they were last asked for."""
@@ -151,16 +150,15 @@ class ModuleText:
             for space in sizes:
                 self.part.line(f"store ptr {at(space)}, ptr {table_entry(self._places[space])}")
 
-        def step(index: str, _: list[str]) -> list[str]:
+        def group(index: str) -> None:
             body = self.part
             moved = body.value(f"mul nsw i64 {index}, {groups.lanes}")
             moved = body.value(f"sub nsw i64 {moved}, {groups.over}")
             start = body.call("i64", "llvm.smax.i64", ("i64", moved), ("i64", "0"))
             point(lambda space: body.moved(begins[space], start, sizes[space], _kind(space)))
             body.line("call void @group()")
-            return []
 
-        self.part.repeat(groups.count, 1, [], step)
+        self.part.each(groups.count, group)
         point(lambda space: begins[space])
 
     def text(self, functions: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from micrograd.compiler.backends.llvm import elementwise
 from micrograd.compiler.backends.llvm.functions import Instructions
@@ -41,22 +42,13 @@ def _emit(body: Body, nest: Nest, place: Pointers) -> None:
         fixed = elementwise.fixed_inputs(body, nest.body[1:], place)
     panel = panel_of(nest, chosen, body.precision.bytes)
     if panel is None and not _pays_in_strips(nest, chosen):
-        _tiles(body, nest, place, chosen, fixed, lambda tile: tile.emit)
+        _tiles(body, nest, chosen, fixed, _Tile.emit, place)
         return
     if panel is None:
         for axis, start, trips, size in _strips(nest, chosen, body.precision.bytes):
             at = place.moved(body, axis.number, str(start), 1)
-            part = _strip_of(chosen, size)
-
-            def strip(
-                index: str, _: list[str], at: Pointers = at, axis: Axis = axis, size: int = size,
-                part: TilePlan = part,
-            ) -> list[str]:  # fmt: skip
-                moved = at.moved(body, axis.number, index, size)
-                _tiles(body, nest, moved, part, fixed, lambda tile: tile.emit)
-                return []
-
-            body.repeat(trips, 1, [], strip)
+            strip = partial(_tiles, body, nest, _strip_of(chosen, size), fixed, _Tile.emit)
+            at.each(body, axis.number, trips, size, strip)
         return
     for start, piece, own in panel.in_depth(nest):
         at = place.moved(body, panel.reduced.number, str(start), 1)
@@ -88,44 +80,31 @@ def _by_panels(
     """All tiles of some rows, panel by panel; then those of the next rows."""
     for axis, start, trips, rows in _blocks(panel.rows, panel.rows_of_block):
         at = place.moved(body, axis.number, str(start), 1)
-
-        def step(index: str, _: list[str], at: Pointers = at, rows: int = rows) -> list[str]:
-            moved = at.moved(body, panel.rows.number, index, rows)
-            for part in segments(panel.vector.extent, body.lanes, panel.plan.unroll):
-                _panel(body, nest, moved, panel, rows, part, fixed)
-            return []
-
-        body.repeat(trips, 1, [], step)
+        rows_at = partial(_panels, body, nest, panel, panel.plan_of(rows), fixed)
+        at.each(body, axis.number, trips, rows, rows_at)
 
 
-def _panel(
-    body: Body, nest: Nest, place: Pointers, panel: Panel, rows: int, part: Segment,
-    fixed: dict[Affine, str],
+def _panels(
+    body: Body, nest: Nest, panel: Panel, chosen: TilePlan, fixed: dict[Affine, str],
+    place: Pointers,
 ) -> None:  # fmt: skip
-    """The tiles of so many rows, at all places of a part of the vectors' axis."""
-    chosen = panel.plan_of(rows)
+    """The tiles of some rows, panel by panel."""
 
-    def columns(tile: _Tile) -> Inner:
-        def inner(at: Pointers, _: list[str]) -> list[str]:
-            tile.columns(at, part)
-            return []
+    def packed(part: Segment, at: Pointers) -> None:
+        own = panel.nest(nest, at, part)
+        columns = partial(_Tile.columns, part=part)
+        _tiles(body, own, chosen, fixed, columns, panel.pointers(body, at, part))
 
-        return inner
-
-    def step(index: str, _: list[str]) -> list[str]:
-        moved = place.moved(body, panel.vector.number, index, len(part.active) * body.lanes)
-        packed = panel.nest(nest, moved, part)
-        _tiles(body, packed, panel.pointers(body, moved, part), chosen, fixed, columns)
-        return []
-
-    body.repeat(part.trips, 1, [], step)
+    for part in segments(panel.vector.extent, body.lanes, panel.plan.unroll):
+        size = len(part.active) * body.lanes
+        place.each(body, panel.vector.number, part.trips, size, partial(packed, part))
 
 
 def _tiles(
-    body: Body, nest: Nest, place: Pointers, chosen: TilePlan, fixed: dict[Affine, str],
-    inner: Callable[[_Tile], Inner],
+    body: Body, nest: Nest, chosen: TilePlan, fixed: dict[Affine, str],
+    write: Callable[[_Tile, Pointers], None], place: Pointers,
 ) -> None:  # fmt: skip
-    """Run what `inner` makes of each tile, at all of its places."""
+    """Write each tile, at all of its places."""
     for blocks in itertools.product(*(_blocks(axis, size) for axis, size in chosen.tile)):
         at = place
         loops = [(axis, 1, axis.extent) for axis in chosen.outer]
@@ -136,7 +115,12 @@ def _tiles(
         sizes = [size for *_, size in blocks]
         reduced = [(axis, 1, axis.extent) for axis in chosen.reduced]
         tile = _Tile(body, nest, axes, sizes, chosen.vector, chosen.unroll, reduced, fixed)
-        _nest(body, loops, at, [], 1, inner(tile))
+
+        def once(at: Pointers, carried: list[str], tile: _Tile = tile) -> list[str]:
+            write(tile, at)
+            return carried
+
+        _nest(body, loops, at, [], 1, once)
 
 
 def _blocks(axis: Axis, size: int) -> Iterator[tuple[Axis, int, int, int]]:
@@ -190,7 +174,7 @@ class _Tile:
         self._m = Instructions(body, self._lanes)
         self._neutral = -math.inf if self._largest else 0.0
 
-    def emit(self, at: Pointers, _: list[str]) -> list[str]:
+    def emit(self, at: Pointers) -> None:
         """Write the results at one place."""
         vector = self._vector
         if vector is None:
@@ -200,15 +184,8 @@ class _Tile:
         else:
             for part in segments(vector.extent, self._lanes, self._unroll):
                 size = len(part.active) * self._lanes
-
-                def step(
-                    index: str, _: list[str], part: Segment = part, size: int = size
-                ) -> list[str]:
-                    self.columns(at.moved(self._body, vector.number, index, size), part)
-                    return []
-
-                self._body.repeat(part.trips, 1, [], step)
-        return []
+                columns = partial(self.columns, part=part)
+                at.each(self._body, vector.number, part.trips, size, columns)
 
     def columns(self, at: Pointers, part: Segment) -> None:
         """Results whose lanes are neighbours in the result."""

@@ -168,7 +168,7 @@ class Panel:
         size, reduced = len(part.active) * body.lanes, self.reduced
         packed = body.room(reduced.extent * size)
 
-        def row(index: str, _: list[str]) -> list[str]:
+        def row(index: str) -> None:
             inside = at.moved(body, reduced.number, index, 1)
             to = body.moved(packed, index, size)
             for k, active in enumerate(part.active):
@@ -177,9 +177,8 @@ class Panel:
                     self.operand.base + part.start + k * body.lanes, 1, body.lanes, active,
                 )  # fmt: skip
                 body.store(x, to, k * body.lanes, 1, body.lanes, body.lanes)
-            return []
 
-        body.repeat(reduced.extent, 1, [], row)
+        body.each(reduced.extent, row)
         strides = [0] * len(at.strides[0])
         strides[reduced.number] = size
         return Pointers((*at.pointers, packed), (*at.strides, tuple(strides)))
