@@ -150,7 +150,7 @@ class Compiled(Generic[Result]):
                 runner, loss = self._run(GRADIENT, inputs)
                 self._check_hooks()  # of what has been met only now
                 if runner is not None and (loss == loss or runner.is_lost()):
-                    gradient = runner.gradient(self._programs.parameters)
+                    gradient = runner.gradient(self._programs.leaves.parameters)
                     loss = loss if loss == loss else runner.loss()
                     return runner.result(loss), gradient
             self._decisions.run(inputs, _meet, GRADIENT)
@@ -274,7 +274,7 @@ class Compiled(Generic[Result]):
         arrays = hooked()
         if not arrays:
             return
-        trained = {id(v) for v in self._programs.parameters}
+        trained = {id(v) for v in self._programs.leaves.parameters}
         if any(id(v) in trained for t in arrays for v in t._values.flat):
             raise advised(CompileError(
                 "cannot be compiled: a hook of a parameter (register_hook) is to see its gradient"
@@ -290,7 +290,7 @@ class Compiled(Generic[Result]):
     @property
     def parameters(self) -> list[Value]:
         """What gradients are taken by: those given, or those met so far."""
-        return list(self._programs.parameters)
+        return list(self._programs.leaves.parameters)
 
     @property
     def source(self) -> str:
@@ -336,8 +336,8 @@ class Compiled(Generic[Result]):
 def _meet(programs: Programs, inputs: tuple[Any, ...]) -> None:
     """Trace, so that parameters are known, if there will be a program for the arguments."""
     try:
-        if programs.are_met or not programs.waits(GRADIENT, inputs):
+        if programs.leaves.are_met or not programs.waits(GRADIENT, inputs):
             programs.traced(inputs)
     except InexactError:
-        if programs.are_met:
+        if programs.leaves.are_met:
             raise

@@ -210,27 +210,12 @@ def _update(unit: UpdateCompilation) -> None:
     unit.program = update_program(unit.memory, unit.touched, unit.size, unit.flags_from)
 
 
-def _overwrite(unit: Compilation | UpdateCompilation) -> None:
-    """Sums over turns added up in them; what is needed no longer is overwritten."""
-    unit.program = overwriting(added_in_turns(unit.program))
-
-
-def _fuse(unit: Compilation | UpdateCompilation) -> None:
-    """Nests merged, stores dropped."""
-    unit.program = fuse(unit.program)
-
-
 def _blocks(unit: Compilation | UpdateCompilation) -> None:
     """A long axis in blocks."""
     if isinstance(unit, Compilation) and unit.alone:
         return
     threads = unit.threads if isinstance(unit, Compilation) else 1
     unit.program = blocked(unit.program, unit.number_bytes, threads)
-
-
-def _simplify(unit: Compilation | UpdateCompilation) -> None:
-    """Copies left out, comparisons kept as booleans."""
-    unit.program = simplified(unit.program)
 
 
 def _over_samples(unit: Compilation | UpdateCompilation, most: int = 0) -> None:
@@ -257,6 +242,15 @@ def _check_program(unit: Compilation | UpdateCompilation) -> None:
     verify.check(unit.program)
 
 
+def _of_program(name: str, change: Callable[[Program], Program]) -> Pass:
+    """The pass that changes a program."""
+
+    def run(unit: Compilation | UpdateCompilation) -> None:
+        unit.program = change(unit.program)
+
+    return Pass(name, run, _check_program)
+
+
 PASSES = (
     Pass("normal form", _normal_form, _check_graph),
     Pass("what is updated", _updated, _check_graph),
@@ -272,15 +266,12 @@ OF_UPDATES = (Pass("update", _update, _check_program),)
 OF_BACKENDS: dict[str, tuple[Pass, ...]] = {
     "": (Pass("samples", _in_vectors, _check_program),),
     "llvm": (
-        Pass("turns", _overwrite, _check_program),
-        Pass("fusion", _fuse, _check_program),
+        _of_program("turns", lambda program: overwriting(added_in_turns(program))),
+        _of_program("fusion", fuse),
         Pass("blocks", _blocks, _check_program),
         Pass("samples", _in_vectors, _check_program),
     ),
-    "numpy": (
-        Pass("copies", _simplify, _check_program),
-        Pass("samples", _over_samples, _check_program),
-    ),
+    "numpy": (_of_program("copies", simplified), Pass("samples", _over_samples, _check_program)),
 }
 
 

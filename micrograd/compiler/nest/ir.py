@@ -260,6 +260,11 @@ def gather(out: Affine, source: Listed) -> Nest:
     return Nest((len(source.index),), (Statement(TERM, out, (source,)),))
 
 
+def filled(at: int, count: int, number: float = 0.0) -> Nest:
+    """So many numbers of work, from an address on, that are all this one."""
+    return Nest((count,), (Statement(TERM, Affine(WORK, at, (1,)), (), None, number),))
+
+
 def ragged(
     out: Affine, starts: Integers, *inputs: Listed, reduce: Reduction = "add",
     coefficient: float = 1.0, accumulate: bool = False,

@@ -63,10 +63,9 @@ class Scalars:
             known = (x >= 0) & (x < len(places))
             return np.where(known, places[np.where(known, x, 0)], x)
 
-        return Scalars(
-            moved(self.out), self.row, self.static, moved(self.args), self.first,
-            moved(self.u), moved(self.v), self.c,
-        )  # fmt: skip
+        return replace(
+            self, out=moved(self.out), args=moved(self.args), u=moved(self.u), v=moved(self.v)
+        )
 
     @staticmethod
     def joined(parts: Sequence[Scalars]) -> Scalars:

@@ -14,7 +14,6 @@ import numpy as np
 
 from micrograd.compiler.nest.axes import in_block, mapped
 from micrograd.compiler.nest.ir import (
-    TERM,
     WORK,
     Affine,
     Integers,
@@ -22,8 +21,7 @@ from micrograd.compiler.nest.ir import (
     Program,
     Repeat,
     Shares,
-    Statement,
-    elementwise,
+    filled,
     size_of,
 )
 from micrograd.compiler.nest.spans import Touches, listed, reads, view, writes
@@ -310,12 +308,7 @@ class _Blocks:
 
 def _fills(run: NestRun) -> list[Nest]:
     """What sets sums that begin at 0."""
-    filled = sorted(a for a, begins in run.touched.sums.items() if begins)
-    breaks = [k for k, (a, b) in enumerate(pairwise(filled), 1) if b != a + 1]
-    edges = [0, *breaks, len(filled)] if filled else []
-    return [
-        elementwise(
-            (high - low,), Statement(TERM, Affine(WORK, filled[low], (1,)), (), coefficient=0.0)
-        )
-        for low, high in pairwise(edges)
-    ]
+    sums = sorted(a for a, begins in run.touched.sums.items() if begins)
+    breaks = [k for k, (a, b) in enumerate(pairwise(sums), 1) if b != a + 1]
+    edges = [0, *breaks, len(sums)] if sums else []
+    return [filled(sums[low], high - low) for low, high in pairwise(edges)]

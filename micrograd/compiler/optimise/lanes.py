@@ -16,7 +16,6 @@ from micrograd.compiler.codes import Ids
 from micrograd.compiler.nest.axes import mapped
 from micrograd.compiler.nest.ir import (
     MASKS,
-    TERM,
     WORK,
     Affine,
     Counter,
@@ -27,6 +26,7 @@ from micrograd.compiler.nest.ir import (
     Space,
     Statement,
     contraction,
+    filled,
     gather,
 )
 from micrograd.compiler.nest.samples import SampleGroups
@@ -81,12 +81,12 @@ class _Means:
 
     def start(self, at: int, count: int) -> None:
         """Begin with 0, and with the lanes of the first group that count."""
-        self.before.append(_filled(at, count, 0.0))
+        self.before.append(filled(at, count, 0.0))
         over = SampleGroups(self.samples, self.lanes, 0).over
         if over:
             self._counts = self._room(self.lanes)
-            self.before += [_filled(self._counts, self.lanes - over, 1.0),
-                            _filled(self._counts + self.lanes - over, over, 0.0)]  # fmt: skip
+            self.before += [filled(self._counts, self.lanes - over, 1.0),
+                            filled(self._counts + self.lanes - over, over, 0.0)]  # fmt: skip
 
     def add(self, to: int, row: int, step: int, count: int) -> None:
         """Add the means of so many rows, of which each is so far from the one before."""
@@ -112,7 +112,7 @@ class _Means:
             self.parts.append(gather(Affine(WORK, at * self.lanes, (1,)), Listed(WORK, source)))
             self.add(to, at, 1, count)
         if self._counts >= 0:
-            self.parts.append(_filled(self._counts, self.lanes, 1.0))
+            self.parts.append(filled(self._counts, self.lanes, 1.0))
 
     def _room(self, count: int) -> int:
         at, self.top = self.top, self.top + -(-count // ALIGN) * ALIGN
@@ -167,7 +167,3 @@ class _Lanes:
 def _rows(index: Ids, lanes: int, apart: int, step: int | None = None) -> Ids:
     step = lanes if step is None else step
     return np.asarray((index[:, None] * step + np.arange(lanes) * apart).ravel())
-
-
-def _filled(at: int, count: int, number: float) -> Nest:
-    return Nest((count,), (Statement(TERM, Affine(WORK, at, (1,)), (), None, number),))

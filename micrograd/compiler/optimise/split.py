@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from micrograd.compiler.nest.axes import mapped
-from micrograd.compiler.nest.ir import TERM, WORK, Affine, Nest, Statement, elementwise, size_of
+from micrograd.compiler.nest.ir import (
+    TERM,
+    WORK,
+    Affine,
+    Nest,
+    Statement,
+    elementwise,
+    filled,
+    size_of,
+)
 from micrograd.compiler.nest.spans import span
 from micrograd.compiler.optimise.runs import Member, NestRun
 
@@ -108,10 +117,7 @@ class Split:
     def fills(self) -> list[Nest]:
         """What sets the sums of all shares but the first to 0."""
         size = self.end - self.start
-        if not size:
-            return []
-        zero = Statement(TERM, Affine(WORK, self.start, (1,)), (), coefficient=0.0)
-        return [elementwise((size,), zero)]
+        return [filled(self.start, size)] if size else []
 
     def added_up(self) -> list[Nest]:
         """What adds the sums of all shares to those of the first, in order."""

@@ -78,13 +78,13 @@ class Decisions:
                         raise
                     self._start_with(None)
                     added |= around.identities
-                    self.programs.constant |= around.identities
+                    self.programs.traces.constant |= around.identities
             raise CompileError(
                 "cannot be compiled: other numbers are found around the function whenever it is "
                 "traced; pass them as arguments"
             )
         except BaseException:  # it is not because of the numbers
-            self.programs.constant -= added
+            self.programs.traces.constant -= added
             raise
 
     def _start_with(self, around: Around | None) -> None:
@@ -126,7 +126,7 @@ class Decisions:
             return found
         before = self.programs
         others = [p for p in self._all if p is not before]
-        known = [p.knows(given) for p in others]
+        known = [p.traces.knows(given) for p in others]
         for programs, knows in zip(others, known, strict=True):
             found = _ran(programs, find, given, mode) if knows else None
             if found is not None:

@@ -30,7 +30,6 @@ from micrograd.compiler.trace.traced import Traced
 from micrograd.compiler.trace.world.around import NumbersChanged
 from micrograd.compiler.trace.world.reachable import located
 from micrograd.compiler.update.members import Members
-from micrograd.engine import Value
 from micrograd.interrupts import uncollected
 
 
@@ -65,13 +64,13 @@ class Programs:
         rebuilds: Rebuilds | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._fn, self._leaves = fn, leaves
+        self._fn, self.leaves = fn, leaves
         self._optimizer = leaves.optimizer
         self.batch, self._backend, self._dtype = batch, backend, dtype
         self._threads = threads
         self._rebuilds = Rebuilds(name_of(fn)) if rebuilds is None else rebuilds
         self.patience = Patience() if patience is None else patience
-        self._traces = Traces(fn, leaves.known, batch, self._rebuilds, self.patience, dtype)
+        self.traces = Traces(fn, leaves.known, batch, self._rebuilds, self.patience, dtype)
         self._runners: OrderedDict[tuple[str, CallShape], list[Runner]] = OrderedDict()
         self._updates: OrderedDict[Any, Stepping] = OrderedDict()
         self._last: dict[str, Runner] = {}  # by mode, the program that ran last
@@ -86,20 +85,11 @@ class Programs:
     def another(self) -> Programs:
         """Programs of the same function, for other decisions; what is trained is known to both."""
         made = Programs(
-            self._fn, self._leaves, self.batch, self._backend, self._dtype, self._threads,
+            self._fn, self.leaves, self.batch, self._backend, self._dtype, self._threads,
             self._rebuilds, self.patience,
         )  # fmt: skip
-        made._updates, made._traces.constant = self._updates, self.constant
+        made._updates, made.traces.constant = self._updates, self.traces.constant
         return made
-
-    @property
-    def constant(self) -> set[Any]:
-        """Places of numbers around the function that cannot be inputs."""
-        return self._traces.constant
-
-    @constant.setter
-    def constant(self, places: set[Any]) -> None:
-        self._traces.constant = places
 
     def look_around(self) -> None:
         """Raise NumbersChanged if nothing but numbers has changed around the function."""
@@ -107,34 +97,20 @@ class Programs:
         if captured is None or captured.same():
             return
         changed = captured.changed_numbers(arrays=not self.batch)
-        places = [place for place in changed if place.identity not in self.constant]
+        places = [place for place in changed if place.identity not in self.traces.constant]
         if places:
             raise NumbersChanged(places)
 
-    def knows(self, inputs: tuple[Any, ...]) -> bool:
-        """Whether there is a trace for arguments of this shape."""
-        return self._traces.knows(inputs)
-
-    @property
-    def parameters(self) -> list[Value]:
-        """What gradients are taken by."""
-        return self._leaves.parameters
-
-    @property
-    def are_met(self) -> bool:
-        """Whether those are what traces come to."""
-        return self._leaves.are_met
-
     def traced(self, inputs: tuple[Any, ...]) -> Traced:
         """The trace for arguments of this shape."""
-        traced = self._traces.of(inputs, self.patience.runs)
-        self._leaves.meet(traced)
+        traced = self.traces.of(inputs, self.patience.runs)
+        self.leaves.meet(traced)
         return traced
 
     def starts_exactly(self, inputs: tuple[Any, ...]) -> bool:
         """False if the rule's first step is not one from a state of zeros, and is yet to come."""
         # First of all the trace: from a store Python reads parameters slowly.
-        return self._leaves.starts_exactly(self.traced(inputs).recording)
+        return self.leaves.starts_exactly(self.traced(inputs).recording)
 
     def again(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program that ran last in this mode, if these arguments are like those it had."""
@@ -155,14 +131,14 @@ class Programs:
 
     def ready(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program for these arguments, pointed at them, if there is nothing left to check."""
-        found = self._runners.get((_program_of(mode), self._traces.whole_shape(inputs)), ())
+        found = self._runners.get((_program_of(mode), self.traces.whole_shape(inputs)), ())
         runner = next((r for r in found if r.traced.verified and r.fits(mode)), None)
         if runner is None:
             return None
         traced = runner.traced
         if not traced.is_exact(inputs):
             return None
-        if traced.is_due() or (traced.tried and self._traces.untried(traced, inputs)):
+        if traced.is_due() or (traced.tried and self.traces.untried(traced, inputs)):
             return None
         if not runner.refill(inputs):
             runner.take(inputs, final=True)
@@ -173,13 +149,13 @@ class Programs:
 
         For integers that a program does not hold exactly there never is.
         """
-        if not self._traces.is_exact(inputs):
+        if not self.traces.is_exact(inputs):
             return True
         if not self._may_wait(mode):
             return False
-        if not self._traces.has(inputs):
-            return self.patience.waits(self._traces.sample(inputs)[2])
-        shape = self._traces.whole_shape(inputs)
+        if not self.traces.has(inputs):
+            return self.patience.waits(self.traces.sample(inputs)[2])
+        shape = self.traces.whole_shape(inputs)
         known = not self.batch or (_program_of(mode), shape) in self._runners
         return not known and self.patience.waits(shape, traced=True)
 
@@ -189,7 +165,7 @@ class Programs:
 
     def _may_wait(self, mode: str) -> bool:
         """Whether the function itself does all that its program does."""
-        return self.newest is not None and (mode is not GRADIENT or not self._leaves.are_met)
+        return self.newest is not None and (mode is not GRADIENT or not self.leaves.are_met)
 
     def runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner | None:
         """The program for these arguments, pointed at them; None if it is too early for one."""
@@ -236,16 +212,16 @@ class Programs:
         return True
 
     def _checked_runner(self, mode: str, inputs: tuple[Any, ...]) -> Runner:
-        key = _program_of(mode), self._traces.whole_shape(inputs)
-        if not self._traces.hold(inputs):
+        key = _program_of(mode), self.traces.whole_shape(inputs)
+        if not self.traces.hold(inputs):
             self._runners.clear()
             self._forget()
         found = self._runners.get(key, ())
         runner = next((r for r in found if self._still(r, mode)), None)
         if runner is None:
             runner = self._build(key[0], inputs)
-            key = key[0], self._traces.whole_shape(inputs)  # of which more may be known now
-            self._traces.check_samples(runner.traced, inputs)
+            key = key[0], self.traces.whole_shape(inputs)  # of which more may be known now
+            self.traces.check_samples(runner.traced, inputs)
             keep(self._runners, key, runner)
         self._runners.move_to_end(key)
         if mode is STEP and not (runner.stepping and runner.stepping.follow()):
@@ -257,12 +233,12 @@ class Programs:
         traced = self.traced(inputs)
         r = traced.recording
         leaves = r.parameters
-        if self._leaves.are_met:
+        if self.leaves.are_met:
             leaves = [r.parameters[k] for k in by_use(r)] + leaves
-        store = self._leaves.take([*leaves, *self.parameters, *traced.assigned])
+        store = self.leaves.take([*leaves, *self.leaves.parameters, *traced.assigned])
         groups = [] if self._optimizer is None or mode == VALUE else self._optimizer.param_groups
         members = Members(groups) if groups else None
-        lanes = self._traces.sample(inputs)[0]
+        lanes = self.traces.sample(inputs)[0]
         places = places_of(r.parameters)
         arguments = Arguments.of(traced.stand_ins, lanes)
         number_bytes = np.dtype(self._dtype).itemsize
@@ -278,7 +254,7 @@ class Programs:
             return Runner(made, traced, self._backend, self._dtype, store, members, alike)
 
         return self.patience.building(
-            build, self._traces.whole_shape(inputs) if self.batch else None
+            build, self.traces.whole_shape(inputs) if self.batch else None
         )
 
     def _still(self, runner: Runner, mode: str) -> bool:
@@ -289,13 +265,13 @@ class Programs:
 
     def _stepping(self, runner: Runner) -> Stepping:
         """The update after a program: one that another program has, too, if it is the same."""
-        memory, touched = self._leaves.memory(), runner.unit.touched
+        memory, touched = self.leaves.memory(), runner.unit.touched
         sets = np.concatenate([np.zeros(len(touched.used), np.int64), 1 + touched.flag])
         memory.split(sets, np.concatenate([touched.used, touched.chosen]))
         size, flags_from = runner.unit.size, runner.unit.flags_from
         unit = UpdateCompilation(memory, touched, size, flags_from, runner.unit.number_bytes)
         if not len(touched.used) + len(touched.chosen):
-            self._leaves.check(runner.traced.recording)
+            self.leaves.check(runner.traced.recording)
             return Stepping(unit, None, 0.0)
         places = (touched.used, touched.chosen, touched.flag)
         key = memory.version, size, len(touched.flags), *(x.tobytes() for x in places)

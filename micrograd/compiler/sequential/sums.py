@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -149,4 +150,4 @@ def with_sums(part: Scalars, done: Mask, added: list[tuple[int, int]]) -> Scalar
         for new, old in ((at, part.u), (none, part.v), (one, part.c))
     )
     first = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(part)))])
-    return Scalars(part.out, part.row, part.static, part.args, first, u, v, c)
+    return replace(part, first=first, u=u, v=v, c=c)

@@ -58,7 +58,7 @@ class BuiltIns:
         self.swapped: dict[Any, Callable[..., Any]] = {
             any: self._any, all: self._all, sorted: self._sorted, bool: _bool, float: _float,
             int: _int, isinstance: _isinstance, type: _type, hasattr: _hasattr,
-            next: self._next, sum: total, len: length, enumerate: _enumerate,
+            next: self._next, sum: total, len: length, enumerate: counted,
             zip: _zip, map: self._map, filter: self._filter,
             np.where: where_of, **FUNCTIONS,
             statistics.median: median(self._sorted),
@@ -196,10 +196,6 @@ def _index(xs: list[Any], x: Any) -> Any:
 def _is_one(x: Any, y: Any) -> Any:
     """Whether two that may be Values are one: what depends on a branch is one of its sides."""
     return are_one(x, y) if isinstance(x, Value) and isinstance(y, Value) else x == y
-
-
-def _enumerate(xs: Iterable[Any], start: Any = 0) -> Iterator[tuple[Any, Any]]:
-    return counted(xs, start)
 
 
 def _called(f: Callable[..., Any], row: Iterable[Any]) -> Any:

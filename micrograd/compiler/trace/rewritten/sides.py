@@ -84,15 +84,19 @@ class Sides(Effects):
 
     # ---- branches ------------------------------------------------------------------------------
 
+    def _tracing(self, test: Any, site: Hashable) -> Tracer | None:
+        """The trace in which a branch has both its sides; None if it has one."""
+        tracer = current()
+        decided = tracer is None or (site in self.decided_sites and not tracer.sides)
+        return tracer if isinstance(test, Read) and not decided else None
+
     def branch(
         self, test: Any, site: Hashable, names: tuple[str, ...], *values: Callable[[], Any]
     ) -> PlainBranch | TracedBranch:
         """The sides of an `if`: one, or both if the test is traced."""
         test = tested(test)
-        tracer = current()
-        if not isinstance(test, Read) or tracer is None:
-            return PLAIN[bool(test)]
-        if site in self.decided_sites and not tracer.sides:
+        tracer = self._tracing(test, site)
+        if tracer is None:
             return PLAIN[bool(test)]
         return TracedBranch(tracer, truth(test), site, names, values)
 
@@ -101,10 +105,8 @@ class Sides(Effects):
     ) -> Any:
         """`yes() if test else no()`."""
         test = tested(test)
-        tracer = current()
-        if not isinstance(test, Read) or tracer is None:
-            return yes() if test else no()
-        if site in self.decided_sites and not tracer.sides:
+        tracer = self._tracing(test, site)
+        if tracer is None:
             return yes() if test else no()
         condition = truth(test)
         a = self._side(tracer, Side(site, condition), yes)
@@ -167,12 +169,8 @@ class Sides(Effects):
         for sources, test, element in found:
             around = conjunction(map(there, sources))
             holds = self.either(around, site, partial(_answer, test), lambda: False)
-            tracer = current()
-            if (
-                tracer is None
-                or not isinstance(holds, Read)
-                or (site in self.decided_sites and not tracer.sides)
-            ):
+            tracer = self._tracing(holds, site)
+            if tracer is None:
                 if holds:
                     yield element()
             else:
