@@ -26,6 +26,14 @@ MIXING = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
 BLOCK = 1 << 14  # numbers that stay in the cache while they are mixed
 
 
+def marked(size: int, *places: Any) -> Mask:
+    """Which of so many are at these places."""
+    found = np.zeros(size, bool)
+    for at in places:
+        found[at] = True
+    return found
+
+
 def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
     """The different numbers of an array, ascending; all nans are one.
 

@@ -24,6 +24,7 @@ from micrograd.compiler.codes import (
     Mask,
     distinct,
     hashed,
+    marked,
     mixed,
     occurrences,
 )
@@ -80,19 +81,14 @@ class Group:
 
 def live(g: Graph, roots: Ids) -> tuple[Graph, Ids]:
     """The graph without what the roots do not need, and the new number of each node (-1: gone)."""
-    seed = np.zeros(len(g), bool)
-    seed[roots] = True
-    keep = used_by(g, seed, np.ones(len(g), bool))
+    keep = used_by(g, marked(len(g), roots), np.ones(len(g), bool))
     return part_of(g, keep)
 
 
 def lane_mask(g: Graph, seeds: Ids) -> Mask:
     """The nodes that have a value for each lane, if the seeds do."""
-    seed = np.zeros(len(g), bool)
-    if not len(seeds):
-        return seed
-    seed[seeds] = True
-    return users_of(g, seed, ~g.reduced)
+    seed = marked(len(g), seeds)
+    return users_of(g, seed, ~g.reduced) if len(seeds) else seed
 
 
 def schedule(
@@ -275,9 +271,7 @@ class Groups:
 def _split_leaves(groups: Groups, g: Graph) -> None:
     """Leaves without a place are laid out by whoever uses them first: a group for each of these."""
     splits = [q for q in groups.all if q.kind in (INPUT, CONSTANT) and q.home == 0]
-    free = np.zeros(len(g), bool)
-    for group in splits:
-        free[group.nodes] = True
+    free = marked(len(g), *(group.nodes for group in splits))
     owner = np.full(len(g), NONE)
     tag = 0
     for group in groups.all:

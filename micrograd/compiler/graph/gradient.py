@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct, marked
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import PARAMETER, ROW, SUM, Graph, adjoint_of, used_by, users_of
 from micrograd.compiler.graph.normal_form import inlined
@@ -20,9 +20,7 @@ from micrograd.ops import OPS, Op
 
 def reached(g: Graph, loss: int) -> Mask:
     """The nodes that the loss is computed from, as far as derivatives flow."""
-    seed = np.zeros(len(g), bool)
-    seed[loss] = True
-    return used_by(g, seed, ~g.stop)
+    return used_by(g, marked(len(g), loss), ~g.stop)
 
 
 def differentiated(g: Graph, loss: int, known: Mask | None = None) -> Mask:
@@ -108,8 +106,7 @@ class _Shares:
             return
         to, user, u, v, c = (np.concatenate(x) for x in zip(*self._parts, strict=True))
         target = self.adjoint[to]
-        given = np.zeros(self.builder.size, bool)
-        given[target] = True
+        given = marked(self.builder.size, target)
         self.builder.add_terms(adjoints[~given[adjoints]], NONE, NONE, 0.0)
         over_lanes = self.in_lanes[user] & ~self.lanes[to]
         if over_lanes.any():

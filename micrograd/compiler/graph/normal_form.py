@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct
+from micrograd.compiler.codes import NONE, ROWS, Ids, Mask, distinct, marked
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import (
     CONSTANT,
@@ -96,12 +96,10 @@ def _without_inlined(
     g: Graph, leaves: Leaves, first: int, recorded: Mask | None
 ) -> tuple[Graph, Leaves]:
     """The graph without nodes that have become part of others; leaves stay, and what has a name."""
-    keep = np.zeros(len(g), bool)
-    keep[:first] = True
+    named = (leaves.outputs, leaves.sides, leaves.choices)
+    keep = marked(len(g), slice(first), g.edges[1], *(x[x >= 0] for x in named))
     if recorded is not None:
-        keep[first : first + len(recorded)] = recorded
-    for nodes in (g.u, g.v, g.args[g.kind == ROW], leaves.outputs, leaves.sides, leaves.choices):
-        keep[nodes[nodes >= 0]] = True
+        keep[first : first + len(recorded)] |= recorded
     g, new = part_of(g, keep)
     return g, leaves.renumbered(new)
 
@@ -174,14 +172,9 @@ def _define_polynomials(builder: Builder, r: Recording, first: int, operands: li
 
 def _without_dead(g: Graph, outputs: Ids, first: int, kept: Mask | None) -> Graph:
     """What nothing is computed from uses nothing: what has one user besides is then inlined."""
-    used = np.zeros(len(g), bool)
-    for operands in (g.u, g.v, g.args[g.kind == ROW]):
-        used[operands[operands >= 0]] = True
-    used[outputs] = True
-    if used[first:].all():
+    if marked(len(g), g.edges[1], outputs)[first:].all():
         return g
-    seed = np.zeros(len(g), bool)
-    seed[outputs] = True
+    seed = marked(len(g), outputs)
     if kept is not None:
         seed[first : first + len(kept)] |= kept
     dead = ~used_by(g, seed, np.ones(len(g), bool))

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import Floats, distinct
+from micrograd.compiler.codes import Floats, Mask, distinct, marked
 from micrograd.compiler.nest.samples import SampleGroups
 
 Integers = NDArray[np.int64]
@@ -361,6 +361,12 @@ class Program:
         """The ranges of work that are read when it has run."""
         loss = [] if self.loss is None else [(self.loss, 1)]
         return [*loss, *self.checked, *self.kept]
+
+    @property
+    def needed(self) -> Mask:
+        """Which numbers of work are read when it has run."""
+        parts = (slice(base, base + length) for base, length in self.read_after)
+        return marked(len(self.work), *parts)
 
     def spaces_read(self) -> set[Space]:
         """The spaces that some nest reads."""

@@ -101,9 +101,7 @@ class _Fusion:
         self._done: list[_Group | Nest] = []
         self._by_extents: dict[Shape, int] = {}  # the last of `done` with these
         self._touches = Touches(program)
-        self._needed = np.zeros(len(program.work), bool)
-        for base, length in program.read_after:
-            self._needed[base : base + length] = True
+        self._needed = program.needed
 
     def nests(self) -> tuple[Nest, ...]:
         """The nests, in order."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids, among, distinct
+from micrograd.compiler.codes import NONE, Ids, among, distinct, marked
 from micrograd.compiler.nest.ir import TERM, WORK, Affine, Listed, Nest, Program, Shape, Statement
 from micrograd.compiler.nest.sequence import Part, TurnLoop, addresses, read_by
 from micrograd.compiler.nest.spans import span
@@ -93,8 +93,7 @@ class _Turn:
         return turn if (turn.array >= 0).any() else None
 
     def _find_arrays(self, lasting: Ids) -> None:
-        stays = np.zeros(self.period, bool)
-        stays[lasting] = True
+        stays = marked(self.period, lasting)
         array = np.arange(self.period)
         for nest in self.loop.nests:
             for x in _operands(nest):

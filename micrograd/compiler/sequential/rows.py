@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids, Mask
+from micrograd.compiler.codes import NONE, Ids, Mask, marked
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import WORK, Affine, Listed, Nest
 from micrograd.compiler.nest.sequence import TOTAL, Part, Scalars, copies
@@ -113,8 +113,7 @@ def in_rows(part: Scalars, free: Mask, nests: list[Nest], top: int) -> InRows | 
         return None
     order = np.lexsort((np.where(product, part.u, 0), product, part.owner))
     part = replace(part, u=part.u[order], v=part.v[order], c=part.c[order])
-    may = np.zeros(top, bool)
-    may[part.out[free]] = True
+    may = marked(top, part.out[free])
     for x in (x for nest in nests for x in _read(nest)):
         if not may[x].all():
             may[x] = False

@@ -10,7 +10,7 @@ from micrograd.compiler.arrays.layout import ALIGN, Layout
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.arrays.schedule import Group
 from micrograd.compiler.arrays.schedule import operands as read_by_group
-from micrograd.compiler.codes import NONE, Ids, Mask, occurrences
+from micrograd.compiler.codes import NONE, Ids, Mask, marked, occurrences
 from micrograd.compiler.graph.graph import CONSTANT, Graph
 from micrograd.compiler.nest.ir import WORK, Nest, Range
 from micrograd.compiler.nest.sequence import Part, Scalars, copies, read_by
@@ -70,9 +70,7 @@ class InSequence:
         turns = TurnOf.of(self.loops, len(whole))
         alone[self.order] = (turns.loop < 0) & (np.diff(whole.first) <= LONG)
         self._arrays = apart(g, forms_of, alone)
-        among = np.zeros(len(g), bool)
-        for group in (*self._arrays.before, *self._arrays.after):
-            among[group.nodes] = True
+        among = marked(len(g), *(group.nodes for groups in self._arrays for group in groups))
         if among.any():
             self.order = self.order[~among[self.order]]
             self._lay_out(self.leaves[0])
@@ -168,9 +166,8 @@ class InSequence:
         self.kept = [self.leaves]
         if not self._arrays.before:
             return
-        read = np.zeros(loops.free[WORK], bool)
-        for at in (at for part in self.parts for at in read_by(part)):
-            read[at[at >= 0]] = True
+        every = (at for part in self.parts for at in read_by(part))
+        read = marked(loops.free[WORK], *(at[at >= 0] for at in every))
         for group in self._arrays.before:
             at = np.sort(layout.address[group.nodes])
             if read[at].any():

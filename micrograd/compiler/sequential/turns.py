@@ -74,6 +74,11 @@ class TurnRun:
         return self.alike or Rolled(self.start, self.period, self.count)
 
     @property
+    def reads(self) -> list[tuple[Ids, Ids]]:
+        """Operands of the first turn, and by how much they move."""
+        return [(getattr(self.body, x), getattr(self.step, x)) for x in ("u", "v", "args")]
+
+    @property
     def in_arrays(self) -> int:
         """How many of its statements are in arrays."""
         return self.count * sum(x.period * x.turns for x in self.arrays)
@@ -224,17 +229,14 @@ def _with_operands(body: Scalars, row: Ids) -> Scalars:
 
 def _needs_the_last(turns: TurnRun) -> bool:
     """Whether a turn needs what the one before it made: others are better done together."""
-    body, step, first = turns.body, turns.step, int(turns.body.out[0])
-    pairs = ((body.u, step.u), (body.v, step.v), (body.args, step.args))
-    return any(((x < first) & (moves == turns.period)).any() for x, moves in pairs)
+    first = int(turns.body.out[0])
+    return any(((x < first) & (moves == turns.period)).any() for x, moves in turns.reads)
 
 
 def _reads_a_fixed_turn(turns: TurnRun, base: int) -> bool:
     """Whether something is read of the turns that does not move along with them."""
     first, end = base + turns.start, base + turns.end
-    pairs = ((turns.body.u, turns.step.u), (turns.body.v, turns.step.v),
-             (turns.body.args, turns.step.args))  # fmt: skip
-    for at, step in pairs:
+    for at, step in turns.reads:
         last = at + (turns.count - 1) * step
         inside = (at >= 0) & (step != turns.period)
         if (inside & (np.maximum(at, last) >= first) & (np.minimum(at, last) < end)).any():
@@ -250,8 +252,7 @@ def left_over(part: Scalars, moved: Mask, found: list[TurnRun]) -> list[tuple[in
     edges = np.flatnonzero(np.diff(np.r_[False, rest, False].astype(np.int8)))
     for start, end in edges.reshape(-1, 2).tolist():
         body = part.part(start, end)
-        still = (np.zeros_like(x) for x in (body.args, body.u, body.v))
-        args, u, v = still
+        args, u, v = (np.zeros_like(x) for x in (body.args, body.u, body.v))
         step = replace(body, args=args, u=u, v=v)
         alone = TurnRun(start, end - start, 1, int(part.out.min()), body, step)
         for loop in _inner_loops(alone, int(part.out.max()) + 1):

@@ -6,7 +6,6 @@ parameters of a group: from parameters, gradients and state to new ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,37 +14,28 @@ from micrograd.compiler.arrays.layout import ALIGN, Homes, lay_out, write_consta
 from micrograd.compiler.arrays.loops import Loops, SampleAxis, loops_of
 from micrograd.compiler.arrays.schedule import live, schedule
 from micrograd.compiler.codes import NONE, Ids, among, distinct
-from micrograd.compiler.graph import graph as G  # noqa: N812
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import INPUT, Graph
+from micrograd.compiler.graph.graph import INPUT
 from micrograd.compiler.graph.normal_form import inlined
-from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, STATE, WORK, Program
+from micrograd.compiler.nest.ir import GRADIENTS, PARAMETERS, STATE, WORK, Program, Space
 from micrograd.compiler.store import places_of
 from micrograd.compiler.update.memory import Memory
 from micrograd.compiler.update.touched import Touched
 from micrograd.optim.state import State, scalars
 
-PARAMETERS_HOME, GRADIENTS_HOME, STATE_HOME = 1, 2, 3
+HOMES = (PARAMETERS, GRADIENTS, STATE)  # of leaves and results of an update
+Result = tuple[Space, Ids, Ids]  # where it goes, and the nodes
 
 
-@dataclass(slots=True, eq=False)
-class UpdateGraph:
-    """A graph, where its leaves are, and where its results go: (home, addresses, nodes)."""
-
-    graph: Graph
-    home: Ids
-    address: Ids
-    results: list[tuple[int, Ids, Ids]]
-
-
-def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids) -> UpdateGraph:
+def _update(
+    leaves: _PlacedLeaves, memory: Memory, used: Ids, chosen: Ids, reached: Ids
+) -> list[Result]:
     """The update of the parameters at the places `used`, where their gradients are, too.
 
     Those in `chosen` were looked up by run-time integers. They are updated, as in an eager step,
     only if they were: if the number among the gradients at `reached[i]` is not 0.
     """
-    leaves = _PlacedLeaves(shared=len(chosen) > 0)
-    results: list[tuple[int, Ids, Ids]] = []
+    results: list[Result] = []
     for k, options in enumerate(memory.optimizer.param_groups):
         own = places_of(scalars(options["params"]))
         for places, flags in (
@@ -56,24 +46,19 @@ def update_graph(memory: Memory, used: Ids, chosen: Ids, reached: Ids) -> Update
                 flag = None
                 if flags is not None:
                     at = np.searchsorted(chosen, places)
-                    flag = leaves.at(GRADIENTS_HOME, flags[at])
+                    flag = leaves.at(GRADIENTS, flags[at])
                 results += _group_update(memory, leaves, k, options, places, flag)
-    g = leaves.builder.graph()
-    home, address = np.zeros(len(g), np.int64), np.zeros(len(g), np.int64)
-    for kind, nodes in leaves.known.items():
-        at = np.flatnonzero(nodes != NONE)
-        home[nodes[at]], address[nodes[at]] = kind, at
-    return UpdateGraph(g, home, address, results)
+    return results
 
 
 def _group_update(
     memory: Memory, leaves: _PlacedLeaves, group: int, options: Any, places: Ids, flag: Lanes | None
-) -> list[tuple[int, Ids, Ids]]:
+) -> list[Result]:
     rule = memory.rules[group]
     symbols = Symbols(leaves.builder)
-    p = leaves.at(PARAMETERS_HOME, places)
-    g = leaves.at(GRADIENTS_HOME, places)
-    rate = leaves.at(STATE_HOME, np.array([memory.rate_address(group)]))
+    p = leaves.at(PARAMETERS, places)
+    g = leaves.at(GRADIENTS, places)
+    rate = leaves.at(STATE, np.array([memory.rate_address(group)]))
     cohorts = memory.cohort[places]
     where = {
         name: memory.shared_address(name, cohorts)
@@ -84,14 +69,14 @@ def _group_update(
     if flag is None:
         single = {name for name in rule.names if len(distinct(where[name])) == 1}
         where |= {name: where[name][:1] for name in single}
-    before = {name: leaves.at(STATE_HOME, at) for name, at in where.items()}
+    before = {name: leaves.at(STATE, at) for name, at in where.items()}
     state: State = dict(before)
     direction = memory.optimizer.direction(symbols, p, g, state, options)
-    new: list[tuple[int, Ids, Any, Lanes]] = [(PARAMETERS_HOME, places, p - rate * direction, p)]
-    new += [(STATE_HOME, where[name], state[name], before[name]) for name in rule.names]
+    new: list[tuple[Space, Ids, Any, Lanes]] = [(PARAMETERS, places, p - rate * direction, p)]
+    new += [(STATE, where[name], state[name], before[name]) for name in rule.names]
     if flag is not None and rule.names:
         stepped = memory.stepped_address(places)
-        new.append((STATE_HOME, stepped, 1.0, leaves.at(STATE_HOME, stepped)))
+        new.append((STATE, stepped, 1.0, leaves.at(STATE, stepped)))
     results = []
     for home, at, value, old in new:
         if flag is not None:
@@ -112,9 +97,9 @@ class _PlacedLeaves:
 
     def __init__(self, shared: bool) -> None:
         self.builder = Builder(shared=shared)
-        self.known: dict[int, Ids] = {}  # by home, the leaf of each address
+        self.known: dict[Space, Ids] = {}  # by home, the leaf of each address
 
-    def at(self, home: int, addresses: Ids) -> Lanes:
+    def at(self, home: Space, addresses: Ids) -> Lanes:
         """The leaves for these addresses of a home."""
         known = self.known.get(home, np.zeros(0, np.int64))
         grown = np.full(max(int(addresses.max(initial=-1)) + 1 - len(known), 0), NONE)
@@ -124,32 +109,33 @@ class _PlacedLeaves:
         return Lanes(self.builder, known[addresses])
 
 
-HOMES = (PARAMETERS, GRADIENTS, STATE)  # of leaves and results of an update
-
-
 def update_program(memory: Memory, touched: Touched, size: int, flags_from: int) -> Program:
     """The update of what a program has touched, whose flags follow its gradients from there on.
 
     `size` is that of the store.
     """
-    found = update_graph(memory, touched.used, touched.chosen, flags_from + touched.flag)
-    roots = np.concatenate([nodes for _, _, nodes in found.results])
-    g = G.sorted_terms(found.graph)
-    g = inlined(g, np.ones(len(g), bool), roots)
-    g, new = live(g, roots)
+    leaves = _PlacedLeaves(shared=len(touched.chosen) > 0)
+    flags = flags_from + touched.flag
+    results = _update(leaves, memory, touched.used, touched.chosen, flags)
+    roots = np.concatenate([nodes for _, _, nodes in results])
+    g = leaves.builder.graph()
+    g, new = live(inlined(g, np.ones(len(g), bool), roots), roots)
     home, address = np.zeros(len(g), np.int64), np.zeros(len(g), np.int64)
-    kept = new >= 0
-    home[new[kept]], address[new[kept]] = found.home[kept], found.address[kept]
+    for k, space in enumerate(HOMES, 1):
+        known = leaves.known.get(space, roots[:0])
+        at = np.flatnonzero(known != NONE)
+        at = at[new[known[at]] >= 0]
+        home[new[known[at]]], address[new[known[at]]] = k, at
     nowhere, no_lanes = np.full(len(g), NONE), np.zeros(len(g), bool)
     groups, of = schedule(g, home, no_lanes, no_lanes)
     layout = lay_out(g, groups, Homes(home, address, HOMES, nowhere), ALIGN, 0)
     loops = Loops(layout.top, 0, SampleAxis.none())
     loops_of(g, groups, of, layout, loops)
-    for where, at, nodes in found.results:
+    for where, at, nodes in results:
         ids = new[nodes]
         for part in distinct(of[ids]).tolist():
             own = of[ids] == part
-            loops.copy((HOMES[where - 1], at[own]), (layout.space[part], layout.address[ids[own]]))
+            loops.copy((where, at[own]), (layout.space[part], layout.address[ids[own]]))
     work = np.zeros(loops.free[WORK])
     write_constants(work, g, groups, layout)
     sizes = {

@@ -13,7 +13,7 @@ from itertools import chain
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Ids, Mask, among, distinct
+from micrograd.compiler.codes import NONE, Ids, Mask, among, distinct, marked
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
 from micrograd.compiler.graph.graph import ROW, Graph, longest_paths, used_by
 from micrograd.compiler.graph.normal_form import Leaves
@@ -73,8 +73,7 @@ def touched_by_step(
         met = met[number[members[met]] >= 0]
         node = leaves.parameters[number[members[met]]]
         met, node = met[on_the_way[node]], node[on_the_way[node]]
-        whole = np.zeros(len(sizes), bool)
-        whole[owner[met[conditions.always[node]]]] = True
+        whole = marked(len(sizes), owner[met[conditions.always[node]]])
         used.append(members[whole[owner]])
         parts: dict[int, list[int]] = {}
         left = ~whole[owner[met]]
@@ -110,8 +109,7 @@ class Conditions:
         user, used, gate = _gated_edges(g, self._slot, sides, opposite)
         # Nodes that are reached whatever is chosen need no condition of their own.
         flows = on_the_way & ~g.stop
-        loss = np.zeros(len(g), bool)
-        loss[leaves.outputs[0]] = True
+        loss = marked(len(g), leaves.outputs[0])
         self.always = on_the_way
         plain = _without(g, self._slot, sides)
         if (self._slot >= 0).any() or len(sides):
@@ -241,8 +239,7 @@ def _slots(g: Graph, leaves: Leaves) -> tuple[Ids, Ids]:
     slot = np.full(len(g), NONE)
     slot[leaves.hot.ravel()] = np.repeat(np.arange(slots), width)
     by_choice = (g.v >= 0) & (slot[g.v] >= 0)
-    taken = np.zeros(len(g), bool)
-    taken[g.v[by_choice]] = True
+    taken = marked(len(g), g.v[by_choice])
     return slot, taken[leaves.hot].sum(1)
 
 
@@ -260,9 +257,7 @@ def _beside_conditions(g: Graph, sides: Ids, loss: int) -> Mask:
     """The nodes that derivatives may reach: the conditions of these selects are none."""
     args = g.args.copy()
     args[sides, 0] = NONE
-    seed = np.zeros(len(g), bool)
-    seed[loss] = True
-    return used_by(replace(g, args=args), seed, ~g.stop)
+    return used_by(replace(g, args=args), marked(len(g), loss), ~g.stop)
 
 
 def _gated_edges(g: Graph, slot: Ids, sides: Ids, opposite: dict[int, int]) -> tuple[Ids, Ids, Ids]:

@@ -23,7 +23,7 @@ from micrograd.compiler.backends.llvm.products import (
     lists_of,
     runs_of,
 )
-from micrograd.compiler.codes import NONE, Floats, Ids, Mask, among, occurrences
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask, among, marked, occurrences
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TOGETHER
 from micrograd.compiler.nest.sequence import LARGEST, Scalars
@@ -127,8 +127,7 @@ class Encoder:
         """The opcode of each instruction, in order; NONE for those that are part of another."""
         single: dict[PlainForm, int] = {}
         codes = np.concatenate([_numbered(piece, single) for piece in pieces])[order]
-        apart = np.zeros(len(codes), bool)
-        apart[cut[cut < len(codes)]] = True
+        apart = marked(len(codes), cut[cut < len(codes)])
         found, forms = combined(codes, apart), list(single)
         which, last = occurrences(found.codes)
         for k in found.codes[last < 0].tolist():
@@ -189,8 +188,7 @@ class Encoder:
 
     def _sums(self, part: Scalars, before: Ids, plain: Mask, listed: Ids) -> _Piece:
         owner = part.owner
-        goes_on = np.zeros(len(part), bool)
-        goes_on[listed] = True
+        goes_on = marked(len(part), listed)
         number, single = np.arange(len(owner)) - part.first[owner], plain[owner]
         count = np.diff(part.first)[owner]
         at_hand = (number < 2) & ~single

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micrograd.compiler.codes import NONE, Floats, Ids, Mask
+from micrograd.compiler.codes import NONE, Floats, Ids, Mask, marked
 from micrograd.compiler.graph.graph import spans
 from micrograd.compiler.nest.ir import TOGETHER
 from micrograd.compiler.nest.sequence import TOTAL, Scalars
@@ -51,8 +51,7 @@ def runs_of(part: Scalars, least: int = RUN) -> tuple[Scalars, ProductRuns]:
     first = np.flatnonzero(~along)
     count = np.diff(np.append(first, len(owner)))
     first, count = first[count >= least], count[count >= least]
-    taken = np.zeros(len(owner), bool)
-    taken[spans(first, count)] = True
+    taken = marked(len(owner), spans(first, count))
     n = owner[first]
     last = np.full(len(part), NONE)  # the last run of each statement
     last[n] = np.arange(len(n))

@@ -62,9 +62,7 @@ class _Simplification:
             self._touches.note(nest, place)
             self._note(place, nest)
         self._choices_by_one_mask()
-        self._needed = np.zeros(sizes[WORK], bool)
-        for base, length in program.read_after:
-            self._needed[base : base + length] = True
+        self._needed = program.needed
         if program.sequence:
             self._plain[self._needed] += 1
         # Of each address of work: what is read in its stead, and whether it is read nevertheless.

@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from micrograd.compiler.nest.ir import WORK, Affine, Integers, Program, Shape, Space, Statement
 
 
-class Listing:
-    """Lines of a function. In it v0, v1, … are views, t temporaries, c constants, i indices."""
+class TermLines:
+    """Lines of a function. In it v0, v1, … are views, t temporaries, c constants, i indices.
+
+    Those for `coefficient · product of inputs` may stand alone, or be added to something. What is
+    only copied, or negated, is written at the next line: it may be the start of a sum, and is then
+    part of the same call.
+    """
 
     def __init__(self, program: Program) -> None:
         self.views: dict[tuple[Affine, Shape], str] = {}
@@ -23,6 +28,9 @@ class Listing:
         self._lines: list[str] = []
         self._begun: list[int] = []  # places of nests of which no line is written yet
         self._marks: dict[int, list[int]] = {}  # by line, places of the nests that begin there
+        # What is to be copied to, from what, and its sign; nests that begin with that copy.
+        self._start: tuple[str, str, float] | None = None
+        self._before: list[int] = []
 
     def declared(self) -> list[str]:
         """A line for each view and constant."""
@@ -35,10 +43,6 @@ class Listing:
             for (number, shape), name in self.constants.items()
         ]
         return views + constants
-
-    def _line(self, text: str) -> None:
-        self._marks[len(self._lines)], self._begun = self._begun, []
-        self._lines.append(text)
 
     def _view(self, x: Affine, extents: Shape) -> str:
         return self.views.setdefault((x, extents), f"v{len(self.views)}")
@@ -62,20 +66,12 @@ class Listing:
         self.integers[name] = values
         return name
 
-
-class TermLines(Listing):
-    """Lines for `coefficient · product of inputs`, alone or added to something.
-
-    What is only copied, or negated, is written at the next line: it may be the start of a sum, and
-    is then part of the same call.
-    """
-
-    _start: tuple[str, str, float] | None = None  # what is to be copied to, from what, its sign
-    _before: list[int]  # nests that begin with that copy
+    # ---- lines ---------------------------------------------------------------------------------
 
     def _line(self, text: str) -> None:
         self._flush()
-        super()._line(text)
+        self._marks[len(self._lines)], self._begun = self._begun, []
+        self._lines.append(text)
 
     def _flush(self) -> None:
         if self._start is None:
