@@ -97,7 +97,7 @@ def _without_inlined(
 ) -> tuple[Graph, Leaves]:
     """The graph without nodes that have become part of others; leaves stay, and what has a name."""
     named = (leaves.outputs, leaves.sides, leaves.choices)
-    keep = marked(len(g), slice(first), g.edges[1], *(x[x >= 0] for x in named))
+    keep = marked(len(g) + 1, slice(first), *_operands(g), *named)[:-1]
     if recorded is not None:
         keep[first : first + len(recorded)] |= recorded
     g, new = part_of(g, keep)
@@ -170,9 +170,14 @@ def _define_polynomials(builder: Builder, r: Recording, first: int, operands: li
         builder.add_terms(first + places, operands[0][places], NONE, c)
 
 
+def _operands(g: Graph) -> tuple[Ids, Ids, Ids]:
+    """All that is used, -1 where there is nothing."""
+    return g.u, g.v, g.args[g.kind == ROW]
+
+
 def _without_dead(g: Graph, outputs: Ids, first: int, kept: Mask | None) -> Graph:
     """What nothing is computed from uses nothing: what has one user besides is then inlined."""
-    if marked(len(g), g.edges[1], outputs)[first:].all():
+    if marked(len(g) + 1, *_operands(g), outputs)[first:-1].all():
         return g
     seed = marked(len(g), outputs)
     if kept is not None:
@@ -219,7 +224,7 @@ def inlined(g: Graph, candidates: Mask, outputs: Ids) -> Graph:
     """Sums that are used once, by a sum and not in a product, become part of it."""
     n = len(g)
     uses = np.zeros(n, np.int64)
-    for operands in (g.u, g.v, g.args[g.kind == ROW]):
+    for operands in _operands(g):
         uses += np.bincount(operands.ravel() + 1, minlength=n + 1)[1:]
     uses[outputs] += 2
     own = candidates & (g.kind == SUM) & ~g.stop & ~g.reduced & (uses == 1)
