@@ -12,7 +12,7 @@ import pytest
 
 import micrograd
 from micrograd import Value, optim
-from micrograd.compiler.programs.guesses import Guesses
+from micrograd.compiler.programs.decisions import Guesses
 from micrograd.compiler.programs.programs import Programs
 
 

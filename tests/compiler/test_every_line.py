@@ -35,7 +35,7 @@ STATEFUL = [
     "compiler/store", "compiler/trace/arguments/given", "compiler/trace/numbers/shared",
     "compiler/update/members",
     "compiler/update/memory", "compiler/programs/programs", "compiler/programs/traces",
-    "compiler/programs/trained", "compiler/programs/guesses", "compiler/running/taking",
+    "compiler/programs/trained", "compiler/running/taking",
     "compiler/running/runner", "compiler/running/stepping",
     "compiler/running/owed", "compiler/running/fallback", "compiler/compiled", "optim/optimizer",
 ]  # fmt: skip

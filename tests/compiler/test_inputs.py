@@ -19,7 +19,7 @@ from programs_to_compile import network, numbers_of, table, values
 
 import micrograd
 from micrograd import Value, grad, optim
-from micrograd.compiler.programs.kept import MOST_PROGRAMS, MOST_VARIANTS, keep
+from micrograd.compiler.programs.traces import MOST_PROGRAMS, MOST_VARIANTS, keep
 
 W, B = Value(0.0), Value(0.0)
 X, Y = np.array(table(random.Random(59), 6, 2)), np.array([1.0, -1.0, 1.0, 1.0, -1.0, -1.0])

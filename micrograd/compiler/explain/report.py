@@ -65,6 +65,12 @@ class Report(Mapping[str, Any]):
             passes=passes,
         )
 
+    @property
+    def times(self) -> str:
+        """What was waited for, as text."""
+        times = f"trace {self.trace_ms:.1f} ms, passes {self.passes_ms:.1f} ms"
+        return f"{times}, backend {self.backend_ms:.1f} ms"
+
     def __getitem__(self, name: str) -> Any:
         return asdict(self)[name]
 
@@ -96,8 +102,7 @@ def explanation(
     left = sum(1 if isinstance(x, Operation) else len(x.operations) for x in shown[MOST_LINES:])
     lines += [f"  … and {left} more"] if left else []
     lines += ["", "what runs:", *_kernels(program, update, found), ""]
-    times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
-    return "\n".join([*lines, f"{times}, backend {report.backend_ms:.1f} ms"])
+    return "\n".join([*lines, report.times])
 
 
 def _many(count: int, what: str) -> str:

@@ -11,9 +11,8 @@ import numpy as np
 
 from micrograd.compiler.codes import ROWS, Ids
 from micrograd.compiler.compilation import Compilation
-from micrograd.compiler.explain.naming import Given
+from micrograd.compiler.explain.naming import Given, variables
 from micrograd.compiler.explain.report import Report
-from micrograd.compiler.explain.variables import variables
 from micrograd.compiler.sequential.loops import Rolled
 from micrograd.compiler.sequential.sequence import InSequence
 from micrograd.compiler.sequential.turns import TurnRun
@@ -74,8 +73,7 @@ def in_words(
     if len(found) > MOST_LOOPS:
         more = sum(len(passage.turns) for passage in found[MOST_LOOPS:])
         lines.append(f"  … and {more:,} more loops")
-    times = f"trace {report.trace_ms:.1f} ms, passes {report.passes_ms:.1f} ms"
-    return "\n".join([*lines, "", f"{times}, backend {report.backend_ms:.1f} ms"])
+    return "\n".join([*lines, "", report.times])
 
 
 def passages(

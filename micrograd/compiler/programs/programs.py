@@ -14,10 +14,9 @@ from micrograd.compiler.backends import Executable
 from micrograd.compiler.compilation import GRADIENT, STEP, VALUE, Compilation, UpdateCompilation
 from micrograd.compiler.nest.ir import PARAMETERS, STATE
 from micrograd.compiler.passes import compiled
-from micrograd.compiler.programs.kept import MOST_PROGRAMS, MOST_VARIANTS, keep
 from micrograd.compiler.programs.patience import ANOTHER_WAY, Patience
 from micrograd.compiler.programs.rebuilds import Rebuilds
-from micrograd.compiler.programs.traces import Traces
+from micrograd.compiler.programs.traces import MOST_PROGRAMS, MOST_VARIANTS, Traces, keep
 from micrograd.compiler.programs.trained import TrainedLeaves
 from micrograd.compiler.running.runner import Runner, load
 from micrograd.compiler.running.stepping import Stepping

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from micrograd.compiler.programs.kept import keep
 from micrograd.compiler.programs.patience import Patience
 from micrograd.compiler.programs.rebuilds import Rebuilds
 from micrograd.compiler.running.fallback import eager_value
@@ -37,6 +36,16 @@ from micrograd.compiler.trace.world.reachable import located
 from micrograd.engine import Value
 from micrograd.errors import CompileError
 from micrograd.interrupts import uncollected
+
+MOST_PROGRAMS = 64  # for each function; the one that was not used for longest goes first
+MOST_VARIANTS = 4  # of them for one shape: as for a model that trains and one that does not
+
+
+def keep(kept: OrderedDict[Any, list[Any]], key: Any, new: Any) -> None:
+    """Keep one more for a key, and of each what was made last."""
+    kept[key] = [new, *kept.get(key, ())][:MOST_VARIANTS]
+    if len(kept) > MOST_PROGRAMS:
+        kept.popitem(last=False)
 
 
 class Traces:

@@ -8,9 +8,8 @@ from typing import Any
 from micrograd.compiler.store import Store, store_of
 from micrograd.compiler.trace.recording import Recording, met
 from micrograd.compiler.trace.traced import Traced
-from micrograd.compiler.update.members import Members
+from micrograd.compiler.update.members import Members, check_trains
 from micrograd.compiler.update.memory import Memory
-from micrograd.compiler.update.trains import check_trains
 from micrograd.engine import Value
 from micrograd.errors import ArgumentValueError
 from micrograd.nn.module import Module

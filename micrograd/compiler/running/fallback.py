@@ -15,7 +15,7 @@ from micrograd.compiler.trace.arguments.results import Outputs, outputs_of, sequ
 from micrograd.compiler.trace.arguments.samples import first_samples, samples_of
 from micrograd.compiler.trace.arguments.structures import called
 from micrograd.compiler.trace.eagerly import Gradient, eagerly, put_gradients, slopes
-from micrograd.compiler.update.trains import check_trains
+from micrograd.compiler.update.members import check_trains
 from micrograd.engine import Value, backward_from, zero_gradients
 from micrograd.functions import apply
 from micrograd.interrupts import restored

@@ -21,8 +21,7 @@ from micrograd.compiler.sequential.loops import LEAST_UNEQUAL, Rolled, TurnOf, f
 from micrograd.compiler.sequential.places import lay_out_in_order, place_arrays, scalars_of
 from micrograd.compiler.sequential.repeats import LEAST, Signatures, forms, sets
 from micrograd.compiler.sequential.rows import InRows, in_rows, lie_in_rows, reading_rows
-from micrograd.compiler.sequential.sums import LONG, add_up, added_up, long_sums, with_sums
-from micrograd.compiler.sequential.totals import totals
+from micrograd.compiler.sequential.sums import LONG, add_up, added_up, long_sums, totals, with_sums
 from micrograd.compiler.sequential.turns import TurnRun, find_turns, left_over, loop_of, with_loops
 
 LEAST_STATEMENTS = 32  # of a loop in no turns: others take longer to compile than they save

@@ -24,18 +24,18 @@ from micrograd.compiler.update.touched import Touched
 from micrograd.optim.state import State, scalars
 
 HOMES = (PARAMETERS, GRADIENTS, STATE)  # of leaves and results of an update
-Result = tuple[Space, Ids, Ids]  # where it goes, and the nodes
+UpdateResult = tuple[Space, Ids, Ids]  # where it goes, and the nodes
 
 
 def _update(
     leaves: _PlacedLeaves, memory: Memory, used: Ids, chosen: Ids, reached: Ids
-) -> list[Result]:
+) -> list[UpdateResult]:
     """The update of the parameters at the places `used`, where their gradients are, too.
 
     Those in `chosen` were looked up by run-time integers. They are updated, as in an eager step,
     only if they were: if the number among the gradients at `reached[i]` is not 0.
     """
-    results: list[Result] = []
+    results: list[UpdateResult] = []
     for k, options in enumerate(memory.optimizer.param_groups):
         own = places_of(scalars(options["params"]))
         for places, flags in (
@@ -53,7 +53,7 @@ def _update(
 
 def _group_update(
     memory: Memory, leaves: _PlacedLeaves, group: int, options: Any, places: Ids, flag: Lanes | None
-) -> list[Result]:
+) -> list[UpdateResult]:
     rule = memory.rules[group]
     symbols = Symbols(leaves.builder)
     p = leaves.at(PARAMETERS, places)

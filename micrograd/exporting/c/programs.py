@@ -12,9 +12,8 @@ import numpy as np
 from micrograd.compiler.arrays.inputs import Arguments
 from micrograd.compiler.compilation import GRADIENT, VALUE, Compilation, UpdateCompilation
 from micrograd.compiler.compiled import Compiled
-from micrograd.compiler.explain.naming import Given, given_names
+from micrograd.compiler.explain.naming import Given, given_names, variables
 from micrograd.compiler.explain.recovered import Recovered, recovered
-from micrograd.compiler.explain.variables import variables
 from micrograd.compiler.nest.ir import Listed, Nest, Program
 from micrograd.compiler.optimise.fusion import fuse
 from micrograd.compiler.passes import compiled

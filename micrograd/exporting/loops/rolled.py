@@ -7,8 +7,8 @@ from micrograd.compiler.explain.naming import (
     ParameterNames,
     given_names,
     shape_of_argument,
+    variables,
 )
-from micrograd.compiler.explain.variables import variables
 from micrograd.exporting import expressions as E  # noqa: N812
 from micrograd.exporting.constants import ConstantArrays
 from micrograd.exporting.expressions import ARRAY, Expr, Turn, array, number, sliced

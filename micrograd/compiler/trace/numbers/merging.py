@@ -135,15 +135,16 @@ def _joined(condition: Read, a: Any, b: Any, site: Hashable) -> Any:
     if len(a) + len(b) - first - last > MOST_JOINED + max(len(a), len(b)):
         return None
     end = len(a) - last
-    middle = [_maybe(x, condition, site) for x in a[first:end]]
-    middle += [_maybe(x, negated(condition), site) for x in b[first : len(b) - last]]
+    middle = [maybe(x, (condition,), site) for x in a[first:end]]
+    middle += [maybe(x, (negated(condition),), site) for x in b[first : len(b) - last]]
     return type(a)([*a[:first], *middle, *a[end:]])
 
 
-def _maybe(x: Any, condition: Any, site: Hashable) -> Maybe:
+def maybe(x: Any, conditions: tuple[Any, ...], site: Hashable) -> Maybe:
+    """An element that is there where these hold, too."""
     if type(x) is Maybe:
-        return Maybe(x.value, (condition, *x.conditions), x.site)
-    return Maybe(x, (condition,), site)
+        return Maybe(x.value, (*conditions, *x.conditions), x.site)
+    return Maybe(x, conditions, site)
 
 
 def _is_number(x: Any) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from micrograd.compiler.trace.numbers.indexing import item
 from micrograd.compiler.trace.numbers.maybe import certain
-from micrograd.compiler.trace.numbers.merging import Maybe, Unset, merged
+from micrograd.compiler.trace.numbers.merging import Unset, maybe, merged
 from micrograd.compiler.trace.numbers.reads import Read
 from micrograd.compiler.trace.numbers.refusing import current, raises, undecided
 from micrograd.compiler.trace.numbers.tracer import Side
@@ -54,7 +54,7 @@ class Effects:
         tracer = current()
         own = [] if tracer is None else tracer.sides[base:]
         if tracer is not None and own:
-            value = _element(value, tuple(side.condition for side in own), outermost(None))
+            value = maybe(value, tuple(side.condition for side in own), outermost(None))
             del tracer.sides[base:]
         return Suspended(value, own)
 
@@ -128,10 +128,3 @@ class Suspended:
 
     value: Any
     own: list[Side]
-
-
-def _element(x: Any, conditions: tuple[Any, ...], site: Hashable) -> Maybe:
-    """An element that is there where these hold, too."""
-    if type(x) is Maybe:
-        return Maybe(x.value, (*conditions, *x.conditions), x.site)
-    return Maybe(x, conditions, site)
