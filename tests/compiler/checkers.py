@@ -1,6 +1,6 @@
 """Whether what one pass hands to the next keeps its promises, and what a recording computes.
 
-`graph.check` and `verify.check` say the same of graphs and programs, `graph.evaluate` and
+`graph.check` and `verify.check` say the same of graphs and programs, `interpret.evaluate` and
 `interpret.run` what these compute. All raise an AssertionError that says what is wrong.
 """
 

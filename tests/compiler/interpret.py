@@ -1,4 +1,4 @@
-"""The meaning of a program, one number at a time: what the backends are tested against."""
+"""The meaning of programs and graphs, one number at a time: what backends are tested against."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograd.compiler.codes import ROWS
+from micrograd.compiler.codes import ROWS, Floats
+from micrograd.compiler.graph.graph import LARGEST, ROW, SUM, Graph, levels
 from micrograd.compiler.nest import sequence
 from micrograd.compiler.nest.axes import in_block, in_group, mapped
 from micrograd.compiler.nest.ir import (
@@ -20,7 +21,6 @@ from micrograd.compiler.nest.ir import (
     Counter,
     Listed,
     Nest,
-    Operand,
     Program,
     Shape,
     Space,
@@ -40,7 +40,7 @@ def run(program: Program, spaces: Spaces) -> float:
     """
     work = spaces[WORK]
     if program.groups is None:
-        for nest, block in program.in_order():
+        for nest, block in _in_order(program):
             _run(nest if block is None else in_block(nest, block), spaces)
         for part in program.sequence:
             run_part(part, work)
@@ -52,6 +52,17 @@ def run(program: Program, spaces: Spaces) -> float:
     if not all(np.isfinite(numbers).all() for numbers in [work[program.loss], *checked]):
         return math.nan
     return float(work[program.loss])
+
+
+def _in_order(program: Program) -> Iterator[tuple[Nest, int | None]]:
+    """The nests as often as they run, those of repeats with their block."""
+    done = 0
+    for repeat in program.repeats:
+        yield from ((nest, None) for nest in program.nests[done : repeat.first])
+        for block in range(repeat.count):
+            yield from ((nest, block) for nest in program.nests[repeat.first : repeat.end])
+        done = repeat.end
+    yield from ((nest, None) for nest in program.nests[done:])
 
 
 def _run_groups(program: Program, groups: SampleGroups, spaces: Spaces) -> None:
@@ -114,7 +125,7 @@ def _set(s: Statement, spaces: Spaces, index: Shape, value: float) -> None:
     spaces[s.out.space][_address(s.out, index)] = value
 
 
-def _read(x: Operand, spaces: Spaces, index: Shape, place: int) -> float:
+def _read(x: Affine | Listed | Counter, spaces: Spaces, index: Shape, place: int) -> float:
     if isinstance(x, Counter):
         return float(index[x.axis])
     at = _address(x, index) if isinstance(x, Affine) else int(x.index[place])
@@ -190,3 +201,23 @@ def _value_in_order(s: Statement, work: NDArray[Any], index: int) -> float:
 
 def _place(x: Affine | Listed, index: int) -> int:
     return int(x.index[index]) if isinstance(x, Listed) else x.base + x.strides[0] * index
+
+
+def evaluate(g: Graph, values: Floats | None = None) -> Floats:
+    """Every node's value, one after the other; leaves are as traced unless given."""
+    done = (g.value if values is None else values).astype(np.float64)
+    first = np.searchsorted(g.node, np.arange(len(g) + 1))
+    for n in np.argsort(levels(g), kind="stable"):
+        terms = [
+            g.c[t] * (1.0 if g.u[t] < 0 else done[g.u[t]]) * (1.0 if g.v[t] < 0 else done[g.v[t]])
+            for t in range(first[n], first[n + 1])
+        ]
+        if g.kind[n] == SUM:
+            done[n] = sum(terms)
+        elif g.kind[n] == LARGEST:
+            done[n] = np.max(terms)
+        elif g.kind[n] == ROW:
+            row = OPS[ROWS[g.row[n]]]
+            static = (float(g.static[n]),) if row.has_static else ()
+            done[n] = row.f(*[float(done[i]) for i in g.args[n][: row.arity]], *static)
+    return done

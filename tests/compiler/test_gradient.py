@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from interpret import evaluate
 from passes import compiled, graph_of, interpreted, many
 from programs import kinks, path_products, programs, run
 
@@ -15,7 +16,7 @@ from micrograd import Value, grad
 from micrograd.compiler.codes import NONE
 from micrograd.compiler.graph.builder import Builder
 from micrograd.compiler.graph.gradient import gradient, reached
-from micrograd.compiler.graph.graph import Graph, adjoint_of, check, evaluate
+from micrograd.compiler.graph.graph import Graph, adjoint_of, check
 from micrograd.functions import apply
 from micrograd.ops import OPS
 

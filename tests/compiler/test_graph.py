@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interpret import evaluate
 from passes import largest_nodes, many, random_graph
 
 from micrograd import CompileError
@@ -20,7 +21,6 @@ from micrograd.compiler.graph.graph import (
     PARAMETER,
     SUM,
     check,
-    evaluate,
     levels,
     sorted_terms,
     spans,

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from interpret import evaluate
 from passes import (
     ALONE,
     anywhere,
@@ -23,7 +24,7 @@ from micrograd import Value, grad
 from micrograd.compiler.arrays.loops import Loops, loops_of
 from micrograd.compiler.codes import NONE
 from micrograd.compiler.graph.builder import Builder, Lanes, Symbols
-from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM, Graph, evaluate
+from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM, Graph
 from micrograd.compiler.nest.ir import PARAMETERS, TERM, WORK, Affine, Nest, argument
 from micrograd.compiler.nest.ir import Counter as Index
 from micrograd.compiler.nest.spans import listed

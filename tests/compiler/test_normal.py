@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from checkers import evaluate as evaluate_recording
 from hypothesis import given
+from interpret import evaluate
 from passes import graph_of, many, ran, recorded
 from programs import programs, run
 
@@ -22,7 +23,6 @@ from micrograd.compiler.graph.graph import (
     ROW,
     SUM,
     check,
-    evaluate,
 )
 from micrograd.compiler.graph.normal_form import inlined, normal_form
 from micrograd.compiler.trace.traceable import Traceable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from checkers import check_groups
+from interpret import evaluate
 from passes import anywhere, graph_of, grouped, random_graph
 
 from micrograd import Value, nn
@@ -12,7 +13,7 @@ from micrograd.compiler.arrays.schedule import Group, lane_mask, live, operands,
 from micrograd.compiler.codes import NONE
 from micrograd.compiler.graph.builder import Builder, Symbols
 from micrograd.compiler.graph.gradient import gradient
-from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM, evaluate
+from micrograd.compiler.graph.graph import CONSTANT, INPUT, PARAMETER, ROW, SUM
 from micrograd.compiler.nest.ir import PARAMETERS, STATE
 
 

@@ -83,26 +83,6 @@ def check(g: Graph) -> None:
     assert not given[~of_rows].any(), "arguments of a node that is no row"
 
 
-def evaluate(g: Graph, values: Floats | None = None) -> Floats:
-    """Every node's value, one after the other; leaves are as traced unless given."""
-    done = (g.value if values is None else values).astype(np.float64)
-    first = np.searchsorted(g.node, np.arange(len(g) + 1))
-    for n in np.argsort(levels(g), kind="stable"):
-        terms = [
-            g.c[t] * (1.0 if g.u[t] < 0 else done[g.u[t]]) * (1.0 if g.v[t] < 0 else done[g.v[t]])
-            for t in range(first[n], first[n + 1])
-        ]
-        if g.kind[n] == SUM:
-            done[n] = sum(terms)
-        elif g.kind[n] == LARGEST:
-            done[n] = np.max(terms)
-        elif g.kind[n] == ROW:
-            row = OPS[ROWS[g.row[n]]]
-            static = (float(g.static[n]),) if row.has_static else ()
-            done[n] = row.f(*[float(done[i]) for i in g.args[n][: row.arity]], *static)
-    return done
-
-
 def levels(g: Graph) -> NDArray[np.int32]:
     """The longest path from a leaf to each node."""
     return longest_paths(*g.edges, len(g))

@@ -9,7 +9,7 @@ products, maxima, gathers, ragged sums and choices by run-time integers are nest
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -138,9 +138,6 @@ class Counter:
 
     def __str__(self) -> str:
         return INDICES[self.axis]
-
-
-Operand = Affine | Listed | Counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,16 +374,6 @@ class Program:
         """The recorded operations that a nest stands for, each once; see `Graph.origin`."""
         parts = [self.origins[k] for k in sorted(nest.origin)]
         return distinct(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
-
-    def in_order(self) -> Iterator[tuple[Nest, int | None]]:
-        """The nests as often as they run, those of repeats with their block."""
-        done = 0
-        for repeat in self.repeats:
-            yield from ((nest, None) for nest in self.nests[done : repeat.first])
-            for block in range(repeat.count):
-                yield from ((nest, block) for nest in self.nests[repeat.first : repeat.end])
-            done = repeat.end
-        yield from ((nest, None) for nest in self.nests[done:])
 
 
 def size_of(extents: Shape) -> int:
