@@ -28,6 +28,7 @@ from sequential_programs import PROGRAMS, Program, chain, cholesky, dag, garch, 
 import micrograd
 from micrograd import Value, optim
 from micrograd.compiler import passes
+from micrograd.compiler.explain.naming import variables
 from micrograd.compiler.nest import verify
 from micrograd.compiler.nest.ir import Nest
 from micrograd.compiler.nest.sequence import Scalars, TurnLoop
@@ -443,6 +444,15 @@ def test_a_loop_is_explained_in_the_names_of_the_program() -> None:
     assert "back, for" in text
     assert "2 sums are added up" in text
     assert f.report().loops == 2
+
+
+def test_variables_have_names_in_a_folder_called_micrograd() -> None:
+    text = "def loss(x):\n    error = w * x\n    square = error * error\n    return square + 1.0\n"
+    names: dict[str, Any] = {"w": Value(0.5), "__name__": "train"}
+    exec(compile(text, "/home/me/micrograd/train.py", "exec"), names)
+    f = micrograd.compile(names["loss"])
+    f(3.0)
+    assert {"error", "square"} == {*variables(f.fn, f.ran().traced).values()}
 
 
 @pytest.mark.long

@@ -200,56 +200,39 @@ MOST_LOCALS = 64  # of a frame that is looked at
 
 
 class _Names(Tracer):
-    """A trace that notes the variables to which its nodes are assigned."""
+    """A trace that notes the variables to which its nodes are assigned: of each node the first.
 
-    def __init__(self) -> None:
+    With `arrays` also lists and Tensors of them; then a node has the name that it was last given
+    where it was made. So `h = [(…).tanh() for …]` and `h = new` name what is in them `h`.
+    """
+
+    def __init__(self, arrays: bool) -> None:
         super().__init__()
         self.names: dict[int, str] = {}  # by the id of a node; nodes live as long as the trace
+        self._arrays, self._named = arrays, (Value, list, tuple, Tensor) if arrays else (Value,)
         self._seen: dict[tuple[int, str], int] = {}
+        self._where: dict[int, int] = {}  # the frame in which a node got its first name
+        self._held: list[Any] = []  # what has been seen lives on, and so do its ids
 
     def watch(self, frame: FrameType, event: str, _: Any) -> Any:
         """After each line: which variables are new."""
-        if self._is_ours(frame):
+        room = str(frame.f_globals.get("__name__", "")).split(".")[:2]
+        if room[0] == "micrograd" and not (self._arrays and room == ["micrograd", "nn"]):
             return None
         if event in ("line", "return"):
             held = frame.f_locals
             for name in list(held)[:MOST_LOCALS]:
                 v = held[name]
                 key = id(frame), name
-                if self._is_named(v) and self._seen.get(key) != id(v):
+                if isinstance(v, self._named) and self._seen.get(key) != id(v):
                     self._seen[key] = id(v)
                     self._note(v, name, frame)
         return self.watch
 
-    def _is_ours(self, frame: FrameType) -> bool:
-        return "/micrograd/" in _file(frame)
-
-    def _is_named(self, v: Any) -> bool:
-        return isinstance(v, Value)
-
     def _note(self, v: Any, name: str, frame: FrameType) -> None:
-        self.names.setdefault(id(v), name)
-
-
-class _ArrayNames(_Names):
-    """The same of lists and Tensors; a node has the name that it was last given where it was made.
-
-    So `h = [(…).tanh() for …]` and `h = new` name what is in them `h`.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._where: dict[int, int] = {}  # the frame in which a node got its first name
-        self._held: list[Any] = []  # what has been seen lives on, and so do its ids
-
-    def _is_ours(self, frame: FrameType) -> bool:
-        room = str(frame.f_globals.get("__name__", "")).split(".")[:2]
-        return room[0] == "micrograd" and room != ["micrograd", "nn"]
-
-    def _is_named(self, v: Any) -> bool:
-        return isinstance(v, Value | list | tuple | Tensor)
-
-    def _note(self, v: Any, name: str, frame: FrameType) -> None:
+        if not self._arrays:
+            self.names.setdefault(id(v), name)
+            return
         self._held.append((v, frame))
         for x in _values_in(v):
             if self._where.setdefault(id(x), id(frame)) == id(frame):
@@ -265,16 +248,12 @@ def _values_in(v: Any) -> list[Value]:
     return [x for x in (v if isinstance(v, list | tuple) else [v]) if isinstance(x, Value)]
 
 
-def _file(frame: FrameType) -> str:
-    return frame.f_code.co_filename.replace("\\", "/")
-
-
 def variables(fn: Callable[..., Any], traced: Traced, arrays: bool = False) -> dict[int, str]:
     """The variable of each recorded operation that was assigned to one, by its number.
 
     With `arrays` also of those in lists and Tensors that were.
     """
-    tracer = _ArrayNames() if arrays else _Names()
+    tracer = _Names(arrays)
     arguments = tuple(map(_plain, traced.stand_ins.arguments))
     before = sys.gettrace()
     try:
