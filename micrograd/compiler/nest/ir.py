@@ -8,7 +8,6 @@ products, maxima, gathers, ragged sums and choices by run-time integers are nest
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -374,8 +373,3 @@ class Program:
         """The recorded operations that a nest stands for, each once; see `Graph.origin`."""
         parts = [self.origins[k] for k in sorted(nest.origin)]
         return distinct(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
-
-
-def size_of(extents: Shape) -> int:
-    """How many indices there are."""
-    return math.prod(extents)

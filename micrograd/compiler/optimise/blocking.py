@@ -7,23 +7,14 @@ used again when they are free.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from micrograd.compiler.nest.axes import in_block, mapped
-from micrograd.compiler.nest.ir import (
-    WORK,
-    Affine,
-    Integers,
-    Nest,
-    Program,
-    Repeat,
-    Shares,
-    filled,
-    size_of,
-)
+from micrograd.compiler.nest.ir import WORK, Affine, Integers, Nest, Program, Repeat, Shares, filled
 from micrograd.compiler.nest.spans import Touches, listed, reads, view, writes
 from micrograd.compiler.optimise.runs import Member, NestRun, addresses
 from micrograd.compiler.optimise.split import LEAST_LINES, LINE_BYTES, Split, block_size
@@ -157,7 +148,7 @@ def _may_pay(nests: list[Nest], extent: int, number_bytes: int) -> bool:
     """False if all nests with an axis of this extent together touch too little for blocks."""
     own = [nest for nest in nests if nest.is_plain and extent in nest.extents]
     numbers = sum(
-        size_of(tuple(n for n, s in zip(nest.extents, x.strides, strict=True) if s))
+        math.prod(n for n, s in zip(nest.extents, x.strides, strict=True) if s)
         for nest in own
         for x in {*reads(nest), *writes(nest)}
     )

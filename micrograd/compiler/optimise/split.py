@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from micrograd.compiler.nest.axes import mapped
-from micrograd.compiler.nest.ir import (
-    TERM,
-    WORK,
-    Affine,
-    Nest,
-    Statement,
-    elementwise,
-    filled,
-    size_of,
-)
+from micrograd.compiler.nest.ir import TERM, WORK, Affine, Nest, Statement, elementwise, filled
 from micrograd.compiler.nest.spans import span
 from micrograd.compiler.optimise.runs import Member, NestRun
 
@@ -54,7 +46,7 @@ class Split:
     @staticmethod
     def of(run: NestRun, threads: int, start: int) -> Split:
         """Shares for that many threads, if there is enough to do for them."""
-        work = sum(size_of(m.nest.extents) * len(m.nest.body) for m in run.members)
+        work = sum(math.prod(m.nest.extents) * len(m.nest.body) for m in run.members)
         if threads == 1 or work < WORTH:
             return Split(run.extent, 1, (), start, 0)
         ranges: list[tuple[int, int]] = []

@@ -90,11 +90,6 @@ class Form:
             raise Restart(tracer.sides[0].site, reason + line)
 
 
-def as_it_is(fn: Callable[..., Any], in_order: bool = False) -> Form:
-    """Traced as it is."""
-    return Form(fn, in_order=in_order)
-
-
 def other_forms(fn: Callable[..., Any], batch: bool, in_order: bool) -> list[Form]:
     """How to trace a function that cannot be traced as it is; decisions differ in a batch."""
     forms = [Form(fn, not batch, Sides(), in_order)]

@@ -20,7 +20,7 @@ from micrograd.compiler.trace.assigned import (
     numbers_assigned,
     used_as_operand,
 )
-from micrograd.compiler.trace.forms import as_it_is, name_of, with_conditions
+from micrograd.compiler.trace.forms import Form, name_of, with_conditions
 from micrograd.compiler.trace.numbers.advice import PAGE
 from micrograd.compiler.trace.numbers.refusing import DifferentError, InexactError, UndecidedError
 from micrograd.compiler.trace.numbers.tracer import LineTracer, Tracer
@@ -103,7 +103,7 @@ class TracedRuns:
         self.catches = False  # whether it may catch what numbers of Python raise
         self.precision = np.dtype(precision)  # of what programs compute
         self.mean = mean  # whether results are means over samples
-        self.form = as_it_is(fn)
+        self.form = Form(fn)  # as it is
         self.places: list[NumberPlace] = []  # where it leaves Values behind
         self.constant: set[Any] | None = None  # places of numbers that cannot be inputs; None: any
         self.trained: set[int] = set()  # ids of the leaves that are trained

@@ -25,7 +25,7 @@ from micrograd.compiler.trace.comparing import (
 from micrograd.compiler.trace.differences import Divergence, check_same, different_constant
 from micrograd.compiler.trace.eagerly import slopes, unobserved
 from micrograd.compiler.trace.extremes import NanUnnoticed, may_go_unnoticed
-from micrograd.compiler.trace.forms import as_it_is, name_of, other_forms
+from micrograd.compiler.trace.forms import Form, name_of, other_forms
 from micrograd.compiler.trace.numbers.refusing import (
     ALONE,
     ASKS,
@@ -84,7 +84,7 @@ class Traceable:
         try:
             return self._in_a_form(arguments, False)
         except NanUnnoticed:
-            runs.form, runs.places, runs.assigned = as_it_is(self.fn, True), [], None
+            runs.form, runs.places, runs.assigned = Form(self.fn, in_order=True), [], None
             return self._in_a_form(arguments, True)
 
     def _in_a_form(self, arguments: tuple[Any, ...], in_order: bool) -> Traced:

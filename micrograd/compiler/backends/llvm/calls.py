@@ -7,6 +7,7 @@ is a nest of its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -32,7 +33,6 @@ from micrograd.compiler.nest.ir import (
     Shares,
     Space,
     SpaceRole,
-    size_of,
 )
 from micrograd.compiler.nest.sequence import Part, Scalars, TurnLoop
 from micrograd.compiler.nest.spans import reads, writes
@@ -239,7 +239,7 @@ def _localised(nest: Nest) -> tuple[Nest, list[tuple[Space, int]], Strides]:
 
 def _is_small(nest: Nest, lanes: int) -> bool:
     """True if a function of its own would cost more than the nest."""
-    return size_of(nest.extents) <= lanes and len(nest.body) <= 4
+    return math.prod(nest.extents) <= lanes and len(nest.body) <= 4
 
 
 def parted(nest: Nest, lanes: int, registers: int) -> list[Nest]:

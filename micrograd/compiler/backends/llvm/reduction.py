@@ -17,7 +17,7 @@ from micrograd.compiler.backends.llvm import elementwise
 from micrograd.compiler.backends.llvm.functions import Instructions
 from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment, segments
 from micrograd.compiler.backends.llvm.tiling import Axis, Panel, TilePlan, panel_of, plan
-from micrograd.compiler.nest.ir import Affine, Nest, size_of
+from micrograd.compiler.nest.ir import Affine, Nest
 
 LARGE = 1 << 22  # products, from which what is multiplied is in no fast memory
 STRIP_BYTES = 128 * 1024  # of a matrix, that are multiplied with all of the other
@@ -56,7 +56,7 @@ def _emit(body: Body, nest: Nest, place: Pointers) -> None:
 
 
 def _pays_in_strips(nest: Nest, chosen: TilePlan) -> bool:
-    return len(chosen.tile) == 2 and size_of(nest.extents) >= LARGE
+    return len(chosen.tile) == 2 and math.prod(nest.extents) >= LARGE
 
 
 def _strips(
@@ -64,7 +64,7 @@ def _strips(
 ) -> Iterator[tuple[Axis, int, int, int]]:
     """The last axis of the tiles in strips, of which the numbers stay in the second-level cache."""
     axis, size = chosen.tile[-1]
-    row = size_of(tuple(n for k, n in enumerate(nest.extents) if k not in nest.result))
+    row = math.prod(n for k, n in enumerate(nest.extents) if k not in nest.result)
     yield from _blocks(axis, max(size, STRIP_BYTES // (row * number_bytes) // size * size))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from micrograd.compiler.backends.llvm.ir import Body, Pointers, Segment
-from micrograd.compiler.nest.ir import Affine, Nest, Space, SpaceRole, size_of
+from micrograd.compiler.nest.ir import Affine, Nest, Space, SpaceRole
 
 SIZES = (1, 2, 4)  # of tiles of kernels that are to be alike
 SMALL = 1024  # products that are not worth a tile: its code takes longer to make than it saves
@@ -63,7 +63,7 @@ def plan(nest: Nest, lanes: int, registers: int, alike: bool = False) -> TilePla
         tile, unroll = _tile(outer, vector, lanes, registers, alike)
     else:
         tile, unroll = (), 1 if vector is None else min(4, -(-vector.extent // lanes))
-    if not alike and size_of(nest.extents) <= SMALL:
+    if not alike and math.prod(nest.extents) <= SMALL:
         tile = ()
     in_tile = [axis for axis, _ in tile]
     reduced = [axis for axis in axes if not axis.out and axis is not vector]
