@@ -24,7 +24,7 @@ from micrograd.compiler.nest.ir import (
     maximum,
 )
 from micrograd.compiler.nest.verify import ProgramError, check
-from micrograd.compiler.optimise import blocking, split
+from micrograd.compiler.optimise import blocking, runs
 from micrograd.compiler.optimise.blocking import blocked
 from micrograd.compiler.optimise.fusion import fuse
 
@@ -36,12 +36,12 @@ N = 40
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of a line or two, wherever there are two kernels."""
-    monkeypatch.setattr(split, "FAST_BYTES", 1)
+    monkeypatch.setattr(runs, "FAST_BYTES", 1)
     monkeypatch.setattr(blocking, "LARGE_BYTES", 0)
     monkeypatch.setattr(blocking, "UNEVEN_BYTES", 0)
     monkeypatch.setattr(blocking, "LEAST_LINES", 1)
-    monkeypatch.setattr(split, "LEAST_LINES", 1)
-    monkeypatch.setattr(split, "WORTH", 0)
+    monkeypatch.setattr(runs, "LEAST_LINES", 1)
+    monkeypatch.setattr(runs, "WORTH", 0)
 
 
 class Layers:

@@ -16,8 +16,16 @@ import numpy as np
 from micrograd.compiler.nest.axes import in_block, mapped
 from micrograd.compiler.nest.ir import WORK, Affine, Integers, Nest, Program, Repeat, Shares, filled
 from micrograd.compiler.nest.spans import Touches, listed, reads, view, writes
-from micrograd.compiler.optimise.runs import Member, NestRun, addresses
-from micrograd.compiler.optimise.split import LEAST_LINES, LINE_BYTES, Split, block_size
+from micrograd.compiler.optimise.runs import (
+    LEAST_LINES,
+    LINE_BYTES,
+    Member,
+    NestRun,
+    Split,
+    addresses,
+    aligned,
+    block_size,
+)
 
 Slots = dict[int, int]  # by where a row of work begins
 
@@ -103,7 +111,6 @@ def in_slots(x: Affine, member: Member, slots: Slots, length: int) -> Affine:
 
 LARGE_BYTES = 128 * 1024  # that nests must touch for blocks to pay
 UNEVEN_BYTES = 2 * LARGE_BYTES  # the same, if the last block needs code of its own
-ALIGNED = 16  # numbers
 
 OUTSIDE = -1
 
@@ -198,7 +205,7 @@ def _assembled(
     nests: list[Nest] = []
     repeats: list[Repeat] = []
     shares: list[Shares] = []
-    scratch = top = _aligned(len(program.work))
+    scratch = top = aligned(len(program.work))
     for number, item in enumerate(order):
         if not isinstance(item, NestRun):
             nests.append(item)
@@ -207,7 +214,7 @@ def _assembled(
         touched = slot_count + item.touched.numbers - len(slots)
         split = Split.of(item, threads, scratch)
         size = split.block_size(touched * number_bytes, LINE_BYTES // number_bytes)
-        rows = _aligned(slot_count * size)
+        rows = aligned(slot_count * size)
         top = max(top, split.end + rows * split.count)
         nests += [*_fills(item), *split.fills()]
         ranges = []
@@ -261,10 +268,6 @@ def _owners(program: Program, order: list[Nest | NestRun]) -> Integers:
     for base, length in program.read_after:
         owners[base : base + length] = OUTSIDE
     return owners
-
-
-def _aligned(address: int) -> int:
-    return -(-address // ALIGNED) * ALIGNED
 
 
 @dataclass(frozen=True, slots=True)
