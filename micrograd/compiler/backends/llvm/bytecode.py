@@ -7,7 +7,7 @@ address. Only forms that occur have an opcode, and those that often follow each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -106,7 +106,7 @@ class Encoder:
         place = np.concatenate([p.place for p in pieces])
         order = np.argsort(place, kind="stable")
         statement = np.concatenate([p.statement for p in pieces])[order]
-        columns, widths = zip(*(p.columns() for p in pieces), strict=True)
+        columns, widths = zip(*(p.laid_out() for p in pieces), strict=True)
         width = np.concatenate(widths)[order]
         cut = np.searchsorted(statement, begins)
         opcodes = self._opcodes(pieces, order, cut)
@@ -153,38 +153,35 @@ class Encoder:
         begins = np.concatenate([[True], n[1:] != n[:-1]])[: len(n)]
         ends = np.concatenate([n[1:] != n[:-1], [True]])[-len(n) :] if len(n) else begins
         goes_on = ~begins | (part.first[n + 1] > part.first[n]) | among(n, listed)
-        words = [*map(_words, (part.out[n], runs.length, runs.u, runs.v)),
-                 *_number_words(runs.c, self._precision)]  # fmt: skip
         late = ends * (runs.late[:, :, 0] >= 0).sum(1)
-        columns = [(np.full(len(n), k), w) for k, w in enumerate(words, 1)]
-        width = np.full(len(n), 1 + len(columns))
-        for k in range(MOST_LATE):
-            here = late > k
-            columns += [(np.where(here, width + j, NONE), _words(runs.late[:, k, j]))
-                        for j in range(2)]  # fmt: skip
-            width = width + 2 * here
-        return _Piece(
-            n, part.first[n + 1] + n, 4 * late + 2 * goes_on + ends, lambda: (columns, width),
-            lambda key, _: ProductsForm(True, key % 4 > 1, key % 2 == 1, key // 4),
-        )  # fmt: skip
+
+        def columns() -> _Columns:
+            for x in (part.out[n], runs.length, runs.u, runs.v):
+                yield _words(x), True
+            yield from _number(runs.c, self._precision)
+            for k, j in np.ndindex(MOST_LATE, 2):
+                yield _words(runs.late[:, k, j]), late > k
+
+        def form(key: int, _: int) -> ProductsForm:
+            return ProductsForm(True, key % 4 > 1, key % 2 == 1, key // 4)
+
+        return _Piece(n, part.first[n + 1] + n, 4 * late + 2 * goes_on + ends, columns, form)
 
     def _listed(self, part: Scalars, lists: ProductLists, later: Ids) -> _Piece:
         n = lists.statement
         goes_on = 2 * (part.first[n + 1] > part.first[n]) + ~among(n, later)
-        number = _number_words(lists.c, self._precision)
-        head = 3 + len(number)
-        at = [np.full(len(n), k) for k in range(1, head)]
-        columns = [*zip(at, [_words(part.out[n]), _words(lists.room // TOGETHER), *number],
-                        strict=True)]  # fmt: skip
         place = part.first[n + 1] + n
-        width = head + 2 * lists.room
+
+        def columns() -> _Columns:
+            yield _words(part.out[n]), True
+            yield _words(lists.room // TOGETHER), True
+            yield from _number(lists.c, self._precision)
 
         def form(key: int, _: int) -> ProductsForm:
             return ProductsForm(False, key > 1, key % 2 == 1)
 
-        factors = _words(lists.factors)
-        keys = goes_on.astype(np.int64)
-        return _Piece(n, place, keys, lambda: (columns, width), form, factors, head)
+        factors, keys = _words(lists.factors), goes_on.astype(np.int64)
+        return _Piece(n, place, keys, columns, form, factors, 2 * lists.room)
 
     def _sums(self, part: Scalars, before: Ids, plain: Mask, listed: Ids) -> _Piece:
         owner = part.owner
@@ -204,33 +201,17 @@ class Encoder:
         keys = (flags * (TERMS + 1) + code[lead]) * (TERMS + 1) + second
 
         def columns() -> _Columns:
-            at = np.ones(len(lead), np.int64)
-            found = [(np.where(stores, at, NONE), _words(part.out[owner[lead]]))]
-            at = at + stores
-            for k, here in enumerate((np.ones(len(lead), bool), paired)):
-                t = np.where(here, lead + k, 0)
-                at = self._term(found, at, part, t, np.where(here, c[t], PLAIN),
-                                [np.where(here, f[t], ABSENT) for f in factors])  # fmt: skip
-            return found, at
+            yield _words(part.out[owner[lead]]), stores
+            for t, here in ((lead, True), (np.where(paired, lead + 1, 0), paired)):
+                yield from _number(part.c[t], self._precision, here & (c[t] == SCALED))
+                for x, factor in zip((part.u, part.v), factors, strict=True):
+                    yield _words(x[t]), here & (factor[t] == IN_MEMORY)
 
         place = lead + owner[lead]
         return _Piece(owner[lead], place, keys, columns, lambda key, _: _sum_form(key))
 
-    def _term(
-        self, columns: list[tuple[Ids, Words]], at: Ids, part: Scalars, t: Ids, c: Ids,
-        factors: list[Ids],
-    ) -> Ids:  # fmt: skip
-        """Add the columns of a term from `at` on; where the next one begins."""
-        for number in _number_words(part.c[t], self._precision):
-            columns.append((np.where(c == SCALED, at, NONE), number))
-            at = at + (c == SCALED)
-        for x, factor in zip((part.u, part.v), factors, strict=True):
-            columns.append((np.where(factor == IN_MEMORY, at, NONE), _words(x[t])))
-            at = at + (factor == IN_MEMORY)
-        return at
 
-
-_Columns = tuple[list[tuple[Ids, Words]], Ids]  # words, and where in each; how many it has
+_Columns = Iterator[tuple[Words, Mask | bool]]  # words, and whether each instruction has one
 
 
 class _Piece(NamedTuple):
@@ -239,10 +220,18 @@ class _Piece(NamedTuple):
     statement: Ids
     place: Ids
     keys: Ids
-    columns: Callable[[], _Columns]
+    columns: Callable[[], _Columns]  # in order, behind the opcode
     form: Callable[[int, int], PlainForm]  # that of a key, and of an instruction that has it
-    tail: Words | None = None  # of all instructions, one after the other
-    head: int = 0  # where in each its own begins
+    tail: Words | None = None  # of all instructions, one after the other,
+    more: Ids | int = 0  # and how many words each has of it, at its end
+
+    def laid_out(self) -> tuple[list[tuple[Ids, Words]], Ids]:
+        """Where in each the words of a column are, or NONE, and these; and how long each is."""
+        width, found = np.ones(len(self.place), np.int64), []
+        for words, there in self.columns():
+            found.append((np.where(there, width, NONE), words))
+            width = width + there
+        return found, width + self.more
 
     def write(
         self, words: Words, opcodes: Ids, begin: Ids, columns: list[tuple[Ids, Words]], width: Ids
@@ -251,7 +240,7 @@ class _Piece(NamedTuple):
         words[begin[opcodes >= 0]] = opcodes[opcodes >= 0]
         begin = begin - (opcodes < 0)
         if self.tail is not None:
-            words[spans(begin + self.head, width - self.head)] = self.tail
+            words[spans(begin + width - self.more, np.asarray(self.more))] = self.tail
         for at, column in columns:
             have = np.flatnonzero(at >= 0)
             words[begin[have] + at[have]] = column[have]
@@ -282,12 +271,9 @@ def _rows(part: Scalars, before: Ids, plain: Mask) -> _Piece:
         return RowForm(int(part.row[n[i]]), float(part.static[n[i]]), args)
 
     def columns() -> _Columns:
-        found = [(np.ones(len(n), np.int64), _words(part.out[n]))]
-        at = np.full(len(n), 2)
+        yield _words(part.out[n]), True
         for k in range(3):
-            found.append((np.where(factors[:, k] == IN_MEMORY, at, NONE), _words(args[:, k])))
-            at = at + (factors[:, k] == IN_MEMORY)
-        return found, at
+            yield _words(args[:, k]), factors[:, k] == IN_MEMORY
 
     return _Piece(n, part.first[n] + n, keys, columns, form)
 
@@ -300,11 +286,13 @@ def _words(x: Ids) -> Words:
     return x.astype(np.int32)
 
 
-def _number_words(c: Floats, precision: Precision) -> list[Words]:
+def _number(c: Floats, precision: Precision, there: Mask | bool = True) -> _Columns:
     if precision is DOUBLE:
         pairs = np.ascontiguousarray(c, np.float64).view(np.int32).reshape(-1, 2)
-        return [pairs[:, 0], pairs[:, 1]]
-    return [c.astype(np.float32).view(np.int32)]
+        yield pairs[:, 0], there
+        yield pairs[:, 1], there
+    else:
+        yield c.astype(np.float32).view(np.int32), there
 
 
 def _sum_form(key: int) -> SumForm:
