@@ -18,7 +18,8 @@ from micrograd.compiler.backends.llvm.polynomials import exp_rest, fitted, log_r
 
 Number = str | float  # a value, or the same constant in all lanes
 TANH_LIMIT = 0.625  # below it tanh is a polynomial
-LONG = ("exp", "log", "log1p", "tanh", "sigmoid")
+OF_LIBRARY = ("exp", "log", "log1p", "tanh")
+LONG = (*OF_LIBRARY, "sigmoid")
 ELEMENTARY = (*LONG, "sqrt", "fabs")  # methods below
 
 
@@ -301,7 +302,7 @@ class Instructions:
 
 def instructions_of(body: Body, lanes: int) -> Instructions:
     """Those on so many lanes, or on numbers."""
-    return ScalarInstructions(body) if lanes == 1 else Instructions(body, lanes)
+    return (ScalarInstructions if lanes == 1 else Instructions)(body, lanes)
 
 
 class ScalarInstructions(Instructions):
@@ -310,21 +311,7 @@ class ScalarInstructions(Instructions):
     Code for vectors is a long chain of products; for one number a table is faster.
     """
 
-    def __init__(self, body: Body) -> None:
-        super().__init__(body, 1)
-
-    def exp(self, x: Number) -> str:
-        """E to the x."""
-        return self._library("exp", x)
-
-    def log(self, x: Number) -> str:
-        """The natural logarithm."""
-        return self._library("log", x)
-
-    def log1p(self, x: Number) -> str:
-        """ln(1 + x)."""
-        return self._library("log1p", x)
-
-    def tanh(self, x: Number) -> str:
-        """The hyperbolic tangent."""
-        return self._library("tanh", x)
+    def function(self, name: str, *inputs: Number) -> str:
+        """A function of `math`, or one that only has code here."""
+        known = name in OF_LIBRARY
+        return self._library(name, *inputs) if known else super().function(name, *inputs)
