@@ -17,7 +17,7 @@ from micrograd.compiler.backends import mark
 from micrograd.compiler.backends.llvm import elementwise, listed, ordered, reduction
 from micrograd.compiler.backends.llvm.bytecode import Encoder
 from micrograd.compiler.backends.llvm.elementwise import unrolled, vector_axis
-from micrograd.compiler.backends.llvm.ir import Body, Pointers
+from micrograd.compiler.backends.llvm.ir import Pointers
 from micrograd.compiler.backends.llvm.listed import rows_alike, run_length
 from micrograd.compiler.backends.llvm.module import ModuleText
 from micrograd.compiler.backends.llvm.tiling import plan
@@ -120,13 +120,14 @@ class CallWriter:
     def _loop(self, nest: Nest) -> None:
         """An ordered nest; those that are alike share a function."""
         module, local = self._module, ordered.localised(nest)
+        arguments = {f"ptr %p{k}": self._row(*base) for k, base in enumerate(local.bases)}
+        for k, (index, source) in enumerate(zip(local.lists, local.sources, strict=True)):
+            arguments[f"ptr %l{k}"] = module.integer_table(index)
+            arguments[f"ptr %n{k}"] = self._row(source)
+        arguments["i64 %turns"] = str(nest.extents[0])
         key = ("ordered", local.body, len(local.lists), local.fixed)
         write = partial(ordered.emit, nest=nest, local=local, lanes=self._lanes)
-        name = module.function(key, local.parameters, write)
-        pointers = [self._row(*base) for base in local.bases]
-        for index, source in zip(local.lists, local.sources, strict=True):
-            pointers += [module.integer_table(index), self._row(source)]
-        module.call(name, *(f"ptr {p}" for p in pointers), f"i64 {nest.extents[0]}")
+        module.run(key, write, arguments)
 
     def _row(self, space: Space, at: int = 0) -> str:
         """Where what a sequence calls a number is."""
@@ -147,12 +148,8 @@ class CallWriter:
             emit(self._module.part, local, Pointers(addresses, strides))
             return
         names = tuple(f"%p{k}" for k in range(len(pointers)))
-
-        def write(body: Body) -> None:
-            emit(body, local, Pointers(names, strides))
-
-        name = self._module.function(local, ", ".join(f"ptr {p}" for p in names), write)
-        self._module.call(name, *(f"ptr {a}" for a in addresses))
+        write = partial(emit, nest=local, place=Pointers(names, strides))
+        self._module.run(local, write, {f"ptr %p{k}": x for k, x in enumerate(addresses)})
 
     def _looked_up(self, nest: Nest) -> None:
         """A gather, or a choice by run-time integers."""
@@ -162,35 +159,33 @@ class CallWriter:
                 self._gather(s.out, source)
             case (Affine() as ids, Counter(axis)):
                 hot = listed.OneHot(nest.extents, axis, s.out.strides, ids.strides)
+                out, given = (self._module.address(x.space, x.base) for x in (s.out, ids))
                 write = partial(listed.emit_one_hot, hot=hot)
-                name = self._module.function(hot, "ptr %out, ptr %ids", write)
-                addresses = [self._module.address(x.space, x.base) for x in (s.out, ids)]
-                self._module.call(name, *(f"ptr {a}" for a in addresses))
+                self._module.run(hot, write, {"ptr %out": out, "ptr %ids": given})
             case _:
                 raise ValueError(f"no code for {s}")
 
     def _gather(self, out: Affine, source: Listed) -> None:
-        done = 0
-        parameters = "ptr %out, ptr %source, ptr %index, i64 %n"
-        run = run_length(source.index, self._module.lanes)
+        module, done = self._module, 0
+        run = run_length(source.index, module.lanes)
         for count, lanes in ((max(run, listed.UNROLL), run), (1, 1)):
             trips = (len(source.index) - done) // count
             if trips:
                 write = partial(listed.emit_gather, count=count, lanes=lanes)
-                self._module.call(
-                    self._module.function(("gather", count, lanes), parameters, write),
-                    f"ptr {self._module.address(out.space, out.base + done)}",
-                    f"ptr {self._module.address(source.space)}",
-                    f"ptr {self._module.integer_table(source.index, done)}",
-                    f"i64 {trips}",
-                )
+                module.run(("gather", count, lanes), write, {
+                    "ptr %out": module.address(out.space, out.base + done),
+                    "ptr %source": module.address(source.space),
+                    "ptr %index": module.integer_table(source.index, done),
+                    "i64 %n": str(trips),
+                })  # fmt: skip
             done += trips * count
 
     def _ragged(self, nest: Nest, starts: Integers) -> None:
         module, number, term = self._module, self._module.precision.name, nest.first
         u, v = (*term.inputs, term.inputs[0])[:2]
         alike = rows_alike(starts, term.inputs, module.lanes)
-        arguments = {
+        key = ("ragged", nest.reduce, len(term.inputs), term.accumulate, alike)
+        module.run(key, partial(listed.emit_ragged, nest=nest, alike=alike), {
             "ptr %out": module.address(term.out.space, term.out.base),
             "ptr %u_source": module.address(u.space),
             "ptr %u": module.integer_table(u.index),
@@ -199,11 +194,7 @@ class CallWriter:
             "ptr %start": module.integer_table(starts),
             f"{number} %c": module.precision.constant(term.coefficient),
             "i64 %n": str((len(starts) - 1) // alike.rows),
-        }
-        key = ("ragged", nest.reduce, len(term.inputs), term.accumulate, alike)
-        write = partial(listed.emit_ragged, nest=nest, alike=alike)
-        name = module.function(key, ", ".join(arguments), write)
-        module.call(name, *(f"{kind.split()[0]} {x}" for kind, x in arguments.items()))
+        })  # fmt: skip
 
 
 def _moving(nest: Nest) -> Nest:

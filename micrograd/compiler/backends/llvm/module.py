@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from micrograd.compiler.backends.llvm import interpreter
 from micrograd.compiler.backends.llvm.bytecode import InstructionForm
@@ -52,9 +52,16 @@ class ModuleText:
             self._define(name, parameters, body, result)
         return self._names[key]
 
-    def call(self, name: str, *arguments: str) -> None:
-        """Call a function of kernels, in the part that is being written."""
-        self.part.line(f"call void @{name}({', '.join(arguments)})")
+    def run(
+        self, key: Hashable, write: Callable[[Body], None], arguments: Mapping[str, str]
+    ) -> None:
+        """Call the function of that key in the part that is being written.
+
+        Arguments are by parameter: a type and a name.
+        """
+        name = self.function(key, ", ".join(arguments), write)
+        given = ", ".join(f"{of.partition(' ')[0]} {x}" for of, x in arguments.items())
+        self.part.line(f"call void @{name}({given})")
 
     def interpret(self, code: str, lanes: int) -> None:
         """Run the instructions at a pointer, in the part that is being written."""
@@ -104,7 +111,7 @@ class ModuleText:
 
         def block(index: str) -> None:
             for name in names:
-                self.call(name, f"i64 {index}")
+                self.part.line(f"call void @{name}(i64 {index})")
 
         self.part.each(count, block)
 

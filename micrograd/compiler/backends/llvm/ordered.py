@@ -40,13 +40,6 @@ class LocalLoop:
     sources: list[Space] = field(default_factory=list)  # of what each list lists
     fixed: frozenset[Affine] = frozenset()  # what does not move, and is not written
 
-    @property
-    def parameters(self) -> str:
-        """Of the function."""
-        pointers = [f"ptr %p{k}" for k in range(len(self.bases))]
-        lists = [f"ptr %l{k}, ptr %n{k}" for k in range(len(self.lists))]
-        return ", ".join([*pointers, *lists, "i64 %turns"])
-
 
 def localised(nest: Nest) -> LocalLoop:
     """The nest with numbers of pointers and lists for spaces.
