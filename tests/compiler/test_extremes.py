@@ -95,6 +95,18 @@ def test_arrays_of_floats() -> None:
     compare(lambda xs: (W * np.array(xs, float)).sum(), LISTS[:2], "numpy")
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: W * (x % 2.0),
+        lambda x: W * 2.0 if math.isclose(x, 3.0) else W,
+        lambda x: W * math.floor(x if math.isfinite(x) else 0.5),
+    ],
+)
+def test_what_has_no_integer(f: Callable[..., Any]) -> None:
+    compare(f, NUMBERS, "numpy")
+
+
 def test_which_rows_keep_nan() -> None:
     lost = {name for name, keeps in zip(micrograd.ops.OPS, _passing(), strict=False) if not keeps}
     assert lost == {"pow", "less", "less_equal", "equal", "select"}

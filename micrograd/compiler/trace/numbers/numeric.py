@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.numbers.maybe import chosen, either, length, product, required, total
-from micrograd.compiler.trace.numbers.merging import Maybe
+from micrograd.compiler.trace.numbers.merging import Maybe, conjunction
 from micrograd.compiler.trace.numbers.narrow import is_narrow
 from micrograd.compiler.trace.numbers.reads import LARGEST, Read, again, as_one_of, unless_raised
 from micrograd.compiler.trace.numbers.refusing import undecided
@@ -75,7 +75,7 @@ def _sign_of(x: Any) -> Any:
 def _close(a: Any, b: Any, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
     most = of_two("maximum")(abs(a), abs(b))
     near = abs(a - b) <= of_two("maximum")(most * rel_tol, abs_tol)
-    return either(a == b, near)
+    return either(a == b, conjunction([near, abs(a - b) < math.inf]))
 
 
 # Stirling's series, Abramowitz & Stegun 6.1.41: B_2k / (2k (2k - 1)), of x ** (1 - 2k)

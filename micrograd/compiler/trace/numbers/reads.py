@@ -26,6 +26,7 @@ from micrograd.compiler.trace.numbers.narrow import (
 from micrograd.compiler.trace.numbers.refusing import (
     BRANCH,
     COUNTS,
+    Missed,
     current,
     decided,
     refuse,
@@ -129,8 +130,10 @@ class Read(Value):
         """The integer that the number becomes, where a program may be of one integer."""
         reason = f"a traced number is {what}, which would be a constant of the program"
         tracer = current()
-        if tracer is None or not tracer.guarding or not math.isfinite(self._data):
+        if tracer is None or not tracer.guarding:
             undecided(reason)
+        if not math.isfinite(self._data):
+            raise Missed  # Python has an error or a nan: no program, the function as it is
         n = whole(self._data)
         # Those that become n lie in an interval; its ends are decided to be as they are here.
         for end in (n - 1.0, n - 0.5, float(n), n + 0.5, n + 1.0):
