@@ -26,11 +26,13 @@ from micrograd.compiler.trace.arguments.structures import ArgumentPlaces
 from micrograd.compiler.trace.eagerly import inside
 from micrograd.compiler.trace.numbers.advice import advised
 from micrograd.compiler.trace.numbers.refusing import InexactError, active, current, refuse
+from micrograd.compiler.trace.world.reachable import tensors_of
 from micrograd.engine import Value
 from micrograd.errors import ArgumentTypeError, ArgumentValueError, CompileError
 from micrograd.interrupts import uncollected
 from micrograd.optim.optimizer import Optimizer
 from micrograd.tensors.backward import hooked
+from micrograd.tensors.tensor import Tensor
 
 if TYPE_CHECKING:
     from micrograd.compiler.explain.account import Account
@@ -150,13 +152,17 @@ class Compiled(Generic[Result]):
                 runner, loss = self._run(GRADIENT, inputs)
                 self._check_hooks()  # of what has been met only now
                 if runner is not None and (loss == loss or runner.is_lost()):
-                    gradient = runner.gradient(self._programs.leaves.parameters)
+                    gradient = runner.gradient(self._programs.leaves.parameters, self._arrays)
                     loss = loss if loss == loss else runner.loss()
                     return runner.result(loss), gradient
             self._decisions.run(inputs, _meet, GRADIENT)
             return self._programs.patience.instead(
                 lambda: eager_gradient(self.fn, inputs, self.batch, self.parameters)
             )
+
+    def _arrays(self) -> list[Tensor]:
+        """The arrays in reach of the function, which may be frozen."""
+        return tensors_of(self.fn)
 
     def attempt(self, *inputs: Any, **keywords: Any) -> float:
         """The loss and one step; nan, and nothing has changed, where `step` would go on eagerly."""

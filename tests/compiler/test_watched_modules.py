@@ -155,3 +155,21 @@ def test_a_hook_of_what_the_first_call_meets_is_refused() -> None:
     for _ in range(3):
         with pytest.raises(micrograd.CompileError, match="register_hook"):
             f.value_and_grad(1.0)
+
+
+def test_the_gradient_of_what_is_frozen_is_0(backend: str) -> None:
+    manual_seed(0)
+    model = nn.Linear(2, 1)
+
+    def loss(x: Any) -> Any:
+        return (model(tensor(x)) ** 2).mean()
+
+    f = micrograd.compile(loss, backend=backend)
+    for trained in (True, True, False, False, True, False):
+        model.weight.requires_grad_(trained)
+        gradient = f.value_and_grad(X)[1]
+        for p in model.parameters():
+            p.grad = None
+        loss(X).backward()
+        wanted = model.weight.grad.numpy().ravel() if trained else [0.0, 0.0]
+        np.testing.assert_allclose(gradient, [*wanted, model.bias.grad.item()], 1e-12)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
@@ -24,6 +24,7 @@ from micrograd.compiler.update.members import Members
 from micrograd.engine import Value, same_all
 from micrograd.optim.optimizer import Optimizer
 from micrograd.optim.state import scalars
+from micrograd.tensors.tensor import Tensor
 
 LARGE = 1e60  # numbers whose products and sums might overflow
 REACHED = 1  # the mark of a Value that some backward pass has come to
@@ -69,6 +70,8 @@ class Runner:
         self._left: np.ndarray | None = None  # numbers of what the function has left
         self._leaves: Sequence[Value] = ()  # whose derivatives were asked for,
         self._derivatives = np.zeros(0, np.int64)  # and where these are in work
+        self._arrays: list[Tensor] = []  # around the function, and which of them are trained
+        self._flags: list[bool] = []
 
     def fits(self, mode: str) -> bool:
         """Whether parameters, state, options and captured numbers are where and what they were."""
@@ -211,14 +214,25 @@ class Runner:
         numbers = self.executable.work[self._outputs].tolist()
         return self.traced.outputs.result(loss, numbers)
 
-    def gradient(self, leaves: Sequence[Value]) -> np.ndarray:
-        """The derivatives by these parameters; 0 for those that the program does not know."""
-        if self._leaves is not leaves or len(self._derivatives) != len(leaves):
+    def gradient(
+        self, leaves: Sequence[Value], arrays: Callable[[], list[Tensor]] = list
+    ) -> np.ndarray:
+        """The derivatives by these parameters; 0 for those that the program does not know.
+
+        And for those of `arrays`, which are found once, that are frozen.
+        """
+        known = self._leaves is leaves and len(self._derivatives) == len(leaves)
+        if not known:
+            self._arrays = arrays()
+        flags = [x.requires_grad for x in self._arrays]
+        if not known or flags != self._flags:
             first, size = self.unit.gradients, self.unit.program.sizes[PARAMETERS]
-            places = (place_of(v) if store_of(v) is self.store else size for v in leaves)
+            frozen = {id(v) for x in self._arrays if not x.requires_grad for v in x._values.flat}
+            places = (place_of(v) if store_of(v) is self.store and id(v) not in frozen else size
+                      for v in leaves)  # fmt: skip
             # work[0] stays 0
             self._derivatives = np.array([first + p if p < size else 0 for p in places], np.int64)
-            self._leaves = leaves
+            self._leaves, self._flags = leaves, flags
         gradient: np.ndarray = self.executable.work[self._derivatives]
         return gradient if gradient.dtype == np.float64 else gradient.astype(np.float64)
 

@@ -38,8 +38,12 @@ def leaves_of(fn: Callable[..., Any]) -> list[Value]:
 
 def frozen_of(fn: Callable[..., Any]) -> set[int]:
     """The leaves of frozen arrays in reach, by id."""
-    arrays = (x for x in _in_reach(fn, values=False) if isinstance(x, Tensor))
-    return {id(v) for x in arrays if not x.requires_grad for v in x._values.flat}
+    return {id(v) for x in tensors_of(fn) if not x.requires_grad for v in x._values.flat}
+
+
+def tensors_of(fn: Callable[..., Any]) -> list[Tensor]:
+    """The arrays of Values in reach."""
+    return [x for x in _in_reach(fn, values=False) if isinstance(x, Tensor)]
 
 
 def lengths_of(fn: Callable[..., Any]) -> set[int]:
