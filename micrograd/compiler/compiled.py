@@ -143,22 +143,34 @@ class Compiled(Generic[Result]):
 
     def value_and_grad(self, *inputs: Any, **keywords: Any) -> tuple[Result, Floats]:
         """The loss (or (loss, aux)) and the gradient, in the order of `parameters`."""
-        self._check_outermost("value_and_grad")
-        self._check_hooks()
         if keywords:
             inputs = self._by_position(inputs, keywords)
         with self._lock:
-            if not self._is_eager():
-                runner, loss = self._run(GRADIENT, inputs)
-                self._check_hooks()  # of what has been met only now
-                if runner is not None and (loss == loss or runner.is_lost()):
-                    gradient = runner.gradient(self._programs.leaves.parameters, self._arrays)
-                    loss = loss if loss == loss else runner.loss()
-                    return runner.result(loss), gradient
-            self._decisions.run(inputs, _meet, GRADIENT)
-            return self._programs.patience.instead(
-                lambda: eager_gradient(self.fn, inputs, self.batch, self.parameters)
-            )
+            self._check_hooks()
+            runner = None
+            if not (active or observers.active):
+                runner = self._programs.again(GRADIENT, self._decisions.given(inputs))
+            loss: Any = math.nan if runner is None else loss_of(runner, GRADIENT)
+            if runner is None or loss != loss:
+                return self._gradient_otherwise(inputs)
+            return runner.result(loss), self._gradient_of(runner)
+
+    def _gradient_otherwise(self, inputs: tuple[Any, ...]) -> tuple[Result, Floats]:
+        """The loss and the gradient, not by the program that ran last, or not finite."""
+        self._check_outermost("value_and_grad")
+        if not self._is_eager():
+            runner, loss = self._run(GRADIENT, inputs)
+            self._check_hooks()  # of what has been met only now
+            if runner is not None and (loss == loss or runner.is_lost()):
+                gradient = self._gradient_of(runner)
+                return runner.result(loss if loss == loss else runner.loss()), gradient
+        self._decisions.run(inputs, _meet, GRADIENT)
+        return self._programs.patience.instead(
+            lambda: eager_gradient(self.fn, inputs, self.batch, self.parameters)
+        )
+
+    def _gradient_of(self, runner: Runner) -> Floats:
+        return runner.gradient(self._programs.leaves.parameters, self._arrays)
 
     def _arrays(self) -> list[Tensor]:
         """The arrays in reach of the function, which may be frozen."""

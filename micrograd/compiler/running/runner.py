@@ -72,6 +72,7 @@ class Runner:
         self._derivatives = np.zeros(0, np.int64)  # and where these are in work
         self._arrays: list[Tensor] = []  # around the function, and which of them are trained
         self._flags: list[bool] = []
+        self._is_double = self.executable.work.dtype == np.float64
 
     def fits(self, mode: str) -> bool:
         """Whether parameters, state, options and captured numbers are where and what they were."""
@@ -224,7 +225,7 @@ class Runner:
         known = self._leaves is leaves and len(self._derivatives) == len(leaves)
         if not known:
             self._arrays = arrays()
-        flags = [x.requires_grad for x in self._arrays]
+        flags = [x.requires_grad for x in self._arrays] if self._arrays else self._flags
         if not known or flags != self._flags:
             first, size = self.unit.gradients, self.unit.program.sizes[PARAMETERS]
             frozen = {id(v) for x in self._arrays if not x.requires_grad for v in x._values.flat}
@@ -234,7 +235,7 @@ class Runner:
             self._derivatives = np.array([first + p if p < size else 0 for p in places], np.int64)
             self._leaves, self._flags = leaves, flags
         gradient: np.ndarray = self.executable.work[self._derivatives]
-        return gradient if gradient.dtype == np.float64 else gradient.astype(np.float64)
+        return gradient if self._is_double else gradient.astype(np.float64)
 
 
 def chosen(backend: str) -> str:
