@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, overload
 
 from micrograd.compiler.compiled import Compiled
+from micrograd.compiler.methods import OfClass
 from micrograd.engine import Value
 from micrograd.optim.optimizer import Optimizer
 from micrograd.tensors.tensor import Tensor
@@ -108,7 +109,7 @@ def compile(  # noqa: A001
             dtype=dtype, exact=exact, threads=threads,
         )  # fmt: skip
     if isinstance(fn, classmethod):
-        return classmethod(compile(
+        return OfClass(compile(
             fn.__func__, parameters=parameters, optimizer=optimizer, batch=batch, backend=backend,
             dtype=dtype, exact=exact, threads=threads,
         ))  # fmt: skip

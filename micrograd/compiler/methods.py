@@ -11,6 +11,23 @@ from micrograd.errors import ArgumentTypeError
 Bound = TypeVar("Bound")
 
 
+class OfClass:
+    """A compiled `classmethod`: as an attribute of a class or an object, that of the class.
+
+    Python's own leads to what it wraps up to 3.12 only.
+    """
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._compiled.__set_name__(owner, name)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        of = type(instance) if owner is None else owner
+        return self._compiled.__get__(of, type(of))
+
+
 class BoundFunctions(Generic[Bound]):
     """The methods that a function has become, made once for each object, and kept in it.
 
