@@ -130,6 +130,20 @@ def test_integers_in_results_are_integers(name: str, backend: str) -> None:
         assert repr(f(*call)) == repr((loss.data, *aux))
 
 
+def test_arrays_in_results_have_numbers_of_their_kind(backend: str) -> None:
+    rows = micrograd.tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True)
+
+    def loss(x: Any, classes: Any) -> Any:
+        scores = rows @ micrograd.tensor(x)
+        best, right = scores.argmax(), scores.argmax() == micrograd.tensor(classes)
+        return scores.sum(), best, right, right.sum(), scores > 0, micrograd.tensor(classes) + 1
+
+    f = micrograd.compile(loss, backend=backend)
+    for x, k in (([1.0, 2.0], [0, 1]), ([-1.0, 0.5], [1, 1]), ([1.0, 0.5], [0, 0])):
+        for made, own in zip(f(x, k)[1:], loss(x, k)[1:], strict=True):
+            assert repr(made) == repr(own.numpy())
+
+
 def test_integers_in_single_precision(backend: str) -> None:
     w = Value(0.5)
     f = micrograd.compile(lambda n: (w * n, n * n + 1), backend=backend, dtype="float32")

@@ -13,6 +13,7 @@ from micrograd.compiler.trace.numbers.merging import Unset
 from micrograd.compiler.trace.numbers.reads import type_of
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
+from micrograd.tensors.dtypes import NUMPY
 from micrograd.tensors.tensor import Tensor
 
 Rebuild = Callable[[Sequence[float]], Any]
@@ -88,11 +89,9 @@ def _collected(aux: Any, outputs: Outputs, mean: bool) -> Rebuild:
     if isinstance(aux, Unset):
         bool(aux)  # raises
     if isinstance(aux, Tensor):
-        aux = aux._values
+        return _array(aux._values, None if mean else aux._kind, outputs, mean)
     if isinstance(aux, np.ndarray) and aux.dtype == object:
-        parts = [_collected(v, outputs, mean) for v in aux.flat]
-        shape = aux.shape
-        return lambda x: np.array([part(x) for part in parts]).reshape(shape)
+        return _array(aux, None, outputs, mean)
     if isinstance(aux, dict):
         items = {key: _collected(value, outputs, mean) for key, value in aux.items()}
         return lambda x: {key: part(x) for key, part in items.items()}
@@ -107,3 +106,10 @@ def _collected(aux: Any, outputs: Outputs, mean: bool) -> Rebuild:
         f"cannot be compiled: aux holds a {type(aux).__name__}; it may hold Values, numbers, text, "
         "and lists, tuples, dicts and arrays of these"
     )
+
+
+def _array(values: Any, kind: str | None, outputs: Outputs, mean: bool) -> Rebuild:
+    """What makes an array of aux, of this kind of numbers; None: of what its elements are."""
+    parts = [_collected(v, outputs, mean) for v in values.flat]
+    shape, dtype = values.shape, None if kind is None else np.dtype(NUMPY[kind])
+    return lambda x: np.array([part(x) for part in parts], dtype=dtype).reshape(shape)
