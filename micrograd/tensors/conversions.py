@@ -21,7 +21,7 @@ def numpy(x: Tensor, *, force: bool = False) -> NDArray[Any]:
     """A new array of the numbers: float64, int64 or bool; of objects while a program is traced."""
     given = [v.data for v in x._values.flat]
     if any(isinstance(number, Value) for number in given):
-        return filled(x._values.shape, given)
+        return filled(x._values.shape, [_number_of_kind(number, x._kind) for number in given])
     numbers = np.array(given, dtype=np.float64)
     return numbers.reshape(x.shape).astype(NUMPY[x._kind], copy=False)
 
@@ -34,10 +34,8 @@ def tolist(x: Tensor) -> Any:
 def item(x: Tensor) -> Any:
     """The number of an array of one element."""
     only = x._only("item()")
-    if isinstance(only.data, Value):
-        return only.data  # part of a program that is traced
-    number = only.item()
-    return number if x._kind == FLOAT else bool(number) if x._kind == TRUTH else int(number)
+    number = only.data
+    return _number_of_kind(number if isinstance(number, Value) else only.item(), x._kind)
 
 
 def to(x: Tensor, *args: Any, **named: Any) -> Tensor:
@@ -84,6 +82,13 @@ def _of_kind(v: Value, kind: str) -> Value:
         return v if not isinstance(number, Value) and number in (0, 1) else as_operand(number != 0)
     whole = math.trunc(number)
     return v if number == whole else as_operand(float(whole))
+
+
+def _number_of_kind(number: Any, kind: str) -> Any:
+    """A number, or one that is part of a program that is traced, as one of that kind."""
+    if isinstance(number, Value):
+        return number.of_kind(kind)  # type: ignore[attr-defined]
+    return number if kind == FLOAT else bool(number) if kind == TRUTH else int(number)
 
 
 def type_(x: Tensor, dtype: Any = None) -> Any:

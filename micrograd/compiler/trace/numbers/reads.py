@@ -78,6 +78,12 @@ class Read(Value):
             refuse(reason)
         return int(self._decided_to_be(int(self._data), reason))
 
+    def of_kind(self, kind: str) -> Any:
+        """The number as an element of an array of that kind gives it."""
+        if kind == FLOAT or type_of(self) is not float:
+            return self
+        return self != 0 if kind == TRUTH else again(self, int)
+
     def conjugate(self) -> Read:
         """The number itself, for functions of NumPy that take complex ones."""
         return self
