@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import enum
 import functools
+import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass
@@ -309,8 +310,43 @@ def test_libraries_that_want_plain_numbers() -> None:
     with pytest.raises(CompileError, match=r"maxlen=operator\.index\(k\)"):
         micrograd.compile(last, backend="numpy")([1.0, 2.0], 1)
     compare(last_by_index, [([1.0, 2.0], 1), ([1.0, 3.0], 2), ([4.0, 2.0], 1)], "numpy")
-    with pytest.raises(CompileError, match=r"np\.asarray\(xs\)` without a dtype"):
+    with pytest.raises(CompileError, match="`dtype=float` instead of float32"):
         micrograd.compile(lambda xs: W * np.asarray(xs, dtype=np.float32).sum())([1.0])
+    with pytest.raises(CompileError, match=r"`\[0\.0\] \* n`, instead of `np\.zeros\(n\)`"):
+        micrograd.compile(filled_in)([1.0])
+
+
+def filled_in(xs: list[float]) -> Any:
+    doubled = np.zeros(len(xs))
+    for k, x in enumerate(xs):
+        doubled[k] = 2 * x
+    return W * doubled.sum()
+
+
+def standardised(xs: Any) -> Any:
+    x = np.array(xs, dtype=float)
+    x = (x - x.mean()) / x.std()
+    x[0] = 2.0
+    positive = (np.asarray(xs) > 0).astype(int)
+    return W * x[1], x, positive, positive.sum(), np.asarray([v > 0 for v in xs], dtype=float)
+
+
+def by_built_ins(xs: Any) -> Any:
+    largest = functools.reduce(max, map(float, xs))
+    return W * largest, list(map(math.exp, xs)), list(map(float, xs)), list(map(bool, xs))
+
+
+@pytest.mark.parametrize("xs", [[0.5, -1.0, 2.0], (1, 0, 3), np.array([1.0, 2.0, -0.5])])
+@pytest.mark.parametrize("fn", [standardised, by_built_ins])
+def test_conversions_of_traced_numbers(fn: Any, xs: Any, backend: str) -> None:
+    f = micrograd.compile(fn, backend=backend)
+    for given in (xs, xs[::-1], xs):
+        loss, *aux = fn(given)
+        made, *others = f(given)
+        assert made == pytest.approx(loss.data, rel=1e-12)
+        for a, b in zip(aux, others, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-12)
+            assert np.asarray(a).dtype == np.asarray(b).dtype
 
 
 def test_a_batch_of_nothing() -> None:

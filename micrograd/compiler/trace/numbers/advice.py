@@ -48,7 +48,8 @@ INSTEAD: tuple[tuple[tuple[str, ...], str, str], ...] = (
      "Branches"),
     (("into a float",),
      "leave it a number of the program: `v.exp()` instead of `math.exp(v)`, `v.data` instead of "
-     "`float(v)`, `np.asarray(xs)` without a dtype; or convert before the call",
+     "`float(v)`, a list, `[0.0] * n`, instead of `np.zeros(n)` that is filled, `dtype=float` "
+     "instead of float32; or convert before the call",
      "Functions of numbers"),
     (("an integer is required", "cannot be interpreted as an integer"),
      "give the library a plain integer, for each of which there is a program: "

@@ -81,7 +81,9 @@ class Callables:
         return f(*map(self._argument, args), **given)
 
     def _argument(self, x: Any) -> Any:
-        return self._converted(x) if isinstance(x, FunctionType | MethodType) else x
+        if isinstance(x, FunctionType | MethodType):
+            return self._converted(x)
+        return self._built_in.swapped.get(_hashed(x), x) if callable(x) else x
 
     def _converted(self, f: Any) -> Any:
         if isinstance(f, FunctionType):

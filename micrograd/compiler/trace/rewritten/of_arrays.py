@@ -13,7 +13,8 @@ import numpy as np
 
 from micrograd.compiler.trace.numbers.maybe import MISSING, chosen, extreme
 from micrograd.compiler.trace.numbers.numeric import largest, of_math, of_two, smallest
-from micrograd.compiler.trace.numbers.reads import Read, again, type_of
+from micrograd.compiler.trace.numbers.reads import Read
+from micrograd.compiler.trace.rewritten.conversions import array_by, astype
 from micrograd.engine import Value
 from micrograd.tensors.elements import filled
 
@@ -89,31 +90,11 @@ def _place(largest: bool, numbers: list[Any]) -> Any:
     return place
 
 
-def _floats(x: Any) -> Any:
-    """The numbers of an array as floats."""
-    return np.frompyfunc(lambda v: again(v, float) if type_of(v) is not float else v, 1, 1)(x)
-
-
-def _converted(plain: Callable[..., Any]) -> Callable[..., Any]:
-    """`np.array` and the like: floats stay traced numbers."""
-
-    def function(x: Any, dtype: Any = None, **named: Any) -> Any:
-        if dtype is None or not has_traced(x) or np.dtype(dtype) != np.float64:
-            return plain(x, dtype, **named)
-        return _floats(plain(x, object, **named))
-
-    return function
-
-
-def _astype(x: np.ndarray, dtype: Any, **named: Any) -> Any:
-    return _floats(x) if np.dtype(dtype) == np.float64 else x.astype(dtype, **named)
-
-
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.maximum: MAXIMUM,
     np.minimum: MINIMUM,
     np.clip: clipped,
-    **{plain: _converted(plain) for plain in (np.array, np.asarray)},
+    **{plain: array_by(plain) for plain in (np.array, np.asarray)},
     **{getattr(np, name): _of_each(name) for name in ("isnan", "isinf", "isfinite")},
     np.max: along_axis(np.max, largest),
     np.amax: along_axis(np.amax, largest),
@@ -124,4 +105,4 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 
 METHODS = {f.__name__: FUNCTIONS[f] for f in (np.max, np.min, np.argmax, np.argmin, np.clip)}
-METHODS["astype"] = _astype
+METHODS["astype"] = astype
