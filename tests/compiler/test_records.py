@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
+import re
+from collections import Counter, OrderedDict, defaultdict, namedtuple
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -130,3 +132,33 @@ def test_names_and_places_of_arguments() -> None:
             assert found == pytest.approx(0.5 * x - 6.0, abs=1e-12)
     with pytest.raises(ArgumentTypeError, match="unexpected keyword argument 'q'"):
         f(1.0, q=2.0)
+
+
+class Sign(Enum):
+    PLUS = 1
+    MINUS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    scores: Any
+    sign: Sign
+
+
+def in_kinds(x: float) -> Any:
+    by_name: Any = defaultdict(list)
+    by_name["x"].append(W * x)
+    counts: Any = Counter(most=W.data * x)
+    counts["least"] -= x
+    found = Found([W * x, x], Sign.PLUS if x > 0 else Sign.MINUS)
+    return W * x, found, by_name, counts, OrderedDict(z=x, y=Sample(W * x, None))
+
+
+def test_results_are_of_the_kinds_that_the_function_returns(backend: str) -> None:
+    f = micrograd.compile(in_kinds, backend=backend)
+    for x in (1.0, -2.0, 3.0):
+        with micrograd.no_grad():
+            expected = re.sub(r"Value\(data=([-\d.]+), grad=0.0\)", r"\1", repr(in_kinds(x)))
+        assert repr(f(x)) == expected
+    f = micrograd.compile(lambda x: (W * x, Sample(W * x, x)), batch=True, backend=backend)
+    assert f([1.0, 2.0]) == (0.75, Sample(0.75, 1.5))

@@ -15,6 +15,7 @@ from micrograd.compiler.trace.arguments.results import Outputs, outputs_of, sequ
 from micrograd.compiler.trace.arguments.samples import first_samples, samples_of
 from micrograd.compiler.trace.arguments.structures import called
 from micrograd.compiler.trace.eagerly import Gradient, eagerly, put_gradients, slopes
+from micrograd.compiler.trace.numbers.records import attributes_of, is_record, record_like
 from micrograd.compiler.update.members import check_trains
 from micrograd.engine import Value, backward_from, zero_gradients
 from micrograd.functions import apply
@@ -98,6 +99,9 @@ def _mean(parts: list[Any]) -> Any:
         return {key: _mean([p[key] for p in parts]) for key in first}
     if isinstance(first, list | tuple):
         return sequence(type(first), [_mean([p[i] for p in parts]) for i in range(len(first))])
+    if is_record(first):
+        rows = zip(*[attributes_of(p).values() for p in parts], strict=True)
+        return record_like(first, [_mean([*row]) for row in rows])
     if isinstance(first, bool | int | float):
         return sum(map(float, parts)) / len(parts)
     return first

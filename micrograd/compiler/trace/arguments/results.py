@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -11,6 +14,7 @@ import numpy as np
 
 from micrograd.compiler.trace.numbers.merging import Unset
 from micrograd.compiler.trace.numbers.reads import type_of
+from micrograd.compiler.trace.numbers.records import attributes_of, is_record, record_like
 from micrograd.engine import Value, as_operand
 from micrograd.errors import CompileError
 from micrograd.tensors.dtypes import NUMPY
@@ -94,18 +98,38 @@ def _collected(aux: Any, outputs: Outputs, mean: bool) -> Rebuild:
         return _array(aux, None, outputs, mean)
     if isinstance(aux, dict):
         items = {key: _collected(value, outputs, mean) for key, value in aux.items()}
-        return lambda x: {key: part(x) for key, part in items.items()}
+        empty = _empty(aux)
+        if empty is dict:
+            return lambda x: {key: part(x) for key, part in items.items()}
+        return lambda x: _filled(empty(), {key: part(x) for key, part in items.items()})
+    if is_record(aux):
+        parts = [_collected(v, outputs, mean) for v in attributes_of(aux).values()]
+        like = record_like(aux, [None] * len(parts))
+        return lambda x: record_like(like, [part(x) for part in parts])
     if isinstance(aux, list | tuple):
         parts = [_collected(value, outputs, mean) for value in aux]
         kind = type(aux)
         return lambda x: sequence(kind, [part(x) for part in parts])
-    if aux is None or isinstance(aux, str | bytes | Real | np.bool_ | np.ndarray):
+    if aux is None or isinstance(aux, str | bytes | Enum | Real | np.bool_ | np.ndarray):
         outputs.constants.append(aux.tolist() if isinstance(aux, np.ndarray) else aux)
         return lambda x: aux
     raise CompileError(
         f"cannot be compiled: aux holds a {type(aux).__name__}; it may hold Values, numbers, text, "
-        "and lists, tuples, dicts and arrays of these"
+        "members of enums, and lists, tuples, dicts, dataclasses and arrays of these"
     )
+
+
+def _empty(aux: dict[Any, Any]) -> Callable[[], dict[Any, Any]]:
+    """What makes an empty dict of its sort: those of `collections` stay what they are."""
+    if isinstance(aux, defaultdict):
+        return partial(defaultdict, aux.default_factory)
+    return type(aux) if type(aux) in (OrderedDict, Counter) else dict
+
+
+def _filled(made: dict[Any, Any], items: dict[Any, Any]) -> dict[Any, Any]:
+    for key, item in items.items():  # update() of a Counter adds
+        made[key] = item
+    return made
 
 
 def _array(values: Any, kind: str | None, outputs: Outputs, mean: bool) -> Rebuild:
