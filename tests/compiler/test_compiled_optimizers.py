@@ -168,3 +168,17 @@ def test_groups_have_rates_of_their_own(backend: str) -> None:
     assert_same_parameters(mine, theirs)
     assert mine[0].data == smooth().parameters[0].data
     assert mine[1].data != smooth().parameters[1].data
+
+
+def test_gradients_are_of_the_parameters_that_the_step_had(backend: str) -> None:
+    first, second, third = Value(0.5), Value(-1.0), Value(2.0)
+    sgd = optim.SGD([first, second], lr=0.1)
+    f = micrograd.compile(lambda x: (first * x - second) ** 2, optimizer=sgd, backend=backend)
+    f.step(2.0)
+    sgd.add_param_group({"params": [third]})  # known to no program
+    assert (first.grad, second.grad, third.grad) == (8.0, -4.0, 0.0)
+    third.grad = 3.0
+    first.data, second.data = 0.5, -1.0
+    f.step(1.0)
+    sgd.param_groups[0]["params"] = [second]
+    assert (first.grad, second.grad) == (3.0, -3.0)

@@ -23,7 +23,6 @@ from micrograd.compiler.trace.world.watched import Watched, together, watched
 from micrograd.compiler.update.members import Members
 from micrograd.engine import Value, same_all
 from micrograd.optim.optimizer import Optimizer
-from micrograd.optim.state import scalars
 from micrograd.tensors.tensor import Tensor
 
 LARGE = 1e60  # numbers whose products and sums might overflow
@@ -119,11 +118,9 @@ class Runner:
         self._tickets.clear()
 
     def write_gradients(self) -> None:
-        """Give each parameter that steps update the gradient of the last one."""
-        step = self.stepping
-        assert step is not None
-        leaves = [v for group in step.unit.memory.optimizer.param_groups
-                  for v in scalars(group["params"])]  # fmt: skip
+        """Give each parameter that the last step could update its gradient in it."""
+        assert self._members is not None
+        leaves = self._members.parameters()
         gradient = self.gradient(leaves).tolist()
         reached = set(self.reached().tolist())
         for v, g in zip(leaves, gradient, strict=True):

@@ -10,6 +10,7 @@ from micrograd.compiler.trace.world.reachable import leaves_of
 from micrograd.compiler.trace.world.watched import watched
 from micrograd.engine import Value, same_all
 from micrograd.errors import ArgumentValueError
+from micrograd.optim.state import scalars
 from micrograd.tensors.tensor import Tensor
 
 
@@ -25,6 +26,10 @@ class Members:
                       for name in ("_values", "requires_grad")]  # fmt: skip
         self.watched = watched(lists, entries, attributes)
         self._groups = groups
+
+    def parameters(self) -> list[Any]:
+        """All of them as they were, single Values."""
+        return [v for members in self._alive[1:] for v in scalars(members)]
 
     def same(self, groups: list[dict[str, Any]]) -> bool:
         """Whether each group has the parameters that it had."""
