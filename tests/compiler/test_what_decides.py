@@ -349,6 +349,30 @@ def test_conversions_of_traced_numbers(fn: Any, xs: Any, backend: str) -> None:
             assert np.asarray(a).dtype == np.asarray(b).dtype
 
 
+@functools.cache
+def remembered(x: Any) -> Any:
+    return x * x + 1
+
+
+class Table:
+    @functools.cache  # noqa: B019
+    def of(self, n: int) -> Any:
+        return tuple(1.5 * k for k in range(n))
+
+
+def of_memory(x: float, n: int, table: Any = Table()) -> Any:  # noqa: B008
+    return W * remembered(x) * remembered(n) + sum(table.of(n)) + remembered(W.data)
+
+
+def test_a_memory_keeps_no_numbers_of_a_trace(backend: str) -> None:
+    remembered.cache_clear()
+    f = micrograd.compile(of_memory, backend=backend)
+    for x, n in ((1.0, 2), (2.0, 3), (2.5, 2), (1.0, 3)):
+        assert f(x, n) == pytest.approx(of_memory(x, n).data, rel=1e-12)
+    assert [type(remembered(x)) for x in (1.0, 2.0, 2.5)] == [float] * 3
+    assert type(remembered(3)) is int
+
+
 def test_a_batch_of_nothing() -> None:
     f = micrograd.compile(lambda x, y: W * x * y, batch=True, backend="numpy")
     with pytest.raises(ArgumentValueError, match="the batch has no samples"):

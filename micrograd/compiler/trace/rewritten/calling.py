@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import operator
 import sys
 from functools import partial
 from types import FunctionType, MethodType
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from micrograd.checks import PACKAGE
+from micrograd.compiler.trace.numbers.reads import Read, type_of
 from micrograd.compiler.trace.numbers.refusing import current, undecided
 from micrograd.compiler.trace.rewritten.builtin import BuiltIns
 from micrograd.nn.module import Module
@@ -68,12 +70,25 @@ class Callables:
         tracer = current()
         if tracer is not None and tracer.sides:
             self._check(f)
+        if isinstance(getattr(f, "__func__", f), functools._lru_cache_wrapper):
+            return partial(self._remembered, f)
         known = _hashed(f)
         if known in self._built_in.swapped:
             return self._built_in.swapped[known]
         if known in CONVERTING or hasattr(f, "watched"):
             return partial(self._with_converted, f)
         return f
+
+    def _remembered(self, f: Any, *args: Any, **named: Any) -> Any:
+        """The call of a function with a memory, which may not keep numbers of a trace."""
+        reads = [x for x in (*args, *named.values()) if isinstance(x, Read)]
+        if all(type_of(x) is not float for x in reads):
+            given = {name: _decided(x) for name, x in named.items()}
+            return f(*map(_decided, args), **given)
+        own = f.__wrapped__
+        if isinstance(f, MethodType):
+            own = MethodType(own, f.__self__)
+        return self.replaced(own)(*args, **named)
 
     def _with_converted(self, f: Any, *args: Any, **named: Any) -> Any:
         """The call of a function that calls its arguments."""
@@ -129,6 +144,11 @@ class Callables:
         if owner is None or type(owner).__name__ == "module":
             return _hashed(f) in HARMLESS or module in PURE_MODULES
         return name not in CHANGES
+
+
+def _decided(x: Any) -> Any:
+    """A traced integer or truth as one of Python's, for each of which there is a program."""
+    return x if not isinstance(x, Read) else bool(x) if type_of(x) is bool else operator.index(x)
 
 
 def _hashed(f: Any) -> Any:
