@@ -78,6 +78,8 @@ def test_of_lists_llvm() -> None:
         lambda a: W * a[a.argmax()],
         lambda a: (W * np.where(np.isnan(a), 0.0, a)).sum(),
         lambda a: W * (2.0 if np.isfinite(a).all() else 1.0),
+        lambda a: (W * a[~np.isnan(a)]).sum(),
+        lambda a: (W * np.nan_to_num(a, nan=0.5)).sum(),
     ],
 )
 def test_of_arrays(f: Callable[..., Any]) -> None:

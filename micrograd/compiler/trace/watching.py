@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any, TypeVar
 
+import numpy as np
+
 from micrograd import observers
 from micrograd.compiler.trace.assigned import assign
 from micrograd.compiler.trace.numbers.maybe import MISSING, extreme
@@ -21,6 +23,7 @@ from micrograd.compiler.trace.numbers.numeric import largest, smallest
 from micrograd.compiler.trace.numbers.reads import Read
 from micrograd.compiler.trace.numbers.refusing import active, current, refuse
 from micrograd.compiler.trace.numbers.tracer import Tracer
+from micrograd.compiler.trace.rewritten.of_arrays import without_nan
 from micrograd.core.scalar import Scalar
 from micrograd.engine import Value
 from micrograd.interrupts import locked, restored
@@ -91,6 +94,7 @@ def _watched() -> list[tuple[Any, str, Any]]:
         (builtins, "min", _watched_choice(builtins.min, smallest)),
         *[(module, "open", _watched_open(module.open)) for module in (builtins, io)],
         (builtins, "print", _watched_print(builtins.print)),
+        (np, "nan_to_num", without_nan),  # which leaves an array of objects as it is
     ]
 
 

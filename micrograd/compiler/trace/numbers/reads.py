@@ -575,3 +575,13 @@ for _name, _operator in _NO_ROW.items():
     setattr(Read, f"__r{_name}__", _no_row(_operator, lambda a, b, f=_plain: f(b, a), True))
 Read.__invert__ = _no_row("~", operator.invert)  # type: ignore[operator]
 Flag.__invert__ = lambda flag: compared("equal", flag, 0.0)  # type: ignore[operator]
+
+
+def _opposite(truth: Truth) -> Any:
+    """`~` of one of NumPy's; of Python's it is an integer."""
+    if truth.numpy_type is None:
+        return Read.__invert__(truth)  # type: ignore[operator]
+    return typed(compared("equal", truth, 0.0), BOOL)
+
+
+Truth.__invert__ = _opposite  # type: ignore[operator]

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from micrograd.compiler.trace.numbers.maybe import MISSING, chosen, extreme
+from micrograd.compiler.trace.numbers.narrow import BOOL
 from micrograd.compiler.trace.numbers.numeric import largest, of_math, of_two, smallest
-from micrograd.compiler.trace.numbers.reads import Read
+from micrograd.compiler.trace.numbers.reads import Read, typed
 from micrograd.compiler.trace.rewritten.conversions import array_by, astype
 from micrograd.engine import Value
 from micrograd.tensors.elements import filled
@@ -37,8 +38,12 @@ def _of_two(row: str) -> Callable[..., Any]:
     return function
 
 
+_nan_to_num = np.nan_to_num
+
+
 def _of_each(name: str) -> Callable[..., Any]:
-    plain, element = getattr(np, name), np.frompyfunc(of_math(name), 1, 1)
+    plain, of_number = getattr(np, name), of_math(name)
+    element = np.frompyfunc(lambda x: typed(of_number(x), BOOL), 1, 1)
 
     def function(*args: Any, **named: Any) -> Any:
         if len(args) != 1 or named or not has_traced(args[0]):
@@ -46,6 +51,18 @@ def _of_each(name: str) -> Callable[..., Any]:
         return element(args[0])
 
     return function
+
+
+def without_nan(x: Any, copy: bool = True, nan: Any = 0.0, **named: Any) -> Any:
+    """`np.nan_to_num`."""
+    if named or not has_traced(x):
+        return _nan_to_num(x, copy, nan, **named)
+    most = float(np.finfo(np.float64).max)
+
+    def finite(v: Any) -> Any:
+        return chosen(v == v, MAXIMUM(MINIMUM(chosen(v == v, v, 0.0), most), -most), nan)
+
+    return np.frompyfunc(finite, 1, 1)(x)
 
 
 MAXIMUM, MINIMUM = _of_two("maximum"), _of_two("minimum")
