@@ -44,6 +44,7 @@ def compare(f: Callable[..., Any], calls: list[Any], backend: str) -> None:
         lambda x: W * max(0.0, min(1.0, x)),
         lambda x: W * 2.0 if max(0.5, x) > 0.6 else W,
         lambda x: (W * x, max(0.5, x)),
+        lambda x: (W * 2.0, max(0.5, x)),
         lambda x: W * math.copysign(1.0, max(x, 0.0)),
     ],
 )
@@ -62,6 +63,13 @@ def test_of_two(f: Callable[..., Any]) -> None:
 )
 def test_of_lists(f: Callable[..., Any]) -> None:
     compare(f, LISTS, "numpy")
+
+
+def test_in_a_table() -> None:
+    compiled = micrograd.compile(lambda xs, k: W * [max(xs), 1.0, 2.0][k], backend="numpy")
+    for xs in LISTS[:3]:
+        for k in (0, 1, 2):
+            assert compiled(xs, k) == 1.5 * [max(xs), 1.0, 2.0][k]
 
 
 def test_of_lists_llvm() -> None:

@@ -36,14 +36,8 @@ def may_go_unnoticed(r: Recording) -> bool:
     lost = np.frombuffer(reachable(source, to, seeds.tobytes(), passes.tobytes()), np.bool_)
     if (lost[source] & ~passes[to]).any():
         return True
-
-    def are_lost(codes: Codes) -> NDArray[np.bool_]:
-        made = (codes >= 0) & (codes < len(r))
-        return made & lost[np.where(made, codes, 0)]
-
-    # Of a table all entries have to be nan, whichever is chosen.
-    mixed = any(are_lost(codes).any() and not are_lost(codes).all() for codes, _ in r.choices)
-    return mixed or bool(are_lost(r.outputs[1:]).any())
+    seen = r.outputs[1:]
+    return bool(lost[seen[(seen >= 0) & (seen < len(r))]].any())
 
 
 def _edges(r: Recording) -> tuple[Codes, Codes]:
