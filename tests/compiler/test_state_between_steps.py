@@ -225,3 +225,15 @@ def test_a_step_with_another_rate_looks_at_nothing_else_again(backend: str) -> N
     assert f._programs.again("step", (1.5,)) is f._programs.newest
     sgd.param_groups[0]["momentum"] = 0.5
     assert f._programs.again("step", (1.5,)) is None
+
+
+def test_an_error_in_writing_gradients_is_raised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    v = Value(1.0)
+    f = micrograd.compile(lambda x: v * x, optimizer=optim.SGD([v], lr=0.5), backend="numpy")
+    f.step(1.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(f.ran(), "write_gradients", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            v.grad  # noqa: B018
+    f.step(3.0)
+    assert v.grad == 3.0

@@ -28,8 +28,12 @@ class Owed:
     def write(self) -> None:
         """Write the gradients of the last steps into their parameters; this may be done again."""
         self.now = None
-        for runner in [*self._by.values()]:
-            runner.write_gradients()
+        for store, runner in [*self._by.items()]:
+            try:
+                runner.write_gradients()
+            except Exception:  # which is raised once, and not by every step that follows
+                self._by.pop(store, None)
+                raise
             runner.owes = False
         self._by.clear()
 
