@@ -190,3 +190,17 @@ def test_effects_of_a_first_call_are_those_of_one() -> None:
     assert (counts[0], raw[1], printed.getvalue()) == (1.0, 1, "called\n")
     with pytest.warns(CompileWarning, match="changes .*counts.*, standard output"):
         compiled(2.0)
+    assert (counts[0], raw[1]) == (2.0, 2)
+
+
+def test_a_count_that_is_there_since_the_first_call() -> None:
+    def f(x: float) -> Any:
+        f.calls = getattr(f, "calls", 0) + 1  # type: ignore[attr-defined]
+        return W * x
+
+    compiled = micrograd.compile(f, backend="numpy")
+    compiled(1.0)
+    assert f.calls == 1  # type: ignore[attr-defined]
+    with pytest.warns(CompileWarning, match=r"changes f\.calls"):
+        compiled(2.0)
+    assert [f.calls, compiled(3.0), f.calls] == [2, 4.5, 2]  # type: ignore[attr-defined]

@@ -123,7 +123,7 @@ class Traceable:
             why += IN_BATCHES
         raise DifferentError(why) if differs else UndecidedError(why)
 
-    def _surroundings(self, arguments: tuple[Any, ...]) -> Surroundings:
+    def surroundings(self, arguments: tuple[Any, ...]) -> Surroundings:
         """What there is around the function, and around functions and classes of arguments."""
         return Surroundings(self.fn, around_in(arguments), code_in(arguments))
 
@@ -133,7 +133,7 @@ class Traceable:
         Raises a CompileError unless the function, run as it is, does the same.
         """
         start = perf_counter()
-        captured = self._surroundings(arguments)
+        captured = self.surroundings(arguments)
         self._runs.catches = captured.catches
         if captured.asks_truths and self._runs.form.sides is None:
             raise UndecidedError(
@@ -200,7 +200,7 @@ class Traceable:
         runs.asks_identity = traced.asks_identity
         before = None
         if traced.writes or traced.left:
-            before = self._surroundings(arguments)
+            before = self.surroundings(arguments)
         try:
             return self._is_verified(traced, arguments, before)
         except BaseException as error:
@@ -217,6 +217,8 @@ class Traceable:
         run = runs.run(arguments)
         if before is not None:
             traced.repeats = [x for x in before.changes() if x in traced.writes]
+            if traced.repeats and traced.captured is not None:
+                traced.captured.drop_changed()  # what seemed to be put there once
         traced.repeats += ["standard output"] if run.tracer.prints else []
         if len(run.tracer.decisions) != len(traced.form.expected or ()):
             raise Missed
@@ -290,7 +292,7 @@ class Traceable:
             raise
         if form.sides is None or form.sides.unbounded:
             return
-        expected, before = form.expected, self._surroundings(arguments)
+        expected, before = form.expected, self.surroundings(arguments)
         try:
             for other in others(arguments, len(traced.recording), run.seconds):
                 theirs = eager_result(self.fn, other, known)

@@ -221,7 +221,9 @@ class Surroundings:
         found += [self._text(x) for x, items in held if not are_same(x, items)]
         found += [self._text(x) for x, content in self._arrays if content_of(x) != content]
         sizes = self._sizes + self._kinds + self._parts
-        found += [f"len({self._text(x)})" for x, n in sizes if len(x) != n]
+        new = [(x, n) for x, n in sizes if isinstance(x, dict) and len(x) > n]
+        found += [self._entry(x, key) for x, n in new for key in list(x)[n:]]
+        found += [f"len({self._text(x)})" for x, n in sizes if len(x) != n and (x, n) not in new]
         found += [f"the order of {self._text(x)}" for x, keys in self._orders
                   if list(x) != keys and len(x) == len(keys)]  # fmt: skip
         return list(dict.fromkeys(found))
