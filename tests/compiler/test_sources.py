@@ -7,6 +7,8 @@ import contextlib
 import functools
 import io
 import operator
+import os
+import time
 import types
 import weakref
 from array import array
@@ -204,3 +206,21 @@ def test_a_count_that_is_there_since_the_first_call() -> None:
     with pytest.warns(CompileWarning, match=r"changes f\.calls"):
         compiled(2.0)
     assert [f.calls, compiled(3.0), f.calls] == [2, 4.5, 2]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda path: float(os.path.exists(path)),
+        lambda path: float(path.exists()),
+        lambda path: float(time.localtime().tm_year),
+        lambda path: float(np.loadtxt(path)),
+        lambda path: float(len(os.listdir(path.parent))),
+    ],
+)
+def test_questions_about_what_is_outside_are_refused(ask: Any, tmp_path: Path) -> None:
+    path = tmp_path / "rate.txt"
+    path.write_text("2.0")
+    with pytest.raises(CompileError, match=r"asks for files or the time|a file is opened"):
+        micrograd.compile(lambda x: W * x * ask(path))(1.0)
+    assert ask(path) > 0

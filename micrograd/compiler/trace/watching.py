@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import builtins
 import io
+import os
+import sys
+import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -24,6 +28,7 @@ from micrograd.compiler.trace.numbers.reads import Read
 from micrograd.compiler.trace.numbers.refusing import active, current, refuse
 from micrograd.compiler.trace.numbers.tracer import Tracer
 from micrograd.compiler.trace.rewritten.of_arrays import without_nan
+from micrograd.compiler.trace.world.reachable import is_in_users_file
 from micrograd.core.scalar import Scalar
 from micrograd.engine import Value
 from micrograd.interrupts import locked, restored
@@ -31,6 +36,14 @@ from micrograd.interrupts import locked, restored
 T = TypeVar("T")
 
 builtins_max = builtins.max
+# What tells of things outside of the process, where it is called by the user's code.
+OUTSIDE: list[tuple[Any, tuple[str, ...]]] = [
+    (os.path, ("exists", "isfile", "isdir", "getsize", "getmtime")),
+    (os, ("listdir", "scandir", "getcwd")),
+    (Path, ("exists", "is_file", "is_dir", "stat", "iterdir", "glob")),
+    (time, ("localtime", "gmtime", "strftime", "ctime", "asctime")),
+    (np, ("loadtxt", "genfromtxt", "fromfile")),
+]
 INHERITED = object()  # what a class has of another one
 COPYING = ("__copy__", "__deepcopy__", "__reduce_ex__")
 
@@ -93,6 +106,12 @@ def _watched() -> list[tuple[Any, str, Any]]:
         (builtins, "max", _watched_choice(builtins.max, largest)),
         (builtins, "min", _watched_choice(builtins.min, smallest)),
         *[(module, "open", _watched_open(module.open)) for module in (builtins, io)],
+        *[
+            (owner, name, _watched_question(getattr(owner, name)))
+            for owner, names in OUTSIDE
+            for name in names
+            if hasattr(owner, name)
+        ],
         (builtins, "print", _watched_print(builtins.print)),
         (np, "nan_to_num", without_nan),  # which leaves an array of objects as it is
     ]
@@ -179,6 +198,19 @@ def _watched_open(plain: Callable[..., Any]) -> Callable[..., Any]:
             refuse(
                 "a file is opened, which later calls would neither read nor write; open it before, "
                 "and pass what it holds"
+            )
+        return plain(*args, **kwargs)
+
+    return watched
+
+
+def _watched_question(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        asks = current() is not None and is_in_users_file(sys._getframe(1).f_code.co_filename)
+        if asks:
+            refuse(
+                f"{plain.__name__}() asks for files or the time, which later calls would not do; "
+                "ask before, and pass the answer"
             )
         return plain(*args, **kwargs)
 
