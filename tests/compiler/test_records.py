@@ -7,6 +7,7 @@ import re
 from collections import Counter, OrderedDict, defaultdict, namedtuple
 from dataclasses import dataclass
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ LIKE = [
     ({"x": 1.0, "on": True}, {"x": 2.0, "on": True}, [2.0], [0]),
     (Sample(1.0, [2.0, 3.0]), Sample(4.0, [5.0, math.inf]), [4.0, 5.0, math.inf], [0, 0, 0]),
     ([(1, 2.0), (3, 4.0)], [(5, 6.0), (7, 8.0)], [5, 6.0, 7, 8.0], [5, 0, 7, 0]),
+    (SimpleNamespace(x=1.0, k=2), SimpleNamespace(x=3.0, k=4), [3.0, 4], [0, 4]),
     ("a", "a", [], []),
     (None, None, [], []),
 ]
@@ -162,3 +164,11 @@ def test_results_are_of_the_kinds_that_the_function_returns(backend: str) -> Non
         assert repr(f(x)) == expected
     f = micrograd.compile(lambda x: (W * x, Sample(W * x, x)), batch=True, backend=backend)
     assert f([1.0, 2.0]) == (0.75, Sample(0.75, 1.5))
+
+
+def test_namespaces(backend: str) -> None:
+    f = micrograd.compile(lambda o: W * o.x * getattr(o, "k", 1.0) + sum(o.xs), backend=backend)
+    given = [SimpleNamespace(x=1.0, xs=[1.0]), SimpleNamespace(x=2.0, xs=[3.0])]
+    given += [SimpleNamespace(x=2.0, xs=[3.0], k=5.0), SimpleNamespace(x=4.0, xs=[1.0, 2.0])]
+    for o in [*given, *given]:
+        assert f(o) == (W * o.x * getattr(o, "k", 1.0) + sum(o.xs)).data

@@ -99,7 +99,7 @@ class _FlattenerText:
                 return False
         elif held.keys() != found.keys():
             return False
-        elif len(found) == len(dataclasses.fields(x)):
+        elif dataclasses.is_dataclass(x) and len(found) == len(dataclasses.fields(x)):
             self._unless(f"len({name}.__dict__) != {len(held)}")
         else:
             self._unless(f"tuple({name}.__dict__) != {self._noted(tuple(held))}")

@@ -1,14 +1,17 @@
-"""Objects of dataclasses: fields and whatever else was set in them, and others like them."""
+"""Objects of dataclasses, and namespaces: what was set in them, and others like them."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 
 def is_record(x: Any) -> bool:
-    """Whether it is an object of a dataclass."""
+    """Whether it is an object of a dataclass, or a `SimpleNamespace`."""
+    if type(x) is SimpleNamespace:
+        return True
     return dataclasses.is_dataclass(x) and not isinstance(x, type)
 
 
@@ -24,6 +27,8 @@ def attributes_of(x: Any) -> dict[str, Any]:
     {'x': 3.0, 'squared': 9.0}
     """
     held = getattr(x, "__dict__", {})
+    if type(x) is SimpleNamespace:
+        return dict(held)
     names = [f.name for f in dataclasses.fields(x)]
     slots = slots_of(type(x)).difference(held, names)
     found = {n: held[n] if n in held else getattr(x, n) for n in names if hasattr(x, n)}
@@ -39,7 +44,7 @@ def slots_of(cls: type) -> set[str]:
 
 def record_like(x: Any, parts: Iterable[Any]) -> Any:
     """An object of its class that holds these in the places of what it holds."""
-    made = object.__new__(type(x))
+    made = type(x)() if type(x) is SimpleNamespace else object.__new__(type(x))
     held = getattr(x, "__dict__", {})
     for name, part in zip(attributes_of(x), parts, strict=True):
         if name in held:
