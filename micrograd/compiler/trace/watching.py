@@ -44,6 +44,15 @@ OUTSIDE: list[tuple[Any, tuple[str, ...]]] = [
     (time, ("localtime", "gmtime", "strftime", "ctime", "asctime")),
     (np, ("loadtxt", "genfromtxt", "fromfile")),
 ]
+BACKWARD = "the program calls backward(); the compiler does that. Return the loss"
+COPIED = "a Value is copied or pickled: its number would be a constant of the program"
+OPENED = (
+    "a file is opened, which later calls would neither read nor write; open it before, and pass "
+    "what it holds"
+)
+ASKED = (
+    "asks for files or the time, which later calls would not do; ask before, and pass the answer"
+)
 INHERITED = object()  # what a class has of another one
 COPYING = ("__copy__", "__deepcopy__", "__reduce_ex__")
 
@@ -101,13 +110,13 @@ def _watched() -> list[tuple[Any, str, Any]]:
         (Value, "data", _watched_data(Value.__dict__["data"])),
         (Value, "__init__", _watched_init(Value.__init__)),
         (Scalar, "_backward", _watched_hook(Scalar.__dict__["_backward"])),
-        (Value, "backward", _watched_backward(Value.backward)),
-        *[(Value, name, _watched_copy(getattr(Value, name))) for name in COPYING],
+        (Value, "backward", _refused(Value.backward, BACKWARD)),
+        *[(Value, name, _refused(getattr(Value, name), COPIED)) for name in COPYING],
         (builtins, "max", _watched_choice(builtins.max, largest)),
         (builtins, "min", _watched_choice(builtins.min, smallest)),
-        *[(module, "open", _watched_open(module.open)) for module in (builtins, io)],
+        *[(module, "open", _refused(module.open, OPENED)) for module in (builtins, io)],
         *[
-            (owner, name, _watched_question(getattr(owner, name)))
+            (owner, name, _refused(getattr(owner, name), f"{name}() {ASKED}", by_users=True))
             for owner, names in OUTSIDE
             for name in names
             if hasattr(owner, name)
@@ -150,20 +159,18 @@ def _watched_hook(hook: property) -> property:
     return property(hook.__get__, put)
 
 
-def _watched_backward(backward: Callable[[Value], None]) -> Callable[[Value], None]:
-    def watched(self: Value) -> None:
-        if current() is not None:
-            refuse("the program calls backward(); the compiler does that. Return the loss")
-        backward(self)
-
-    return watched
+def _called_by_users() -> bool:
+    """Whether what calls this is called by the user's code."""
+    return is_in_users_file(sys._getframe(2).f_code.co_filename)
 
 
-def _watched_copy(method: Callable[..., Any]) -> Callable[..., Any]:
-    def watched(self: Value, *args: Any) -> Any:
-        if current() is not None:
-            refuse("a Value is copied or pickled: its number would be a constant of the program")
-        return method(self, *args)
+def _refused(plain: Callable[..., Any], reason: str, by_users: bool = False) -> Callable[..., Any]:
+    """What is refused in a trace; with `by_users` only where the user's code calls it."""
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        if current() is not None and (not by_users or _called_by_users()):
+            refuse(reason)
+        return plain(*args, **kwargs)
 
     return watched
 
@@ -192,38 +199,15 @@ def _watched_choice(choice: Any, traced: Callable[[list[Any]], Any]) -> Callable
     return watched
 
 
-def _watched_open(plain: Callable[..., Any]) -> Callable[..., Any]:
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        if current() is not None:
-            refuse(
-                "a file is opened, which later calls would neither read nor write; open it before, "
-                "and pass what it holds"
-            )
-        return plain(*args, **kwargs)
-
-    return watched
-
-
-def _watched_question(plain: Callable[..., Any]) -> Callable[..., Any]:
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        asks = current() is not None and is_in_users_file(sys._getframe(1).f_code.co_filename)
-        if asks:
-            refuse(
-                f"{plain.__name__}() asks for files or the time, which later calls would not do; "
-                "ask before, and pass the answer"
-            )
-        return plain(*args, **kwargs)
-
-    return watched
-
-
 def _watched_print(plain: Callable[..., None]) -> Callable[..., None]:
     def watched(*args: Any, **kwargs: Any) -> None:
         tracer = current()
         if tracer is None:
             plain(*args, **kwargs)
             return
-        tracer.prints = bool([*map(str, args)]) or tracer.prints  # as text no traced number goes
+        for x in args:
+            str(x)  # which a traced number refuses
+        tracer.prints = True
 
     return watched
 

@@ -27,30 +27,25 @@ def has_traced(x: Any) -> bool:
     return isinstance(x, Value) or (isinstance(x, list | tuple) and any(map(has_traced, x)))
 
 
-def _of_two(row: str) -> Callable[..., Any]:
-    plain, element = getattr(np, row), np.frompyfunc(of_two(row), 2, 1)
+def _by_elements(name: str, of_numbers: Callable[..., Any], count: int) -> Callable[..., Any]:
+    """A function of NumPy's that computes each element by itself."""
+    plain, elements = getattr(np, name), np.frompyfunc(of_numbers, count, 1)
 
     def function(*args: Any, **named: Any) -> Any:
-        if len(args) != 2 or named or not any(map(has_traced, args)):
+        if len(args) != count or named or not any(map(has_traced, args)):
             return plain(*args, **named)
-        return element(*args)
+        return elements(*args)
 
     return function
 
 
-_nan_to_num = np.nan_to_num
+def _truth(name: str) -> Callable[..., Any]:
+    of_number = of_math(name)
+    return _by_elements(name, lambda x: typed(of_number(x), BOOL), 1)
 
 
-def _of_each(name: str) -> Callable[..., Any]:
-    plain, of_number = getattr(np, name), of_math(name)
-    element = np.frompyfunc(lambda x: typed(of_number(x), BOOL), 1, 1)
-
-    def function(*args: Any, **named: Any) -> Any:
-        if len(args) != 1 or named or not has_traced(args[0]):
-            return plain(*args, **named)
-        return element(args[0])
-
-    return function
+MAXIMUM, MINIMUM = (_by_elements(row, of_two(row), 2) for row in ("maximum", "minimum"))
+_nan_to_num = np.nan_to_num  # in a trace NumPy has the one below
 
 
 def without_nan(x: Any, copy: bool = True, nan: Any = 0.0, **named: Any) -> Any:
@@ -63,9 +58,6 @@ def without_nan(x: Any, copy: bool = True, nan: Any = 0.0, **named: Any) -> Any:
         return chosen(v == v, MAXIMUM(MINIMUM(chosen(v == v, v, 0.0), most), -most), nan)
 
     return np.frompyfunc(finite, 1, 1)(x)
-
-
-MAXIMUM, MINIMUM = _of_two("maximum"), _of_two("minimum")
 
 
 def clipped(x: Any, least: Any = None, most: Any = None, **named: Any) -> Any:
@@ -112,7 +104,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.minimum: MINIMUM,
     np.clip: clipped,
     **{plain: array_by(plain) for plain in (np.array, np.asarray)},
-    **{getattr(np, name): _of_each(name) for name in ("isnan", "isinf", "isfinite")},
+    **{getattr(np, name): _truth(name) for name in ("isnan", "isinf", "isfinite")},
     np.max: along_axis(np.max, largest),
     np.amax: along_axis(np.amax, largest),
     np.min: along_axis(np.min, smallest),

@@ -39,7 +39,7 @@ class NumberPlace(NamedTuple):
     def get(self, nothing: Any = None) -> Any:
         """What is there, or `nothing`."""
         try:
-            if isinstance(self.key, Slot) and isinstance(self.where, type) and not self._is_of_type:
+            if self.is_of_class:
                 return vars(self.where).get(self.key.name, nothing)
             if isinstance(self.key, Slot):
                 return getattr(self.where, self.key.name)
@@ -48,9 +48,10 @@ class NumberPlace(NamedTuple):
             return nothing
 
     @property
-    def _is_of_type(self) -> bool:
-        """Whether it is an attribute that classes have, in no dict of theirs."""
-        return bool(self.key.name == "__bases__")
+    def is_of_class(self) -> bool:
+        """Whether it is an entry of a class's dict; its bases are none."""
+        is_slot = isinstance(self.key, Slot) and isinstance(self.where, type)
+        return is_slot and self.key.name != "__bases__"
 
     def put(self, x: Any) -> None:
         """Let that be there."""

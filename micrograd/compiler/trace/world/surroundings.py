@@ -106,7 +106,8 @@ class Surroundings:
     @cached_property
     def outside(self) -> dict[int, int]:
         """A number below 0 for each container around, by its id: an argument may be one."""
-        held = [*self._lists, *(x for x, _ in (*self._arrays, *self._sizes, *self._others))]
+        held = [*self._lists, *(x for x, _ in (*self._arrays, *self._sizes))]
+        held += [x.of_what for x, _ in self._others]
         return {id(x): -1 - k for k, x in enumerate(held)}
 
     def left(self) -> tuple[list[Left], list[tuple[Any, list[Any]]]]:
@@ -297,12 +298,9 @@ class Surroundings:
     def _watch(self) -> None:
         """Note what is compared before each call, in one go."""
         now = [(place, place.get(NOTHING)) for place, _ in self._variables]
-        of_classes = [isinstance(p.where, type) and p.key.name != "__bases__" for p, _ in now]
-        classes = [(vars(p.where), p.key.name, x)
-                   for (p, x), is_one in zip(now, of_classes, strict=True) if is_one]  # fmt: skip
+        classes = [(vars(p.where), p.key.name, x) for p, x in now if p.is_of_class]
         attributes = [(p.where, "cell_contents" if p.key is CELL else p.key.name, x)
-                      for (p, x), is_one in zip(now, of_classes, strict=True)
-                      if not is_one]  # fmt: skip
+                      for p, x in now if not p.is_of_class]  # fmt: skip
         whole = [in_one_piece(x) for x, _ in self._arrays]
         self._scattered = [pair for pair, one in zip(self._arrays, whole, strict=True) if not one]
         arrays = [x for (x, _), one in zip(self._arrays, whole, strict=True) if one]
